@@ -1,11 +1,12 @@
 """Every exception of smartxfer, and nothing else.
 
 Each class tells what the caller can do, in ``hint``, too.  They carry plain data as attributes, survive
-pickling, and derive from built-in classes (``OSError``, ``ValueError``).  FileNotFoundError is a local file.
+pickling, and derive from built-in classes (``OSError``, ``ValueError``).  LocalNotFound is a local file.
 """
 
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Type
 
+from smartxfer.error_hints import HINTS
 from smartxfer.terminal_text import escape_unprintable
 
 __all__ = [
@@ -13,12 +14,13 @@ __all__ = [
     "ClientError", "CommunicationError", "ConfigError", "Conflict", "ConnectTimeout", "CredentialError",
     "DeadlineExceeded", "DecodeError", "DeltaError", "DiskFull", "Forbidden", "HTTPError",
     "IntegrityError", "InvalidDraft", "LibrsyncNotFound", "LimitExceeded", "LocalError", "LocalNotFound",
-    "Maintenance", "NetworkError", "NotAnHTTPServer", "NotFound", "OutcomeUnknown", "PasswordRequired",
-    "ProxyError", "RangeMismatch", "RateLimited", "ReadTimeout", "RedirectRefused", "ReviewRequired",
-    "ServerError", "SizeMismatch", "SmartxferError", "SourceChanged", "Stalled", "StorageError",
-    "TLSError", "TargetExists", "TaskFailed", "TaskSuspended", "Throttled", "TooLarge", "Truncated",
-    "UnexpectedResponse", "UnsafeName", "Unsupported", "UploadFailed", "UploadNotStored",
-    "UploadPendingElsewhere", "UploadRejected", "UsageError", "WaitTimeout", "WrongPassword",
+    "LocalPermissionError", "Maintenance", "NetworkError", "NotAnHTTPServer", "NotFound",
+    "OutcomeUnknown", "PasswordRequired", "ProxyError", "RangeMismatch", "RateLimited", "ReadTimeout",
+    "RedirectRefused", "ReviewRequired", "ServerError", "SizeMismatch", "SmartxferError", "SourceChanged",
+    "Stalled", "StorageError", "TLSError", "TargetExists", "TaskFailed", "TaskSuspended", "Throttled",
+    "TooLarge", "Truncated", "UnexpectedResponse", "UnsafeName", "Unsupported", "UploadFailed",
+    "UploadNotStored", "UploadPendingElsewhere", "UploadRejected", "UsageError", "WaitTimeout",
+    "WrongPassword",
 ]  # fmt: skip
 
 
@@ -34,7 +36,7 @@ class SmartxferError(Exception):
     :param data: further attributes, named by each class; also ``retryable`` and ``may_have_been_processed``.
     """
 
-    #: What to do about it; empty when the message says it all.
+    #: What to do about it: a general hint of the class, unless the error was made with one of its own.
     hint: str = ""
     #: Whether the same request may succeed when it is made again.
     retryable: bool = False
@@ -51,6 +53,16 @@ class SmartxferError(Exception):
     def summary(self) -> str:
         """What happened, without the hint, fit for a terminal; ``args[0]`` is the exact text."""
         return escape_unprintable(str(self.args[0])) if self.args else ""
+
+    @property
+    def own_hint(self) -> str:
+        """The hint that this error was made with; empty if it has the general one of its class."""
+        return str(self.__dict__.get("hint", ""))
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if cls.__module__ == __name__ and cls.__name__ in HINTS:
+            cls.hint = HINTS[cls.__name__]
 
     def __str__(self) -> str:
         return f"{self.summary} ({escape_unprintable(self.hint)})" if self.hint else self.summary
@@ -115,17 +127,12 @@ class TLSError(NetworkError):
     """The TLS handshake or the certificate check failed."""
 
     retryable = may_have_been_processed = False
-    hint = (
-        "pass verify='/path/to/ca.pem' (or set REQUESTS_CA_BUNDLE) for a private certificate authority, "
-        "cert= where the server asks for a certificate"
-    )
 
 
 class ProxyError(NetworkError):
     """The proxy refused or could not be reached."""
 
     retryable = may_have_been_processed = False
-    hint = "check proxies=, HTTPS_PROXY and NO_PROXY"
 
 
 class DecodeError(CommunicationError):
@@ -167,8 +174,6 @@ class UnexpectedResponse(HTTPError, DecodeError):
 
     Another 2xx, a 3xx, a 1xx, a proxy's page, or a body where none was expected.  Nothing counts as done.
     """
-
-    hint = "check that the base URL is the service's own: a login page or a proxy may answer in its place"
 
 
 class ClientError(HTTPError):
@@ -238,8 +243,6 @@ class ServerError(HTTPError):
 class Maintenance(ServerError):
     """The site is under maintenance."""
 
-    hint = "run again when the maintenance is over: the transfer continues"
-
 
 # -- the bytes -----------------------------------------------------------------------------------------
 
@@ -285,8 +288,6 @@ class WrongPassword(IntegrityError):
 class SourceChanged(IntegrityError):
     """A file changed while it was being sent or fetched."""
 
-    hint = "wait until nothing writes to it, then run again"
-
 
 class DeltaError(IntegrityError):
     """A signature or delta that is none, is cut short, or points outside the file it is for."""
@@ -308,10 +309,12 @@ class LocalNotFound(LocalError, FileNotFoundError):
     """There is no such local file or directory."""
 
 
+class LocalPermissionError(LocalError, PermissionError):
+    """This user may not read or write a local file or directory."""
+
+
 class DiskFull(LocalError):
     """No space left; what is there is kept, so that a re-run goes on."""
-
-    hint = "free some space and run again: the transfer goes on where it stopped"
 
 
 class UnsafeName(LocalError, ValueError):
@@ -322,19 +325,14 @@ class TargetExists(LocalError, FileExistsError):
     """Another file has the name that the server chose; ``path`` is that file."""
 
     path: Any = None
-    hint = 'pass exists="replace", "skip" or "rename" (on the command line: --exists)'
 
 
 class LibrsyncNotFound(LocalError):
     """There is no librsync on this machine to make signatures and deltas with."""
 
-    hint = "install it (Debian: librsync2, macOS: brew install librsync), or name it in SMARTXFER_LIBRSYNC"
-
 
 class AlreadyInProgress(LocalError):
     """Another process is at work on the same target."""
-
-    hint = "wait for the other process to end"
 
 
 class Cancelled(SmartxferError):

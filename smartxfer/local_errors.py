@@ -3,7 +3,7 @@
 import errno
 from typing import Any
 
-from smartxfer.errors import DiskFull, LocalError, LocalNotFound
+from smartxfer.errors import DiskFull, LocalError, LocalNotFound, LocalPermissionError
 from smartxfer.os_text import explain_path_too_long
 
 __all__ = ["is_resource_error", "wrap_os_error"]
@@ -17,6 +17,8 @@ _RESOURCE_HINTS = {
     errno.ENOMEM: "close other programs: this system is short of memory",
     errno.EIO: "check the disk, or the connection to the file server; then run again",
 }
+
+_KINDS = ((FileNotFoundError, LocalNotFound), (PermissionError, LocalPermissionError))
 
 
 def is_resource_error(error: OSError) -> bool:
@@ -38,8 +40,11 @@ def wrap_os_error(error: OSError, subject: Any, action: str = "write") -> LocalE
     if error.errno == errno.EEXIST and error.filename is not None:  # from mkdir
         reason = f"{error.filename} exists and is not a directory"
     hint = _RESOURCE_HINTS.get(error.errno or 0)
+    if error.errno == errno.EEXIST:
+        hint = "choose another directory, or remove or rename the file that has its name"
     if error.errno == errno.EBUSY:
         hint = "mount its directory in place of the file, or pass an open file: open(path, 'wb')"
-    missing = LocalNotFound if isinstance(error, FileNotFoundError) else LocalError
-    kind = DiskFull if error.errno in _DISK_FULL_ERRNOS else missing
+    kind = DiskFull if error.errno in _DISK_FULL_ERRNOS else next(
+        (ours for theirs, ours in _KINDS if isinstance(error, theirs)), LocalError
+    )
     return kind(f"cannot {action} {subject}: {reason}", hint=hint, errno=error.errno)

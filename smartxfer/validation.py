@@ -85,7 +85,10 @@ def validate_seconds(value: Any, name: str, *, minimum: float = 0.0, hint: str =
             seconds = -math.inf if f"{value!r:.1}" == "-" else math.inf
     if not seconds >= minimum:
         bound = "" if minimum == -math.inf else f", {minimum:g} or more"
-        raise UsageError(f"{name} is a number of seconds{bound}, not {value!r:.80}", hint=hint)
+        raise UsageError(
+            f"{name} is a number of seconds{bound}, not {value!r:.80}",
+            hint=hint or f"pass a number, such as {name}=60",
+        )
     return seconds
 
 
@@ -97,10 +100,12 @@ def validate_count(value: Any, name: str) -> int:
 
     >>> validate_count(0, "max_workers")
     Traceback (most recent call last):
-    smartxfer.errors.UsageError: max_workers is a number of at least 1, not 0
+    smartxfer.errors.UsageError: max_workers is a number of at least 1, not 0 (pass max_workers=1 or more)
     """
     if type(value) is not int or value < 1:
-        raise UsageError(f"{name} is a number of at least 1, not {value!r:.80}")
+        raise UsageError(
+            f"{name} is a number of at least 1, not {value!r:.80}", hint=f"pass {name}=1 or more"
+        )
     return value
 
 

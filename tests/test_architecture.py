@@ -29,7 +29,7 @@ LAYERS = (
     ("error_families",),
     ("error_values",),
     ("errors",),
-    ("missing_attributes", "file_descriptors", "lazy_imports", "reprs", "terminal_text", "secret_text", "weak"),
+    ("error_hints", "missing_attributes", "file_descriptors", "lazy_imports", "reprs", "terminal_text", "secret_text", "weak"),
 )
 RANK = {package: layer for layer, packages in enumerate(LAYERS) for package in packages}
 # The local server implements the other side of the protocols and is not part of the layers.

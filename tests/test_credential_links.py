@@ -156,7 +156,7 @@ def test_an_error_names_each_secret_that_is_not_used(monkeypatch: pytest.MonkeyP
     for variable in ("SMARTFILE_API_KEY", "SMARTFILE_API_PASSWORD"):
         assert f"{variable} is set, but belongs to http://127.0.0.1:18082 (SMARTFILE_API_URL)" in said
     assert caught.value.hint == (
-        "pass it, or set SMARTFILE_API_URL and SMARTFILE_API_KEY and SMARTFILE_API_PASSWORD"
+        "pass key= and password=, or set SMARTFILE_API_URL and SMARTFILE_API_KEY and SMARTFILE_API_PASSWORD"
     )
     assert SECRET not in said
 

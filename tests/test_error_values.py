@@ -17,7 +17,7 @@ def test_all_that_is_not_named_stays() -> None:
     assert made is not error
     assert str(made) == "no file (list() tells which there are)"
     assert (made.status, made.code, made.details) == (404, "gone", {"a": [1]})
-    assert (error.hint, str(error)) == ("", "no file")
+    assert (error.own_hint, str(error)) == ("", f"no file ({NotFound.hint})")
 
 
 def test_no_hint_is_a_hint_too() -> None:

@@ -64,6 +64,7 @@ TREE: Dict[str, Any] = {
     "LocalError": ("SmartxferError", OSError),
     "LibrsyncNotFound": ("LocalError", OSError),
     "LocalNotFound": ("LocalError", FileNotFoundError),
+    "LocalPermissionError": ("LocalError", PermissionError),
     "DiskFull": ("LocalError", OSError),
     "UnsafeName": ("LocalError", ValueError),
     "TargetExists": ("LocalError", FileExistsError),

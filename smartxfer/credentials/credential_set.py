@@ -59,6 +59,8 @@ class Credentials:
         self.base_url_in_use: Optional[BaseURL] = None
         #: Every place looked at, in order.
         self.searched: List[str] = []
+        #: What the user can correct in the places that were searched, each an imperative.
+        self.remedies: List[str] = []
 
     def new_source(
         self, name: str, kind: SourceKind, base_url: Optional[str] = None, base_url_source: str = ""
@@ -151,6 +153,7 @@ class Credentials:
         """
         log.warning("credentials: %s is ignored: %s", source_name, reason)
         self.searched.append(f"{source_name} (ignored: {reason})")
+        self.remedies.append(f"correct {source_name}: {reason}")
 
     def _normalize_url(self, value: str, source_name: str) -> str:
         """Return a base URL in its usual form.
@@ -199,7 +202,9 @@ class Credentials:
         if self.unused_reasons(*missing) and "base_url" not in missing:
             wanted.insert(0, "base_url")
         variables = [self._spec.variables(name)[0] for name in wanted if self._spec.variables(name)]
-        return f"pass it, or set {' and '.join(variables)}" if variables else f"pass {' and '.join(missing)}"
+        arguments = self._spec.argument or " and ".join(f"{name}=" for name in missing)
+        environment = f", or set {' and '.join(variables)}" if variables else ""
+        return "; ".join([*self.remedies, f"pass {arguments}{environment}"])
 
     def explain(self) -> List[Tuple[str, str, str]]:
         """Return (name, value or mask, source) of each value; ``""`` and ``"not found"`` for a missing one.

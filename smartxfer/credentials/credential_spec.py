@@ -29,6 +29,7 @@ class CredentialSpec(NamedTuple):
         may have put it.
     :param defaults: our name -> the value where no place has one, such as the vendor's address.
     :param normalize_url: makes a base URL of whatever form stands in one of the places.
+    :param argument: the argument of the client that has the credentials, where there is no argument per value.
     :param ignored_keys: keys of the service's section in a profile that another of its clients reads.
     """
 
@@ -44,6 +45,7 @@ class CredentialSpec(NamedTuple):
     defaults: Mapping[str, str] = _EMPTY_MAPPING
     normalize_url: Callable[[str], str] = str
     ignored_keys: FrozenSet[str] = frozenset()
+    argument: str = ""
 
     def __repr__(self) -> str:
         defaults = type(self)._field_defaults

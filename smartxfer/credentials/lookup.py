@@ -32,6 +32,11 @@ __all__ = ["get_config_path", "resolve_credentials"]
 
 log = logging.getLogger("smartxfer.credentials")
 
+_NETRC_HINT = (
+    "correct netrcfile= or NETRC, or the file: it has lines like machine HOST login USER password SECRET, "
+    "and you can read it"
+)
+
 
 def resolve_credentials(
     spec: CredentialSpec,
@@ -111,7 +116,7 @@ def _add_service_config(credentials: Credentials, spec: CredentialSpec) -> None:
     except Exception as error:  # noqa: BLE001 - a reader of another package may raise anything
         why = describe_read_error(error)
         if spec.config_file_is_explicit:
-            raise ConfigError(f"{spec.config_file_label} cannot be read: {why}") from None
+            raise ConfigError(f"{spec.config_file_label} cannot be read: {why}", hint="correct the file") from None
         credentials.record_unreadable(spec.config_file_label, why)
     else:
         kind = SourceKind.WORKING_DIRECTORY if spec.config_file_is_in_working_directory else SourceKind.USER
@@ -147,21 +152,37 @@ def _add_profile(credentials: Credentials, spec: CredentialSpec, profile: Option
         except UnreadableFile as error:
             why = str(error)
     if why and profile:
-        raise ConfigError(f"{path} cannot be read: {why}")
+        raise ConfigError(
+            f"{path} cannot be read: {why}", hint=f"correct the file, or leave out profile={profile!r}"
+        )
     if why:
         credentials.record_unreadable(place, why)
         return
-    _warn_of_unknown_keys(parser, section, spec, path)
+    _warn_of_unknown_keys(credentials, parser, section, spec, path)
     values = wrap_secrets(dict(parser.items(section))) if parser.has_section(section) else {}
     if profile and not values and not parser.has_section(section):
-        raise ConfigError(f"{path} has no section [{section}]", hint="add it, or unset SMARTXFER_PROFILE")
+        hint = _missing_section_hint(parser, spec.service, section)
+        raise ConfigError(f"{path} has no section [{section}]", hint=hint)
     if file is not None and any(values.get(name) for name in spec.secrets):
         file.warn_if_shared()
     credentials.add(credentials.new_source(place, SourceKind.USER, values.get("base_url")), values)
 
 
+def _missing_section_hint(parser: configparser.ConfigParser, service: str, section: str) -> str:
+    """Return the hint for a profile without a section: the nearest profile, or all sections of the service."""
+    own = [name for name in parser.sections() if name.partition(":")[0] == service]
+    meant = find_nearest_key(section, own)
+    if meant is not None and ":" in meant:
+        return f"pass profile={meant.partition(':')[2]!r}, or add the section"
+    return f"add the section, or unset SMARTXFER_PROFILE; sections of {service}: {', '.join(own) or 'none'}"
+
+
 def _warn_of_unknown_keys(
-    parser: configparser.ConfigParser, section: str, spec: CredentialSpec, path: Path
+    credentials: Credentials,
+    parser: configparser.ConfigParser,
+    section: str,
+    spec: CredentialSpec,
+    path: Path,
 ) -> None:
     """Warn of keys that are not read, and of a section whose name looks like a misspelt one."""
     known = [*spec.fields, *spec.ignored_keys]
@@ -170,12 +191,14 @@ def _warn_of_unknown_keys(
             meant = find_nearest_key(key, known)
             remedy = f"write {meant!r}" if meant else f"known keys: {', '.join(sorted(known))}"
             log.warning("%s: unknown key %r in [%s] is ignored (%s)", path, key, section, remedy)
+            credentials.remedies.append(f"{remedy} for the unknown key {key!r} in {path}")
     for other in parser.sections():
         service = other.partition(":")[0]
         if service != spec.service and find_nearest_key(
             service, _match_misspelt_service(spec.service, service)
         ):
             log.warning("%s: section [%s] is ignored (write %r)", path, other, spec.service)
+            credentials.remedies.append(f"write [{spec.service}] for the section [{other}] in {path}")
 
 
 def _match_misspelt_service(service: str, word: str) -> List[str]:
@@ -212,12 +235,12 @@ def _add_netrc(
             hosts = wrap_secrets(parse_netrc(file))
         except FileNotFoundError:
             if explicit_path:
-                raise ConfigError(f"there is no netrc file {path}") from None
+                raise ConfigError(f"there is no netrc file {path}", hint=_NETRC_HINT) from None
             credentials.add(place, {})
             continue
         except UnreadableFile as error:
             if explicit_path:
-                raise ConfigError(f"{path} is no netrc file: {error}") from None
+                raise ConfigError(f"the netrc file {path} cannot be read: {error}", hint=_NETRC_HINT) from None
             credentials.record_unreadable(str(path), str(error))
             continue
         values = _find_netrc_values(hosts, spec, origin)

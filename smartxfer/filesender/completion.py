@@ -45,7 +45,7 @@ def complete_transfer(
     try:
         done = Transfer.from_wire(api.send_request(call).json(dict))
     except HTTPError as error:
-        if error.status < 500 or error.hint:
+        if error.status < 500 or error.own_hint:
             raise
         raise evolve_error(error, hint=_RERUN_HINT) from None
     if done.id != transfer_id:

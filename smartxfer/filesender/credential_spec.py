@@ -24,6 +24,7 @@ def _normalize_url(text: str) -> str:
 
 CREDENTIAL_SPEC = CredentialSpec(
     service="filesender",
+    argument="auth=UserAuth(username, api_key)",
     fields={
         "base_url": "FILESENDER_BASE_URL",
         "username": "FILESENDER_USERNAME",

@@ -114,7 +114,8 @@ def create_decryptor(
     if other:
         told = other[0].key_version
         raise FileSenderIntegrityError(
-            f"{other[0].name!r} is said to be of key version {told}, not {key_version}"
+            f"{other[0].name!r} is said to be of key version {told}, not {key_version}",
+            hint="ask the sender for the key version, or leave out key_version= to trust the site",
         )
     sealed = [file for file in files if file.encrypted]
     if not sealed:

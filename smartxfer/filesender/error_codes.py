@@ -26,66 +26,73 @@ from smartxfer.transport.redaction import redact, redact_json
 
 __all__ = ["ERROR_TABLE"]
 
-_API_KEY_HINT = "check username and api_key; a site that knows itself by another name needs signing_host="
-_GONE_HINT = "it was deleted, has expired, or never was"
-_EXPIRED_HINT = "ask for a new link or voucher"
+_API_KEY_HINT = (
+    "check username and api_key (FILESENDER_USERNAME, FILESENDER_API_KEY); pass signing_host= "
+    "for a site that has another name for itself"
+)
+_GONE_HINT = "check the id: it was deleted, has expired, or never existed"
+_EXPIRED_HINT = "ask the sender for a new link or voucher"
 _SESSION_HINT = "the session has ended: call prepare() and then the same method again"
 _CHUNK_SIZE_HINT = "pass a smaller chunk_size= and run again: the upload continues with it"
-_DAILY_LIMIT_HINT = "a limit per day on mails or calls is reached: run again tomorrow"
-_POLICY_HINT = "the site's rules stand against it"
+_DAILY_LIMIT_HINT = "run again tomorrow: a limit per day on mails or calls is reached"
+_POLICY_HINT = "ask the administrator of the site which rule forbids it"
+_PARAMETER_HINT = "check the parameter that error.details names"
+_UNKNOWN_HINT = "ask the administrator of the site what error.code means"
+_BASE_URL_HINT = "check the path of the base URL (FILESENDER_BASE_URL): the site does not have the call"
+_CALL_HINT = "do without this call: the version or the configuration of the site does not have it"
 
 _ERROR_CODES: Dict[str, Tuple[Type[HTTPError], str, bool]] = {
-    "auth_remote_too_late": (AuthError, "the clock or the line is slow: raise UserAuth(delay=)", True),
+    "auth_remote_too_late": (AuthError, "set this machine's clock, or pass UserAuth(delay=)", True),
     "auth_remote_signature_check_failed": (AuthError, _API_KEY_HINT, False),
-    "auth_remote_user_rejected": (AuthError, "the user has no API key: make one on the page ?s=user", False),
-    "rest_authentication_required": (AuthError, "give UserAuth(...) or GuestAuth(...)", False),
-    "rest_ownership_required": (Forbidden, "it belongs to another user", False),
-    "rest_admin_required": (Forbidden, "it takes an administrator", False),
+    "auth_remote_user_rejected": (AuthError, "make an API key on the site's page ?s=user", False),
+    "rest_authentication_required": (AuthError, "pass auth=UserAuth(...) or auth=GuestAuth(...)", False),
+    "rest_ownership_required": (Forbidden, "use the account of its owner: it belongs to another user", False),
+    "rest_admin_required": (Forbidden, "use the account of an administrator", False),
     "rest_security_token_did_not_match": (AuthError, _SESSION_HINT, False),
     "rest_xsrf_token_did_not_match": (AuthError, _SESSION_HINT, False),
-    "rest_roundtrip_token_invalid": (Forbidden, "the transfer was created by another client", False),
-    "rest_sanity_check_failed": (BadRequest, "the body was damaged on its way", True),
-    "rest_bad_parameter": (BadRequest, "", False),
-    "rest_missing_parameter": (BadRequest, "", False),
-    "rest_endpoint_missing": (BadRequest, "", False),
-    "rest_endpoint_not_implemented": (BadRequest, "the site does not have this call", False),
-    "rest_method_not_implemented": (BadRequest, "the site does not have this call", False),
-    "rest_method_not_allowed": (BadRequest, "the site does not have this call", False),
+    "rest_roundtrip_token_invalid": (Forbidden, "start over: another client created the transfer", False),
+    "rest_sanity_check_failed": (BadRequest, "run again: the body was damaged on its way", True),
+    "rest_bad_parameter": (BadRequest, _PARAMETER_HINT, False),
+    "rest_missing_parameter": (BadRequest, _PARAMETER_HINT, False),
+    "rest_endpoint_missing": (BadRequest, "check the endpoint, such as client.get('info')", False),
+    "rest_endpoint_not_implemented": (BadRequest, _CALL_HINT, False),
+    "rest_method_not_implemented": (BadRequest, _CALL_HINT, False),
+    "rest_method_not_allowed": (BadRequest, _CALL_HINT, False),
     "rest_unknown_principal": (NotFound, _EXPIRED_HINT, False),
-    "rest_data_stale": (NotFound, "the mail address has to be verified in a browser", False),
-    "cannot_add_data_to_complete_transfer": (Conflict, "the transfer is complete", False),
-    "cannot_alter_closed_transfer": (Conflict, "the transfer is closed", False),
+    "rest_data_stale": (NotFound, "verify the mail address in a browser, then run again", False),
+    "cannot_add_data_to_complete_transfer": (Conflict, "create a new transfer: this one is complete", False),
+    "cannot_alter_closed_transfer": (Conflict, "create a new transfer: this one is closed", False),
     "undergoing_maintenance": (Maintenance, Maintenance.hint, True),
-    "failed_to_connect_to_database": (ServerError, "the site's database is restarting: run again", True),
+    "failed_to_connect_to_database": (ServerError, "run again: the database of the site is restarting", True),
     "transfer_not_found": (NotFound, _GONE_HINT, False),
     "file_not_found": (NotFound, _GONE_HINT, False),
     "recipient_not_found": (NotFound, _GONE_HINT, False),
     "guest_not_found": (NotFound, _GONE_HINT, False),
     "guest_expired": (AuthError, _EXPIRED_HINT, False),
     "token_has_bad_format": (BadRequest, "copy the whole link", False),
-    "file_chunk_out_of_bounds": (BadRequest, "the file grew since the transfer was created", False),
+    "file_chunk_out_of_bounds": (BadRequest, "run again: the file grew meanwhile", False),
     "storage_chunk_too_large": (LimitExceeded, _CHUNK_SIZE_HINT, False),
     "file_integrity_check_failed": (Conflict, "run again: the chunks are sent anew", False),
-    "transfer_files_incomplete": (Conflict, "a file is not complete: run again", False),
-    "transfer_no_files": (BadRequest, "", False),
-    "transfer_no_recipients": (BadRequest, "one malformed address makes the site drop all", False),
+    "transfer_files_incomplete": (Conflict, "run again: a file is not complete", False),
+    "transfer_no_files": (BadRequest, "name at least one file", False),
+    "transfer_no_recipients": (BadRequest, "check recipients: a bad address makes the site drop all", False),
     "transfer_rejected": (LimitExceeded, _POLICY_HINT, False),
     "bad_email": (BadRequest, "check recipients and 'from'", False),
     "bad_expire": (LimitExceeded, "choose an earlier expires", False),
-    "storage_not_enough_space_left": (LimitExceeded, "the site is full: tell its administrator", False),
+    "storage_not_enough_space_left": (LimitExceeded, "tell the administrator: the site is full", False),
     "transfer_file_name_invalid": (LimitExceeded, "rename the file", False),
-    "file_extension_not_allowed": (LimitExceeded, "rename or pack the file", False),
-    "transfer_must_be_encrypted": (LimitExceeded, "the site takes encrypted transfers only", False),
-    "database_access_failure": (ServerError, "", False),
+    "file_extension_not_allowed": (LimitExceeded, "rename the file, or send it in an archive", False),
+    "transfer_must_be_encrypted": (LimitExceeded, "pass password=: unencrypted transfers are refused", False),
+    "database_access_failure": (ServerError, ServerError.hint, False),
 }
 
 #: Parts of words whose families are open.
-_ERROR_CODE_PARTS: Dict[str, Tuple[Type[HTTPError], str, bool]] = {
+_FAMILIES: Dict[str, Tuple[Type[HTTPError], str, bool]] = {
     "rate_limit": (LimitExceeded, _DAILY_LIMIT_HINT, False),
-    "checksum": (BadRequest, "the chunk was damaged on its way", True),
-    "transfer_too_many": (LimitExceeded, "send less at once", False),
+    "checksum": (BadRequest, "run again: the chunk was damaged on its way", True),
+    "transfer_too_many": (LimitExceeded, "send fewer or smaller files per call", False),
     "_extension_not_allowed": (LimitExceeded, _POLICY_HINT, False),
-    "_exceeded": (LimitExceeded, "send less at once", False),
+    "_exceeded": (LimitExceeded, "send fewer or smaller files per call", False),
 }
 
 
@@ -109,10 +116,8 @@ ERROR_TABLE = ErrorTable(
     _parse_error,
     [
         *(ErrorRule(None, re.escape(word), None, *means) for word, means in _ERROR_CODES.items()),
-        *(
-            ErrorRule(None, f".*{re.escape(part)}.*", None, *means)
-            for part, means in _ERROR_CODE_PARTS.items()
-        ),
-        ErrorRule(500, ".+", None, ServerError, "", False),
+        *(ErrorRule(None, f".*{re.escape(part)}.*", None, *means) for part, means in _FAMILIES.items()),
+        ErrorRule(404, "", hint=_BASE_URL_HINT),
+        ErrorRule(500, ".+", None, ServerError, _UNKNOWN_HINT, False),
     ],
 )

@@ -65,11 +65,17 @@ def _validate_counts(files: List[Any], recipients: List[Any], config: SiteConfig
         (f"{total} bytes in all", total, config.max_transfer_size),
     ):
         if limit and value > limit:
-            raise UsageError(f"{what} are too much: the site takes {limit}", hint="send less at once")
+            raise UsageError(
+                f"too many: {what}; the site allows {limit} per transfer",
+                hint=f"send at most {limit} per transfer, or put the files into one archive",
+            )
     most = config.max_transfer_encrypted_file_size if encrypted else config.max_transfer_file_size
     large = [f"{file['name']!r} of {file['size']} bytes" for file in files if most and file["size"] > most]
     if large:
-        raise UsageError(f"too large: {_join_limited(large)}: the site takes {most} bytes a file")
+        raise UsageError(
+            f"too large: {_join_limited(large)}; the site allows {most} bytes per file",
+            hint=f"split the file into parts of at most {most} bytes, or ask the administrator of the site",
+        )
 
 
 def _validate_names(names: Iterable[str], config: SiteConfig) -> None:
@@ -135,7 +141,7 @@ def _validate_extension(name: str, config: SiteConfig) -> None:
     if extension in banned or (allowed is not None and not allowed.search(extension)):
         raise UsageError(
             f"the site does not take files with the extension {extension!r} ({name!r})",
-            hint="rename or pack it",
+            hint="send it in an archive, or under another name: (other_name, path)",
         )
 
 

@@ -89,27 +89,30 @@ CONNECT_HINT = (
     "vendor's own package"
 )
 
-_LOGIN_HINT = (
-    "log in: api.server.auth(user, password), user= and password=, or JETSTREAM_API_USER and _PASSWORD"
-)
+_LOGIN_HINT = "log in: api.server.auth(user, password), user= and password=, or JETSTREAM_API_USER and _PASSWORD"
+_UPDATE_HINT = "have client and server updated; api.server.getServerInfo() shows the server's version"
 _ERROR_CODES: Dict[int, Tuple[Type[HTTPError], str, str]] = {
-    -32700: (BadRequest, "ParseError", ""),
-    -32600: (BadRequest, "InvalidRequest", ""),
-    -32601: (Unsupported, "MethodNotFound", "the server does not know the method"),
+    -32700: (BadRequest, "ParseError", _UPDATE_HINT),
+    -32600: (BadRequest, "InvalidRequest", _UPDATE_HINT),
+    -32601: (Unsupported, "MethodNotFound", "check the name of the method, or have the server updated"),
     -32602: (BadRequest, "InvalidParams", "check the names and values of the parameters"),
-    -32603: (ServerError, "InternalError", ""),
+    -32603: (ServerError, "InternalError", ServerError.hint),
     -32001: (AuthError, "NotAuthenticated", _LOGIN_HINT),
     -32002: (
         AuthError,
         "AuthenticationFailed",
-        "check user and password, or whether the token has expired",
+        "check user= and password= (JETSTREAM_API_USER, JETSTREAM_API_PASSWORD), or make a new token",
     ),
-    -32003: (Forbidden, "PermissionDenied", "api.server.superuser() or .wrangler() raise a login's rights"),
-    -32004: (NotFound, "NotFound", ""),
-    -32005: (Conflict, "InvalidState", ""),
-    -32006: (Conflict, STILL_PROCESSING, ""),
-    -32007: (Unsupported, "ApiVersion", "the server's version is too old for it"),
-    -32008: (Forbidden, "NotLicensed", "only a licensed server sends and receives"),
+    -32003: (
+        Forbidden,
+        "PermissionDenied",
+        "call api.server.superuser() or api.server.wrangler() first, or log in as another user",
+    ),
+    -32004: (NotFound, "NotFound", "check the path or id; api.ls(path) lists a folder"),
+    -32005: (Conflict, "InvalidState", Conflict.hint),
+    -32006: (Conflict, STILL_PROCESSING, "wait with a larger timeout="),
+    -32007: (Unsupported, "ApiVersion", "have the server updated; getServerInfo() shows its version"),
+    -32008: (Forbidden, "NotLicensed", "have the server licensed: api.server.setLicenseKeyAsync(key=...)"),
 }
 
 #: What a code means; one that is not known is the server's own trouble.
@@ -119,7 +122,7 @@ _ERROR_TABLE = ErrorTable(
             ErrorRule(code_pattern=str(code), error_class=kind, hint=hint, attributes={"code": name})
             for code, (kind, name, hint) in _ERROR_CODES.items()
         ),
-        ErrorRule(error_class=ServerError, hint=""),
+        ErrorRule(error_class=ServerError),
     ]
 )
 
@@ -141,7 +144,7 @@ def build_rpc_error(error: Any, method: str, url: str) -> CommunicationError:
     kind: Type[HTTPError] = ERRORS.class_for(means["kind"])
     return kind(
         f"{method}: {name}{': ' if message else ''}{message}",
-        hint=means["hint"],
+        hint=means.get("hint"),
         status=200,
         code=name,
         message=message,
@@ -161,5 +164,5 @@ def add_connect_hint(error: CommunicationError) -> CommunicationError:
     if isinstance(error, (NotAnHTTPServer, DecodeError)) or elsewhere:
         return evolve_error(error, hint=CONNECT_HINT)
     if isinstance(error, NetworkError) and not never_reached:
-        return evolve_error(error, hint=error.hint or CONNECT_HINT)
+        return evolve_error(error, hint=error.own_hint or CONNECT_HINT)
     return error

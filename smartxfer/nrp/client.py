@@ -244,7 +244,7 @@ class RepositoryClient(HTTPClient):
     def _build_error(self, response: "BufferedResponse", method: str, url: str) -> HTTPError:
         from smartxfer.error_values import evolve_error
         from smartxfer.nrp.errors import ERROR_TABLES
-        from smartxfer.nrp.hints import SMALLER_REQUESTS_HINT
+        from smartxfer.nrp.hints import SMALLER_REQUESTS_HINT, STORAGE_HINT
         from smartxfer.transport import Origin
 
         token = self._credentials.get("token") is not None
@@ -253,7 +253,7 @@ class RepositoryClient(HTTPClient):
             not self._http.origin.allows_credentials_for(Origin.parse(url))
             and error.hint != SMALLER_REQUESTS_HINT
         ):
-            return evolve_error(error, hint="")  # the storage behind the repository never sees the token
+            return evolve_error(error, hint=STORAGE_HINT)  # it never sees the token
         unused = (
             [] if token or not isinstance(error, AuthError) else self._credentials.unused_reasons("token")
         )

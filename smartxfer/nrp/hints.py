@@ -7,13 +7,17 @@ from typing import Sequence, Tuple
 
 from smartxfer.transport.error_rules import ErrorRule
 
-__all__ = ["NEW_VERSION_HINT", "SMALLER_REQUESTS_HINT", "build_error_rules"]
+__all__ = ["NEW_VERSION_HINT", "SMALLER_REQUESTS_HINT", "STORAGE_HINT", "build_error_rules"]
 
 NEW_VERSION_HINT = (
     "records.new_version(record, import_files=True) makes a draft with files that can be changed"
 )
 #: For a server, or a gateway in front of it, that refuses the length of a request.
 SMALLER_REQUESTS_HINT = "send smaller requests: transfer_type='multipart', part_size=5 << 20"
+#: For the storage behind a repository, which has presigned URLs of its own.
+STORAGE_HINT = (
+    "run again: the repository then signs a new URL of its storage; if it happens again, tell its administrator"
+)
 _ANONYMOUS_HINT = "pass token=, or set NRP_TOKEN: without a token only public files and records can be read"
 _DENIED_HINT = (
     "call client.whoami(): it tells if the token is unknown or expired; else ask the owner for access"
@@ -31,6 +35,11 @@ _HINTS_BY_MESSAGE: Sequence[Tuple[int, str, str]] = (
     (400, r"domain not allowed", "send the bytes: transfer_type='local-file'"),
     (400, r"transfer\.type: unsupported value", "use one of client.repository.transfers"),
     (400, r"not completed their transfer", "files.list(draft) tells which; upload or delete them"),
+    (
+        400,
+        r"missing data for required field",
+        "add the fields that the message names to draft.metadata, and call client.records.update(draft)",
+    ),
     (400, r"missing uploaded files", "upload a file, or set draft.files['enabled'] = False and update it"),
     (400, r"remove all files first", "call files.delete_all(draft) first"),
     (400, r"invalid value", "use an id that client.get('vocabularies/languages') lists"),

@@ -85,5 +85,5 @@ class Lookup:
                 calls, ref, lambda found: action(FilesApi(calls, found.get_files_urls(for_writing=True)[0]))
             )
         except NotFound as error:
-            hint = error.hint or f"what is published has no draft: {NEW_VERSION_HINT}"
+            hint = error.own_hint or f"what is published has no draft: {NEW_VERSION_HINT}"
             raise evolve_error(error, hint=hint) from None

@@ -197,7 +197,7 @@ class RecordsClient(Namespace):
         try:
             return self._run_on_latest_version(get_record_reference(record_or_data), step)
         except NotFound as error:
-            hint = error.hint or "what is published has no draft: edit_metadata(record) makes one"
+            hint = error.own_hint or "what is published has no draft: edit_metadata(record) makes one"
             raise evolve_error(error, hint=hint) from None
 
     def delete(self, record: Any, *, if_revision: Optional[int] = None) -> None:

@@ -119,7 +119,7 @@ class SearchQuery:
         try:
             return self._request_page(self.url, {**self.params, **page_params, **extra_params})
         except BadRequest as error:
-            if error.hint or (page_params.get("page") or 1) <= 1:
+            if error.own_hint or (page_params.get("page") or 1) <= 1:
                 raise
             raise evolve_error(error, hint=_SCAN_HINT) from None
 

@@ -139,7 +139,8 @@ def _parse_error(response: BufferedResponse) -> Dict[str, Any]:
 _ERROR_TABLE = ErrorTable(
     _parse_error,
     [
-        ErrorRule(401, hint="check the API key and password, or the tokens"),
+        ErrorRule(401, hint="check key= and password= (SMARTFILE_API_KEY, SMARTFILE_API_PASSWORD)"),
+        ErrorRule(404, hint="check the path: list(directory) shows what exists, mkdir(path) adds one"),
         ErrorRule(
             413, hint="send smaller files: a file goes up in one request, and the site limits its size"
         ),

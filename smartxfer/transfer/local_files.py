@@ -179,7 +179,7 @@ def _iter_local_files(
 def _build_local_file(path: Path, name: str, copies: Copies) -> LocalFile:
     try:
         found = os.stat(str(path))
-    except PermissionError as error:  # its directory cannot be searched
+    except OSError as error:  # missing, or its directory cannot be searched
         raise wrap_os_error(error, path, "read") from None
     if not stat.S_ISREG(found.st_mode):
         raise UsageError(

@@ -65,7 +65,7 @@ class PartFileState:
             return None
         except OSError as error:
             made = wrap_os_error(error, self.entry.path, "read")
-            hint = made.hint or "make it readable, or remove it to begin again"
+            hint = made.own_hint or "make it readable, or remove it to begin again"
             raise evolve_error(made, hint=hint) from None
         if isinstance(saved, dict) and saved.get("version") == _VERSION:
             return saved

@@ -241,7 +241,10 @@ def open_source(source_like: SourceLike, name: Optional[str] = None) -> Source:
 
 
 def _open_path(path: PathOrEntry, name: Optional[str]) -> Source:
-    source = PathSource(path, name)
+    try:
+        source = PathSource(path, name)
+    except OSError as error:
+        raise wrap_os_error(error, path, "read") from None
     try:
         copy = source.copy_if_size_is_wrong()
     except BaseException:

@@ -73,9 +73,12 @@ _EXCEPTION_TABLE: Tuple[Tuple[Tuple[Type[BaseException], ...], Type[Communicatio
     ),
 )
 _GATEWAY_HINT = "the server, or a gateway in front of it, is broken: tell whoever runs it"
-_TIME_LIMIT_HINT = (
-    "the server or the line is slow; RetryPolicy(budget=, stall_speed=, stall_window=) sets the limits"
-)
+_TIME_LIMIT_HINT = "the server or the line is slow; RetryPolicy(budget=, stall_speed=, stall_window=) sets the limits"
+_UNRESOLVED_HINT = "check the spelling of the host in the base URL, and the network's name server"
+_REFUSED_HINT = "check host and port of the base URL: no server accepts connections there"
+_SCHEME_HINT = "check scheme and port of the base URL: the server does not speak https on this port; use http://"
+#: What OpenSSL calls bytes that are not TLS; the wording depends on its version.
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNKNOWN_PROTOCOL")
 #: What urllib3 puts before its words: the connection or the pool that they are about.
 _URLLIB3_PREFIX = re.compile(r"\A(?:\w+\(host=[^()]*, port=\w+\)|<[\w.]+ object at \w+>): ")
 #: Answers that do not begin like HTTP; compared by class, for a lost connection derives from the first.
@@ -126,17 +129,25 @@ def _connection_error(chain: "list[BaseException]", description: str) -> Communi
             continue
         if any(isinstance(link, kinds) for link in chain):
             again = ours.retryable or no_tunnel
-            return ours(f"{description}: {_describe_chain(chain)}", retryable=again, **_body_counts(chain))
+            hint = _SCHEME_HINT if ours is TLSError and _is_not_tls(chain) else None
+            return ours(f"{description}: {_describe_chain(chain)}", hint=hint, retryable=again, **_body_counts(chain))
     if any(type(link) in _NOT_HTTP_EXCEPTIONS for link in chain):
-        return NotAnHTTPServer(f"{description}: what answers there is no HTTP server")
+        return NotAnHTTPServer(f"{description}: the server did not send a valid HTTP response")
     ended = any(isinstance(link, requests.exceptions.ChunkedEncodingError) for link in chain)
     if ended and not any(isinstance(link, ConnectionError) for link in chain):
         return Truncated(f"{description}: {_describe_chain(chain)}")
     exhausted = any(text in str(link) for link in chain for text in _NO_DESCRIPTORS_MESSAGES)
     hint = "raise the limit of open files (ulimit -n), or pass a smaller max_workers=" if exhausted else None
-    return NetworkError(
-        f"{description}: {_describe_chain(chain)}", hint=hint, may_have_been_processed=not unsent
-    )
+    if any(isinstance(link, urllib3_errors.NameResolutionError) for link in chain):
+        hint = _UNRESOLVED_HINT
+    elif any(isinstance(link, ConnectionRefusedError) for link in chain):
+        hint = _REFUSED_HINT
+    return NetworkError(f"{description}: {_describe_chain(chain)}", hint=hint, may_have_been_processed=not unsent)
+
+
+def _is_not_tls(chain: "list[BaseException]") -> bool:
+    """Return True if the server answered a TLS handshake with something else."""
+    return any(getattr(link, "reason", None) in _NOT_TLS for link in chain)
 
 
 def out_of_memory_error() -> LocalError:

@@ -44,20 +44,20 @@ URL = "http://127.0.0.1:1/jsonrpc"
 
 #: code: (type, class, what the hint says)
 CODES: Dict[int, Any] = {
-    -32700: ("ParseError", BadRequest, ""),
-    -32600: ("InvalidRequest", BadRequest, ""),
-    -32601: ("MethodNotFound", Unsupported, "does not know the method"),
+    -32700: ("ParseError", BadRequest, "getServerInfo()"),
+    -32600: ("InvalidRequest", BadRequest, "getServerInfo()"),
+    -32601: ("MethodNotFound", Unsupported, "have the server updated"),
     -32602: ("InvalidParams", BadRequest, "check the names and values"),
-    -32603: ("InternalError", ServerError, ""),
+    -32603: ("InternalError", ServerError, "run again"),
     -32001: ("NotAuthenticated", AuthError, "api.server.auth"),
-    -32002: ("AuthenticationFailed", AuthError, "check user and password"),
+    -32002: ("AuthenticationFailed", AuthError, "check user= and password="),
     -32003: ("PermissionDenied", Forbidden, "superuser()"),
-    -32004: ("NotFound", NotFound, ""),
-    -32005: ("InvalidState", Conflict, ""),
-    -32006: ("StillProcessing", Conflict, ""),
-    -32007: ("ApiVersion", Unsupported, "too old"),
+    -32004: ("NotFound", NotFound, "api.ls(path)"),
+    -32005: ("InvalidState", Conflict, "run again"),
+    -32006: ("StillProcessing", Conflict, "timeout="),
+    -32007: ("ApiVersion", Unsupported, "have the server updated"),
     -32008: ("NotLicensed", Forbidden, "licensed"),
-    -31999: ("", ServerError, ""),
+    -31999: ("", ServerError, "run again"),
 }
 
 

@@ -106,7 +106,7 @@ def test_a_server_that_greets_before_it_is_asked(make_wire: MakeWire) -> None:
         peer.send(b"\x16\x03\x01 hello\r\n\r\n")
 
     with RawServer(greet) as server:
-        with pytest.raises(NotAnHTTPServer, match="no HTTP server"):
+        with pytest.raises(NotAnHTTPServer, match="did not send a valid HTTP response"):
             make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
     assert server.connections == 1
 

@@ -1,0 +1,81 @@
+"""The list of examples, and how one is run."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, NamedTuple, Type
+
+from smartxfer.errors import SmartxferError
+
+from .scene import Scene
+
+Kind = Type[SmartxferError]
+Run = Callable[[Scene], Any]
+
+
+class Example(NamedTuple):
+    """A function that provokes an error.
+
+    :ivar kind: the class of the error.
+    :ivar run: the function; its docstring says what was done.
+    :ivar mistake: whether it belongs to the table of a new user's mistakes.
+    """
+
+    kind: Kind
+    run: Run
+    mistake: bool
+
+    @property
+    def case(self) -> str:
+        """What was done, in a few words."""
+        return (self.run.__doc__ or "").strip().rstrip(".")
+
+
+class Outcome(NamedTuple):
+    """What an example raised, without what differs between two runs."""
+
+    example: Example
+    kind: Type[BaseException]
+    message: str
+    hint: str
+    unfired: List[Any]
+
+    @property
+    def problems(self) -> List[str]:
+        """What is wrong with it; empty if nothing is."""
+        name, found = self.example.run.__name__, []
+        if self.kind is not self.example.kind:
+            found.append(f"{name} raised {self.kind.__name__}, not {self.example.kind.__name__}: {self.message}")
+        elif not self.hint:
+            found.append(f"{name}: {self.kind.__name__} has no hint: {self.message}")
+        return found + [f"{name}: {fault} did not take effect" for fault in self.unfired]
+
+
+#: Examples in the order in which they are written, by function.
+EXAMPLES: Dict[Run, Example] = {}
+
+
+def shows(kind: Kind, *, mistake: bool = False) -> Callable[[Run], Run]:
+    """Register a function as the example of an error.
+
+    :param kind: class that it raises; exactly this one.
+    :param mistake: show it among a new user's first mistakes, too.
+    """
+
+    def register(run: Run) -> Run:
+        assert run.__doc__, f"{run.__name__}: say in a docstring what it does"
+        EXAMPLES[run] = Example(kind, run, mistake)
+        return run
+
+    return register
+
+
+def run(example: Example) -> Outcome:
+    """Run an example in surroundings of its own."""
+    with Scene() as scene:
+        try:
+            example.run(scene)
+        except Exception as error:  # noqa: BLE001 - a wrong class is reported with the others
+            message = error.summary if isinstance(error, SmartxferError) else str(error)
+            hint = getattr(error, "hint", "")
+            return Outcome(example, type(error), scene.stable(message), scene.stable(hint), scene.unfired())
+        return Outcome(example, type(None), "nothing was raised", "", scene.unfired())  # type: ignore[arg-type]
