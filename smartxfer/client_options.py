@@ -23,7 +23,10 @@ def _normalize_timeout(timeout: Any) -> Tuple[float, float]:
     pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
     valid = len(pair) == 2 and all(isinstance(seconds, (int, float)) and seconds > 0 for seconds in pair)
     if not valid:
-        raise UsageError(f"timeout must be seconds or (connect, read) seconds, not {timeout!r}")
+        raise UsageError(
+            f"timeout must be seconds or (connect, read) seconds, not {timeout!r}",
+            hint="pass timeout=60 or timeout=(15, 60)",
+        )
     return (min(float(pair[0]), MAX_WAIT), min(float(pair[1]), MAX_WAIT))
 
 

@@ -17,7 +17,7 @@ HINTS: Dict[str, str] = {
     ),
     "ProxyError": "check proxies=, HTTPS_PROXY and NO_PROXY",
     "DecodeError": "check that the base URL is the service's own, not a login page or a proxy",
-    "NotAnHTTPServer": "check scheme and port of the base URL: the port may be one of https or of another service",
+    "NotAnHTTPServer": "check scheme and port of the base URL: it may be that of https or of another service",
     "RedirectRefused": "check the base URL, or ask the administrator of the server where it has moved",
     "OutcomeUnknown": "look on the server whether it exists before you run again",
     "UnexpectedResponse": (

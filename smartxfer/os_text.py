@@ -50,7 +50,7 @@ def encode_os_path(text: str) -> str:
     :raises UsageError: the path contains a null character or half of a surrogate pair.
     """
     if "\0" in text:
-        raise UsageError(f"not a path: {text!r} contains a null character")
+        raise UsageError(f"not a path: {text!r} contains a null character", hint="pass a path without \\0")
     try:
         os.fsencode(text)
     except UnicodeEncodeError:

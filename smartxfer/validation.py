@@ -47,7 +47,10 @@ def validate_keys(
     if value is None:
         return
     if isinstance(value, (str, bytes)) or not isinstance(value, (Mapping, Iterable)):
-        raise UsageError(f"{name} is a dictionary, not a {type(value).__name__}")
+        raise UsageError(
+            f"{name} is a dictionary, not a {type(value).__name__}",
+            hint="pass a dictionary, such as {'key': value}",
+        )
     keys = list(known_keys)
     unknown = [key for key in value if not isinstance(key, str) or key not in keys]
     if not unknown:
@@ -122,7 +125,9 @@ def merge_extra(
     {'name': 'a', 'options': {'b': 1, 'c': 2}}
     """
     if extra is not None and not isinstance(extra, Mapping):
-        raise UsageError(f"extra is a dictionary, not a {type(extra).__name__}")
+        raise UsageError(
+            f"extra is a dictionary, not a {type(extra).__name__}", hint="pass extra={'field': value}"
+        )
     found, named = dict(body), set(known_keys)
     for name, value in (extra or {}).items():
         if isinstance(value, Mapping) and isinstance(found.get(name), Mapping):

@@ -49,7 +49,9 @@ def jetstream_bridge(host: str, port: int, listen: str, listen_port: int, allow_
     try:
         import werkzeug  # noqa: F401 - only to see whether it is there
     except ImportError:
-        raise UsageError('the bridge needs werkzeug: pip install "smartxfer[local]"') from None
+        raise UsageError(
+            "the bridge needs the package werkzeug", hint='pip install "smartxfer[local]"'
+        ) from None
     from smartxfer.jetstream_bridge import Bridge
 
     bridge = Bridge(host, port, listen=listen, listen_port=listen_port, allow_remote=allow_remote)

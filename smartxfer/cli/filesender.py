@@ -137,7 +137,10 @@ def _generate_and_print_password() -> str:
     from smartxfer.filesender import generate_password
 
     if is_output_closed():
-        raise UsageError("standard output is closed: the new password would be lost")
+        raise UsageError(
+            "standard output is closed: the new password would be lost",
+            hint="pass --password, or redirect standard output to a file",
+        )
     made = generate_password()
     click.echo(f"password: {made}")  # not print_line: without it nothing is sent
     return made

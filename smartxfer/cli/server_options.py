@@ -46,7 +46,9 @@ def make_server(
     try:
         import werkzeug  # noqa: F401 - only to see whether it is there
     except ImportError:
-        raise UsageError('the local server needs werkzeug: pip install "smartxfer[local]"') from None
+        raise UsageError(
+            "the local server needs the package werkzeug", hint='pip install "smartxfer[local]"'
+        ) from None
     from smartxfer.local import LocalServer
 
     server = LocalServer(data, export=export, host=host, allow_remote=allow_remote, **options)
@@ -86,5 +88,8 @@ def plan_fault(server: "LocalServer", spec: str) -> None:
 
 def _parse_count(text: str, spec: str) -> int:
     if not text.isdecimal():
-        raise UsageError(f"fault {spec!r} is not understood: {text!r} is no number")
+        raise UsageError(
+            f"fault {spec!r} is not understood: {text!r} is no number",
+            hint="write a number, such as times=2 or after=1",
+        )
     return int(text)

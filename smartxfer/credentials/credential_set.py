@@ -146,14 +146,15 @@ class Credentials:
             other.source is candidate.source and other.name in secrets for other in self._candidates
         )
 
-    def record_unreadable(self, source_name: str, reason: str) -> None:
+    def record_unreadable(self, source_name: str, reason: str, remedy: str = "") -> None:
         """Warn of a source that cannot be read, and list it.
 
         :param reason: the reason, without anything that the source contains.
+        :param remedy: what the user can do about it; by default, to correct the source.
         """
         log.warning("credentials: %s is ignored: %s", source_name, reason)
         self.searched.append(f"{source_name} (ignored: {reason})")
-        self.remedies.append(f"correct {source_name}: {reason}")
+        self.remedies.append(remedy or f"correct {source_name}: {reason}")
 
     def _normalize_url(self, value: str, source_name: str) -> str:
         """Return a base URL in its usual form.

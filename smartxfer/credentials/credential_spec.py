@@ -29,7 +29,7 @@ class CredentialSpec(NamedTuple):
         may have put it.
     :param defaults: our name -> the value where no place has one, such as the vendor's address.
     :param normalize_url: makes a base URL of whatever form stands in one of the places.
-    :param argument: the argument of the client that has the credentials, where there is no argument per value.
+    :param argument: the argument of the client that takes the credentials; empty: one per value.
     :param ignored_keys: keys of the service's section in a profile that another of its clients reads.
     """
 

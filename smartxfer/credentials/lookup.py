@@ -32,10 +32,11 @@ __all__ = ["get_config_path", "resolve_credentials"]
 
 log = logging.getLogger("smartxfer.credentials")
 
-_NETRC_HINT = (
-    "correct netrcfile= or NETRC, or the file: it has lines like machine HOST login USER password SECRET, "
-    "and you can read it"
+_NETRC_HINT = "correct netrcfile= or NETRC"
+_NETRC_FILE_HINT = (
+    "make the file readable for you alone (chmod 600), with lines: machine HOST login USER password SECRET"
 )
+_KEYRING_HINT = "unlock the keyring, or configure a backend for the package keyring"
 
 
 def resolve_credentials(
@@ -116,7 +117,9 @@ def _add_service_config(credentials: Credentials, spec: CredentialSpec) -> None:
     except Exception as error:  # noqa: BLE001 - a reader of another package may raise anything
         why = describe_read_error(error)
         if spec.config_file_is_explicit:
-            raise ConfigError(f"{spec.config_file_label} cannot be read: {why}", hint="correct the file") from None
+            raise ConfigError(
+                f"{spec.config_file_label} cannot be read: {why}", hint="correct the file"
+            ) from None
         credentials.record_unreadable(spec.config_file_label, why)
     else:
         kind = SourceKind.WORKING_DIRECTORY if spec.config_file_is_in_working_directory else SourceKind.USER
@@ -169,7 +172,7 @@ def _add_profile(credentials: Credentials, spec: CredentialSpec, profile: Option
 
 
 def _missing_section_hint(parser: configparser.ConfigParser, service: str, section: str) -> str:
-    """Return the hint for a profile without a section: the nearest profile, or all sections of the service."""
+    """Return the hint for a profile without a section: the nearest profile, or all of the service."""
     own = [name for name in parser.sections() if name.partition(":")[0] == service]
     meant = find_nearest_key(section, own)
     if meant is not None and ":" in meant:
@@ -240,7 +243,9 @@ def _add_netrc(
             continue
         except UnreadableFile as error:
             if explicit_path:
-                raise ConfigError(f"the netrc file {path} cannot be read: {error}", hint=_NETRC_HINT) from None
+                raise ConfigError(
+                    f"the netrc file {path} cannot be read: {error}", hint=_NETRC_FILE_HINT
+                ) from None
             credentials.record_unreadable(str(path), str(error))
             continue
         values = _find_netrc_values(hosts, spec, origin)
@@ -289,9 +294,9 @@ def _add_keyring(credentials: Credentials, spec: CredentialSpec, origin: Origin)
                 value = as_secret(keyring.get_password(f"smartxfer:{origin.netloc}", user))
         except ModuleNotFoundError as error:
             if error.name != "keyring":
-                credentials.record_unreadable(place.name, describe_read_error(error))
+                credentials.record_unreadable(place.name, describe_read_error(error), _KEYRING_HINT)
             return
         except Exception as error:  # noqa: BLE001 - its backends raise errors of their own
-            credentials.record_unreadable(place.name, describe_read_error(error))
+            credentials.record_unreadable(place.name, describe_read_error(error), _KEYRING_HINT)
             return
         credentials.add(place, {name: value})

@@ -45,7 +45,10 @@ class InputFile:
         elif hasattr(source, "read") or hasattr(source, "readinto"):
             self._open_file_object(source, from_start, spool)
         else:
-            raise UsageError(f"the {label} is a {type(source).__name__}: give a path or an open file")
+            raise UsageError(
+                f"the {label} is a {type(source).__name__}, not a path or an open file",
+                hint="pass a path, or open(path, 'rb')",
+            )
 
     def _open_file_object(self, file: Any, from_start: bool, spool: bool) -> None:
         self._file = file
@@ -187,8 +190,14 @@ def _read_into(file: Any, view: memoryview, label: str) -> int:
     if data is None:
         raise LocalError(f"the {label} has no bytes yet", hint="give a stream that waits for them")
     if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise UsageError(f"the {label} gives {type(data).__name__}, not bytes")
+        raise UsageError(
+            f"the {label} gives {type(data).__name__}, not bytes",
+            hint="open it in binary mode: open(path, 'rb')",
+        )
     if len(data) > len(view):
-        raise LocalError(f"the {label} gives more bytes than it was asked for")
+        raise LocalError(
+            f"the {label} gives more bytes than it was asked for",
+            hint="correct its read(): read(n) returns at most n bytes",
+        )
     view[: len(data)] = data
     return len(data)

@@ -85,7 +85,9 @@ class OutputFile:
             there = None if in_place and self._replacement_file is not None else self._get_device_and_inode()
             same = there is not None and source.device_and_inode == there
         if same:
-            raise UsageError(f"{source.label} cannot be read and written over at once")
+            raise UsageError(
+                f"{source.label} cannot be read and written over at once", hint="pass another output file"
+            )
 
     def _get_device_and_inode(self) -> Optional[Tuple[int, int]]:
         """Return device and inode of the file at the path, or of the open file."""

@@ -36,7 +36,9 @@ def block_length_for(size: Optional[int]) -> int:
     if size is None:
         return DEFAULT_BLOCK_LENGTH
     if size < 0:
-        raise UsageError(f"a file cannot have {size} bytes")
+        raise UsageError(
+            f"a file cannot have {size} bytes", hint="pass the number of bytes of the file, 0 or more"
+        )
     return min(
         MAX_BLOCK_LENGTH, max(_MIN_BLOCK_LENGTH, math.isqrt(size) // _BLOCK_LENGTH_STEP * _BLOCK_LENGTH_STEP)
     )
@@ -53,7 +55,13 @@ def validate_lengths(block_length: int, strong_length: int, hash_name: str) -> N
     if hash_name not in MAX_STRONG_LENGTHS:
         raise UsageError(f"unknown hash {hash_name!r}", hint="use 'md4' or 'blake2'")
     if not 1 <= block_length <= MAX_BLOCK_LENGTH:
-        raise UsageError(f"block_length must be 1 to {MAX_BLOCK_LENGTH} bytes, not {block_length!r}")
+        raise UsageError(
+            f"block_length must be 1 to {MAX_BLOCK_LENGTH} bytes, not {block_length!r}",
+            hint="leave out block_length= for a suitable one",
+        )
     most = MAX_STRONG_LENGTHS[hash_name]
     if not 1 <= strong_length <= most:
-        raise UsageError(f"strong_length must be 1 to {most} bytes for {hash_name}, not {strong_length!r}")
+        raise UsageError(
+            f"strong_length must be 1 to {most} bytes for {hash_name}, not {strong_length!r}",
+            hint="leave out strong_length= for the whole hash",
+        )

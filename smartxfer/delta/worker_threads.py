@@ -25,7 +25,7 @@ def resolve_worker_count(wanted: Optional[int] = None) -> int:
     """
     if wanted is not None:
         if wanted < 1:
-            raise UsageError(f"workers must be 1 or more, not {wanted!r}")
+            raise UsageError(f"workers must be 1 or more, not {wanted!r}", hint="pass workers=1 or more")
         return wanted
     if hasattr(os, "sched_getaffinity"):
         return min(_MAX_DEFAULT_WORKERS, len(os.sched_getaffinity(0)))

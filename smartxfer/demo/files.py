@@ -99,5 +99,7 @@ def _compute_sha256(path: Path) -> str:
             for block in iter(lambda: file.read(_BLOCK), b""):
                 state.update(block)
     except OSError as error:
-        raise LocalError(f"{path} cannot be read: {error.strerror}") from error
+        raise LocalError(
+            f"{path} cannot be read: {error.strerror}", hint="check the path and its permissions"
+        ) from error
     return state.hexdigest()

@@ -33,7 +33,10 @@ def copy_file(source: Path, target: Path) -> None:
     try:
         shutil.copyfile(str(source), str(target))
     except OSError as error:
-        raise LocalError(f"{source} cannot be copied: {error.strerror}") from error
+        raise LocalError(
+            f"{source} cannot be copied: {error.strerror}",
+            hint="check the path and its permissions, or free some space",
+        ) from error
 
 
 def mutate_file(path: Path) -> int:

@@ -115,7 +115,7 @@ class FileSenderClient(HTTPClient):
             ("concurrent_chunks", concurrent_chunks),
         ):
             if value is not None and value < 1:
-                raise UsageError(f"{name} must be at least 1, not {value}")
+                raise UsageError(f"{name} must be at least 1, not {value}", hint=f"pass {name}=1 or more")
         #: Bytes per chunk; the site's own figure once :meth:`prepare` has run.
         self.chunk_size = chunk_size
         self.auth = auth

@@ -15,6 +15,7 @@ import requests
 from smartxfer.error_values import evolve_error
 from smartxfer.errors import HTTPError, SmartxferError
 from smartxfer.filesender.auth import UserAuth
+from smartxfer.filesender.error_codes import UNKNOWN_CODE_HINT
 from smartxfer.filesender.errors import FileSenderUnexpectedResponse
 from smartxfer.filesender.models import AuditEntry, Transfer
 from smartxfer.filesender.rest_api import FileSenderApi
@@ -45,7 +46,7 @@ def complete_transfer(
     try:
         done = Transfer.from_wire(api.send_request(call).json(dict))
     except HTTPError as error:
-        if error.status < 500 or error.own_hint:
+        if error.status < 500 or error.own_hint not in ("", UNKNOWN_CODE_HINT):
             raise
         raise evolve_error(error, hint=_RERUN_HINT) from None
     if done.id != transfer_id:

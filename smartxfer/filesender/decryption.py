@@ -186,7 +186,7 @@ class Decryptor:
             )
         return FileSenderWrongPassword(
             f"{file.name!r} does not open with this password",
-            hint="check the password; where it is right, the file is damaged on the server",
+            hint="check password=; if it is right, the file is damaged on the server: ask the sender",
         )
 
 

@@ -77,7 +77,10 @@ def select_files(
         missing = [key for key in selection if key not in known]
         if missing:
             names = ", ".join(repr(file.name) for file in files[:20])
-            raise FileSenderNotFound(f"the transfer has no file {missing[0]!r}; it has {names}")
+            raise FileSenderNotFound(
+                f"the transfer has no file {missing[0]!r}; it has {names}",
+                hint="pass ids or names that list_files(token) returns",
+            )
         chosen = list({known[key].id: known[key] for key in selection}.values())
     return chosen
 
@@ -89,7 +92,10 @@ def require_directory_path(out_dir: Any) -> Path:
     """
     path = as_target_path(out_dir)
     if path is None:
-        raise UsageError(f"out_dir must be a directory, not a {type(out_dir).__name__}")
+        raise UsageError(
+            f"out_dir must be a directory, not a {type(out_dir).__name__}",
+            hint="pass the path of a directory; download_file() also writes to an open file",
+        )
     return path
 
 
@@ -123,7 +129,7 @@ def create_decryptor(
     given = resolve_password(password)
     if given is None:
         raise FileSenderPasswordRequired(
-            f"{sealed[0].name!r} is end-to-end encrypted", hint="give password=, which the sender chose"
+            f"{sealed[0].name!r} is end-to-end encrypted", hint="pass password=, which the sender chose"
         )
     opening = Decryptor(given)
     for file in sealed:

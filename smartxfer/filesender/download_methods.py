@@ -178,7 +178,10 @@ def download_archive(
     path = validate_sink(out_file)
     chosen_format = archive_format or ("tar" if path is not None and path.suffix == ".tar" else "zip")
     if chosen_format not in ("zip", "tar"):
-        raise UsageError(f"archive_format is zip or tar, not {archive_format!r}")
+        raise UsageError(
+            f"archive_format is zip or tar, not {archive_format!r}",
+            hint="pass archive_format='zip' or 'tar'",
+        )
     token = self._extract_token(token)
     validate_exists(exists, supports_newer=False)
     with self._new_runner(progress, cancel, deadline) as runner:

@@ -65,7 +65,9 @@ def encode_password(password: str, version: int) -> bytes:
     if version == 1:
         return password.encode("utf-8")
     if version != 2:
-        raise UsageError(f"password version {version} is not known")
+        raise UsageError(
+            f"password version {version} is not known", hint="have smartxfer updated: the site is newer"
+        )
     try:
         raw = base64.b64decode(password, validate=True)
     except (binascii.Error, ValueError):
@@ -99,7 +101,10 @@ class Key:
         :raises UsageError: a version that is not known.
         """
         if version not in _FILE_IV_SIZES:
-            raise UsageError(f"encryption key version {version} is not known")
+            raise UsageError(
+                f"encryption key version {version} is not known",
+                hint="pass key_version=3, or have smartxfer updated",
+            )
         raw = as_secret(encode_password(password, password_version))
         if version not in _PBKDF2_KEY_VERSIONS:
             return cls(version, hashlib.sha256(raw).digest())

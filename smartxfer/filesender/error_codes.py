@@ -24,7 +24,7 @@ from smartxfer.transport import BufferedResponse
 from smartxfer.transport.error_rules import ErrorRule, ErrorTable
 from smartxfer.transport.redaction import redact, redact_json
 
-__all__ = ["ERROR_TABLE"]
+__all__ = ["ERROR_TABLE", "UNKNOWN_CODE_HINT"]
 
 _API_KEY_HINT = (
     "check username and api_key (FILESENDER_USERNAME, FILESENDER_API_KEY); pass signing_host= "
@@ -37,7 +37,7 @@ _CHUNK_SIZE_HINT = "pass a smaller chunk_size= and run again: the upload continu
 _DAILY_LIMIT_HINT = "run again tomorrow: a limit per day on mails or calls is reached"
 _POLICY_HINT = "ask the administrator of the site which rule forbids it"
 _PARAMETER_HINT = "check the parameter that error.details names"
-_UNKNOWN_HINT = "ask the administrator of the site what error.code means"
+UNKNOWN_CODE_HINT = "ask the administrator of the site what error.code means"
 _BASE_URL_HINT = "check the path of the base URL (FILESENDER_BASE_URL): the site does not have the call"
 _CALL_HINT = "do without this call: the version or the configuration of the site does not have it"
 
@@ -118,6 +118,6 @@ ERROR_TABLE = ErrorTable(
         *(ErrorRule(None, re.escape(word), None, *means) for word, means in _ERROR_CODES.items()),
         *(ErrorRule(None, f".*{re.escape(part)}.*", None, *means) for part, means in _FAMILIES.items()),
         ErrorRule(404, "", hint=_BASE_URL_HINT),
-        ErrorRule(500, ".+", None, ServerError, _UNKNOWN_HINT, False),
+        ErrorRule(500, ".+", None, ServerError, UNKNOWN_CODE_HINT, False),
     ],
 )

@@ -86,9 +86,10 @@ def _parse_page(html: str) -> _PageParser:
     return page
 
 
-def parse_download_page(html: str) -> List[DownloadFile]:
+def parse_download_page(html: str, site: str = "the site") -> List[DownloadFile]:
     """The files of a download page, of 2.x or 3.x.
 
+    :param site: its address, for the messages.
     :raises NotFound: an error page, which a bad token gets with status 200.
     :raises Maintenance: the site is under maintenance.
     :raises AuthError: a page without files that wants a login or a mail code.
@@ -101,12 +102,12 @@ def parse_download_page(html: str) -> List[DownloadFile]:
     if page.has_error:
         said = redacted_excerpt(" ".join(page.error_texts), 200)
         raise FileSenderNotFound(
-            f"the site does not know this download link{f' ({said})' if said else ''}",
-            hint="it is mistyped, expired or closed: ask the sender for a new one",
+            f"{site} does not know this download link{f' ({said})' if said else ''}",
+            hint="copy the whole link; if it is expired or closed, ask the sender for a new one",
         )
     _raise_if_maintenance(page)
     raise FileSenderAuthError(
-        "the download page lists no files",
+        f"the download page of {site} lists no files",
         hint="the site may want a login, or a code sent by mail: open the link in a browser",
     )
 
@@ -145,6 +146,6 @@ def parse_guest_page(html: str) -> GuestPage:
         _raise_if_maintenance(page)
         raise FileSenderAuthError(
             "the site does not accept this voucher",
-            hint="it is mistyped, used up or expired: ask for a new one",
+            hint="copy the whole link; if it is used up or expired, ask for a new one",
         )
     return GuestPage(token)

@@ -22,4 +22,7 @@ def get_id(value: Any) -> int:
     try:
         return int(getattr(value, "id", value))
     except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"{value!r} is no id") from None
+        raise UsageError(
+            f"{value!r} is not an id",
+            hint="pass a number, or an object with an id: transfer, file, recipient or guest",
+        ) from None

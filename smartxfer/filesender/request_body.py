@@ -107,12 +107,18 @@ def build_raw_transfer_body(fields: Mapping[str, Any], guest: bool, extra: Extra
     validate_keys(fields, _allowed_keys(types.Transfer), "body", synonyms=_KEY_SYNONYMS, hint=EXTRA_HINT)
     files = fields.get("files")
     if not isinstance(files, (list, tuple)) or not files:
-        raise UsageError("files is a list of at least one {'name': ..., 'size': ...}")
+        raise UsageError(
+            "files is a list of at least one {'name': ..., 'size': ...}",
+            hint="pass {'files': [{'name': 'a.txt', 'size': 4}]}",
+        )
     for file in files:
         validate_keys(file, _allowed_keys(types.File), "a file", hint=EXTRA_HINT)
         size = file.get("size")
         if not isinstance(file.get("name"), str) or isinstance(size, bool) or not isinstance(size, int):
-            raise UsageError(f"a file has a name and a size in bytes, not {file.get('name')!r} and {size!r}")
+            raise UsageError(
+                f"a file has a name and a size in bytes, not {file.get('name')!r} and {size!r}",
+                hint="pass {'name': 'a.txt', 'size': 4}",
+            )
     recipients = _parse_recipients(fields["recipients"]) if "recipients" in fields else []
     options = _parse_options(fields.get("options") or {}, "options")
     link = options.setdefault("get_a_link", not recipients and not options.get("add_me_to_recipients"))
@@ -170,7 +176,10 @@ def _convert_expires(body: Dict[str, Any]) -> Dict[str, Any]:
     try:
         day = dt.datetime.strptime(given, "%Y-%m-%d").replace(tzinfo=dt.timezone.utc)
     except ValueError:
-        raise UsageError(f"expires {given!r} is neither seconds since the epoch nor YYYY-MM-DD") from None
+        raise UsageError(
+            f"expires {given!r} is neither seconds since the epoch nor YYYY-MM-DD",
+            hint="pass {'expires': '2030-12-31'}",
+        ) from None
     return {**body, "expires": int(day.timestamp())}
 
 
@@ -195,7 +204,10 @@ def _parse_recipients(value: Any) -> List[str]:
     if value is None:
         return []
     if isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable):
-        raise UsageError(f"recipients is a list of addresses, not a {type(value).__name__}")
+        raise UsageError(
+            f"recipients is a list of addresses, not a {type(value).__name__}",
+            hint="pass {'recipients': ['them@example.org']}",
+        )
     return list(value)
 
 

@@ -242,7 +242,7 @@ class FileSenderApi(ServiceApi):
             RequestSpec("GET", f"{self.base_url}/", params=params, success=_ANY_BODY)
         ).secret_text
         try:
-            files = parse_download_page(page)
+            files = parse_download_page(page, self.base_url)
         except AuthError:
             if not isinstance(self.signer.auth, UserAuth):
                 raise

@@ -61,7 +61,10 @@ def parse_site_url(text: str) -> SiteAddress:
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise UsageError("not a URL: its host cannot be read") from None
+        raise UsageError(
+            "not a URL: its host cannot be read",
+            hint="pass the address of the site, such as https://filesender.example.org",
+        ) from None
     if parts.username is not None:
         del parts
         raise UsageError("a base URL holds no user name or password", hint="pass auth=UserAuth(...)")

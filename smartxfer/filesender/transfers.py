@@ -59,7 +59,9 @@ class TransfersClient(Namespace):
         :raises UsageError: nothing to look for.
         """
         if subject is recipient is file is link is None:
-            raise UsageError("say what to look for: subject, recipient=, file= or link=")
+            raise UsageError(
+                "find() needs to know what to look for", hint="pass a subject, recipient=, file= or link="
+            )
         token = self._extract_token(link) if link is not None else None
 
         def matches(transfer: Transfer) -> bool:
@@ -174,5 +176,8 @@ def _to_epoch_seconds(expires: Union[int, dt.datetime]) -> int:
             raise UsageError(f"{expires!r} has no time zone", hint="datetime.now(timezone.utc) has one")
         return int(expires.timestamp())
     if isinstance(expires, bool) or not isinstance(expires, int):
-        raise UsageError(f"expires is seconds since the epoch or a datetime, not {expires!r}")
+        raise UsageError(
+            f"expires is seconds since the epoch or a datetime, not {expires!r}",
+            hint="pass expires=datetime.now(timezone.utc) + timedelta(days=7)",
+        )
     return expires

@@ -79,7 +79,10 @@ def resolve_password(password: Password) -> Optional[str]:
     if found is None:
         return None
     if not _is_encodable_text(found):
-        raise UsageError("a password is text that is not empty, and can be written in UTF-8")
+        raise UsageError(
+            "a password is text that is not empty, and can be written in UTF-8",
+            hint="pass password=generate_password(), or a text of your own",
+        )
     return redaction.register_secret(found)
 
 

@@ -71,7 +71,7 @@ def upload(
 
     path = as_source_path(source[1] if isinstance(source, tuple) and len(source) == 2 else source)
     if path is not None and path.is_dir():
-        raise UsageError("upload() sends one file", hint="upload_tree() sends a directory")
+        raise UsageError(f"upload() sends one file; {path} is a directory", hint="call upload_tree()")
     options = _build_workflow_options(target, subject, message, transfer_args)
     transfer = upload_workflow(
         self, [source], **options, password=password, key_version=key_version, accept_aup=accept_aup,

@@ -36,7 +36,7 @@ def validate_transfer(body: Mapping[str, Any], config: SiteConfig, now: float) -
     """
     files = body["files"]
     if not files:
-        raise UsageError("there is no file to send")
+        raise UsageError("the transfer has no files", hint="pass at least one file")
     _validate_counts(files, body["recipients"], config, bool(body.get("encryption")))
     _validate_names([file["name"] for file in files], config)
     for address in body["recipients"]:
@@ -112,15 +112,24 @@ def validate_name(name: str, config: SiteConfig, pattern: Optional[Pattern[str]]
     :raises UsageError: the site would refuse the name, or it leads out of its folder.
     """
     if "" in name.split("/"):
-        raise UsageError(f"the name {name!r} cannot be sent: it is absolute, or a part of it is empty")
+        raise UsageError(
+            f"the name {name!r} cannot be sent: it is absolute, or a part of it is empty",
+            hint="send it under another name: (other_name, path)",
+        )
     if not name.isprintable() and _CONTROL_CHARACTER.search(name):
-        raise UsageError(f"the name {name!r} cannot be sent: it holds control characters")
+        raise UsageError(
+            f"the name {name!r} cannot be sent: it holds control characters",
+            hint="send it under another name: (other_name, path)",
+        )
     if len(name) > _MAX_NAME_LENGTH:
         raise UsageError(
             f"the name {name[:40]!r}... is over {_MAX_NAME_LENGTH} characters", hint="shorten it"
         )
     if ".." in name.split("/"):
-        raise UsageError(f"the name {name!r} leads out of its folder")
+        raise UsageError(
+            f"the name {name!r} leads out of its folder",
+            hint="send it under another name: (other_name, path)",
+        )
     if pattern is not None and not pattern.search(name):
         wrong = sorted({character for character in name if not pattern.search(character)})
         raise UsageError(
@@ -155,17 +164,24 @@ def _validate_expiry(expires: Any, config: SiteConfig, now: float) -> None:
             day = dt.datetime.strptime(expires, "%Y-%m-%d").replace(tzinfo=dt.timezone.utc)
         except ValueError:
             raise UsageError(
-                f"expires {expires!r} is neither seconds since the epoch nor YYYY-MM-DD"
+                f"expires {expires!r} is neither seconds since the epoch nor YYYY-MM-DD",
+                hint="pass {'expires': '2030-12-31'}",
             ) from None
         expires = day.timestamp()
     if not isinstance(expires, (int, float, str)):
-        raise UsageError(f"expires is seconds since the epoch, not a {type(expires).__name__}")
+        raise UsageError(
+            f"expires is seconds since the epoch, not a {type(expires).__name__}",
+            hint="pass {'expires': '2030-12-31'}",
+        )
     left = float(expires) - now
     if left <= 0:
         raise UsageError("expires lies in the past", hint="give seconds since the epoch")
     days = config.max_transfer_days_valid
     if days and left > days * _DAY_SECONDS + slack:
-        raise UsageError(f"expires lies further ahead than the {days} days that the site allows")
+        raise UsageError(
+            f"expires lies further ahead than the {days} days that the site allows",
+            hint="pass an earlier date as expires",
+        )
 
 
 def filename_pattern(pattern: Optional[str]) -> Optional[Pattern[str]]:

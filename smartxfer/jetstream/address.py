@@ -44,7 +44,9 @@ def build_base_url(address: str, port: Union[int, str, None] = None) -> str:
     if "://" in address:
         Origin.parse(address)
         if "?" in address or "#" in address:
-            raise UsageError(f"{strip_query(address)} is not all that was given: a base URL has no query")
+            raise UsageError(
+                "the base URL must not have a query or a fragment", hint=f"pass {strip_query(address)!r}"
+            )
         return address.rstrip("/")
     host, own = parse_host_port(address, port)
     scheme = "http" if is_loopback(host) else "https"
@@ -68,14 +70,17 @@ def parse_host_port(address: str, port: Union[int, str, None] = None) -> "tuple[
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     given = _parse_port(number) if number else _parse_port(DEFAULT_PORT if port is None else port)
     if not host or not host.isprintable() or any(mark in host for mark in "/?#@ \\"):
-        raise UsageError(f"{address!r} is no host")
+        raise UsageError(
+            f"{address!r} is not a host",
+            hint="pass the name or the address of a host, such as files.example.org",
+        )
     return host, given
 
 
 def _parse_port(value: object) -> int:
     text = str(value)
     if isinstance(value, bool) or not (re.fullmatch(r"[0-9]{1,5}", text) and 0 < int(text) < 65536):
-        raise UsageError(f"{value!r} is no port")
+        raise UsageError(f"{value!r} is not a port", hint="pass a number from 1 to 65535")
     return int(text)
 
 
@@ -99,15 +104,24 @@ def parse_link(link: str) -> Link:
         parts = urlsplit(shown)
         port = parts.port
     except ValueError:
-        raise UsageError(f"{shown!r} is no jetstream:// link") from None
+        raise UsageError(
+            f"{shown!r} is not a jetstream:// link",
+            hint="copy the whole link: jetstream://HOST/ACTION?token=...",
+        ) from None
     if parts.scheme.lower() != _SCHEME:
-        raise UsageError(f"{shown!r} is no jetstream:// link")
+        raise UsageError(
+            f"{shown!r} is not a jetstream:// link",
+            hint="copy the whole link: jetstream://HOST/ACTION?token=...",
+        )
     if not parts.hostname:
-        raise UsageError(f"{shown!r} names no server: it is meant for the desktop client")
+        raise UsageError(
+            f"{shown!r} names no server: it is meant for the desktop client",
+            hint="ask the sender for a link with a host, or open it with the desktop client",
+        )
     action = parts.path.strip("/").partition("/")[0].lower()
     if action not in ("connect", "download"):
         raise UsageError(f"{shown!r}: the action {action!r} is not known", hint="connect and download are")
     token = as_secret(parse_qs(urlsplit(link).query).get("token", [""])[0])
     if action == "download" and not token:
-        raise UsageError(f"{shown!r} has no token")
+        raise UsageError(f"{shown!r} has no token", hint="copy the whole link, with ?token=...")
     return Link(parts.hostname, DEFAULT_PORT if port is None else port, action, token)

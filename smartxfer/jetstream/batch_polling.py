@@ -26,7 +26,10 @@ def validate_tasks(tasks: Any) -> List[Any]:
     several = list(tasks)
     for task in several:
         if not isinstance(task, (Manifest, Transfer, Request)):
-            raise UsageError(f"a Manifest, a Transfer or a Request, not {type(task).__name__}")
+            raise UsageError(
+                f"wait_all() waits for a Manifest, a Transfer or a Request, not for a {type(task).__name__}",
+                hint="pass what createManifest(), createTransfer() or an ...Async() method returned",
+            )
     return several
 
 

@@ -89,7 +89,9 @@ CONNECT_HINT = (
     "vendor's own package"
 )
 
-_LOGIN_HINT = "log in: api.server.auth(user, password), user= and password=, or JETSTREAM_API_USER and _PASSWORD"
+_LOGIN_HINT = (
+    "log in: api.server.auth(user, password), user= and password=, or JETSTREAM_API_USER and _PASSWORD"
+)
 _UPDATE_HINT = "have client and server updated; api.server.getServerInfo() shows the server's version"
 _ERROR_CODES: Dict[int, Tuple[Type[HTTPError], str, str]] = {
     -32700: (BadRequest, "ParseError", _UPDATE_HINT),

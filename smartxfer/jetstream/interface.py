@@ -87,10 +87,16 @@ def extract_id(value: Any, name: str) -> Any:
     """
     if isinstance(value, Mapping):
         if name not in value:
-            raise UsageError(f"{type(value).__name__} has no {name}")
+            raise UsageError(
+                f"{type(value).__name__} has no {name}",
+                hint=f"pass {name} as text, or an object that has it",
+            )
         value = value[name]
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
-        raise UsageError(f"{name} is an id or a structure that has one, not {value!r}")
+        raise UsageError(
+            f"{name} is an id or a structure that has one, not {value!r}",
+            hint=f"pass the id as text, or the object that has {name}",
+        )
     if name == "token":
         return as_secret(str(value))
     return value if name == "requestId" else str(value)
@@ -104,7 +110,7 @@ def require_text(value: Any, name: str) -> str:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if not isinstance(value, str) or not value or "\0" in value:
-        raise UsageError(f"{name} is text that is not empty, not {value!r}")
+        raise UsageError(f"{name} is text that is not empty, not {value!r}", hint=f"pass {name} as text")
     return decode_os_text(value)
 
 
@@ -112,7 +118,7 @@ def require_texts(value: Any, name: str) -> Union[str, Sequence[str]]:
     """A path, or a list of paths."""
     if isinstance(value, (list, tuple)):
         if not value:
-            raise UsageError(f"{name} is empty")
+            raise UsageError(f"{name} is empty", hint=f"pass at least one of {name}")
         return [require_text(one, name) for one in value]
     return require_text(value, name)
 
@@ -128,7 +134,10 @@ def to_microseconds(value: TimeLike, now: Callable[[], float]) -> Optional[int]:
     if isinstance(value, dt.timedelta):
         value = _EPOCH + dt.timedelta(seconds=now()) + value
     if not isinstance(value, dt.datetime):
-        raise UsageError(f"a time is microseconds, a datetime or a timedelta, not {value!r}")
+        raise UsageError(
+            f"a time is microseconds, a datetime or a timedelta, not {value!r}",
+            hint="pass datetime.now(timezone.utc) + timedelta(days=7), or timedelta(days=7)",
+        )
     if value.tzinfo is None:
         raise UsageError(f"{value!r} has no time zone", hint="datetime.now(timezone.utc) has one")
     return (value - _EPOCH) // dt.timedelta(microseconds=1)

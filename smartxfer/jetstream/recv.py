@@ -61,6 +61,9 @@ def _extract_public_key(value: Any) -> str:
     if isinstance(value, Mapping):
         held = [value[name] for name in _PUBLIC_KEY_FIELDS if value.get(name)]
         if not held:
-            raise UsageError(f"{type(value).__name__} has no public key")
+            raise UsageError(
+                f"{type(value).__name__} has no public key",
+                hint="pass the public key as text, or an object that has one",
+            )
         value = held[0]
     return require_text(value, "clientPublicKey")

@@ -132,7 +132,10 @@ class JsonRpcClient(ServiceApi):
         try:
             plain = to_wire(params)
         except RecursionError:
-            raise UsageError(f"{method}: not JSON serializable: a value contains itself") from None
+            raise UsageError(
+                f"{method}: not JSON serializable: a value contains itself",
+                hint="pass dictionaries and lists without circular references",
+            ) from None
         call = {"jsonrpc": "2.0", "id": next(self.call_ids), "method": method, "params": plain}
         body = encode_json(call, ascii_only=True)
         return RequestSpec(

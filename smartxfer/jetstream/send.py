@@ -306,10 +306,13 @@ def validate_token_options(download_limit: Any, password: Any, description: Any)
     if download_limit is not None and (
         isinstance(download_limit, bool) or not isinstance(download_limit, int) or download_limit < 1
     ):
-        raise UsageError(f"the limit of downloads is a number, 1 or more, not {download_limit!r:.80}")
+        raise UsageError(
+            f"the limit of downloads is a number, 1 or more, not {download_limit!r:.80}",
+            hint="pass a number of downloads, such as 1",
+        )
     for name, value in (("password", password), ("description", description)):
         if value is not None and not isinstance(value, str):
-            raise UsageError(f"{name} is text, not {type(value).__name__}")
+            raise UsageError(f"{name} is text, not {type(value).__name__}", hint=f"pass {name} as text")
 
 
 def validate_mappings(mappings: Any) -> Dict[str, str]:

@@ -282,5 +282,5 @@ def _get_session_number(request: RequestId) -> Optional[int]:
 
 def _validate_credential(value: Any, name: str) -> str:
     if not isinstance(value, str) or not value:
-        raise UsageError(f"{name} is text that is not empty")
+        raise UsageError(f"{name} is text that is not empty", hint=f"pass {name} as text")
     return value

@@ -86,7 +86,10 @@ def build_mappings(files: SourceFiles, into: str = "/") -> Dict[str, str]:
             "destination -> source",
         )
     if isinstance(files, (bytes, bytearray)):
-        raise UsageError("files are named as the connected server sees them, not given as bytes")
+        raise UsageError(
+            "files are named as the connected server sees them, not given as bytes",
+            hint="pass paths on the server, such as ['/data/run1']",
+        )
     if not isinstance(files, (str, os.PathLike, Iterable)):
         raise UsageError(
             f"files is a path or a list of paths and pairs, not {type(files).__name__}",
@@ -94,12 +97,18 @@ def build_mappings(files: SourceFiles, into: str = "/") -> Dict[str, str]:
         )
     several: Sequence[Any] = [files] if isinstance(files, (str, os.PathLike)) else list(files)
     if not several:
-        raise UsageError("there are no files to send")
+        raise UsageError(
+            "no files were given to send",
+            hint="pass at least one path on the server, such as ['/data/run1']",
+        )
     found: Dict[str, str] = {}
     for one in several:
         source, destination = _parse_pair(one, into)
         if destination in found:
-            raise UsageError(f"two sources would become {destination!r}: {found[destination]!r}, {source!r}")
+            raise UsageError(
+                f"two sources would become {destination!r}: {found[destination]!r}, {source!r}",
+                hint="give one of them another destination: (source, destination)",
+            )
         found[destination] = source
     return found
 
@@ -108,7 +117,9 @@ def _parse_pair(item: Any, into: str) -> Tuple[str, str]:
     """Source and destination."""
     if isinstance(item, (tuple, list)):
         if len(item) != 2:
-            raise UsageError(f"a pair is (source, destination), not {item!r}")
+            raise UsageError(
+                f"a pair is (source, destination), not {item!r}", hint="pass ('/data/a.bin', '/b.bin')"
+            )
         source, wanted = require_text(item[0], "a source"), require_text(item[1], "a destination")
     else:
         source = require_text(item, "a source")

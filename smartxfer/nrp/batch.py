@@ -101,7 +101,7 @@ def download_files(
     """Fetch files into a directory; the results, failed ones included."""
     local = as_target_path(directory)
     if local is None:
-        raise UsageError(f"{directory!r} is not a path")
+        raise UsageError(f"{directory!r} is not a path", hint="pass the path of a directory")
     for file in files:
         if not isinstance(file, File):
             raise UsageError(f"{file!r:.80} is not a File", hint="files.list() gives them")

@@ -99,7 +99,10 @@ class RepositoryClient(HTTPClient):
         given = as_secret_url(str(url).strip()) if url is not None else None
         if given and not is_url(given):
             if alias is not None:
-                raise UsageError(f"{str(given)!r} is no address, and alias= is given too")
+                raise UsageError(
+                    f"{str(given)!r} is not a URL, and alias= is given too",
+                    hint="pass either url= or alias=",
+                )
             given, alias = None, str(given)
         site = _get_origin(given) if given else None
         options = ClientOptions(

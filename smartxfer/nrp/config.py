@@ -149,10 +149,15 @@ def _read_config_file(path: Path, required: bool) -> Tuple[Dict[str, Any], Optio
         file = read_secret_file(path)
     except FileNotFoundError:
         if required:
-            raise ConfigError(f"there is no configuration {path}") from None
+            raise ConfigError(
+                f"there is no configuration {path}", hint="correct config_path= or NRP_CMD_CONFIG_PATH"
+            ) from None
         return {}, None
     except UnreadableFile as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
+        raise ConfigError(
+            f"{path} cannot be read: {error}",
+            hint="correct the file, or leave out config_path= and NRP_CMD_CONFIG_PATH",
+        ) from None
     if not file.text.strip():
         return {}, file
     found, where = None, ""
@@ -173,7 +178,10 @@ def _parse_entries(document: Mapping[str, Any], path: Path) -> List[ConfigEntry]
     """The repositories that have an address; others are of no use."""
     entries = document.get("repositories") or []
     if not isinstance(entries, list):
-        raise ConfigError(f"{path}: repositories is no list")
+        raise ConfigError(
+            f"{path}: repositories is not a list",
+            hint="correct the file: {'repositories': [{'alias': ..., 'url': ...}]}",
+        )
     made = []
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):

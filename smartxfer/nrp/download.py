@@ -95,7 +95,9 @@ def compute_range_size(
     """
     for name, value in (("parts", parts), ("part_size", part_size)):
         if value is not None and (type(value) is not int or value < 1):
-            raise UsageError(f"{name} is a number of at least 1, not {value!r}")
+            raise UsageError(
+                f"{name} is a number of at least 1, not {value!r}", hint=f"pass {name}=1 or more"
+            )
     if part_size is None:
         part_size = DEFAULT_RANGE_SIZE if parts is None else -(-(size or 0) // parts)
     return max(MIN_RANGE_SIZE, part_size, -(-(size or 0) // MAX_RANGES))

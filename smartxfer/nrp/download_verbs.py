@@ -159,7 +159,7 @@ def _plan_downloads(files: "Sequence[File]", target: Any) -> "List[FileResult]":
 
     directory = as_target_path(target)
     if directory is None:
-        raise UsageError(f"{target!r} is not a path")
+        raise UsageError(f"{target!r} is not a path", hint="pass the path of a file or directory")
     names = unique_paths_or_errors([file.key for file in files], directory=directory)
     return [
         FileResult(file.key, error=name)

@@ -26,7 +26,10 @@ def build_if_match_headers(revision: Optional[int]) -> Dict[str, str]:
     if revision is None:
         return {}
     if type(revision) is not int:
-        raise UsageError(f"if_revision is a number, the record's revision_id, not {revision!r}")
+        raise UsageError(
+            f"if_revision is a number, the record's revision_id, not {revision!r}",
+            hint="pass if_revision=record.revision_id",
+        )
     return {"If-Match": str(revision)}
 
 

@@ -86,7 +86,10 @@ def build_url_file_init(
     :raises UsageError: the source is not an address.
     """
     if not is_url(str(source)):
-        raise UsageError(f"the source is an address that the repository can reach, not {source!r:.80}")
+        raise UsageError(
+            f"the source is an address that the repository can reach, not {source!r:.80}",
+            hint="pass a URL, such as https://example.org/data.csv",
+        )
     return FileInit(key, TransferMode(mode.code, {**mode.extra, "url": str(source)}), None, metadata)
 
 

@@ -16,7 +16,7 @@ NEW_VERSION_HINT = (
 SMALLER_REQUESTS_HINT = "send smaller requests: transfer_type='multipart', part_size=5 << 20"
 #: For the storage behind a repository, which has presigned URLs of its own.
 STORAGE_HINT = (
-    "run again: the repository then signs a new URL of its storage; if it happens again, tell its administrator"
+    "run again: the repository then signs a new URL of its storage; if it persists, tell its administrator"
 )
 _ANONYMOUS_HINT = "pass token=, or set NRP_TOKEN: without a token only public files and records can be read"
 _DENIED_HINT = (

@@ -63,7 +63,9 @@ def require_str_key(key: Any) -> str:
     :raises UsageError: it is not text.
     """
     if not isinstance(key, str):
-        raise UsageError(f"a key is text, such as 'data.csv', not a {type(key).__name__}")
+        raise UsageError(
+            f"a key is text, such as 'data.csv', not a {type(key).__name__}", hint="pass the key as text"
+        )
     return key
 
 
@@ -83,7 +85,9 @@ def validate_key(key: str) -> str:
     Source: NRP / Invenio protocol, section 9.
     """
     if not isinstance(key, str):
-        raise UsageError(f"a key is text, not {type(key).__name__}")
+        raise UsageError(
+            f"a key is text, not {type(key).__name__}", hint="pass the key as text, such as 'data.csv'"
+        )
     why = ""
     if not is_addressable(key):
         why = "the repository uses that URL for something else, and could not give the file back"

@@ -74,7 +74,10 @@ def limit_connections(count: int) -> Iterator[None]:
     Blocks may be nested, and entered by several threads: every limit that is in force holds.
     """
     if type(count) is not int or count < 1:
-        raise UsageError(f"limit_connections() takes a number of at least 1, not {count!r}")
+        raise UsageError(
+            f"limit_connections() takes a number of at least 1, not {count!r}",
+            hint="call limit_connections(4)",
+        )
     limit = _ConnectionLimit(count)
     with _active_limits.lock:
         _active_limits.limits.append(limit)

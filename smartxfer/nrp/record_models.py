@@ -109,7 +109,10 @@ def build_document(data: Any) -> Dict[str, Any]:
     :raises UsageError: it is neither, or its metadata is not a mapping, which a repository would drop.
     """
     if not isinstance(data, Mapping):
-        raise UsageError(f"{type(data).__name__} where a Record or a dict was expected")
+        raise UsageError(
+            f"{type(data).__name__} where a Record or a dict was expected",
+            hint="pass the Record, or its data as a dict",
+        )
     found = {
         name: copy.deepcopy(to_wire(value)) for name, value in data.items() if name not in _READ_ONLY_KEYS
     }
@@ -223,4 +226,4 @@ class RepositoryInfo(RepositoryModel):
         if named:
             return named[0]
         there = ", ".join(model.type for model in self.models) or "none"
-        raise UsageError(f"no model {name!r}; there is {there}")
+        raise UsageError(f"no model {name!r}; there is {there}", hint="pass model= one of these names")

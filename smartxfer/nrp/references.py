@@ -191,7 +191,10 @@ def _parse_url(repository_api: RepositoryApi, url: str) -> RecordRef:
     inside = path == api or path.startswith(f"{api}/")
     words = [word for word in (path[len(api) :] if inside else path).split("/") if word]
     if len(words) < 2:
-        raise UsageError(f"{strip_query(url)} is not the address of a record or file")
+        raise UsageError(
+            f"{strip_query(url)} is not the address of a record or file",
+            hint="copy the address of the record, such as https://repository.example.org/records/abcde-12345",
+        )
     for token in query.get("token", [])[:1]:
         repository_api.share_tokens.add(token, [unquote(words[1])])
     if not inside and words[0] in _EDITOR_PAGES:

@@ -82,7 +82,10 @@ class Config:
         for repository in self.repositories:
             if repository.alias == alias:
                 if not repository.enabled:
-                    raise ConfigError(f"repository {alias!r} is not enabled")
+                    raise ConfigError(
+                        f"repository {alias!r} is not enabled",
+                        hint="enable it in the configuration of nrp-cmd, or pass url= and token=",
+                    )
                 return repository
         known = ", ".join(repository.alias for repository in self.repositories) or "none"
         raise ConfigError(f"no repository {alias!r}", hint=f"the configuration knows: {known}")
@@ -143,6 +146,9 @@ def select_repository_config(
         return repository
     assert config is not None
     if repository is not None and alias is not None:
-        raise UsageError("a repository is named by its alias or by its address, not by both")
+        raise UsageError(
+            "a repository is named by its alias or by its address, not by both",
+            hint="pass either alias= or url=",
+        )
     named = alias if repository is None else repository
     return config.default_repository if named is None else config.find_repository(named)

@@ -304,7 +304,9 @@ def validate_page(page: int, size: Optional[int]) -> None:
     """
     for name, value in (("page", page), ("size", size)):
         if value is not None and (type(value) is not int or value < 1):
-            raise UsageError(f"{name} must be a number of at least 1, not {value!r}")
+            raise UsageError(
+                f"{name} must be a number of at least 1, not {value!r}", hint=f"pass {name}=1 or more"
+            )
 
 
 def build_search_params(q: str, all_versions: bool, facets: Mapping[str, Any]) -> Dict[str, Any]:

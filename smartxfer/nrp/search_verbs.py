@@ -118,7 +118,10 @@ def scan(
     validate_page(1, size)
     wrong = {"page", "sort"} & {*extra_facets, *(facets or {})}
     if wrong:
-        raise UsageError(f"scan() takes no {wrong.pop()}: it gives everything, oldest first")
+        raise UsageError(
+            f"scan() takes no {wrong.pop()}: it gives everything, oldest first",
+            hint="leave it out, or call search(), which has pages and an order",
+        )
     return _build_search_query(self, q, all_versions, model, status, facets, extra_facets).scan(size)
 
 

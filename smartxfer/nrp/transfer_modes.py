@@ -113,7 +113,10 @@ def parse_transfer_mode(
     given = dict(transfer_metadata or {})
     stray = given.pop("type", None)
     if stray is not None and parse_transfer_mode(stray).code != letter:
-        raise UsageError(f"transfer_metadata says type {stray!r}, transfer_type {transfer_type!r}")
+        raise UsageError(
+            f"transfer_metadata says type {stray!r}, transfer_type {transfer_type!r}",
+            hint="leave 'type' out of transfer_metadata",
+        )
     if letter in ("M", AUTO):
         parts = _validate_count("parts", given.pop("parts", None) if parts is None else parts)
         part_size = _validate_count(
@@ -131,7 +134,9 @@ def compute_part_size(size: int, parts: Optional[int] = None, part_size: Optiona
         10,000 parts, 5 TiB.
     """
     if size > MAX_FILE_SIZE:
-        raise UsageError(f"{size} bytes are more than a repository takes in parts (5 TiB)")
+        raise UsageError(
+            f"{size} bytes are more than a repository takes in parts (5 TiB)", hint="split the file"
+        )
     if part_size is None and parts is not None:
         part_size = max(1, -(-size // parts))
     if part_size is None:
@@ -142,7 +147,10 @@ def compute_part_size(size: int, parts: Optional[int] = None, part_size: Optiona
     if part_size > MAX_PART_SIZE:
         raise UsageError(f"parts of {part_size} bytes are too large", hint="5 GiB is the most")
     if size > part_size * MAX_PARTS:
-        raise UsageError(f"{size} bytes in parts of {part_size} are more than {MAX_PARTS} parts")
+        raise UsageError(
+            f"{size} bytes in parts of {part_size} are more than {MAX_PARTS} parts",
+            hint="pass a larger part_size=",
+        )
     return part_size
 
 
@@ -150,5 +158,5 @@ def _validate_count(name: str, value: Any) -> Optional[int]:
     if value is None:
         return None
     if type(value) is not int or value < 1:
-        raise UsageError(f"{name} is a number of at least 1, not {value!r}")
+        raise UsageError(f"{name} is a number of at least 1, not {value!r}", hint=f"pass {name}=1 or more")
     return value

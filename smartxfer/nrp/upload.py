@@ -266,6 +266,7 @@ class FileUpload:
             self._restart_pending = True
             raise RepositoryConflict(
                 f"{self.file_init.key} was completed by another process before its content was sent",
+                hint="check the file; replace=True sends yours in its place",
                 status=409,
                 retryable=True,
             ) from None

@@ -84,7 +84,7 @@ def upload(
         )
     pairs = batch.parse_files([thing if key is None else (key, thing)], validate_metadata(metadata))
     if len(pairs) != 1 or (key is None and "/" in pairs[0][0].name):
-        raise UsageError("upload() sends one file", hint="upload_tree() sends a directory")
+        raise UsageError(f"upload() sends one file; {thing!r:.80} is a directory", hint="call upload_tree()")
     watch = RunOptions(progress, cancel, deadline)
     return _upload_files(self._file_transfers, record, pairs, mode, exists, watch)[0]
 

@@ -127,7 +127,7 @@ def quote_segment(id: Any) -> str:
     """
     text = str(getattr(id, "id", id))
     if not text or text in (".", ".."):
-        raise UsageError(f"{text!r} is no id of a file")
+        raise UsageError(f"{text!r} is not the id of a file", hint="pass a File, or its id as text")
     return quote_path(text)
 
 

@@ -383,19 +383,25 @@ def parse_file(source: Any) -> LocalFile:
 
 def _validate_name(name: Any) -> str:
     if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\0" in name:
-        raise UsageError(f"{name!r} is no name of a file")
+        raise UsageError(
+            f"{name!r} is not a file name", hint="pass a name without a directory: ('report.txt', source)"
+        )
     return name
 
 
 def _validate_sha256(value: str) -> str:
     text = str(value).strip().lower()
     if len(text) != 64 or any(letter not in "0123456789abcdef" for letter in text):
-        raise UsageError(f"{value!r:.80} is no SHA-256 in hex")
+        raise UsageError(
+            f"{value!r:.80} is not a SHA-256 in hex", hint="pass hashlib.sha256(data).hexdigest()"
+        )
     return text
 
 
 def _validate_interval(name: str, value: float) -> float:
     seconds = validate_seconds(value, name)
     if seconds == 0:
-        raise UsageError(f"{name} is a number of seconds above 0, not {value!r}")
+        raise UsageError(
+            f"{name} is a number of seconds above 0, not {value!r}", hint=f"pass a number, such as {name}=5"
+        )
     return seconds

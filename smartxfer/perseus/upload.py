@@ -222,7 +222,11 @@ class FileUpload:
                 self.record, self._url, self.reused = there, "", True
                 return
             existing = None
-        raise refusal or PerseusConflict(f"{self.item.name}: its record cannot be made", status=409)
+        raise refusal or PerseusConflict(
+            f"{self.item.name}: its record cannot be made",
+            hint="run again; repair=True replaces a record that is in the way",
+            status=409,
+        )
 
     def _resolve_existing(self, api: PerseusApi, existing: File, created_here: bool) -> Optional[File]:
         """A record once it has its content; None where it was deleted, because it will not get it."""

@@ -247,7 +247,10 @@ class SmartFileApi(ServiceApi):
         """
         validate_seconds(timeout, "timeout")
         if not isinstance(algorithm, str):
-            raise UsageError(f"algorithm is text, such as 'SHA256', not a {type(algorithm).__name__}")
+            raise UsageError(
+                f"algorithm is text, such as 'SHA256', not a {type(algorithm).__name__}",
+                hint="pass algorithm='SHA256'",
+            )
         task = self.start_task("checksum", path=list(paths), algorithm=algorithm.upper())
         found = self.wait_for_task(task, timeout, on_poll).output.get("checksums")
         if not isinstance(found, Mapping):

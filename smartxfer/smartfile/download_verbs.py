@@ -180,5 +180,5 @@ def _local_path(target: Any) -> Path:
 
     path = as_target_path(target)
     if path is None:
-        raise UsageError(f"{target!r} is not a path")
+        raise UsageError(f"{target!r} is not a path", hint="pass the path of a file or directory")
     return path

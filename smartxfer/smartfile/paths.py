@@ -151,5 +151,7 @@ def split(path: str) -> Tuple[str, str]:
     """
     directory, _, name = normalize(path).rpartition("/")
     if not name:
-        raise UsageError("the root directory is not a file")
+        raise UsageError(
+            "/ is the root directory, not a file", hint="pass the path of a file, such as /docs/report.txt"
+        )
     return directory or "/", name

@@ -243,7 +243,7 @@ class SyncClient:
         """
         directory = as_target_path(local)
         if directory is None:
-            raise UsageError(f"{local!r} is not a path")
+            raise UsageError(f"{local!r} is not a path", hint="pass the path of a local directory")
         validate_exists(exists)
         full = directory.absolute()  # the working directory may be another one later
         with self.api._new_runner(progress, cancel, deadline) as runner, contextlib.ExitStack() as stack:
@@ -340,5 +340,8 @@ def _make_guard(
 
 def _require_file(info: Optional[Info]) -> Optional[Info]:
     if info is not None and not info.isfile:
-        raise UsageError(f"{info.path} is a directory on the server")
+        raise UsageError(
+            f"{info.path} is a directory on the server",
+            hint="pass the path of a file, or remove the directory first",
+        )
     return info

@@ -59,7 +59,7 @@ def upload(
     path = parse_target(target, source, "upload")
     items = collect_files([source])
     if len(items) != 1 or "/" in items[0].name:
-        raise UsageError("upload() sends one file", hint="upload_tree() sends a directory")
+        raise UsageError(f"upload() sends one file; {source!r:.80} is a directory", hint="call upload_tree()")
     [item] = items
     with self._new_runner(progress, cancel, deadline) as runner:
         calls = self._api.with_runner(runner)

@@ -120,12 +120,18 @@ def load(
     sections 5, 6 and 9.
     """
     if service not in _SERVICES:
-        raise UsageError(f"no canned answers of {service!r}; there are {', '.join(_SERVICES)}")
+        raise UsageError(
+            f"no canned answers of {service!r}; there are {', '.join(_SERVICES)}",
+            hint="pass service= one of these",
+        )
     replies = _SERVICES[service]
     name = method if isinstance(method, str) else _get_method_name(replies, method)
     if (name, case) not in replies.CASES:
         known = ", ".join(sorted({known for known, _ in replies.CASES}))
-        raise UsageError(f"no canned case {case!r} of {name!r}; there are default and failure of {known}")
+        raise UsageError(
+            f"no canned case {case!r} of {name!r}; there are default and failure of {known}",
+            hint="pass 'default' or 'failure'",
+        )
     address = replies.BASE_URL if base_url is None else base_url
     target: Any = responses if mock is None else mock
     for verb, path, answer in replies.CASES[name, case] + replies.FIRST_USE:

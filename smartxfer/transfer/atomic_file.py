@@ -126,7 +126,10 @@ class AtomicFile:
             number, mode = self._fd, None
             target.directory.verify_not_moved()
             if not os.path.samestat(lstat(part), os.fstat(number)):
-                raise LocalError(f"another file was put in the place of {part}")
+                raise LocalError(
+                    f"another file was put in the place of {part}",
+                    hint="run again, and let no other program write to this directory",
+                )
             before = check_target_file(target, self.path) or self._replaced_stat
             if before is not None:
                 self._files.copy_owner_and_mode(before, number, target)

@@ -111,7 +111,10 @@ class PartBody:
             try:
                 count = self._source.read_at(view, self.part.start + at)
             except OSError as error:
-                raise LocalError(f"cannot read {self._source.name}: {error.strerror or error}") from None
+                raise LocalError(
+                    f"cannot read {self._source.name}: {error.strerror or error}",
+                    hint="check the file and its disk, then run again",
+                ) from None
         if not count:
             raise SourceChanged(f"{self._source.name} became shorter while it was sent")
         return view[:count]

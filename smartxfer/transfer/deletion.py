@@ -19,7 +19,10 @@ def validate_deletion(
     :raises UsageError: there is more to delete, or the directory is empty.
     """
     if type(max_delete) not in (int, float) or not 0 <= max_delete <= 1:
-        raise UsageError(f"max_delete is a share from 0 to 1, not {max_delete!r:.80}")
+        raise UsageError(
+            f"max_delete is a share from 0 to 1, not {max_delete!r:.80}",
+            hint="pass max_delete=0.5, for example; 1 allows to delete everything",
+        )
     if not to_delete:
         return
     if not local_count:

@@ -123,7 +123,10 @@ class DeviceSink:
         :raises LocalError: they are not the next ones, or the device does not take them.
         """
         if offset != self._at:
-            raise LocalError(f"{self.path} is at byte {self._at} and cannot take byte {offset}")
+            raise LocalError(
+                f"{self.path} is at byte {self._at} and cannot take byte {offset}",
+                hint="download to a regular file, or with max_workers=1",
+            )
         view = memoryview(data)
         try:
             while view:
@@ -173,7 +176,10 @@ class DeviceSink:
 
         :raises LocalError: always.
         """
-        raise LocalError(f"the checksum cannot be checked: {self.path} cannot be read back")
+        raise LocalError(
+            f"the checksum cannot be checked: {self.path} cannot be read back",
+            hint="download to a regular file, or leave out checksum=",
+        )
 
     def commit(self) -> None:
         """Close it."""

@@ -31,7 +31,10 @@ def new_hash(algorithm: str) -> Any:
     try:
         return hashlib.new(algorithm)
     except ValueError:
-        raise UsageError(f"unknown checksum algorithm {algorithm!r}") from None
+        raise UsageError(
+            f"unknown checksum algorithm {algorithm!r}",
+            hint="pass a name of hashlib, such as 'sha256' or 'md5'",
+        ) from None
 
 
 def compute_file_digest(source: Union[str, Path, Entry, BinaryIO], algorithm: str = "sha256") -> str:

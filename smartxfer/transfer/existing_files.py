@@ -44,7 +44,10 @@ def validate_exists(exists: Any, *, supports_newer: bool = True) -> None:
     :raises UsageError: it is none of the words, or ``"newer"`` where that cannot be told.
     """
     if exists is not None and exists not in _EXISTS_VALUES:
-        raise UsageError(f"exists is {', '.join(map(repr, _EXISTS_VALUES))} or None, not {exists!r}")
+        raise UsageError(
+            f"exists is {', '.join(map(repr, _EXISTS_VALUES))} or None, not {exists!r}",
+            hint="pass exists='skip', for example",
+        )
     if exists == "newer" and not supports_newer:
         raise UsageError(
             'exists="newer" needs a time of change, which this service does not publish',
@@ -58,7 +61,10 @@ def validate_upload_exists(exists: Any) -> None:
     :raises UsageError: it is none of the words.
     """
     if exists not in (None, "replace", "skip"):
-        raise UsageError(f"exists of an upload is 'replace', 'skip' or None, not {exists!r:.80}")
+        raise UsageError(
+            f"exists of an upload is 'replace', 'skip' or None, not {exists!r:.80}",
+            hint="pass exists='replace' or 'skip', or leave it out",
+        )
 
 
 @attrs.frozen

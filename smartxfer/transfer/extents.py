@@ -35,7 +35,9 @@ def missing_extents(
     :raises UsageError: ``block_size`` is less than 1.
     """
     if block_size < 1:
-        raise UsageError(f"cannot cut {size} bytes into chunks of {block_size}")
+        raise UsageError(
+            f"cannot cut {size} bytes into chunks of {block_size}", hint="pass a part size of 1 or more"
+        )
     return _iter_missing(size, [*merge_extents(present), (size, size)], block_size)
 
 

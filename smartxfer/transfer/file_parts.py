@@ -78,7 +78,9 @@ class MissingParts:
 
 def _check(size: int, part_size: int) -> None:
     if size < 0 or part_size < 1:
-        raise UsageError(f"cannot cut {size} bytes into chunks of {part_size}")
+        raise UsageError(
+            f"cannot cut {size} bytes into chunks of {part_size}", hint="pass a part size of 1 or more"
+        )
 
 
 def split_into_parts(size: int, part_size: int) -> Parts:

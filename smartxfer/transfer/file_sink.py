@@ -166,7 +166,10 @@ class FileSink:
         try:
             there = os.fstat(self._open_part.fd)
             if self._size is not None and there.st_size != self._size:
-                raise LocalError(f"{self._open_part.path} holds {there.st_size} bytes, not {self._size}")
+                raise LocalError(
+                    f"{self._open_part.path} holds {there.st_size} bytes, not {self._size}",
+                    hint="run again, and let no other program write to this file",
+                )
             self._open_part.check_not_replaced()
             if self.existing_file_policy is None:
                 self._rename_part(self._open_part.target, False)

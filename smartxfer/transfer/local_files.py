@@ -98,7 +98,10 @@ def collect_files(
     for thing in as_iterable(sources):
         items.extend(_iter_local_files(thing, follow_symlinks, copies, selection))
     if not items and not allow_empty:
-        raise UsageError("there are no files to send")
+        raise UsageError(
+            "there are no files to send",
+            hint="pass at least one file, or a directory with files; check include= and exclude=",
+        )
     names: Set[str] = set()
     for item in items:
         if item.name in names:

@@ -170,7 +170,10 @@ class PartFile:
         """
         self.path.directory.verify_not_moved()
         if _get_device_and_inode(lstat(self.path)) != self._device_and_inode:
-            raise LocalError(f"another file was put in the place of {self.path}")
+            raise LocalError(
+                f"another file was put in the place of {self.path}",
+                hint="run again, and let no other program write to this directory",
+            )
 
     def remove_state_file(self) -> None:
         """Remove the side file, unless it is of a newer partial file already."""

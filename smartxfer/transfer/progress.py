@@ -206,7 +206,10 @@ def _get_callback(progress: Progress) -> Any:
 
 def _validate_callable(progress: Any) -> Any:
     if not callable(progress):
-        raise UsageError(f"progress must be None, True, a label or a callable, not {type(progress).__name__}")
+        raise UsageError(
+            f"progress must be None, True, a label or a callable, not {type(progress).__name__}",
+            hint="pass progress=True, or a function that takes a ProgressEvent",
+        )
     return progress
 
 

@@ -285,7 +285,8 @@ class TransferRunner:
         if self._is_cancelled():
             self._abort_all(Cancelled("the transfer was cancelled"))
         elif self._deadline_passed():
-            self._abort_all(DeadlineExceeded(f"not done within {self._deadline} s"))
+            late = f"not complete within deadline={self._deadline} (seconds)"
+            self._abort_all(DeadlineExceeded(late))
         for attempt in self._active_attempts.snapshot():
             stalled = detect_stall(attempt, self.clock.monotonic(), self.policy)
             if stalled is not None:

@@ -121,7 +121,10 @@ class StreamSink:
     def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
         """Append the bytes."""
         if offset != self._at:
-            raise LocalError(f"a stream is at byte {self._at} and cannot take byte {offset}")
+            raise LocalError(
+                f"a stream is at byte {self._at} and cannot take byte {offset}",
+                hint="download to a path, or to a file that can seek",
+            )
         view = memoryview(data)
         try:
             while view:
@@ -212,7 +215,9 @@ def validate_sink(target: Any) -> Optional[Path]:
     if is_text_file(target):
         raise UsageError("a file opened as text cannot take bytes", hint="open it with 'wb'")
     if not (hasattr(target, "write_at") or hasattr(target, "write")):
-        raise UsageError(f"cannot write to a {type(target).__name__}: give a path or an open file")
+        raise UsageError(
+            f"cannot write to a {type(target).__name__}", hint="pass a path, or open(path, 'wb')"
+        )
     if getattr(target, "writable", lambda: True)() is False:
         raise UsageError("the open file is not open for writing", hint="open it with 'wb'")
     return None

@@ -237,7 +237,9 @@ def open_source(source_like: SourceLike, name: Optional[str] = None) -> Source:
         return _spool_file(source_like, name)
     if isinstance(source_like, Iterable) and not isinstance(source_like, str):
         return _spool_chunks(source_like, name or "data")
-    raise UsageError(f"cannot send a {type(source_like).__name__}: give a path, bytes or an open file")
+    raise UsageError(
+        f"cannot send a {type(source_like).__name__}", hint="pass a path, bytes, or open(path, 'rb')"
+    )
 
 
 def _open_path(path: PathOrEntry, name: Optional[str]) -> Source:
@@ -267,7 +269,8 @@ def open_seekable_source(file: Any, name: Optional[str] = None) -> Optional[Sour
     :raises UsageError: it was opened as text, or for writing alone.
     """
     if is_text_file(file):
-        raise UsageError("a file opened as text gives no bytes", hint="open it in binary mode: 'rb'")
+        name = name or _get_file_name(file)
+        raise UsageError(f"{name!r} was opened as text", hint="open it in binary mode: open(path, 'rb')")
     if getattr(file, "readable", lambda: True)() is False:
         raise UsageError("the open file is not open for reading", hint="open it with 'rb'")
     if not (hasattr(file, "read") and is_seekable(file)):
@@ -313,7 +316,10 @@ def _spool_chunks(chunks: Iterable[bytes], name: str) -> Source:
     try:
         for piece in chunks:
             if not isinstance(piece, (bytes, bytearray, memoryview)):
-                raise UsageError(f"the stream {name!r} gives {type(piece).__name__}, not bytes")
+                raise UsageError(
+                    f"the stream {name!r} gives {type(piece).__name__}, not bytes",
+                    hint="open it in binary mode: open(path, 'rb')",
+                )
             if isinstance(spool, io.BytesIO) and spool.tell() + memoryview(piece).nbytes > SPOOL_LIMIT:
                 spool = _move_spool_to_disk(spool)
             _write_spool(spool, piece)

@@ -272,5 +272,7 @@ def create_archive_check(
     """
     kinds = {"zip": ZipCheck, "tar": TarCheck}
     if archive_format not in kinds:
-        raise UsageError(f"archives are zip or tar, not {archive_format!r}")
+        raise UsageError(
+            f"archives are zip or tar, not {archive_format!r}", hint="pass archive_format='zip' or 'tar'"
+        )
     return kinds[archive_format](name, sizes)

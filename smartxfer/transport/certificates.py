@@ -98,7 +98,9 @@ def normalize_path(path: Any, source: str) -> str:
     try:
         text = str(resolve_source_path(path))
     except (TypeError, ValueError, LocalNotFound) as error:
-        raise ConfigError(f"{source}: {getattr(error, 'summary', error)}") from None
+        raise ConfigError(
+            f"{source}: {getattr(error, 'summary', error)}", hint=f"correct {source}"
+        ) from None
     if not os.fspath(path):
         raise ConfigError(f"{source} is an empty path", hint=f"give {source} a path, or leave it out")
     return text

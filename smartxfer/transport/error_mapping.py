@@ -73,7 +73,9 @@ _EXCEPTION_TABLE: Tuple[Tuple[Tuple[Type[BaseException], ...], Type[Communicatio
     ),
 )
 _GATEWAY_HINT = "the server, or a gateway in front of it, is broken: tell whoever runs it"
-_TIME_LIMIT_HINT = "the server or the line is slow; RetryPolicy(budget=, stall_speed=, stall_window=) sets the limits"
+_TIME_LIMIT_HINT = (
+    "the server or the line is slow; RetryPolicy(budget=, stall_speed=, stall_window=) sets the limits"
+)
 _UNRESOLVED_HINT = "check the spelling of the host in the base URL, and the network's name server"
 _REFUSED_HINT = "check host and port of the base URL: no server accepts connections there"
 _SCHEME_HINT = "check scheme and port of the base URL: the server does not speak https on this port; use http://"
@@ -106,9 +108,15 @@ def translate_exception(
     if any(isinstance(link, MemoryError) for link in chain):
         return out_of_memory_error()
     if isinstance(error, UnicodeError):
-        return UsageError(f"{description}: text in the request cannot be encoded: {error}")
+        return UsageError(
+            f"{description}: text in the request cannot be encoded: {error}",
+            hint="pass text that can be encoded as UTF-8 and, in headers, as Latin-1",
+        )
     if any(isinstance(link, _USAGE_EXCEPTIONS) for link in chain):
-        return UsageError(f"{description}: {_describe_chain(chain)}")
+        return UsageError(
+            f"{description}: {_describe_chain(chain)}",
+            hint="check the base URL and the arguments of the call",
+        )
     return _connection_error(chain, description)
 
 
@@ -130,7 +138,10 @@ def _connection_error(chain: "list[BaseException]", description: str) -> Communi
         if any(isinstance(link, kinds) for link in chain):
             again = ours.retryable or no_tunnel
             hint = _SCHEME_HINT if ours is TLSError and _is_not_tls(chain) else None
-            return ours(f"{description}: {_describe_chain(chain)}", hint=hint, retryable=again, **_body_counts(chain))
+            counts = _body_counts(chain)
+            reason = "the response ended after {got} of {expected} bytes".format(**counts) if counts else ""
+            message = f"{description}: {reason or _describe_chain(chain)}"
+            return ours(message, hint=hint, retryable=again, **counts)
     if any(type(link) in _NOT_HTTP_EXCEPTIONS for link in chain):
         return NotAnHTTPServer(f"{description}: the server did not send a valid HTTP response")
     ended = any(isinstance(link, requests.exceptions.ChunkedEncodingError) for link in chain)
@@ -140,9 +151,10 @@ def _connection_error(chain: "list[BaseException]", description: str) -> Communi
     hint = "raise the limit of open files (ulimit -n), or pass a smaller max_workers=" if exhausted else None
     if any(isinstance(link, urllib3_errors.NameResolutionError) for link in chain):
         hint = _UNRESOLVED_HINT
-    elif any(isinstance(link, ConnectionRefusedError) for link in chain):
+    elif _describe_chain(chain) == os.strerror(errno.ECONNREFUSED):
         hint = _REFUSED_HINT
-    return NetworkError(f"{description}: {_describe_chain(chain)}", hint=hint, may_have_been_processed=not unsent)
+    message = f"{description}: {_describe_chain(chain)}"
+    return NetworkError(message, hint=hint, may_have_been_processed=not unsent)
 
 
 def _is_not_tls(chain: "list[BaseException]") -> bool:

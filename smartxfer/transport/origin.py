@@ -42,12 +42,17 @@ class Origin(NamedTuple):
         with contextlib.suppress(LocationParseError):
             parts = parse_url(strip_query(url))  # neither query nor password stay in a local variable
         if parts is None:
-            raise UsageError(f"not a URL: {strip_query(url)!r}")
+            raise UsageError(
+                f"not a URL: {strip_query(url)!r}", hint="pass an address such as https://example.org"
+            )
         scheme, host = parts.scheme or "", (parts.host or "").strip("[]").lower()
         # A space or its escape is no host's; only an IPv6 zone has a percent sign.
         odd = " " in host or ("%" in host and ":" not in host) or _AMBIGUOUS.search(url)
         if scheme not in _DEFAULT_PORTS or not host or odd:
-            raise UsageError(f"not an http or https URL: {strip_query(url)!r}")
+            raise UsageError(
+                f"not an http or https URL: {strip_query(url)!r}",
+                hint="pass an address that begins with https:// or http://",
+            )
         return cls(scheme, host, parts.port or _DEFAULT_PORTS[scheme])
 
     @classmethod

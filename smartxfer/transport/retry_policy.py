@@ -60,7 +60,10 @@ class RetryPolicy:
             if not isinstance(value, (int, float)) or not (value > 0 if least is None else value >= least):
                 wanted = "above 0" if least is None else f"{least} or more"
                 comma = "" if least is None else ","
-                raise UsageError(f"RetryPolicy: {name} is a number{comma} {wanted}, not {value!r}")
+                raise UsageError(
+                    f"RetryPolicy: {name} is a number{comma} {wanted}, not {value!r}",
+                    hint=f"pass RetryPolicy({name}=...) with such a number",
+                )
 
     def __repr__(self) -> str:
         return fields_repr(self)

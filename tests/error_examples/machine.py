@@ -7,8 +7,8 @@ import threading
 from typing import Any
 
 from smartxfer import FileSenderClient, delta, errors
-from smartxfer.filesender import errors as fs
 from smartxfer._system import SYSTEM_FILESYSTEM
+from smartxfer.filesender import errors as fs
 
 from .example import shows
 from .scene import QUICK, Scene

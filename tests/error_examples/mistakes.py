@@ -120,7 +120,7 @@ def netrc_permissions(scene: Scene) -> None:
     def refuse(*arguments: Any, **keywords: Any) -> Any:  # the superuser may read every file
         raise PermissionError(13, "Permission denied", str(path))
 
-    scene.patch.setattr("smartxfer.credentials.files.open_waiting", refuse)
+    scene.patch.setattr("smartxfer.credentials.secret_files.open_when_lease_released", refuse)
     scene.enter(PerseusClient(site.url, netrcfile=path)).list()
 
 

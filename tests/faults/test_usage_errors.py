@@ -108,7 +108,7 @@ def test_a_link_that_would_end_never_or_before_it_began(clients: Dict[str, Any],
 
 @pytest.mark.parametrize("bad", [math.inf, math.nan, "x", None, {1}], ids=short)
 def test_an_id_is_a_number(bad: Any) -> None:
-    with pytest.raises(UsageError, match="is no id"):
+    with pytest.raises(UsageError, match="is not an id"):
         get_id(bad)
 
 

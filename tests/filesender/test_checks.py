@@ -48,7 +48,7 @@ def test_a_good_transfer_passes(config: SiteConfig) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"files": []}, "no file to send"),
+        ({"files": []}, "the transfer has no files"),
         ({"files": files(1, 1, 1, 1)}, "too many: 4 files; the site allows 3 per transfer"),
         ({"files": files(500, 501)}, "too many: 1001 bytes in all; the site allows 1000 per transfer"),
         ({"recipients": ["a@b.org", "c@d.org", "e@f.org"]}, "too many: 3 recipients; the site allows 2 per transfer"),

@@ -76,12 +76,12 @@ class TestUrl:
 
     @pytest.mark.parametrize("port", [0, -1, 65536, True, "x", 8886.0, "٣"])
     def test_what_is_no_port(self, port: Any) -> None:
-        with pytest.raises(UsageError, match="no port"):
+        with pytest.raises(UsageError, match="not a port"):
             build_base_url("localhost", port)
 
     @pytest.mark.parametrize("address", ["localhost:0", "localhost:x", "localhost:65536", "[::1]:-1"])
     def test_what_is_no_port_in_an_address(self, address: str) -> None:
-        with pytest.raises(UsageError, match="no port"):
+        with pytest.raises(UsageError, match="not a port"):
             build_base_url(address)
 
     def test_a_link_is_told_how_to_open_it_and_its_token_is_not_shown(self) -> None:
@@ -141,17 +141,17 @@ class TestLink:
     @pytest.mark.parametrize(
         ("link", "why"),
         [
-            ("", "no jetstream:// link"),
-            ("http://h/download?token=A", "no jetstream:// link"),
+            ("", "not a jetstream:// link"),
+            ("http://h/download?token=A", "not a jetstream:// link"),
             ("jetstream:///download?token=A", "desktop client"),
             ("jetstream:download?token=A", "desktop client"),
             ("jetstream://h/upload?token=A", "the action 'upload' is not known"),
             ("jetstream://h", "the action '' is not known"),
             ("jetstream://h/download", "no token"),
             ("jetstream://h/download?token=", "no token"),
-            ("jetstream://h:nine/connect", "no jetstream:// link"),
-            ("jetstream://h:99999/connect", "no jetstream:// link"),
-            ("jetstream://[h/connect", "no jetstream:// link"),
+            ("jetstream://h:nine/connect", "not a jetstream:// link"),
+            ("jetstream://h:99999/connect", "not a jetstream:// link"),
+            ("jetstream://[h/connect", "not a jetstream:// link"),
         ],
     )
     def test_what_is_none_is_told_without_its_token(self, link: str, why: str) -> None:

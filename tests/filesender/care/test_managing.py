@@ -97,7 +97,7 @@ def test_one_by_its_id_or_itself(harness: ManagementSite, ann: FileSenderClient)
         shown = ann.transfers.get(known_as)
         assert (shown.id, [file.name for file in shown.files]) == (made.id, ["run1/a.txt"])
     for wrong in ("x", None, object()):
-        with pytest.raises(UsageError, match="no id"):
+        with pytest.raises(UsageError, match="not an id"):
             ann.transfers.get(wrong)
 
 

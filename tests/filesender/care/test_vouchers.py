@@ -138,7 +138,7 @@ def test_what_there_is_not(harness: ManagementSite, ann: FileSenderClient) -> No
         with pytest.raises(NotFound) as caught:
             call()
         assert caught.value.code == "guest_not_found"
-    with pytest.raises(UsageError, match="no id"):
+    with pytest.raises(UsageError, match="not an id"):
         ann.guests.get("the first")
 
 
