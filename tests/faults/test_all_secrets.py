@@ -25,7 +25,7 @@ from smartxfer.smartfile import BasicClient, OAuthClient
 from smartxfer.transport import RetryPolicy
 from tests.support.filesender_harness import noise
 from tests.support.raw_server import Peer, RawServer, Request, answering, refused_port
-from tests.support.secret_scan import captured, kept, logged, told
+from tests.support.secret_scan import captured, error_text, kept, logged
 
 #: Every secret has it; one is long, one has characters that are written otherwise in URLs, headers and JSON.
 MARK = "MARKED"
@@ -214,7 +214,7 @@ def test_no_mark_anywhere(
     assert [error for error in errors if not isinstance(error, SmartxferError)] == []
     shown = capfd.readouterr()
     texts = {
-        "an error": "\n".join(map(told, errors)),
+        "an error": "\n".join(map(error_text, errors)),
         "the log": logged(log.records),
         "a warning": "\n".join(str(one.message) for one in recwarn.list),
         "what is printed": shown.out + shown.err,
@@ -240,8 +240,8 @@ def test_a_cancelled_upload(log: Any, home: Path, tmp_path: Path) -> None:
         api = BasicClient(SECRET, OTHER, url=server.url, retry=POLICY, timeout=5.0)
         with pytest.raises(SmartxferError) as caught:
             api.upload(noise(3_000_000), "/a.bin", progress=progress, cancel=stop)
-        assert MARK not in told(caught.value)
-        assert BASIC not in told(caught.value)
+        assert MARK not in error_text(caught.value)
+        assert BASIC not in error_text(caught.value)
     assert MARK not in logged(log.records) + kept(home, tmp_path)
 
 
@@ -249,7 +249,7 @@ def test_the_marks_would_be_seen(log: Any) -> None:
     """The look-out itself: what is not masked, it finds, in a frame that is not a test's, too."""
     with pytest.raises(json.JSONDecodeError) as caught:
         json.loads(f"{{{SECRET}")
-    assert f"s = '{{{SECRET}'" in told(caught.value)
+    assert f"s = '{{{SECRET}'" in error_text(caught.value)
 
 
 @pytest.mark.parametrize("service", SERVICES)

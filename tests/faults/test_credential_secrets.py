@@ -17,7 +17,7 @@ from smartxfer.credentials import get_config_path
 from smartxfer.errors import SmartxferError
 from smartxfer.nrp import get_client
 from smartxfer.transport import RetryPolicy
-from tests.support.secret_scan import kept, logged, told
+from tests.support.secret_scan import error_text, kept, logged
 
 MARK = "MARKED-0123456789abcdef"
 URL = "http://127.0.0.1:9"
@@ -77,7 +77,7 @@ def test_a_file_that_cannot_be_used(case: str, log: Any, home: Path, tmp_path: P
     step = make(tmp_path, text)
     with pytest.raises(SmartxferError) as caught:
         step()
-    said = told(caught.value)
+    said = error_text(caught.value)
     assert MARK not in said, said[max(0, said.find(MARK) - 300) : said.find(MARK) + 80]
     assert MARK not in logged(log.records) + kept(home / "state")
 

@@ -36,9 +36,9 @@ from tests.support.filesender_harness import (
     FileSenderHarness,
     noise,
 )
+from tests.support.secret_scan import error_text as _error_text
 from tests.support.secret_scan import kept as _kept
 from tests.support.secret_scan import logged as _logged
-from tests.support.secret_scan import told as _told
 
 DATA = noise(3 * CHUNK_SIZE)
 OTHER = "Another-Passw0rd!"
@@ -121,7 +121,7 @@ def test_f44_a_password(harness: Any, log: Any, home: Path, match: str, effect: 
         secrets += _spellings(harness, PASSWORD)
     _check(
         secrets,
-        errors="\n".join(map(_told, errors)),
+        errors="\n".join(map(_error_text, errors)),
         log=_logged(log.records),
         files=_kept(home, *([harness.out] if harness.out.exists() else [])),
         repr=repr([client, client.session, vars(client), seen]),
@@ -159,7 +159,7 @@ def test_f44_the_journal_and_its_end(harness: Any, home: Path, log: Any, key_ver
     _check(_spellings(harness, PASSWORD), journal=_kept(home), log=_logged(log.records))
     with pytest.raises(WrongPassword) as caught:
         client.upload_workflow([path], **{**options, "password": OTHER})
-    _check(_spellings(harness, PASSWORD, OTHER), error=_told(caught.value), journal=_kept(home))
+    _check(_spellings(harness, PASSWORD, OTHER), error=_error_text(caught.value), journal=_kept(home))
     client.upload_workflow([path], **options)
     assert list((home / "state/journals").iterdir()) == []
     assert held(harness) == DATA
@@ -174,7 +174,7 @@ def test_f44_the_side_file_of_a_download(harness: Any, home: Path, log: Any) -> 
     _check(
         [*_spellings(harness, PASSWORD), transfer.token],
         files=_kept(home, harness.out),
-        error=_told(caught.value),
+        error=_error_text(caught.value),
         log=_logged(log.records),
     )
 
@@ -191,7 +191,7 @@ def test_f44_words_about_passwords(harness: Any, log: Any) -> None:
         lambda: client.download_files(transfer.token, harness.out, password=wrong.encode()),
     )
     assert [type(error) for error in errors] == [UsageError, ERRORS.class_for(WrongPassword), ERRORS.class_for(WrongPassword), UsageError]
-    _check([weak, wrong], errors="\n".join(map(_told, errors)), log=_logged(log.records))
+    _check([weak, wrong], errors="\n".join(map(_error_text, errors)), log=_logged(log.records))
 
 
 def test_f44_several_damaged_files(harness: Any, log: Any) -> None:
@@ -205,7 +205,7 @@ def test_f44_several_damaged_files(harness: Any, log: Any) -> None:
         with pytest.raises(BatchError) as caught:
             client.download_files(transfer.token, harness.out, password=PASSWORD)
     assert len(caught.value.errors) == 3
-    _check(_spellings(harness, PASSWORD), errors=_told(caught.value), log=_logged(log.records))
+    _check(_spellings(harness, PASSWORD), errors=_error_text(caught.value), log=_logged(log.records))
 
 
 def test_f44_what_holds_them_does_not_show_them() -> None:
@@ -228,4 +228,4 @@ def test_f44_the_marks_would_be_seen(harness: Any, log: Any) -> None:
     with pytest.raises(AssertionError, match="a secret in log"):
         _check(secrets, log=_logged(log.records))
     with pytest.raises(AssertionError, match="a secret in error"):
-        _check(secrets, error=_told(ValueError(PASSWORD)))
+        _check(secrets, error=_error_text(ValueError(PASSWORD)))

@@ -22,9 +22,9 @@ from tests.support.encrypted_harness import (
     PASSWORD,
     SITE,
     Tap,
+    decrypt_chunk,
     held,
     left,
-    opened,
     pairs,
     part,
     published,
@@ -90,7 +90,7 @@ def test_f03_a_broken_chunk_goes_again_byte_for_byte(harness: Any, tap: Tap, eff
     for number, (offset, plain) in enumerate(pairs(DATA)):
         bodies = tap.bodies()[offset]
         assert len(bodies) == (3 if number == 1 else 1)
-        assert opened(harness, bodies[-1], number) == plain
+        assert decrypt_chunk(harness, bodies[-1], number) == plain
 
 
 @pytest.mark.parametrize(

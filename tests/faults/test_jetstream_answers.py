@@ -13,7 +13,7 @@ import pytest
 
 from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, SmartxferError
 from smartxfer.jetstream import API, JetStream
-from tests.support.jetstream_harness import DATA, JetStreamHarness, Polling, Told, lying, on, result
+from tests.support.jetstream_harness import DATA, JetStreamHarness, Polling, ReceivedCall, lying, on, result
 
 MAPPINGS = {"/a.bin": "/a.bin"}
 
@@ -299,8 +299,8 @@ NONSENSE: Dict[str, Any] = {
 def test_what_is_no_answer(name: str, method: str) -> None:
     """Detect an error that is not ours, another call's result, or a repeat of what creates."""
     said = NONSENSE[name]
-    answer: Callable[[Told], Any] = said if callable(said) else lambda told: said
-    told: List[Told] = []
+    answer: Callable[[ReceivedCall], Any] = said if callable(said) else lambda told: said
+    told: List[ReceivedCall] = []
     with lying({method: [answer]}, told) as server:
         api = JetStream().api(server.url)
         call: Any = {
@@ -318,7 +318,7 @@ def test_what_is_no_answer(name: str, method: str) -> None:
 @pytest.mark.parametrize("value", [None, [], {}, 7, "text", {"manifestId": None}, {"manifestId": []}], ids=repr)
 def test_results_of_another_kind(value: Any) -> None:
     """Where a manifest is promised."""
-    told: List[Told] = []
+    told: List[ReceivedCall] = []
     with lying({"send.createManifest": [result(value)]}, told) as server, JetStream().api(server.url) as api:
         with pytest.raises(DecodeError):
             api.send.createManifest(MAPPINGS)
@@ -341,7 +341,7 @@ def test_a_request_that_is_none() -> None:
 
 def test_what_was_said_is_json(harness: JetStreamHarness) -> None:
     """Bytes on the wire: one id a call, by name, nothing that is not ASCII."""
-    told: List[Told] = []
+    told: List[ReceivedCall] = []
     with lying({"send.createManifest": [result({"manifestId": "1"})]}, told) as server:
         with JetStream().api(server.url) as api:
             api.send.createManifest({"/ä\n": Path("/b")})

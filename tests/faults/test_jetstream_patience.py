@@ -8,7 +8,7 @@ import pytest
 
 from smartxfer.errors import WaitTimeout
 from smartxfer.jetstream import API, JetStream, Transfer
-from tests.support.jetstream_harness import Polling, Told, lying, result, task
+from tests.support.jetstream_harness import Polling, ReceivedCall, lying, result, task
 
 MINUTES = "made no progress for 10 minutes"
 WAIT = "send.waitForTransfer"
@@ -16,7 +16,7 @@ MANIFEST: Dict[str, Any] = {"manifestId": "2", "status": "complete", "processing
 DESTINATION = {"destinationId": "42", "destinationPort": 8886}
 
 
-def _still(told: Told) -> Any:
+def _still(told: ReceivedCall) -> Any:
     code = {"code": -32006, "message": "still at work", "data": {"type": "StillProcessing"}}
     return {"jsonrpc": "2.0", "id": told.id, "error": code}
 
@@ -85,7 +85,7 @@ def test_what_the_server_says_of_the_line_is_in_the_message() -> None:
     assert caught.value.last.transfer_id == "7"
 
 
-def _moving(told: Told) -> Any:
+def _moving(told: ReceivedCall) -> Any:
     """Each look finds one block more, up to 400."""
     _moving.blocks += 1  # type: ignore[attr-defined]
     now = _moving.blocks  # type: ignore[attr-defined]
@@ -105,7 +105,7 @@ def test_a_transfer_that_moves_is_waited_for() -> None:
     assert sum(clock.waits) > 1800
 
 
-def _to_and_fro(told: Told) -> Any:
+def _to_and_fro(told: ReceivedCall) -> Any:
     _to_and_fro.looks += 1  # type: ignore[attr-defined]
     odd = _to_and_fro.looks % 2  # type: ignore[attr-defined]
     return result(task("7", "sending" if odd else "pending", True, blocksAcked=5 * odd, totalBlocks=10))(told)
@@ -155,7 +155,7 @@ def test_several_waits_share_their_patience() -> None:
     clock = Polling()
     _moving.blocks = 0  # type: ignore[attr-defined]
 
-    def step(told: Told) -> Any:
+    def step(told: ReceivedCall) -> Any:
         if told.params.get("transferId") == "7":
             return _moving(told)
         done = _moving.blocks >= 400  # type: ignore[attr-defined]

@@ -18,9 +18,9 @@ from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
 from tests.support.jetstream_harness import DATA, INFO, JetStreamHarness, Polling, lying, on, task
 from tests.support.raw_server import Peer, RawServer, Request, answering
+from tests.support.secret_scan import error_text as _error_text
 from tests.support.secret_scan import kept as _kept
 from tests.support.secret_scan import logged as _logged
-from tests.support.secret_scan import told as _told
 
 PASSWORD = "marked-password of a user & 0123456789"
 TOKEN_PASSWORD = "marked-passphrase=of+a%token"
@@ -75,7 +75,7 @@ def test_f31_no_call_goes_elsewhere(harness: JetStreamHarness, thief: RawServer,
         api.send.deleteManifest(api.send.createManifest({"/a": "/a.bin"}))
         api.login_token(token, TOKEN_PASSWORD)
     assert (fault.fired, thief.requests) == (1, [])
-    _check("the error", _told(caught.value), [*SECRETS, token.token])
+    _check("the error", _error_text(caught.value), [*SECRETS, token.token])
 
 
 def test_f31_leaving_is_not_redirected_either(harness: JetStreamHarness, thief: RawServer) -> None:
@@ -197,7 +197,7 @@ def test_f44_whatever_goes_wrong(harness: JetStreamHarness, log: Any, home: Path
     secrets = SECRETS + tokens
     assert (fault.fired, len(tokens) > 0, errors != []) == (1, True, True)
     assert [error for error in errors if not isinstance(error, SmartxferError)] == []
-    _check("an error", "\n".join(map(_told, errors)), secrets)
+    _check("an error", "\n".join(map(_error_text, errors)), secrets)
     _check("the log", _logged(log.records), secrets)
     _check("a file", _kept(home), secrets)
     shown = [api, api.explain_credentials(), api.session, api.server, api.send, api._session_state, api._rpc]
@@ -219,7 +219,7 @@ def test_f44_what_a_prompt_shows(harness: JetStreamHarness, log: Any) -> None:
         _check("a repr", repr([guest, guest.explain_credentials()]), secrets)
     with pytest.raises(SmartxferError) as caught:
         JetStream.from_uri(share.link, password="not-" + TOKEN_PASSWORD)
-    _check("an error", _told(caught.value), secrets)
+    _check("an error", _error_text(caught.value), secrets)
     _check("the log", _logged(log.records), secrets)
 
 
@@ -230,7 +230,7 @@ def test_f44_a_link_that_is_none(link: str) -> None:
     token = "MARKED.TOKEN.OFALINK"
     with pytest.raises(SmartxferError) as caught:
         JetStream.from_uri(link.format(token))
-    _check("an error", _told(caught.value).replace(f"JetStream.from_uri({link!r}", ""), [token])
+    _check("an error", _error_text(caught.value).replace(f"JetStream.from_uri({link!r}", ""), [token])
     with pytest.raises(SmartxferError) as caught:
         JetStream().api(link.format(token))
     _check("an error", str(caught.value), [token])
@@ -256,7 +256,7 @@ def test_f44_a_server_that_repeats_what_it_was_told(log: Any) -> None:
                 step()
             errors.append(caught.value)
     secrets = [*SECRETS, TOKEN]
-    _check("an error", "\n".join(map(_told, errors)), secrets)
+    _check("an error", "\n".join(map(_error_text, errors)), secrets)
     _check("the log", _logged(log.records), secrets)
 
 
@@ -276,7 +276,7 @@ def test_f44_an_answer_that_is_no_json(log: Any) -> None:
     with lying({"send.createSharedToken": [lambda told: said]}) as server, JetStream().api(server.url) as api:
         with pytest.raises(SmartxferError) as caught:
             api.send.createSharedToken("1")
-    _check("an error", _told(caught.value), ["MARKED.TOKEN.CUT"])
+    _check("an error", _error_text(caught.value), ["MARKED.TOKEN.CUT"])
     _check("the log", _logged(log.records), ["MARKED.TOKEN.CUT"])
 
 
@@ -299,4 +299,4 @@ def test_f44_the_marks_would_be_seen(log: Any) -> None:
     with pytest.raises(AssertionError, match="a secret in the log"):
         _check("the log", _logged(log.records), [unmasked])
     with pytest.raises(AssertionError, match="a secret in an error"):
-        _check("an error", _told(ValueError(PASSWORD)), SECRETS)
+        _check("an error", _error_text(ValueError(PASSWORD)), SECRETS)

@@ -32,7 +32,7 @@ from tests.support.jetstream_harness import (
     INFO,
     JetStreamHarness,
     Polling,
-    Told,
+    ReceivedCall,
     lying,
     on,
 )
@@ -213,7 +213,7 @@ def test_f11_no_of_the_binding(word: str, data: Any) -> None:
 
 @pytest.mark.parametrize("code", [-32099, 7, 10**30])
 def test_f11_a_code_of_a_later_release(code: int) -> None:
-    def refuse(told: Told) -> Any:
+    def refuse(told: ReceivedCall) -> Any:
         return {"jsonrpc": "2.0", "id": told.id, "error": {"code": code, "message": "new", "data": {"type": "TooShy"}}}
 
     with lying({"send.getTransfers": [refuse]}) as server, JetStream().api(server.url) as api:

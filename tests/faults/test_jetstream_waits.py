@@ -26,7 +26,7 @@ from tests.support.jetstream_harness import (
     MIB,
     JetStreamHarness,
     Polling,
-    Told,
+    ReceivedCall,
     lying,
     noise,
     on,
@@ -50,7 +50,7 @@ def refused(word: str) -> Any:
     return lambda told: {"jsonrpc": "2.0", "id": told.id, "error": {"code": ERRORS[word], "message": "gone"}}
 
 
-def _waits(told: List[Told], method: str = WAIT) -> List[float]:
+def _waits(told: List[ReceivedCall], method: str = WAIT) -> List[float]:
     return [one.params["timeoutSeconds"] for one in told if one.method == method]
 
 
@@ -95,7 +95,7 @@ def test_f48_the_pause_begins_anew_after_a_long_poll() -> None:
     """A poll that took its time is followed by the next at once."""
     clock = Polling()
 
-    def slow(told: Told) -> Any:
+    def slow(told: ReceivedCall) -> Any:
         clock.advance(told.params["timeoutSeconds"])
         return result(task("7", "sending", True))(told)
 
@@ -107,7 +107,7 @@ def test_f48_the_pause_begins_anew_after_a_long_poll() -> None:
 
 @pytest.mark.parametrize(("read", "most"), [(60, 25.0), (20, 15.0), (8, 4.0), (1, 0.5)])
 def test_f48_a_poll_ends_before_the_read_timeout(read: float, most: float) -> None:
-    told: List[Told] = []
+    told: List[ReceivedCall] = []
     with lying({WAIT: [result(task("7", "complete", False))]}, told) as server:
         with JetStream().api(server.url, timeout=(5, read)) as api:
             api.send.waitForTransfer("7")
@@ -174,7 +174,7 @@ def test_f48_an_unknown_word_is_no_success(word: Any) -> None:
 @pytest.mark.parametrize("word", ["hovering", "error"])
 def test_f48_a_manifest_that_does_not_come_about(word: str) -> None:
     """Its reason is told, it is cleared away, and nothing is sent."""
-    told: List[Told] = []
+    told: List[ReceivedCall] = []
     ended = {"manifestId": "2", "status": word, "processing": False, "errorMessage": "/a.bin: no such file"}
     answers: Dict[str, Any] = {
         "send.createDestination": {"destinationId": "1"},
@@ -188,7 +188,7 @@ def test_f48_a_manifest_that_does_not_come_about(word: str) -> None:
 
 
 def test_f48_gone_while_it_is_waited_for() -> None:
-    told: List[Told] = []
+    told: List[ReceivedCall] = []
     with lying({WAIT: [*_states(1), refused("NotFound")]}, told) as server:
         with JetStream().api(server.url, clock=Polling()) as api, pytest.raises(NotFound):
             api.send.waitForTransfer("7")
@@ -197,7 +197,7 @@ def test_f48_gone_while_it_is_waited_for() -> None:
 
 def test_f48_gone_after_success() -> None:
     """Detect another look at what has ended."""
-    told: List[Told] = []
+    told: List[ReceivedCall] = []
     with lying({WAIT: [result(task("7", "complete", False)), refused("NotFound")]}, told) as server:
         with JetStream().api(server.url) as api:
             assert api.send.waitForTransfer("7").status == "complete"
@@ -241,7 +241,7 @@ def test_f48_a_request_without_an_end() -> None:
 def test_f48_several_of_which_one_does_not_end() -> None:
     states = {"1": task("1", "complete", False), "2": task("2", "sending", True), "3": task("3", "error", False)}
 
-    def state(told: Told) -> Any:
+    def state(told: ReceivedCall) -> Any:
         return result(states[told.params["transferId"]])(told)
 
     with lying({WAIT: [state]}) as server, JetStream().api(server.url, clock=Polling()) as api:

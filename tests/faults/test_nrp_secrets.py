@@ -14,7 +14,7 @@ from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
 from tests.support.filesender_harness import noise
 from tests.support.nrp_harness import DISCOVERY, DOWNLOAD, ENTRY, LIST, STORAGE_GET, NRPHarness
-from tests.support.secret_scan import ALWAYS, FETCHING, check, errors_of, kept, logged, told
+from tests.support.secret_scan import ALWAYS, FETCHING, check, error_text, errors_of, kept, logged
 
 pytestmark = pytest.mark.slow
 
@@ -69,7 +69,7 @@ def test_f44_a_token_and_signed_addresses(harness: NRPHarness, log: Any, home: P
     errors = _run(harness, api, record)
     secrets = [TOKEN, *_signatures(harness)]
     assert len(secrets) > 1, "the look-out itself"
-    check(secrets, "an error", "\n".join(map(told, errors)))
+    check(secrets, "an error", "\n".join(map(error_text, errors)))
     check(secrets, "the log", logged(log.records))
     check(secrets, "a file", kept(home, harness.out))
     check(secrets, "a repr", repr([api, api.explain_credentials(), api.session, api.files]))
@@ -85,7 +85,7 @@ def test_f44_a_server_that_repeats_what_it_was_told(harness: NRPHarness, log: An
     harness.fault(match, f"status {code} 'body=file:{answer}'", times=None)
     errors = _run(harness, harness.client(retry=POLICY), record)
     assert errors
-    check([TOKEN], "an error", "\n".join(map(told, errors)))
+    check([TOKEN], "an error", "\n".join(map(error_text, errors)))
     check([TOKEN], "the log", logged(log.records))
 
 
@@ -102,7 +102,7 @@ def test_f44_a_token_of_nrp_cmds_file(harness: NRPHarness, log: Any, home: Path)
             api.files.list(f"{harness.url}/api/records/{record}/draft")
         assert api.files.list(record)[0].key == "a.bin"
         check([TOKEN], "a repr", repr([api, api.explain_credentials()]))
-    check([TOKEN], "an error", told(caught.value))
+    check([TOKEN], "an error", error_text(caught.value))
     check([TOKEN], "the log", logged(log.records))
     assert (config.read_bytes(), config.stat().st_mode, home.stat().st_mode) == before
 

@@ -14,7 +14,7 @@ from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
 from tests.support.filesender_harness import noise
 from tests.support.nrp_harness import COMMIT, CONTENT, INIT, MIB, PART, STORAGE_PART, NRPHarness
-from tests.support.secret_scan import ALWAYS, FETCHING, SENDING, check, errors_of, kept, logged, told
+from tests.support.secret_scan import ALWAYS, FETCHING, SENDING, check, error_text, errors_of, kept, logged
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +71,7 @@ def test_f44_a_token(harness: NRPHarness, log: Any, home: Path, match: str, effe
     api = harness.client(retry=POLICY, timeout=0.4, token=TOKEN)
     errors = _run(harness, api, record)
     assert fault.fired
-    check(SECRETS, "an error", "\n".join(map(told, errors)))
+    check(SECRETS, "an error", "\n".join(map(error_text, errors)))
     check(SECRETS, "the log", logged(log.records))
     check(SECRETS, "a file", kept(home))
     check(SECRETS, "a repr", repr([api, api.explain_credentials(), api.session, api.files, api.files.list(record)]))
@@ -90,7 +90,7 @@ def test_f44_a_server_that_repeats_what_it_was_told(harness: NRPHarness, log: An
     errors = _run(harness, harness.client(retry=POLICY, token=TOKEN, max_workers=1), record)
     if (match, code) != (INIT, 502):  # which is looked up
         assert errors
-    check(SECRETS, "an error", "\n".join(map(told, errors)))
+    check(SECRETS, "an error", "\n".join(map(error_text, errors)))
     check(SECRETS, "the log", logged(log.records))
 
 
@@ -102,7 +102,7 @@ def test_f44_signed_addresses_in_errors_of_storage(harness: NRPHarness, log: Any
     harness.fault(STORAGE_PART, f"status 400 'body=file:{path}'", times=2)
     errors = _run(harness, harness.client(retry=POLICY, token=TOKEN, max_workers=1), record)
     for error in errors:
-        check([TOKEN], "an error", told(error))
+        check([TOKEN], "an error", error_text(error))
     check([TOKEN], "the log", logged(log.records))
     with pytest.raises(AssertionError, match="a secret in the address"):
         check(SECRETS, "the address", "http://127.0.0.1/x?X-Amz-Signature=0")

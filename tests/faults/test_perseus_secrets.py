@@ -17,7 +17,7 @@ from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
 from tests.support.perseus_harness import CREATE, DATA, DELETE, FIND, MIB, PUT, PerseusHarness, Polling
 from tests.support.raw_server import RawServer, answering, refused_port, status
-from tests.support.secret_scan import ALWAYS, FETCHING, check, errors_of, kept, logged, told
+from tests.support.secret_scan import ALWAYS, FETCHING, check, error_text, errors_of, kept, logged
 
 KEY = "sk-marked-0123456789abcdefghijklmnopqrs"
 #: The key, and what makes a presigned address one.
@@ -134,7 +134,7 @@ def test_f32_a_redirect_of_the_storage(harness: PerseusHarness, code: int) -> No
         with pytest.raises(RedirectRefused) as caught:
             harness.client().file.upload_file(harness.file(DATA))
         assert elsewhere.requests == []
-    check(SECRETS, "an error", told(caught.value))
+    check(SECRETS, "an error", error_text(caught.value))
     assert harness.site.records() == []
 
 
@@ -148,7 +148,7 @@ def test_f32_a_storage_that_is_not_there(harness: PerseusHarness) -> None:
         harness.answer(CREATE, _made(f"http://127.0.0.1:{port}/x?X-Amz-Signature=s"))
         with pytest.raises(NetworkError, match=f"PUT http://127.0.0.1:{port}/x") as caught:
             harness.client().file.upload_file(("a.bin", DATA))
-    check(SECRETS, "an error", told(caught.value))
+    check(SECRETS, "an error", error_text(caught.value))
     assert harness.count(DELETE) == 1
 
 
@@ -162,7 +162,7 @@ def test_f32_an_address_that_is_none(harness: PerseusHarness, url: str) -> None:
     with pytest.raises(SmartxferError) as caught:
         harness.client().file.upload_file(("a.bin", DATA))
     assert (harness.count(PUT), harness.count(DELETE)) == (0, 1)
-    check(SECRETS, "an error", told(caught.value))
+    check(SECRETS, "an error", error_text(caught.value))
 
 
 def test_f32_from_https_to_http_it_does_not_go(tmp_path: Path, harness: PerseusHarness) -> None:
@@ -223,7 +223,7 @@ def test_f44_a_key(harness: PerseusHarness, log: Any, home: Path, match: str, ef
     errors = _run(harness, client)
     assert fault.fired
     assert [error for error in errors if not isinstance(error, SmartxferError)] == []
-    check(SECRETS, "an error", "\n".join(map(told, errors)))
+    check(SECRETS, "an error", "\n".join(map(error_text, errors)))
     check(SECRETS, "the log", logged(log.records))
     check(SECRETS, "a file", kept(home))
     check(SECRETS, "a repr", repr([client, client.explain_credentials(), client.session, client.file, client.file.find_files()]))
@@ -249,7 +249,7 @@ def test_f44_signed_addresses_in_errors_of_the_storage(harness: PerseusHarness, 
     harness.fault(PUT, f"status 403 'body=file:{harness.file(xml.encode(), 'answer')}'")
     errors = _run(harness, harness.client(retry=POLICY, max_workers=1))
     assert isinstance(errors[0], StorageError)
-    check(SECRETS, "an error", "\n".join(map(told, errors)))
+    check(SECRETS, "an error", "\n".join(map(error_text, errors)))
     check(SECRETS, "the log", logged(log.records))
 
 
@@ -276,5 +276,5 @@ def test_f44_a_key_that_no_header_can_carry(harness: PerseusHarness) -> None:
     for letter in ("\n", "\u20ac", "\0"):
         with pytest.raises(SmartxferError) as caught:
             harness.client(api_key=f"{KEY}{letter}x").file.upload_file(("a.bin", b"1"))
-        check(SECRETS, "an error", told(caught.value))
+        check(SECRETS, "an error", error_text(caught.value))
     assert harness.count("* *") == 0

@@ -25,7 +25,7 @@ from tests.support.filesender_harness import (
     noise,
 )
 from tests.support.raw_server import RawServer, answering
-from tests.support.secret_scan import ALWAYS, FETCHING, SENDING, check, kept, logged, told
+from tests.support.secret_scan import ALWAYS, FETCHING, SENDING, check, error_text, kept, logged
 
 # Every fault with every kind of secret: several minutes' worth on six Pythons.
 pytestmark = pytest.mark.slow
@@ -100,7 +100,7 @@ def test_f44_a_users_key(marked: FileSenderHarness, log: Any, home: Path, match:
     errors = _run(marked, client, path, token)
     assert fault.fired
     marked.server.clear_faults()
-    check([API_KEY], "an error", "\n".join(map(told, errors)))
+    check([API_KEY], "an error", "\n".join(map(error_text, errors)))
     check([API_KEY], "the log", logged(log.records))
     check(["signature=" + digit for digit in "0123456789abcdef"], "the log", logged(log.records))
     path.unlink()
@@ -123,7 +123,7 @@ def test_f44_a_guests_tokens(marked: FileSenderHarness, log: Any, home: Path, ma
     errors = _run(marked, client, path, None)
     secrets = [guest.token, *(token for token in (auth.security_token, auth.csrf_token) if token)]
     assert len(secrets) == 3 or match == GUEST_PAGE
-    check(secrets, "an error", "\n".join(map(told, errors)))
+    check(secrets, "an error", "\n".join(map(error_text, errors)))
     check(secrets, "the log", logged(log.records))
     check(secrets, "a file", kept(home))
     check(secrets, "a repr", repr([client, auth, client.session]))
@@ -140,7 +140,7 @@ def test_f44_a_proxys_password(marked: FileSenderHarness, log: Any, home: Path, 
         errors = _run(marked, client, marked.file(DATA), None)
         client.close()
     assert errors
-    check([PASSWORD, "YW5uOm1hcmtlZHByb3h5cGFzc3dvcmQ="], "an error", "\n".join(map(told, errors)))
+    check([PASSWORD, "YW5uOm1hcmtlZHByb3h5cGFzc3dvcmQ="], "an error", "\n".join(map(error_text, errors)))
     check([PASSWORD, "YW5uOm1hcmtlZHByb3h5cGFzc3dvcmQ="], "the log", logged(log.records))
     check([PASSWORD], "a file", kept(home))
     check([PASSWORD], "a repr", repr(client))
@@ -154,7 +154,7 @@ def test_f44_a_proxy_that_repeats_what_it_was_told(marked: FileSenderHarness, lo
         with marked.client(retry=POLICY, proxies={"http": address}) as client:
             [error] = _run(marked, client, marked.file(DATA), None)
     assert "no ***" in str(error)
-    check(secrets, "an error", told(error))
+    check(secrets, "an error", error_text(error))
     check(secrets, "the log", logged(log.records))
 
 
@@ -170,7 +170,7 @@ def test_f44_a_key_from_a_file(marked: FileSenderHarness, log: Any, home: Path) 
         marked.fault(COMPLETE, "status 500 body=json:auth_remote_signature_check_failed", times=2)
         errors = _run(marked, client, marked.file(DATA), None)
         assert errors
-        check([API_KEY], "an error", "\n".join(map(told, errors)))
+        check([API_KEY], "an error", "\n".join(map(error_text, errors)))
         check([API_KEY], "the log", logged(log.records))
         check([API_KEY], "a repr", repr([client, client.explain_credentials()]))
 
@@ -185,7 +185,7 @@ def test_f44_a_server_that_repeats_what_it_was_told(marked: FileSenderHarness, l
     for status in (400, 500, 502):
         marked.fault(CREATE, f"status {status} 'body=file:{answer}'")
         [error] = _run(marked, client, marked.file(DATA), None)
-        check(secrets, "an error", told(error))
+        check(secrets, "an error", error_text(error))
     check(secrets, "the log", logged(log.records))
 
 
@@ -218,4 +218,4 @@ def test_f44_the_marks_would_be_seen(marked: FileSenderHarness, log: Any) -> Non
     with pytest.raises(AssertionError, match="a secret in the log"):
         check([API_KEY], "the log", logged(log.records))
     with pytest.raises(AssertionError, match="a secret in an error"):
-        check([API_KEY], "an error", told(ValueError(API_KEY)))
+        check([API_KEY], "an error", error_text(ValueError(API_KEY)))

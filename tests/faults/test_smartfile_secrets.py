@@ -16,7 +16,17 @@ from smartxfer.errors import ServerError
 from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
 from tests.support.filesender_harness import noise
-from tests.support.secret_scan import ALWAYS, FETCHING, SENDING, chain, check, errors_of, kept, logged, told
+from tests.support.secret_scan import (
+    ALWAYS,
+    FETCHING,
+    SENDING,
+    chain,
+    check,
+    error_text,
+    errors_of,
+    kept,
+    logged,
+)
 from tests.support.smartfile_harness import CHECKSUM, DOWNLOAD, INFO, TASK, UPLOAD, SmartFileHarness
 
 pytestmark = pytest.mark.slow
@@ -71,7 +81,7 @@ def test_f44_a_key_and_its_password(harness: SmartFileHarness, log: Any, home: P
     api = harness.client(retry=POLICY, timeout=0.4)
     errors = _run(harness, api)
     assert fault.fired
-    check(SECRETS, "an error", "\n".join(map(told, errors)))
+    check(SECRETS, "an error", "\n".join(map(error_text, errors)))
     check(SECRETS, "the log", logged(log.records))
     check(SECRETS, "a file", kept(home, harness.out if harness.out.exists() else home))
     check(SECRETS, "a repr", repr([api, api.explain_credentials(), api.session]))

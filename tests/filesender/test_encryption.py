@@ -24,7 +24,7 @@ from smartxfer.filesender.encryption import (
     is_generated_password,
 )
 from tests.support import reference_encryption as by_hand
-from tests.support.encrypted_transfers import IVS, PASSWORD, SALT, derive, opened, sealed
+from tests.support.encrypted_transfers import IVS, PASSWORD, SALT, decrypt_chunk, derive, encrypt_chunks
 
 VECTORS = json.loads(
     (Path(__file__).parent.parent / "data" / "filesender-encryption.json").read_text("utf-8")
@@ -53,10 +53,10 @@ def test_what_the_page_sealed_opens(number: int) -> None:
         vector["password"], version=told[0], password_version=told[1], salt=told[2], iterations=told[3]
     )
     assert key.secret == by_hand.key_of(vector["password"], *told)
-    assert by_hand.unseal(version, key.secret, blob, aead) == plain
+    assert by_hand.decrypt(version, key.secret, blob, aead) == plain
     # The vectors hold short chunks of long files: here they are all that the chunks are long.
     chunks = ChunkCipher(version, (index + 1) * len(plain), len(plain), iv, aead, key)
-    assert opened(chunks, index, blob) == plain
+    assert decrypt_chunk(chunks, index, blob) == plain
     assert chunks.ciphertext_length(index) == len(blob)
     full = ChunkCipher.new(version, vector["file_size"], vector["chunk_size"], iv)
     assert full.aead == aead
@@ -81,18 +81,18 @@ SHAPES: Dict[str, Callable[[int], int]] = {
 def check_both_ways(version: int, chunk: int, data: bytes) -> None:
     key = derive(version=version)
     chunks = ChunkCipher.new(version, len(data), chunk).with_key(key)
-    blobs = sealed(chunks, data)
+    blobs = encrypt_chunks(chunks, data)
     assert [chunks.ciphertext_length(index) for index in range(chunks.chunk_count)] == [len(blob) for blob in blobs]
     assert chunks.ciphertext_size == sum(map(len, blobs))
     assert [chunks.plaintext_length(index) for index in range(chunks.chunk_count)] == [
         len(data[start : start + chunk]) for start in range(0, len(data), chunk)
     ]
     assert b"".join(bytes(chunks.decrypt(i, memoryview(blob)) or b"") for i, blob in enumerate(blobs)) == data
-    theirs = [by_hand.unseal(version, key.secret, blob, chunks.aead) for blob in blobs]
+    theirs = [by_hand.decrypt(version, key.secret, blob, chunks.aead) for blob in blobs]
     assert b"".join(part or b"" for part in theirs) == data
     # And the other way round: byte for byte where nothing is random.
-    back = by_hand.seal_file(version, key.secret, data, chunk, chunks.iv)
-    assert [opened(chunks, index, blob) for index, blob in enumerate(back)] == theirs
+    back = by_hand.encrypt_file(version, key.secret, data, chunk, chunks.iv)
+    assert [decrypt_chunk(chunks, index, blob) for index, blob in enumerate(back)] == theirs
     if version == 3:
         assert back == blobs
 
@@ -123,7 +123,7 @@ def test_chunks_that_are_sealed_in_several_pieces(version: int, more: int) -> No
 @given(version=st.sampled_from([0, 1, 2, 3]), length=st.integers(1, 5000))
 @example(version=1, length=16)
 def test_the_length_of_a_sealed_chunk(version: int, length: int) -> None:
-    blob = by_hand.seal(version, bytes(32), 0, bytes(length), IVS[version], "")
+    blob = by_hand.encrypt(version, bytes(32), 0, bytes(length), IVS[version], "")
     assert ciphertext_length(version, length) == len(blob)
 
 
@@ -138,7 +138,7 @@ def test_the_number_of_a_chunk_is_its_counter(index: int) -> None:
     chunks = ChunkCipher(3, 16 * 2**32, 16, IVS[3], "text", key)
     blob = bytes(chunks.encrypt(index, memoryview(b"0123456789abcdef")))
     assert blob[:16] == bytes(range(12)) + index.to_bytes(4, "little")
-    assert blob == by_hand.seal(3, key.secret, index, b"0123456789abcdef", IVS[3], "text")
+    assert blob == by_hand.encrypt(3, key.secret, index, b"0123456789abcdef", IVS[3], "text")
 
 
 def test_no_iv_is_used_twice() -> None:
@@ -147,7 +147,7 @@ def test_no_iv_is_used_twice() -> None:
         assert len(base64.b64decode(ChunkCipher.new(version, 1, 1).iv)) == length
     chunks = ChunkCipher.new(1, 64, 16).with_key(derive(version=1))
     assert len({bytes(chunks.encrypt(0, memoryview(bytes(16)))[:16]) for _ in range(50)}) == 50
-    counters = {blob[:16] for blob in sealed(ChunkCipher.new(3, 64, 16).with_key(derive()), bytes(64))}
+    counters = {blob[:16] for blob in encrypt_chunks(ChunkCipher.new(3, 64, 16).with_key(derive()), bytes(64))}
     assert len(counters) == 4
 
 
@@ -158,9 +158,9 @@ def test_no_iv_is_used_twice() -> None:
 def test_a_wrong_key_opens_nothing(version: int) -> None:
     chunks = ChunkCipher.new(version, 48, 48, IVS[version])
     # 16 bytes of padding: no accident opens it.
-    [blob] = sealed(chunks.with_key(derive(version=version)), bytes(48))
+    [blob] = encrypt_chunks(chunks.with_key(derive(version=version)), bytes(48))
     for wrong in (PASSWORD[:-1], "", PASSWORD.upper()):
-        assert opened(chunks.with_key(derive(wrong, version=version)), 0, blob) is None
+        assert decrypt_chunk(chunks.with_key(derive(wrong, version=version)), 0, blob) is None
 
 
 @pytest.mark.parametrize("version", [1, 3])

@@ -13,7 +13,7 @@ from smartxfer.filesender.encryption import (
     ChunkCipher,
 )
 from tests.support import reference_encryption as by_hand
-from tests.support.encrypted_transfers import IVS, derive, opened, sealed
+from tests.support.encrypted_transfers import IVS, decrypt_chunk, derive, encrypt_chunks
 
 WRITTEN = (0, 1, 3)
 
@@ -23,20 +23,20 @@ WRITTEN = (0, 1, 3)
 
 def uncaught(chunks: ChunkCipher, index: int, blob: bytes) -> Set[int]:
     """The bytes of a chunk that can be changed unseen."""
-    assert opened(chunks, index, blob) is not None
+    assert decrypt_chunk(chunks, index, blob) is not None
     found = set()
     for at in range(len(blob)):
         for change in (0xFF, 1 << at % 8):
             flipped = bytearray(blob)
             flipped[at] ^= change
-            if opened(chunks, index, bytes(flipped)) is not None:
+            if decrypt_chunk(chunks, index, bytes(flipped)) is not None:
                 found.add(at)
     return found
 
 
 def test_gcm_every_flipped_byte_is_caught() -> None:
     chunks = ChunkCipher.new(3, 2 * 48 + 7, 48, IVS[3]).with_key(derive())
-    for index, blob in enumerate(sealed(chunks, bytes(range(2 * 48 + 7)))):
+    for index, blob in enumerate(encrypt_chunks(chunks, bytes(range(2 * 48 + 7)))):
         assert uncaught(chunks, index, blob) == set()
 
 
@@ -46,7 +46,7 @@ def test_cbc_flipped_bytes_are_caught_where_they_reach_the_padding(version: int,
     """What the padding does not tell, nobody can: the last block, and the bytes before it that it is made with."""
     key = derive(version=version)
     chunks = ChunkCipher.new(version, size, 48, IVS[version]).with_key(key)
-    blob = by_hand.seal(version, key.secret, 0, bytes(range(size)), "", "", bytes(range(100, 116)))
+    blob = by_hand.encrypt(version, key.secret, 0, bytes(range(size)), "", "", bytes(range(100, 116)))
     padding = 16 - size % 16
     assert uncaught(chunks, 0, blob) == set(range(len(blob) - 16 - padding))
 
@@ -55,23 +55,23 @@ def test_cbc_a_padding_of_another_length_is_caught() -> None:
     """03 03 03 with its last byte made 01 is a padding again, of a longer chunk."""
     key = derive(version=1)
     chunks = ChunkCipher.new(1, 29, 48, IVS[1]).with_key(key)
-    blob = bytearray(by_hand.seal(1, key.secret, 0, bytes(29), "", "", bytes(16)))
+    blob = bytearray(by_hand.encrypt(1, key.secret, 0, bytes(29), "", "", bytes(16)))
     blob[-17] ^= 0x02
-    assert by_hand.unseal(1, key.secret, bytes(blob), "") is not None
-    assert opened(chunks, 0, bytes(blob)) is None
+    assert by_hand.decrypt(1, key.secret, bytes(blob), "") is not None
+    assert decrypt_chunk(chunks, 0, bytes(blob)) is None
 
 
 def test_gcm_every_change_of_what_is_told_of_a_file_is_caught() -> None:
     chunks = ChunkCipher.new(3, 100, 48, IVS[3]).with_key(derive())
-    blob = sealed(chunks, bytes(100))[0]
+    blob = encrypt_chunks(chunks, bytes(100))[0]
     for at in range(len(chunks.aead)):
         text = chunks.aead[:at] + chr(ord(chunks.aead[at]) ^ 1) + chunks.aead[at + 1 :]
-        assert opened(attrs.evolve(chunks, aead=text), 0, blob) is None
+        assert decrypt_chunk(attrs.evolve(chunks, aead=text), 0, blob) is None
     for at in range(12):
         raw = bytearray(base64.b64decode(chunks.iv))
         raw[at] ^= 1
         other = attrs.evolve(chunks, iv=base64.b64encode(bytes(raw)).decode())
-        assert opened(other, 0, blob) is None
+        assert decrypt_chunk(other, 0, blob) is None
 
 
 # -- chunks that are not the right ones --------------------------------------------------------------------------
@@ -79,18 +79,18 @@ def test_gcm_every_change_of_what_is_told_of_a_file_is_caught() -> None:
 
 def test_gcm_swapped_chunks_and_chunks_of_another_file_are_caught() -> None:
     one = ChunkCipher.new(3, 96, 48).with_key(derive())
-    blobs = sealed(one, bytes(96))
-    assert opened(one, 0, blobs[1]) is None
-    assert opened(one, 1, blobs[0]) is None
+    blobs = encrypt_chunks(one, bytes(96))
+    assert decrypt_chunk(one, 0, blobs[1]) is None
+    assert decrypt_chunk(one, 1, blobs[0]) is None
     with pytest.raises(IntegrityError, match="another chunk"):
         one.decrypt(0, memoryview(blobs[1]))
     # Even with the counter put right.
-    assert opened(one, 1, one_with_counter(blobs[0], 1)) is None
+    assert decrypt_chunk(one, 1, one_with_counter(blobs[0], 1)) is None
     other = ChunkCipher.new(3, 96, 48).with_key(derive())
-    assert opened(one, 0, sealed(other, bytes(96))[0]) is None
+    assert decrypt_chunk(one, 0, encrypt_chunks(other, bytes(96))[0]) is None
     # The same IV, but for a file of another size.
     longer = ChunkCipher.new(3, 97, 48, one.iv).with_key(derive())
-    assert opened(one, 0, sealed(longer, bytes(97))[0]) is None
+    assert decrypt_chunk(one, 0, encrypt_chunks(longer, bytes(97))[0]) is None
 
 
 def one_with_counter(blob: bytes, index: int) -> bytes:
@@ -102,18 +102,18 @@ def one_with_counter(blob: bytes, index: int) -> bytes:
 def test_chunks_of_another_length_are_refused(version: int, size: int) -> None:
     key = derive(version=version)
     chunks = ChunkCipher.new(version, size, 48, IVS[version]).with_key(key)
-    [blob] = sealed(chunks, bytes(size))
+    [blob] = encrypt_chunks(chunks, bytes(size))
     for wrong in (b"", blob[:16], blob[:-1], blob[:-16], blob + b"\0", blob + bytes(16), blob[16:]):
         with pytest.raises(IntegrityError, match=f"not {len(blob)}"):
             chunks.decrypt(0, memoryview(wrong))
     # Shorter or longer by whole blocks, and rightly sealed: the length that is asked for decides.
     for other in (size - 16, size + 16):
-        [wrong] = by_hand.seal_file(version, key.secret, bytes(other), 100, chunks.iv)
-        assert opened(chunks, 0, wrong) is None
+        [wrong] = by_hand.encrypt_file(version, key.secret, bytes(other), 100, chunks.iv)
+        assert decrypt_chunk(chunks, 0, wrong) is None
 
 
 def test_cbc_a_chunk_of_the_right_length_and_the_wrong_bytes_is_refused() -> None:
     key = derive(version=1)
     chunks = ChunkCipher.new(1, 20, 48, IVS[1]).with_key(key)
     # 25 bytes fill as many blocks as 20 do.
-    assert opened(chunks, 0, by_hand.seal(1, key.secret, 0, bytes(25), "", "")) is None
+    assert decrypt_chunk(chunks, 0, by_hand.encrypt(1, key.secret, 0, bytes(25), "", "")) is None

@@ -43,7 +43,7 @@ def facts_of(version: int = 3, data: bytes = DATA, number: int = 7, **changes: A
         "mime": "text/plain",
         "name": "a.bin",
         "size": len(data),
-        "encrypted_size": sum(map(len, by_hand.seal_file(version, key, data, CHUNK, IVS[version]))),
+        "encrypted_size": sum(map(len, by_hand.encrypt_file(version, key, data, CHUNK, IVS[version]))),
         "chunk_size": CHUNK,
         "crypted_chunk_size": CHUNK + 32,
         "key_version": version,
@@ -86,7 +86,7 @@ class Site:
 
     def __init__(self, version: int = 3, data: bytes = DATA, password: str = PASSWORD) -> None:
         key = by_hand.key_of(password, version, 1, SALT, 5)
-        self.blobs = by_hand.seal_file(version, key, data, CHUNK, IVS[version])
+        self.blobs = by_hand.encrypt_file(version, key, data, CHUNK, IVS[version])
         self.asked: List[Tuple[int, int]] = []
         self.shift, self.whole, self.cut, self.more = 0, False, 0, b""
         self.failure: Optional[BaseException] = None

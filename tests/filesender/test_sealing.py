@@ -227,7 +227,7 @@ def test_what_is_sent_opens_by_hand(version: int, password: str, as_text: bool) 
             sent = bytes(encrypted)
         blob = base64.b64decode(sent, validate=True) if as_text else sent
         assert len(blob) == sealing.ciphertext_length("a.bin", part)
-        found += by_hand.unseal(version, key, blob, aead) or b""
+        found += by_hand.decrypt(version, key, blob, aead) or b""
     assert found == data
 
 
@@ -255,7 +255,7 @@ def test_a_later_run_goes_on_with_the_same_ivs(version: int) -> None:
     else:  # an IV of its own for each chunk, each time
         assert sent[0] != sent[1]
         key = by_hand.key_of(GOOD, version, 1, SALT, 7)
-        assert [by_hand.unseal(version, key, blob, "") for blob in sent] == [bytes(CHUNK)] * 2
+        assert [by_hand.decrypt(version, key, blob, "") for blob in sent] == [bytes(CHUNK)] * 2
 
 
 @pytest.mark.parametrize("version", [0, 1, 3])

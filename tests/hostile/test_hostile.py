@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.support.hostile.runs import complaints, run
+from tests.support.hostile.runs import list_problems, run
 from tests.support.hostile.services import SERVICES
 
 
@@ -15,4 +15,4 @@ from tests.support.hostile.services import SERVICES
 def test_each_call_ends_in_time_and_in_little_memory_with_a_typed_error(service: str) -> None:
     found = run(service, every=os.environ.get("SMARTXFER_TEST_EVERY") == "1")
     assert len(found) > 100
-    assert complaints(found) == []
+    assert list_problems(found) == []

@@ -164,7 +164,7 @@ class TestAgainstAServer:
 
     def test_netrc(self, harness: JetStreamServers, home: Path) -> None:
         netrc(home, "127.0.0.1", "bob", USERS["bob"])
-        with harness.nobody() as api:
+        with harness.anonymous() as api:
             assert api.server.createAPIToken().owner == "bob"
 
     def test_a_profile(self, harness: JetStreamServers) -> None:
@@ -174,19 +174,19 @@ class TestAgainstAServer:
 
     def test_netrc_goes_into_no_header(self, harness: JetStreamServers, home: Path) -> None:
         netrc(home, "127.0.0.1", "bob", USERS["bob"])
-        with harness.nobody() as api:
+        with harness.anonymous() as api:
             api.ls()
         assert all("authorization" not in str(record).lower() for record in harness.near.account)
 
     def test_half_of_a_login_is_none(self, harness: JetStreamServers) -> None:
-        api = harness.nobody(user="ann")
+        api = harness.anonymous(user="ann")
         api.connect()
         with pytest.raises(CredentialError, match="no password"):
             api.ls()
 
 
 def test_nothing_shows_the_password(harness: JetStreamServers) -> None:
-    api = harness.nobody(user="ann", password="sesame-5f2c")
+    api = harness.anonymous(user="ann", password="sesame-5f2c")
     shown = repr(api) + repr(api.explain_credentials()) + repr(api._credentials) + repr(api.server)
     with pytest.raises(SmartxferError) as raised:
         api.ls()

@@ -76,7 +76,7 @@ class TestDocumented:
     """Section 6.2 of the reference, line by line."""
 
     def test_wrong_login(self, harness: JetStreamServers) -> None:
-        api = harness.nobody()
+        api = harness.anonymous()
         for user, password in (("ann", "wrong-password"), ("nobody-here", USERS["ann"])):
             with pytest.raises(AuthError) as raised:
                 api.server.auth(user, password)
@@ -85,7 +85,7 @@ class TestDocumented:
             assert password not in str(raised.value)
 
     def test_a_login_is_needed_and_there_is_none(self, harness: JetStreamServers) -> None:
-        api = harness.nobody()
+        api = harness.anonymous()
         api.connect()
         assert api.server.getServerInfo().auth_required is True
         with pytest.raises(CredentialError, match="JETSTREAM_API_USER"):
@@ -93,7 +93,7 @@ class TestDocumented:
 
     def test_no_login_is_needed(self, harness: JetStreamServers) -> None:
         harness.near.configure(auth_required=False)
-        with harness.nobody() as api:
+        with harness.anonymous() as api:
             assert api.server.getServerInfo().auth_required is False
             assert harness.manifest(api).status == "complete"
 
@@ -187,11 +187,11 @@ class TestDocumented:
 
     def test_an_expired_token(self, harness: JetStreamServers, api: API) -> None:
         token = api.send.createSharedToken(harness.manifest(api), expiryTime=dt.timedelta(hours=1))
-        guest = harness.nobody()
+        guest = harness.anonymous()
         guest.login_token(token)
         harness.near.configure(clock_offset=3700.0)
         with pytest.raises(AuthError) as raised:
-            harness.nobody().login_token(token)
+            harness.anonymous().login_token(token)
         assert (raised.value.code, "expired" in raised.value.message) == ("AuthenticationFailed", True)
         with pytest.raises(AuthError):
             guest.send.getManifests()
@@ -199,7 +199,7 @@ class TestDocumented:
     def test_a_token_whose_downloads_are_used_up(self, harness: JetStreamServers, api: API) -> None:
         manifest = harness.manifest(api)
         token = api.send.createSharedToken(manifest, downloadLimit=1)
-        guest = harness.nobody()
+        guest = harness.anonymous()
         guest.login_token(token)
         destination = harness.destination(guest)
         guest.send.createTransfer(destination, manifest)
@@ -207,7 +207,7 @@ class TestDocumented:
             guest.send.createTransfer(destination, manifest)
         assert "used up" in raised.value.message
         with pytest.raises(AuthError, match="used up"):
-            harness.nobody().login_token(token)
+            harness.anonymous().login_token(token)
 
     def test_methods_for_superusers(self, api: API) -> None:
         with pytest.raises(Forbidden, match="superuser") as raised:

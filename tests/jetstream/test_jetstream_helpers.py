@@ -285,7 +285,7 @@ class TestFromUri:
     def test_login_token_takes_text_and_structures(self, harness: JetStreamServers, api: API) -> None:
         token = api.send.createSharedToken(harness.manifest(api))
         for form in (token, token.token):
-            guest = harness.nobody()
+            guest = harness.anonymous()
             guest.login_token(form)
             assert len(guest.send.getManifests()) == 1
 

@@ -45,7 +45,7 @@ class TestConnect:
         assert harness.calls == ["auth", "send.getManifests"]
 
     def test_a_login_that_is_refused(self, harness: JetStreamServers) -> None:
-        api = harness.nobody(user="ann", password="wrong-password")
+        api = harness.anonymous(user="ann", password="wrong-password")
         with pytest.raises(AuthError) as raised:
             api.connect()
         assert raised.value.code == "AuthenticationFailed"
@@ -65,7 +65,7 @@ class TestConnect:
         assert harness.calls == ["getServerInfo"]
 
     def test_no_credentials_are_told_with_every_place(self, harness: JetStreamServers) -> None:
-        api = harness.nobody()
+        api = harness.anonymous()
         api.connect()
         with pytest.raises(CredentialError) as raised:
             api.send.getManifests()
@@ -151,7 +151,7 @@ class TestLostSession:
         assert harness.calls[before:] == ["getWranglers", "auth", "superuser", "wrangler", "getWranglers"]
 
     def test_a_login_by_hand_is_made_again(self, harness: JetStreamServers) -> None:
-        api = harness.nobody()
+        api = harness.anonymous()
         api.server.auth("bob", USERS["bob"])
         lose_every_session(harness)
         before = len(harness.calls)
@@ -160,7 +160,7 @@ class TestLostSession:
         assert harness.calls[before:] == ["createAPIToken", "auth", "createAPIToken"]
 
     def test_an_asynchronous_one_too(self, harness: JetStreamServers) -> None:
-        api = harness.nobody()
+        api = harness.anonymous()
         api.connect()
         api.server.authAsync("bob", USERS["bob"]).result(BOUND)
         lose_every_session(harness)
@@ -169,7 +169,7 @@ class TestLostSession:
     def test_a_token_too(self, harness: JetStreamServers, api: API) -> None:
         manifest = harness.manifest(api)
         token = api.send.createSharedToken(manifest, password="open-sesame")
-        guest = harness.nobody()
+        guest = harness.anonymous()
         guest.login_token(token, "open-sesame")
         lose_every_session(harness)
         before = len(harness.calls)
@@ -178,7 +178,7 @@ class TestLostSession:
 
     def test_a_token_that_has_expired_meanwhile_is_told(self, harness: JetStreamServers, api: API) -> None:
         token = api.send.createSharedToken(harness.manifest(api))
-        guest = harness.nobody()
+        guest = harness.anonymous()
         guest.login_token(token)
         api.send.deleteSharedToken(token)
         with pytest.raises(AuthError) as raised:
@@ -187,7 +187,7 @@ class TestLostSession:
 
     def test_where_no_login_is_known_nor_wanted(self, harness: JetStreamServers) -> None:
         harness.near.configure(auth_required=False)
-        api = harness.nobody()
+        api = harness.anonymous()
         api.connect()
         lose_every_session(harness)
         before = len(harness.calls)
@@ -196,7 +196,7 @@ class TestLostSession:
 
     def test_where_no_login_is_known_but_wanted(self, harness: JetStreamServers) -> None:
         harness.near.configure(auth_required=False)
-        api = harness.nobody()
+        api = harness.anonymous()
         api.connect()
         harness.near.configure(auth_required=True)
         lose_every_session(harness)

@@ -25,7 +25,7 @@ def test_get_request_status(harness: JetStreamServers, api: API) -> None:
 
 
 def test_get_request_status_of_one_that_failed(harness: JetStreamServers) -> None:
-    api = harness.nobody()
+    api = harness.anonymous()
     api.connect()
     request = api.server.authAsync("ann", "wrong-password")
     with pytest.raises(AuthError) as raised:
@@ -115,7 +115,7 @@ def test_a_long_poll_answers_as_soon_as_it_is_done(harness: JetStreamServers, ap
 
 
 def test_an_asynchronous_login_is_one(harness: JetStreamServers) -> None:
-    api = harness.nobody()
+    api = harness.anonymous()
     api.connect()
     request = api.server.authAsync("ann", USERS["ann"])
     assert isinstance(request, Request)

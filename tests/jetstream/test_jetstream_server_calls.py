@@ -15,7 +15,7 @@ from tests.support.jetstream_servers import BOUND, USERS, JetStreamServers, unti
 
 class TestLogin:
     def test_auth(self, harness: JetStreamServers) -> None:
-        api = harness.nobody()
+        api = harness.anonymous()
         assert api.server.auth("ann", USERS["ann"]) is None
         assert api.send.getManifests() is not None
 
@@ -25,7 +25,7 @@ class TestLogin:
         assert manifest.manifest_id not in [one.manifest_id for one in api.send.getManifests()]
 
     def test_auth_async(self, harness: JetStreamServers) -> None:
-        api = harness.nobody()
+        api = harness.anonymous()
         request = api.server.authAsync("ann", USERS["ann"])
         assert isinstance(request, Request)
         assert dict(request) == {"requestId": 1}
@@ -35,7 +35,7 @@ class TestLogin:
 
     @pytest.mark.parametrize(("user", "password"), [("", "x"), ("x", ""), (None, "x"), ("x", 5)])
     def test_nonsense_is_not_sent(self, harness: JetStreamServers, user: Any, password: Any) -> None:
-        for call in (harness.nobody().server.auth, harness.nobody().server.authAsync):
+        for call in (harness.anonymous().server.auth, harness.anonymous().server.authAsync):
             with pytest.raises(UsageError):
                 call(user, password)
         assert harness.calls == []
@@ -66,7 +66,7 @@ class TestRights:
 
 class TestServer:
     def test_get_server_info(self, harness: JetStreamServers) -> None:
-        info = harness.nobody().server.getServerInfo()
+        info = harness.anonymous().server.getServerInfo()
         assert isinstance(info, ServerInfo)
         assert (info.auth_required, info["authRequired"]) == (True, True)
         assert (info.api_version, info.api_control_port, info["apiVersion"]) == (44, harness.near.port, 44)

@@ -54,12 +54,12 @@ class TestShared:
         with pytest.raises(NotFound):
             api.send.getSharedToken(made)
         with pytest.raises(AuthError):
-            harness.nobody().server.authToken(made)
+            harness.anonymous().server.authToken(made)
 
     def test_auth_token(self, harness: JetStreamServers, api: API) -> None:
         manifest = harness.manifest(api)
         token = api.send.createSharedToken(manifest)
-        guest = harness.nobody()
+        guest = harness.anonymous()
         assert guest.server.authToken(token.token) is None
         [shown] = guest.send.getManifests()
         assert (shown["manifestId"], shown["owner"], shown["totalSize"]) == (manifest["manifestId"], "", 1000)
@@ -70,7 +70,7 @@ class TestShared:
 
     def test_auth_token_with_a_password(self, harness: JetStreamServers, api: API) -> None:
         token = api.send.createSharedToken(harness.manifest(api), password="open-sesame")
-        guest = harness.nobody()
+        guest = harness.anonymous()
         for wrong in (None, "open-barley"):
             with pytest.raises(AuthError) as raised:
                 guest.server.authToken(token, wrong)
@@ -81,7 +81,7 @@ class TestShared:
 
     def test_it_permits_nothing_else(self, harness: JetStreamServers, api: API) -> None:
         manifest = harness.manifest(api)
-        guest = harness.nobody()
+        guest = harness.anonymous()
         guest.login_token(api.send.createSharedToken(manifest))
         for call in (
             guest.ls,
@@ -126,7 +126,7 @@ class TestAPITokens:
         harness.near.write("/docs/a.txt", b"aaa")
         harness.near.write("/private/b.txt", b"b")
         made = api.server.createAPIToken(permissions=["download"], path="/docs")
-        robot = harness.nobody()
+        robot = harness.anonymous()
         assert robot.server.authToken(made) is None
         assert [entry["path"] for entry in robot.ls("/docs")] == ["/docs/a.txt"]
         with pytest.raises(NotFound):
@@ -139,7 +139,7 @@ class TestAPITokens:
         assert (sent.owner, harness.far.read("/in/a.txt")) == ("ann", b"aaa")
 
     def test_without_limits_it_is_as_good_as_the_login(self, harness: JetStreamServers, api: API) -> None:
-        robot = harness.nobody()
+        robot = harness.anonymous()
         robot.login_token(api.server.createAPIToken())
         robot.mkdir("/made")
         assert [entry["name"] for entry in api.ls()] == ["made"]
@@ -152,7 +152,7 @@ def test_nothing_shows_a_token_or_its_password(
 ) -> None:
     caplog.set_level("DEBUG")
     token = api.send.createSharedToken(harness.manifest(api), password="open-sesame-7")
-    guest = harness.nobody()
+    guest = harness.anonymous()
     guest.login_token(token, "open-sesame-7")
     guest.send.getManifests()
     shown = caplog.text + repr(guest) + repr(token) + repr(guest.explain_credentials())

@@ -136,7 +136,7 @@ def test_a_token_is_a_login(call: Calls) -> None:
 @pytest.mark.parametrize("wire", sorted(METHODS))
 def test_every_method_goes_where_its_name_says(call: Calls, package: Any, wire: str) -> None:
     entry = METHODS[wire]
-    told = package.TOLD[entry.interface.capitalize() + "Interface"].split()
+    told = package.RECORDED_METHODS[entry.interface.capitalize() + "Interface"].split()
     if entry.name not in told:
         assert wire == "send.suspendTransfer" or hasattr(
             getattr(package, entry.interface.capitalize() + "Interface"), entry.name

@@ -46,7 +46,7 @@ def derived(harness: FileSenderHarness, password: str = PASSWORD) -> bytes:
     return hashlib.pbkdf2_hmac("sha256", password.encode(), transfer["salt"].encode(), rounds)
 
 
-def opened(harness: FileSenderHarness, blob: bytes, number: int) -> bytes:
+def decrypt_chunk(harness: FileSenderHarness, blob: bytes, number: int) -> bytes:
     """A chunk of the latest transfer's first file, by way of the library and nothing of ours."""
     transfer = harness.site.transfers()[-1]
     secret = derived(harness)
@@ -62,7 +62,7 @@ def opened(harness: FileSenderHarness, blob: bytes, number: int) -> bytes:
 def held(harness: FileSenderHarness, name: str = "a.bin") -> bytes:
     """What the site holds of a file, opened."""
     blob, step = harness.stored()[name], CHUNK_SIZE + MORE
-    return b"".join(opened(harness, blob[at : at + step], at // step) for at in range(0, len(blob), step))
+    return b"".join(decrypt_chunk(harness, blob[at : at + step], at // step) for at in range(0, len(blob), step))
 
 
 class Sent(NamedTuple):

@@ -28,7 +28,7 @@ def derive(password: str = PASSWORD, version: int = 3, salt: str = SALT, rounds:
     return Key.derive(password, version=version, password_version=1, salt=salt, iterations=rounds)
 
 
-def opened(chunks: ChunkCipher, index: int, blob: bytes) -> Optional[bytes]:
+def decrypt_chunk(chunks: ChunkCipher, index: int, blob: bytes) -> Optional[bytes]:
     """The bytes of a chunk; None where it is refused, in whichever way."""
     try:
         data = chunks.decrypt(index, memoryview(blob))
@@ -37,7 +37,7 @@ def opened(chunks: ChunkCipher, index: int, blob: bytes) -> Optional[bytes]:
     return None if data is None else bytes(data)
 
 
-def sealed(chunks: ChunkCipher, data: bytes) -> List[bytes]:
+def encrypt_chunks(chunks: ChunkCipher, data: bytes) -> List[bytes]:
     size = chunks.chunk_size
     return [
         bytes(chunks.encrypt(index, memoryview(data)[index * size : (index + 1) * size]))
@@ -89,5 +89,5 @@ def by_another_reading(site: Any, transfer: Any, password: str = PASSWORD) -> Di
         assert file.encrypted
         assert file.encrypted_size == len(stored[file.name])
         facts = {field.name: getattr(file, field.name) for field in type(file).__attrs_attrs__}
-        found[file.name] = by_hand.unseal_stored(facts, stored[file.name], password)
+        found[file.name] = by_hand.decrypt_stored(facts, stored[file.name], password)
     return found

@@ -25,7 +25,7 @@ __all__ = [
     "PATIENCE",
     "JetStreamHarness",
     "Polling",
-    "Told",
+    "ReceivedCall",
     "lying",
     "noise",
     "on",
@@ -147,7 +147,7 @@ class JetStreamHarness(ServiceHarness):
 
 
 @attrs.define
-class Told:
+class ReceivedCall:
     """One call, as a lying server gets it."""
 
     method: str
@@ -156,9 +156,9 @@ class Told:
     headers: Dict[str, str]
 
 
-def result(value: Any) -> Callable[[Told], Any]:
+def result(value: Any) -> Callable[[ReceivedCall], Any]:
     """A script's step: this result."""
-    return lambda told: {"jsonrpc": "2.0", "id": told.id, "result": value}
+    return lambda call: {"jsonrpc": "2.0", "id": call.id, "result": value}
 
 
 def task(id: str, status: str, processing: bool, **more: Any) -> Dict[str, Any]:
@@ -167,12 +167,12 @@ def task(id: str, status: str, processing: bool, **more: Any) -> Dict[str, Any]:
 
 
 @contextlib.contextmanager
-def lying(answers: Dict[str, Any], told: Optional[List[Told]] = None, tls: Any = None) -> Iterator[RawServer]:
-    """A server that answers each method as it is told.
+def lying(answers: Dict[str, Any], calls: Optional[List[ReceivedCall]] = None, tls: Any = None) -> Iterator[RawServer]:
+    """Run a server that gives the planned answers to each method.
 
     :param answers: by method (``*`` for any other) a result, a function of the call that makes the whole answer, or
         a list of these, of which the last one stays.  An answer of bytes goes as it is.
-    :param told: gets every call.
+    :param calls: receives every call.
     """
     standard = {"getServerInfo": {"authRequired": False, "serverName": "lying"}, "*": None}
     plans = {**standard, **answers}
@@ -182,16 +182,16 @@ def lying(answers: Dict[str, Any], told: Optional[List[Told]] = None, tls: Any =
             peer.answer(204)
             return
         call = json.loads(request.body)
-        one = Told(call["method"], call.get("params", {}), call["id"], request.headers)
-        if told is not None:
-            told.append(one)
+        one = ReceivedCall(call["method"], call.get("params", {}), call["id"], request.headers)
+        if calls is not None:
+            calls.append(one)
         name = one.method if one.method in plans else "*"
         plan = plans[name]
         if isinstance(plan, list) and plan and callable(plan[0]):
             plan = plan.pop(0) if len(plan) > 1 else plan[0]
         said = plan(one) if callable(plan) else result(plan)(one)
         body = said if isinstance(said, bytes) else json.dumps(said).encode()
-        peer.answer(200, body, "Content-Type: application/json", "Set-Cookie: JSSESSION=told; Path=/; HttpOnly")
+        peer.answer(200, body, "Content-Type: application/json", "Set-Cookie: JSSESSION=s1; Path=/; HttpOnly")
 
     with RawServer(answering(reply), tls) as server:
         yield server

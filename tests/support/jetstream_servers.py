@@ -72,7 +72,7 @@ class JetStreamServers:
         self._apis.append(JetStream().api(self.near.host, self.near.port, **options))
         return self._apis[-1]
 
-    def nobody(self, **options: Any) -> API:
+    def anonymous(self, **options: Any) -> API:
         """A connection without credentials."""
         self._apis.append(
             JetStream().api(self.near.host, self.near.port, retry=RetryPolicy(backoff=0), **options)

@@ -56,7 +56,7 @@ def encrypted(number: int, name: str, version: int, data: bytes) -> Served:
     """Return a file that is encrypted with :data:`PASSWORD`."""
     iv = base64.b64encode(bytes([number]) * (12 if version > 1 else 16)).decode()
     key = by_hand.key_of(PASSWORD, version, 1, SALT, ROUNDS)
-    blobs = by_hand.seal_file(version, key, data, CHUNK, iv)
+    blobs = by_hand.encrypt_file(version, key, data, CHUNK, iv)
     aead = base64.b64encode(by_hand.aead_of(iv, len(data), CHUNK).encode()).decode() if version > 1 else ""
     page = {
         **_page(number, name, data),
@@ -105,7 +105,7 @@ def captured(entry: Mapping[str, Any]) -> Served:
     made: List[bytes] = []
     if entry["key_version"] == 3:
         key = by_hand.key_of(entry["password"], 3, 1, page["key-salt"], rounds)
-        made = by_hand.seal_file(3, key, data, CHUNK, page["fileiv"])
+        made = by_hand.encrypt_file(3, key, data, CHUNK, page["fileiv"])
     bodies: Dict[Tuple[int, int], bytes] = {}
     for index, recorded in enumerate(entry["ranges"]):
         first, last = map(int, re.findall(r"\d+", recorded["range"]))

@@ -41,7 +41,7 @@ def aead_of(iv: str, size: int, chunk: int) -> str:
     )
 
 
-def seal(
+def encrypt(
     version: int, key: bytes, index: int, data: bytes, iv: str, aead: str, cbc_iv: Optional[bytes] = None
 ) -> bytes:
     """One chunk as it lies on the server."""
@@ -50,11 +50,11 @@ def seal(
         return nonce + AESGCM(key).encrypt(nonce, data, aead.encode())
     first = os.urandom(16) if cbc_iv is None else cbc_iv
     missing = 16 - len(data) % 16
-    sealer = Cipher(algorithms.AES(key), modes.CBC(first)).encryptor()
-    return first + sealer.update(data + bytes([missing]) * missing) + sealer.finalize()
+    encryptor = Cipher(algorithms.AES(key), modes.CBC(first)).encryptor()
+    return first + encryptor.update(data + bytes([missing]) * missing) + encryptor.finalize()
 
 
-def unseal(version: int, key: bytes, blob: bytes, aead: str) -> Optional[bytes]:
+def decrypt(version: int, key: bytes, blob: bytes, aead: str) -> Optional[bytes]:
     """The bytes of one chunk; None where tag or padding are wrong."""
     first, rest = blob[:16], blob[16:]
     if version in GCM:
@@ -62,23 +62,23 @@ def unseal(version: int, key: bytes, blob: bytes, aead: str) -> Optional[bytes]:
             return AESGCM(key).decrypt(first, rest, aead.encode())
         except InvalidTag:
             return None
-    opener = Cipher(algorithms.AES(key), modes.CBC(first)).decryptor()
-    padded = opener.update(rest) + opener.finalize()
+    decryptor = Cipher(algorithms.AES(key), modes.CBC(first)).decryptor()
+    padded = decryptor.update(rest) + decryptor.finalize()
     last = padded[-1]
     good = 1 <= last <= 16 and padded[-last:] == bytes([last]) * last
     return padded[:-last] if good else None
 
 
-def seal_file(version: int, key: bytes, data: bytes, chunk: int, iv: str) -> List[bytes]:
+def encrypt_file(version: int, key: bytes, data: bytes, chunk: int, iv: str) -> List[bytes]:
     """Every chunk of a file."""
     aead = aead_of(iv, len(data), chunk)
     starts = range(0, len(data), chunk)
     return [
-        seal(version, key, index, data[start : start + chunk], iv, aead) for index, start in enumerate(starts)
+        encrypt(version, key, index, data[start : start + chunk], iv, aead) for index, start in enumerate(starts)
     ]
 
 
-def unseal_stored(facts: Dict[str, object], stored: bytes, password: str) -> bytes:
+def decrypt_stored(facts: Dict[str, object], stored: bytes, password: str) -> bytes:
     """The bytes of a file, from what a site tells of it and what lies on the site.
 
     :param facts: as the download page tells them, names with underscores.
@@ -93,7 +93,7 @@ def unseal_stored(facts: Dict[str, object], stored: bytes, password: str) -> byt
     found = bytearray()
     while stored:
         blob, stored = stored[: chunk + 32], stored[chunk + 32 :]
-        data = unseal(version, key, blob, aead)
+        data = decrypt(version, key, blob, aead)
         assert data is not None, "the chunk does not open"
         if version in GCM:
             assert blob[:12] == base64.b64decode(str(facts["fileiv"]))

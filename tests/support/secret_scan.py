@@ -70,7 +70,7 @@ def chain(error: Optional[BaseException]) -> List[BaseException]:
     return seen
 
 
-def told(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """All that an exception says, in every way in which it may be kept, local variables of each frame included."""
     said = traceback.format_exception(type(error), error, error.__traceback__)
     for link in chain(error):

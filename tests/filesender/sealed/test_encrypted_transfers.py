@@ -122,7 +122,7 @@ def test_what_the_second_reading_sealed_is_read(modern: Any, out: Path) -> None:
     [file] = anyone(site).list_files(transfer.token)
     key = by_hand.key_of(PASSWORD, 3, 1, file.key_salt or "", 7)
     Path(site.site.stored(file.id)).write_bytes(
-        b"".join(by_hand.seal_file(3, key, data, CHUNK, file.fileiv or ""))
+        b"".join(by_hand.encrypt_file(3, key, data, CHUNK, file.fileiv or ""))
     )
     anyone(site).download_files(transfer.token, out, password=PASSWORD)
     assert content(out) == {"a.bin": data}

@@ -90,7 +90,7 @@ def _process(plan: Dict[str, Any], told: Callable[[Any], Any]) -> List[Dict[str,
     return found
 
 
-def complaints(found: Sequence[Dict[str, Any]]) -> List[str]:
+def list_problems(found: Sequence[Dict[str, Any]]) -> List[str]:
     """What went wrong, a line each."""
     return [f"{one['task']}: {one['error']}: {why}" for one in found for why in one["wrong"]]
 

@@ -90,8 +90,8 @@ class APIInterface:
 BEFORE_LOGIN = (
     "auth", "authAsync", "authToken", "getServerInfo", "echo", "getRequestStatus", "getRequestResult",
 )  # fmt: skip
-#: Documented methods that do nothing here but tell how they were called; ``send.suspendTransfer`` is documented nowhere.
-TOLD = {
+#: Documented methods that only return how they were called.  ``send.suspendTransfer`` is not documented.
+RECORDED_METHODS = {
     "ServerInterface": """wrangler getEventLog getThirdPartyLicenses lsListAsync lsRootsAsync duAsync mkdirAsync mkFileAsync
         rmAsync getAPIToken getAPITokens deleteAPIToken setSandboxMapping getSandboxMappings deleteSandboxMapping
         addWranglerAsync getWranglers updateBandwidthLimits setLicenseKeyAsync sendDiscoverPacketAsync
@@ -107,7 +107,7 @@ class _Part:
     """A part of the interface that notices when two calls come at once."""
 
     def __getattr__(self, name: str) -> Any:
-        if name not in TOLD[type(self).__name__].split():
+        if name not in RECORDED_METHODS[type(self).__name__].split():
             raise AttributeError(name)
         return lambda *args, **keywords: {"name": name, "args": args, "keywords": keywords}
 
@@ -117,8 +117,8 @@ class _Part:
     def __getattribute__(self, name: str) -> Any:
         if name.startswith("_"):
             return object.__getattribute__(self, name)
-        told = TOLD[type(self).__name__].split()
-        found = _Part.__getattr__(self, name) if name in told else object.__getattribute__(self, name)
+        recorded = RECORDED_METHODS[type(self).__name__].split()
+        found = _Part.__getattr__(self, name) if name in recorded else object.__getattribute__(self, name)
         api = self._api
 
         def called(*args: Any, **keywords: Any) -> Any:
