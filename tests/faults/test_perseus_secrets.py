@@ -238,7 +238,7 @@ def test_f44_a_server_that_repeats_what_it_was_told(harness: PerseusHarness, log
     body = {"message": [f"no Bearer {KEY}", KEY], "error": KEY, KEY: 1}
     path = harness.file(json.dumps(body).encode(), "answer")
     harness.fault(match, f"status {code} 'body=file:{path}'", times=1 if code < 500 else 2)
-    check(SECRETS, "an error", "\n".join(map(told, _run(harness, harness.client(retry=POLICY, max_workers=1)))))
+    check(SECRETS, "an error", "\n".join(map(error_text, _run(harness, harness.client(retry=POLICY, max_workers=1)))))
     check(SECRETS, "the log", logged(log.records))
 
 

@@ -14,23 +14,23 @@ import pytest
 from smartxfer import errors
 from smartxfer.transfer import FileResult, ProgressEvent
 from smartxfer.transport.retry_policy import RetryPolicy
-from tests.toy_service import shelf as shelf_module
-from tests.toy_service.shelf import PART, ShelfClient, ShelfError, ShelfFile
-from tests.toy_service.shelf_server import KEY, Shelf
+from tests.toy_service import store as store_module
+from tests.toy_service.store import PART, StoreClient, StoreError, StoreFile
+from tests.toy_service.store_server import KEY, StoreServer
 
 DATA = os.urandom(3 * PART + 5)
 MOST_LINES = 250
 
 
 @pytest.fixture
-def shelf() -> Iterator[Shelf]:
-    with Shelf() as server:
+def store() -> Iterator[StoreServer]:
+    with StoreServer() as server:
         yield server
 
 
 @pytest.fixture
-def client(shelf: Shelf) -> Iterator[ShelfClient]:
-    with ShelfClient(shelf.url, api_key=KEY, retry=RetryPolicy(backoff=0.01)) as client:
+def client(store: StoreServer) -> Iterator[StoreClient]:
+    with StoreClient(store.url, api_key=KEY, retry=RetryPolicy(backoff=0.01)) as client:
         yield client
 
 
@@ -41,14 +41,14 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_it_takes_few_lines() -> None:
-    lines = Path(shelf_module.__file__).read_text(encoding="utf-8").splitlines()
+    lines = Path(store_module.__file__).read_text(encoding="utf-8").splitlines()
     assert len(lines) <= MOST_LINES
 
 
-def test_up_list_down(client: ShelfClient, shelf: Shelf, source: Path, tmp_path: Path) -> None:
+def test_up_list_down(client: StoreClient, store: StoreServer, source: Path, tmp_path: Path) -> None:
     events: List[ProgressEvent] = []
     sent = client.upload(source, progress=events.append)
-    assert (shelf.files["a b.bin"], sent.verified, sent.bytes) == (DATA, "sha256", len(DATA))
+    assert (store.files["a b.bin"], sent.verified, sent.bytes) == (DATA, "sha256", len(DATA))
     assert (events[-1].state, events[-1].done) == ("done", len(DATA))
     [file] = client.list()
     assert (file, file.sha256) == (sent.item, hashlib.sha256(DATA).hexdigest())
@@ -60,83 +60,83 @@ def test_up_list_down(client: ShelfClient, shelf: Shelf, source: Path, tmp_path:
 
 
 @pytest.mark.parametrize("fault", [503, "close"])
-def test_a_part_is_sent_again(client: ShelfClient, shelf: Shelf, source: Path, fault: Any) -> None:
-    shelf.faults = [("PUT /parts/", fault), ("PUT /parts/", fault)]
+def test_a_part_is_sent_again(client: StoreClient, store: StoreServer, source: Path, fault: Any) -> None:
+    store.faults = [("PUT /parts/", fault), ("PUT /parts/", fault)]
     assert client.upload(source).retries == 2
-    assert shelf.files["a b.bin"] == DATA
+    assert store.files["a b.bin"] == DATA
 
 
-def test_a_broken_upload_is_continued(client: ShelfClient, shelf: Shelf, source: Path) -> None:
-    shelf.faults = [("POST /files/", 400)]
+def test_a_broken_upload_is_continued(client: StoreClient, store: StoreServer, source: Path) -> None:
+    store.faults = [("POST /files/", 400)]
     with pytest.raises(errors.ClientError, match="as planned") as caught:
         client.upload(source)
-    assert isinstance(caught.value, ShelfError)
+    assert isinstance(caught.value, StoreError)
     assert type(pickle.loads(pickle.dumps(caught.value))) is type(caught.value)
-    del shelf.parts[hashlib.sha256(DATA).hexdigest()][PART]
-    before = shelf.count("PUT")
+    del store.parts[hashlib.sha256(DATA).hexdigest()][PART]
+    before = store.count("PUT")
     assert client.upload(source).resumed == len(DATA) - PART
-    assert (shelf.count("PUT") - before, shelf.files["a b.bin"]) == (1, DATA)
+    assert (store.count("PUT") - before, store.files["a b.bin"]) == (1, DATA)
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_broken_download_is_continued(client: ShelfClient, shelf: Shelf, tmp_path: Path, kept: bool) -> None:
-    shelf.files["a.bin"] = DATA
+def test_a_broken_download_is_continued(client: StoreClient, store: StoreServer, tmp_path: Path, kept: bool) -> None:
+    store.files["a.bin"] = DATA
     [file] = client.list()
-    shelf.faults = [("GET /files/a.bin", "close")]
+    store.faults = [("GET /files/a.bin", "close")]
     if kept:
         fetched = client.download(file, tmp_path / "a.bin")
         assert fetched.retries == 1
     else:
-        shelf.faults += [("GET /files/a.bin", 400)] * 9
-        with pytest.raises(ShelfError):
+        store.faults += [("GET /files/a.bin", 400)] * 9
+        with pytest.raises(StoreError):
             client.download(file, tmp_path / "a.bin")
         assert not (tmp_path / "a.bin").exists()
-        shelf.faults.clear()
+        store.faults.clear()
         fetched = client.download(file, tmp_path / "a.bin")
         assert fetched.resumed > 0
     assert (tmp_path / "a.bin").read_bytes() == DATA
 
 
-def test_wrong_bytes_get_no_name(client: ShelfClient, shelf: Shelf, tmp_path: Path) -> None:
-    shelf.files["a.bin"] = DATA
-    file = ShelfFile("a.bin", len(DATA), hashlib.sha256(b"other").hexdigest())
+def test_wrong_bytes_get_no_name(client: StoreClient, store: StoreServer, tmp_path: Path) -> None:
+    store.files["a.bin"] = DATA
+    file = StoreFile("a.bin", len(DATA), hashlib.sha256(b"other").hexdigest())
     with pytest.raises(errors.ChecksumMismatch) as caught:
         client.download(file, tmp_path / "a.bin")
-    assert isinstance(caught.value, ShelfError)
+    assert isinstance(caught.value, StoreError)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cancel_and_deadline(client: ShelfClient, shelf: Shelf, source: Path) -> None:
+def test_cancel_and_deadline(client: StoreClient, store: StoreServer, source: Path) -> None:
     cancel = threading.Event()
     with pytest.raises(errors.Cancelled):
         client.upload(source, cancel=cancel, progress=lambda event: cancel.set())
     with pytest.raises(errors.DeadlineExceeded):
         client.upload(source, deadline=0.0)
-    assert shelf.files == {}
+    assert store.files == {}
     assert [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")] == []
     assert client.upload(source).error is None
 
 
-def test_credentials(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    with ShelfClient(shelf.url) as client, pytest.raises(errors.CredentialError, match="SHELF_API_KEY"):
+def test_credentials(store: StoreServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with StoreClient(store.url) as client, pytest.raises(errors.CredentialError, match="STORE_API_KEY"):
         client.list()
-    monkeypatch.setenv("SHELF_URL", shelf.url)
-    monkeypatch.setenv("SHELF_API_KEY", KEY)
-    with ShelfClient.from_environment() as client:
+    monkeypatch.setenv("STORE_URL", store.url)
+    monkeypatch.setenv("STORE_API_KEY", KEY)
+    with StoreClient.from_environment() as client:
         assert client.list() == []
         assert KEY not in repr(client) + repr(client.explain_credentials())
-    with ShelfClient(shelf.url, api_key="another-key") as client, pytest.raises(errors.AuthError) as caught:
+    with StoreClient(store.url, api_key="another-key") as client, pytest.raises(errors.AuthError) as caught:
         client.list()
-    assert isinstance(caught.value, ShelfError)
+    assert isinstance(caught.value, StoreError)
     assert "another-key" not in str(caught.value) + repr(caught.value.__dict__)
 
 
 def test_network_errors_are_its_own() -> None:
-    with ShelfClient("http://127.0.0.1:9", api_key=KEY, retry=RetryPolicy(attempts=1)) as client:
+    with StoreClient("http://127.0.0.1:9", api_key=KEY, retry=RetryPolicy(attempts=1)) as client:
         with pytest.raises(errors.NetworkError) as caught:
             client.list()
-    assert isinstance(caught.value, ShelfError)
+    assert isinstance(caught.value, StoreError)
 
 
-def test_results_are_those_of_every_client(client: ShelfClient, source: Path) -> None:
+def test_results_are_those_of_every_client(client: StoreClient, source: Path) -> None:
     assert isinstance(client.upload(source), FileResult)

@@ -1,4 +1,4 @@
-"""A server of the service "Shelf", written from the lines at the top of ``shelf.py``; it breaks what it is asked to break."""
+"""A server of the service "Store", written from the lines at the top of ``store.py``; faults can be planned for its requests."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import threading
 from typing import Any, Dict, List, Optional, Tuple
 from urllib.parse import unquote
 
-KEY = "shelf-key-0123456789"
+KEY = "store-key-0123456789"
 
 
-class Shelf:
+class StoreServer:
     """The server, in a thread, from ``with`` to its end.
 
     :ivar files: content by name.
@@ -29,12 +29,12 @@ class Shelf:
         self.requests: List[str] = []
         self.faults: List[Tuple[str, Any]] = []
         self._lock = threading.Lock()
-        handler = type("Handler", (_Handler,), {"shelf": self})
+        handler = type("Handler", (_Handler,), {"store": self})
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def __enter__(self) -> Shelf:
+    def __enter__(self) -> StoreServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         return self
@@ -61,13 +61,13 @@ class Shelf:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    shelf: Shelf
+    store: StoreServer
 
     def log_message(self, *words: Any) -> None:
         pass
 
     def _serve(self) -> None:
-        fault = self.shelf.seen(f"{self.command} {self.path}")
+        fault = self.store.seen(f"{self.command} {self.path}")
         size = int(self.headers.get("Content-Length") or 0)
         if fault == "close" and size:
             self.rfile.read(size // 2)
@@ -84,24 +84,24 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = _serve  # noqa: N815
 
     def _do(self, path: List[str], body: bytes, fault: Any) -> None:
-        shelf = self.shelf
+        store = self.store
         if self.command == "GET" and path == ["files"]:
-            self._answer(200, {"files": [_described(name, data) for name, data in shelf.files.items()]})
+            self._answer(200, {"files": [_described(name, data) for name, data in store.files.items()]})
         elif self.command == "GET" and path[0] == "parts":
-            have = shelf.parts.get(path[1], {})
+            have = store.parts.get(path[1], {})
             self._answer(200, {"parts": [[start, len(data)] for start, data in sorted(have.items())]})
         elif self.command == "PUT" and path[0] == "parts":
-            shelf.parts.setdefault(path[1], {})[int(path[2])] = body
+            store.parts.setdefault(path[1], {})[int(path[2])] = body
             self._answer(204)
         elif self.command == "POST" and path[0] == "files":
             asked = json.loads(body)
-            data = b"".join(part for _, part in sorted(shelf.parts.get(asked["sha256"], {}).items()))
+            data = b"".join(part for _, part in sorted(store.parts.get(asked["sha256"], {}).items()))
             if _described(path[1], data) != {"name": path[1], **asked}:
                 return self._answer(409, {"error": "wrong bytes"})
-            shelf.files[path[1]] = data
+            store.files[path[1]] = data
             self._answer(201, _described(path[1], data))
-        elif self.command == "GET" and path[-1] in shelf.files:
-            self._send(shelf.files[path[-1]], fault)
+        elif self.command == "GET" and path[-1] in store.files:
+            self._send(store.files[path[-1]], fault)
         else:
             self._answer(404, {"error": "no such file"})
 

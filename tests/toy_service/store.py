@@ -1,6 +1,6 @@
 """A client of a sixth service, to show what the engine and the base of the clients give to a new one.
 
-The service "Shelf" has three calls; ``shelf_server.py`` is written from these lines alone:
+The service "Store" has three calls; ``store_server.py`` is written from these lines alone:
 
 * ``GET /files`` answers 200 and ``{"files": [{"name", "size", "sha256"}]}``.
 * ``PUT /parts/SHA256/START`` with bytes of a file answers 204; ``GET /parts/SHA256`` answers 200 and
@@ -47,16 +47,16 @@ from smartxfer.transport.origin import quote_path
 PART = 1024 * 1024
 
 
-class ShelfError(errors.SmartxferError):
-    """Root of the errors of Shelf, and of no other service's."""
+class StoreError(errors.SmartxferError):
+    """Root of the errors of Store, and of no other service's."""
 
 
-ERRORS = ErrorFamily(__name__, ShelfError, "Shelf")
+ERRORS = ErrorFamily(__name__, StoreError, "Store")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class ShelfFile(Model):
-    """A file on the shelf."""
+class StoreFile(Model):
+    """A file in the store."""
 
     _errors = ERRORS
 
@@ -66,17 +66,17 @@ class ShelfFile(Model):
 
 
 @hide_method_arguments("api_key")
-class ShelfClient(HTTPClient):
-    """Sends files to Shelf and fetches them.
+class StoreClient(HTTPClient):
+    """Client that sends files to Store and fetches them.
 
-    :param url: address of the service; by default SHELF_URL.
-    :param api_key: by default SHELF_API_KEY, a profile, or the password of a netrc entry.
+    :param url: address of the service; by default STORE_URL.
+    :param api_key: by default STORE_API_KEY, a profile, or the password of a netrc entry.
     """
 
     _errors = ERRORS
     credential_spec = CredentialSpec(
-        service="shelf",
-        fields={"base_url": "SHELF_URL", "api_key": ("SHELF_API_KEY",)},
+        service="store",
+        fields={"base_url": "STORE_URL", "api_key": ("STORE_API_KEY",)},
         netrc={"api_key": "password"},
         secrets=frozenset({"api_key"}),
     )
@@ -95,10 +95,10 @@ class ShelfClient(HTTPClient):
 
     # -- files ------------------------------------------------------------------------------------------
 
-    def list(self) -> List[ShelfFile]:
-        """Return the files on the shelf."""
+    def list(self) -> List[StoreFile]:
+        """Return the files in the store."""
         answer = self._http.request(self._build_request("GET", "files", {})).json(dict)
-        return [ShelfFile.from_wire(file) for file in answer["files"]]
+        return [StoreFile.from_wire(file) for file in answer["files"]]
 
     def upload(
         self,
@@ -108,14 +108,14 @@ class ShelfClient(HTTPClient):
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> FileResult:
-        """Send a file in parts, some of them at a time; the parts that an earlier run has sent are left out."""
+        """Send a file in parts, several at a time; parts that an earlier run sent are skipped."""
         [item] = collect_files([source])
         with self._new_runner(progress, cancel, deadline) as operation:
             sending = _Sending(self, operation, item.name)
             operation.reporter.queue(item.name, item.size)
             upload = UploadSpec(
                 name=item.name,
-                open_source=lambda: sending.opened(item.open_unchanged()),
+                open_source=lambda: sending.digest_source(item.open_unchanged()),
                 make_parts=sending.missing,
                 send_part=sending.send_part,
                 complete=sending.complete,
@@ -126,7 +126,7 @@ class ShelfClient(HTTPClient):
 
     def download(
         self,
-        source: ShelfFile,
+        source: StoreFile,
         target: SinkLike = ".",
         *,
         progress: Progress = None,
@@ -141,7 +141,7 @@ class ShelfClient(HTTPClient):
             download = DownloadSpec(
                 name=source.name,
                 sink=sink,
-                identity={"service": "shelf", "url": self.base_url, **source},
+                identity={"service": "store", "url": self.base_url, **source},
                 open_range=lambda start, stop: open_range(self._http, call, start, stop, source.size),
                 size=source.size,
                 range_size=PART,
@@ -171,13 +171,13 @@ class ShelfClient(HTTPClient):
 class _Sending:
     """One file on its way up."""
 
-    def __init__(self, client: ShelfClient, operation: TransferRunner, name: str) -> None:
+    def __init__(self, client: StoreClient, operation: TransferRunner, name: str) -> None:
         self._client, self._operation, self._name = client, operation, name
         self._size, self._digest = 0, ""
-        self.stored: Optional[ShelfFile] = None
+        self.stored: Optional[StoreFile] = None
 
-    def opened(self, source: Any) -> Any:
-        """Take the SHA-256 of a source before it is sent."""
+    def digest_source(self, source: Any) -> Any:
+        """Compute the SHA-256 of a source before it is sent."""
         self._size, self._digest = source.size, compute_source_digest(source, "sha256", self._operation.raise_if_aborted)
         return source
 
@@ -198,7 +198,7 @@ class _Sending:
         body = encode_json({"size": self._size, "sha256": self._digest})
         path, success = f"files/{quote_path(self._name)}", Success({201})
         call = self._client._described("POST", path, body, idempotent=True, success=success)
-        self.stored = ShelfFile.from_wire(self._asked(call).json(dict), call.description)
+        self.stored = StoreFile.from_wire(self._asked(call).json(dict), call.description)
         if (self.stored.size, self.stored.sha256) != (self._size, self._digest):
             raise ERRORS.class_for(errors.ChecksumMismatch)("the service has stored other bytes")
         return "sha256", f"sha256:{self._digest}"
