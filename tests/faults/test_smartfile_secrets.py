@@ -16,7 +16,17 @@ from smartxfer.errors import ServerError
 from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
 from tests.support.filesender_harness import noise
-from tests.support.secret_scan import ALWAYS, FETCHING, SENDING, chain, check, error_text, errors_of, kept, logged  # fmt: skip
+from tests.support.secret_scan import (
+    ALWAYS,
+    FETCHING,
+    SENDING,
+    chain,
+    check,
+    error_text,
+    errors_of,
+    kept,
+    logged,
+)
 from tests.support.smartfile_harness import CHECKSUM, DOWNLOAD, INFO, TASK, UPLOAD, SmartFileHarness
 
 pytestmark = pytest.mark.slow
