@@ -5,8 +5,6 @@ from typing import Any
 
 from smartxfer.errors import UsageError
 
-__all__ = ["bytes_of", "mapping_of", "member_of", "text_of"]
-
 
 def text_of(value: Any, what: str) -> str:
     """Return a text that can be stored and can be part of a path.

@@ -6,8 +6,6 @@ from typing import BinaryIO, Optional
 
 from smartxfer.local.fault_plan import Plan
 
-__all__ = ["Body", "BodyTooLong", "ClientGone"]
-
 #: Bytes of an unwanted body that are read away before the connection is closed instead.
 DRAIN_LIMIT = 256 << 20
 #: The line before a chunk: its length in hexadecimal digits, nothing that only Python takes for a number.
@@ -22,6 +20,7 @@ class BodyTooLong(Exception):
     """A body exceeds what the service is ready to hold."""
 
 
+# By hand: faults stop, flip and pace it byte by byte.
 class Body:
     """The body of one request.
 

@@ -14,8 +14,6 @@ try:
 except ImportError:  # Windows
     _fcntl = None
 
-__all__ = ["DataDirectory"]
-
 _PREFIX = "smartxfer-local-"
 _NAME = re.compile(re.escape(_PREFIX) + "[a-z0-9_]{8}")
 #: A file in it that its server has locked.

@@ -3,16 +3,23 @@
 import sqlite3
 import threading
 from contextlib import contextmanager
-from typing import Any, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 from smartxfer.errors import LocalError, UsageError
-
-__all__ = ["Database", "Row"]
 
 Row = sqlite3.Row
 #: Seconds for which a database that another process holds is waited for.
 _LOCKED_FOR = 30.0
 _SHARED = "data= of a LocalServer is for one process at a time; look at the free space of its disk"
+
+
+def pick(row: Row, *names: str, **renamed: str) -> Dict[str, Any]:
+    """Return columns of a row.
+
+    :param names: columns that keep their names.
+    :param renamed: columns by the names that they get.
+    """
+    return {**{name: row[name] for name in names}, **{name: row[column] for name, column in renamed.items()}}
 
 
 class Database:
@@ -88,6 +95,40 @@ class Database:
         """
         with self._used():
             return self._connection.execute(sql, values).rowcount
+
+    # Names of tables and columns are the services' own, never a caller's.
+
+    def insert(self, table: str, /, **columns: Any) -> int:
+        """Insert a row; return its id."""
+        return self._insert("INSERT", table, columns)
+
+    def replace(self, table: str, /, **columns: Any) -> int:
+        """Insert a row in place of the row of the same key, if there is one; return its id."""
+        return self._insert("INSERT OR REPLACE", table, columns)
+
+    def _insert(self, verb: str, table: str, columns: Dict[str, Any]) -> int:
+        marks = ",".join("?" * len(columns))
+        return self.run(f"{verb} INTO {table} ({','.join(columns)}) VALUES ({marks})", *columns.values())
+
+    def update(self, table: str, id: Any, /, **columns: Any) -> int:
+        """Change columns of the row with an id; return the number of rows that it changed."""
+        marks = ", ".join(f"{name}=?" for name in columns)
+        return self.change(f"UPDATE {table} SET {marks} WHERE id=?", *columns.values(), id)  # noqa: S608
+
+    def delete(self, table: str, /, **columns: Any) -> int:
+        """Delete the rows with these values; return their number."""
+        marks = " AND ".join(f"{name}=?" for name in columns)
+        return self.change(f"DELETE FROM {table} WHERE {marks}", *columns.values())  # noqa: S608
+
+    def select(self, table: str, order: str, /, **columns: Any) -> List[Row]:
+        """Return the rows with these values, in an order."""
+        marks = " AND ".join(f"{name}=?" for name in columns) or "1"
+        return self.rows(f"SELECT * FROM {table} WHERE {marks} ORDER BY {order}", *columns.values())  # noqa: S608
+
+    def find(self, table: str, /, **columns: Any) -> Optional[Row]:
+        """Return the row with these values, None where there is none."""
+        found = self.select(table, "1", **columns)
+        return found[0] if found else None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -2,13 +2,11 @@
 
 import re
 import shlex
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Tuple
 
 import attrs
 
 from smartxfer.errors import UsageError
-
-__all__ = ["GRAMMAR", "Effect", "parse"]
 
 #: The forms of an effect, as shown in usage errors.
 GRAMMAR = """\
@@ -48,7 +46,7 @@ class Effect:
     detail: str = ""
 
 
-class _Misread(Exception):
+class FaultSyntaxError(Exception):
     """A word of an effect is not what its place wants."""
 
 
@@ -59,11 +57,14 @@ def parse(text: str) -> Effect:
     :raises UsageError: it is not in the language; the message lists the forms.
     """
     try:
-        words = shlex.split(text)
-        if not words or words[0] not in _FORMS:
-            raise _Misread("no such effect")
-        return _FORMS[words[0]](text, words[0], words[1:])
-    except (_Misread, ValueError) as error:
+        kind, *words = shlex.split(text) or [""]
+        if kind not in _FORMS:
+            raise FaultSyntaxError("no such effect")
+        form, least, most = _FORMS[kind]
+        if not least <= len(words) <= most:
+            raise FaultSyntaxError("it has too few or too many words")
+        return form(text, kind, words)
+    except (FaultSyntaxError, ValueError) as error:
         raise UsageError(f"fault {text!r} is not understood ({error}); the effects are:\n{GRAMMAR}") from None
 
 
@@ -71,45 +72,33 @@ def size(word: str) -> int:
     """A number of bytes: ``1000``, ``256K``, ``4M``, ``1G``."""
     found = re.fullmatch(r"(\d+)([KMG]?)", word)
     if not found:
-        raise _Misread(f"{word!r} is no number of bytes")
+        raise FaultSyntaxError(f"{word!r} is no number of bytes")
     return int(found.group(1)) * _UNITS[found.group(2)]
 
 
 def _code(word: str) -> int:
     if not re.fullmatch(r"[1-5]\d\d", word):
-        raise _Misread(f"{word!r} is no HTTP status")
+        raise FaultSyntaxError(f"{word!r} is no HTTP status")
     return int(word)
 
 
-def _count(words: List[str], least: int, most: int) -> None:
-    if not least <= len(words) <= most:
-        raise _Misread("it has too few or too many words")
-
-
-def _bare(text: str, kind: str, words: List[str]) -> Effect:
-    _count(words, 0, 0)
-    return Effect(text, kind)
-
-
-def _sized(text: str, kind: str, words: List[str]) -> Effect:
-    _count(words, 1, 1)
-    amount = size(words[0])
+def _plain(text: str, kind: str, words: List[str]) -> Effect:
+    amount = size(words[0]) if words else -1
     if kind == "rate" and not amount:
-        raise _Misread("a rate is above 0")
+        raise FaultSyntaxError("a rate is above 0")
     return Effect(text, kind, amount)
 
 
 def _status(text: str, kind: str, words: List[str]) -> Effect:
-    _count(words, 1, 3)
     given = {}
     for word in words[1:]:
         key, equals, value = word.partition("=")
         if key not in ("retry-after", "body") or not equals or key in given:
-            raise _Misread(f"{word!r} has no place here")
+            raise FaultSyntaxError(f"{word!r} has no place here")
         given[key] = value
     body = given.get("body", "empty")
     if body not in ("empty", "html") and not body.startswith(("json:", "file:")):
-        raise _Misread(f"{body!r} is no body")
+        raise FaultSyntaxError(f"{body!r} is no body")
     retry_after = given.get("retry-after", "")
     if retry_after.startswith("date"):
         int(retry_after[4:])
@@ -117,15 +106,13 @@ def _status(text: str, kind: str, words: List[str]) -> Effect:
 
 
 def _interim(text: str, kind: str, words: List[str]) -> Effect:
-    _count(words, 1, 2)
     code = _code(words[0])
     if not 100 <= code < 200:
-        raise _Misread(f"{code} is not from 100 to 199")
+        raise FaultSyntaxError(f"{code} is not from 100 to 199")
     return Effect(text, kind, size(words[1]) if len(words) > 1 else 1, status=code)
 
 
 def _redirect(text: str, kind: str, words: List[str]) -> Effect:
-    _count(words, 1, 2)
     code = _code(words[1]) if len(words) > 1 else 302
     return Effect(text, kind, status=code, detail=words[0])
 
@@ -135,46 +122,35 @@ def _no_length(text: str, kind: str, words: List[str]) -> Effect:
     if not words:
         return Effect(text, kind, detail=mode)
     if len(words) != 2 or words[0] != "truncate":
-        raise _Misread("{!r} has no place here".format(" ".join(words)))
+        raise FaultSyntaxError("{!r} has no place here".format(" ".join(words)))
     return Effect(text, kind, size(words[1]), detail=mode)
 
 
 def _drip(text: str, kind: str, words: List[str]) -> Effect:
-    _count(words, 1, 1)
     amount, slash, seconds = words[0].partition("/")
     if not slash or size(amount) < 1 or not 0 <= float(seconds) < 3600:
-        raise _Misread(f"{words[0]!r} is not BYTES/SECONDS")
+        raise FaultSyntaxError(f"{words[0]!r} is not BYTES/SECONDS")
     return Effect(text, kind, size(amount), seconds=float(seconds))
 
 
 def _wrong_range(text: str, kind: str, words: List[str]) -> Effect:
-    _count(words, 0, 1)
     if words and words[0] not in ("start", "total"):
-        raise _Misread(f"{words[0]!r} has no place here")
+        raise FaultSyntaxError(f"{words[0]!r} has no place here")
     return Effect(text, kind, detail=words[0] if words else "start")
 
 
-_FORMS: Dict[str, Callable[[str, str, List[str]], Effect]] = {
-    "status": _status,
-    "replace": _status,
-    "interim": _interim,
-    "redirect": _redirect,
-    "no-length": _no_length,
-    "drip": _drip,
-    "wrong-range": _wrong_range,
+#: What reads each kind of effect, and how many words may follow the first.
+_FORMS: Dict[str, Tuple[Callable[[str, str, List[str]], Effect], int, int]] = {
+    "status": (_status, 1, 3),
+    "replace": (_status, 1, 3),
+    "interim": (_interim, 1, 2),
+    "redirect": (_redirect, 1, 2),
+    "no-length": (_no_length, 0, 3),
+    "drip": (_drip, 1, 1),
+    "wrong-range": (_wrong_range, 0, 1),
     **dict.fromkeys(
-        ("reset-before", "extra-byte", "stall", "lose-answer", "no-answer", "ignore-range"), _bare
+        ("reset-before", "extra-byte", "stall", "lose-answer", "no-answer", "ignore-range"), (_plain, 0, 0)
     ),
-    **dict.fromkeys(
-        (
-            "reset-after",
-            "reset-after-sent",
-            "truncate",
-            "flip",
-            "flip-in",
-            "rate",
-            "stall-after",
-        ),
-        _sized,
-    ),
+    **dict.fromkeys(("reset-after", "reset-after-sent", "truncate", "flip", "flip-in"), (_plain, 1, 1)),
+    **dict.fromkeys(("rate", "stall-after"), (_plain, 1, 1)),
 }

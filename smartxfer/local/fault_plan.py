@@ -4,9 +4,9 @@ import threading
 import time
 from typing import Callable, Iterator, List, Optional
 
-from smartxfer.local.fault_grammar import Effect
+import attrs
 
-__all__ = ["Bucket", "Held", "Plan", "Reset", "Shot"]
+from smartxfer.local.fault_grammar import Effect
 
 #: Bytes moved at a time while a rate is imposed.
 PACED_PIECE = 16 << 10
@@ -50,6 +50,7 @@ class Bucket:
             stop.wait(wait)
 
 
+@attrs.define(eq=False)
 class Shot:
     """One reserved firing of a fault.
 
@@ -59,32 +60,21 @@ class Shot:
     :param bucket: pace that the fault's firings share, for ``rate``.
     """
 
-    __slots__ = ("_settle", "bucket", "cleared", "effect", "settled")
+    effect: Effect
+    _settle: Callable[[bool], None]
+    cleared: threading.Event
+    bucket: Optional[Bucket] = None
+    settled: bool = False
 
-    def __init__(
-        self,
-        effect: Effect,
-        settle: Callable[[bool], None],
-        cleared: threading.Event,
-        bucket: Optional[Bucket] = None,
-    ) -> None:
-        self.effect = effect
-        self.cleared = cleared
-        self.bucket = bucket
-        self.settled = False
-        self._settle = settle
-
-    def fire(self) -> None:
+    def fire(self, fired: bool = True) -> None:
         """Count it as having taken effect; once only."""
         if not self.settled:
             self.settled = True
-            self._settle(True)
+            self._settle(fired)
 
     def release(self) -> None:
         """Give it back when it did not take effect."""
-        if not self.settled:
-            self.settled = True
-            self._settle(False)
+        self.fire(False)
 
 
 class Plan:

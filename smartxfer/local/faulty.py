@@ -13,8 +13,6 @@ from smartxfer.local.fault_plan import Held, Plan, Reset, Shot
 from smartxfer.local.http_messages import FileSlice, Request, Response, text_response
 from smartxfer.local.listener import Listener
 
-__all__ = ["bend", "early_answer"]
-
 
 def early_answer(request: Request, plan: Plan, listener: Listener) -> Optional[Response]:
     """The answer of a fault that comes before the service; None where the service is to act.
@@ -37,7 +35,7 @@ def early_answer(request: Request, plan: Plan, listener: Listener) -> Optional[R
     request.body.drain()
     if shot.effect.kind == "redirect":
         url = shot.effect.detail.replace("{target}", request.target)
-        return Response(shot.effect.status, [("Location", url)], (b"",))
+        return Response(shot.effect.status, [("Location", url)])
     return _status_answer(shot, listener)
 
 

@@ -17,11 +17,9 @@ from smartxfer.local.body import Body, ClientGone
 from smartxfer.local.fault_plan import Held, Plan, Reset
 from smartxfer.local.faulty import bend, early_answer
 from smartxfer.local.head import BadRequest, Framing, framing, read_head
-from smartxfer.local.http_messages import Request, Response
+from smartxfer.local.http_messages import Request, Response, text_response
 from smartxfer.local.listener import Listener, Record
 from smartxfer.local.sending import Sender
-
-__all__ = ["Handler"]
 
 log = logging.getLogger("smartxfer.local")
 
@@ -77,7 +75,8 @@ class Handler(WSGIRequestHandler):
         script = unquote(bare)
         path = listener.inner_path(script)
         # A service whose calls share one path tells them apart by the start of their body.
-        inner = listener.named(path, self._peek if _sends_body(headers, frame) else bytes)
+        sends_body = frame.length > 0 and "expect" not in headers
+        inner = listener.named(path, self._peek if sends_body else bytes)
         plan = listener.claim(method, inner + "?" + query)
         record: Optional[Record] = None
         before = self._sender.sent
@@ -112,14 +111,8 @@ class Handler(WSGIRequestHandler):
         if plan is not None and plan.slows:
             for side in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 self.connection.setsockopt(socket.SOL_SOCKET, side, 64 << 10)
-        return Body(
-            cast("BinaryIO", self.rfile),
-            self.connection,
-            frame.length,
-            chunked=frame.chunked,
-            expects=headers.get("expect", "").lower() == "100-continue",
-            plan=plan,
-        )
+        stream, expects = cast("BinaryIO", self.rfile), headers.get("expect", "").lower() == "100-continue"
+        return Body(stream, self.connection, frame.length, chunked=frame.chunked, expects=expects, plan=plan)
 
     def _answer(self, listener: Listener, request: Request, plan: Optional[Plan]) -> Response:
         if plan is not None:
@@ -133,16 +126,11 @@ class Handler(WSGIRequestHandler):
         except Exception as error:
             log.exception("%s %r crashed", request.method, request.path)
             listener.crashes.append(error)
-            answer = listener.broken()
+            answer = text_response(500, "")
         return answer if plan is None else bend(request, answer, plan, listener)
 
     def _send(
-        self,
-        listener: Listener,
-        request: Request,
-        answer: Response,
-        plan: Optional[Plan],
-        keep: bool,
+        self, listener: Listener, request: Request, answer: Response, plan: Optional[Plan], keep: bool
     ) -> bool:
         bare = plan.find("no-length") if plan is not None else None
         lines = [
@@ -183,11 +171,4 @@ class Handler(WSGIRequestHandler):
                 break
 
 
-def _sends_body(headers: Dict[str, str], frame: Framing) -> bool:
-    """Whether a body comes unasked."""
-    return frame.length > 0 and "expect" not in headers
-
-
-@functools.lru_cache(maxsize=8)
-def _date(second: int) -> str:
-    return http_date(second)
+_date = functools.lru_cache(maxsize=8)(http_date)

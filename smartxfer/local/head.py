@@ -6,7 +6,7 @@ A head that two programs could read in two ways is refused: one of them may stan
 import re
 from typing import BinaryIO, Dict, NamedTuple, Optional
 
-__all__ = ["BadRequest", "Framing", "Head", "framing", "read_head"]
+# By hand: http.server, which werkzeug reads heads with, takes ambiguous ones, and is slower.
 
 #: Most bytes of the first line, and of all headers.
 _LIMIT = 64 << 10

@@ -11,11 +11,6 @@ from werkzeug.sansio.http import parse_cookie
 
 from smartxfer.local.body import Body
 
-__all__ = [
-    "ApiError", "Call", "FileSlice", "Headers", "Part", "Request", "Response", "json_response",
-    "text_response",
-]  # fmt: skip
-
 Headers = List[Tuple[str, str]]
 
 

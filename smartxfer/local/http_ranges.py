@@ -3,8 +3,6 @@
 import re
 from typing import Mapping, Optional, Tuple
 
-__all__ = ["RangeNotSatisfiable", "requested_range", "satisfied"]
-
 # By hand: werkzeug's parse_range_header reads bytes=-0 as the whole file, and Range.range_for_length refuses
 # a suffix that is longer than the file.
 _ONE = re.compile(r"bytes\s*=\s*(\d{0,18})-(\d{0,18})\s*", re.ASCII | re.IGNORECASE)

@@ -4,7 +4,7 @@ import collections
 import socket
 import threading
 import time
-from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Protocol, Type
+from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Protocol, Type
 
 import attrs
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -12,9 +12,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from smartxfer.errors import UsageError
 from smartxfer.local.fault_plan import Plan
 from smartxfer.local.faults import FaultBook, compile_match
-from smartxfer.local.http_messages import Request, Response, text_response
-
-__all__ = ["Listener", "Record", "Seen", "Service"]
+from smartxfer.local.http_messages import Request, Response
 
 #: Requests that the account of a listener remembers.
 ACCOUNT_LENGTH = 50_000
@@ -109,13 +107,9 @@ class Listener:
                 raise UsageError(f"{name} cannot listen on {host} port {port}: {error.strerror}") from error
             bound.listen(128)
             self.port: int = bound.getsockname()[1]
+            app: Any = self
             self._server = make_server(
-                host,
-                self.port,
-                self,  # type: ignore[arg-type]
-                threaded=True,
-                request_handler=handler,
-                fd=bound.fileno(),
+                host, self.port, app, threaded=True, request_handler=handler, fd=bound.fileno()
             )
         shown = f"[{host}]" if ":" in host else host
         #: Address of the service, base path included, without a slash at its end.
@@ -175,10 +169,6 @@ class Listener:
         """What is to go wrong with a request."""
         return self._faults.claim(self.name, method, target)
 
-    def broken(self) -> Response:
-        """What is said when the service itself has a bug."""
-        return text_response(500, "")
-
     def account(self, method: str, path: str, status: int, received: int) -> Record:
         """Write a request into the account.
 
@@ -205,11 +195,8 @@ class Listener:
         :param status: count only those with this status; 0 for those without an answer.
         """
         pattern = compile_match(match)
-        return sum(
-            1
-            for seen in self.requests
-            if pattern.fullmatch(seen.method + " " + seen.path) and (status is None or seen.status == status)
-        )
+        seen = [one for one in self.requests if status is None or one.status == status]
+        return sum(pattern.fullmatch(f"{one.method} {one.path}") is not None for one in seen)
 
     def forget(self) -> None:
         """Empty the account."""

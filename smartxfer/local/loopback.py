@@ -2,8 +2,6 @@
 
 import ipaddress
 
-__all__ = ["is_loopback"]
-
 
 def is_loopback(host: str) -> bool:
     """Whether an address to bind, or a host's name, is this machine's alone."""

@@ -1,10 +1,10 @@
 """Forms with files, taken apart as they come: one buffer, whatever the size of a part."""
 
-from typing import Any, Callable, Dict, List, Protocol, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 from werkzeug.http import parse_options_header
 
-__all__ = ["BadMultipart", "FieldTooLong", "Stream", "read_form"]
+from smartxfer.local.objects import Stream
 
 # By hand: werkzeug's MultipartDecoder adds a CR to a file when a read ends inside of the last delimiter, and
 # has half the speed.
@@ -15,13 +15,6 @@ _PIECE = 1 << 20
 _HEAD_LIMIT, _VALUE_LIMIT = 16 << 10, 1 << 20
 
 Write = Callable[[memoryview], Any]
-
-
-class Stream(Protocol):
-    """Where bytes come from."""
-
-    def readinto(self, view: memoryview) -> int:
-        """Read some bytes into ``view``; 0 at the end."""
 
 
 class BadMultipart(Exception):

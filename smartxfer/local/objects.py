@@ -1,16 +1,27 @@
 """Stored bytes: one sparse file per object, named by its number and nothing else."""
 
+import mimetypes
 import os
 import tempfile
-from typing import IO, Any, Callable
+from typing import IO, Any, Callable, Optional, Protocol
 
 from smartxfer.errors import UsageError
 from smartxfer.local.body import Body
 
-__all__ = ["Objects", "private_directory"]
-
 #: Bytes of a body held at a time.
 PIECE = 1 << 20
+
+
+#: Media type of what is not known.
+OCTETS = "application/octet-stream"
+#: The types of Python itself, so that they are the same on every machine.
+_TYPES = mimetypes.MimeTypes()
+
+
+def media_type(name: str) -> str:
+    """Return the media type of a file by its name alone."""
+    # Behind a directory, so that a colon does not make it a URL.
+    return _TYPES.guess_type("x/" + name.rsplit("/", 1)[-1], strict=False)[0] or OCTETS
 
 
 def private_directory(path: str) -> str:
@@ -74,7 +85,7 @@ class Objects:
         """
         descriptor = self.open(number)
         try:
-            return pour(body, lambda view, at: write_all(descriptor, view, offset + at))
+            return pour(body, lambda view, at: write_all(descriptor, view, offset + at), body.length)
         finally:
             os.close(descriptor)
 
@@ -111,13 +122,21 @@ class Objects:
             os.close(descriptor)
 
 
-def pour(body: Body, sink: Callable[[memoryview, int], Any]) -> int:
+class Stream(Protocol):
+    """Where bytes come from."""
+
+    def readinto(self, view: memoryview) -> int:
+        """Read some bytes into ``view``; 0 at the end."""
+
+
+def pour(body: Stream, sink: Callable[[memoryview, int], Any], length: Optional[int] = None) -> int:
     """Read a body to its end through one reused buffer.
 
     :param sink: called with each piece and its position.
+    :param length: how many are announced; None where nobody said.
     :return: bytes read.
     """
-    size = PIECE if body.length is None else min(PIECE, max(body.length, 1))
+    size = PIECE if length is None else min(PIECE, max(length, 1))
     buffer = memoryview(bytearray(size))
     at = 0
     while True:
@@ -153,4 +172,4 @@ def spool_hashed(body: Body, spool: IO[bytes], update: Callable[[memoryview], No
         while view:
             view = view[spool.write(view) or 0 :]
 
-    return pour(body, sink)
+    return pour(body, sink, body.length)

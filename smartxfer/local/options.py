@@ -1,13 +1,13 @@
 """What can be set on a service of the local server: values by name, each checked."""
 
 import difflib
+import secrets
+import string
 from typing import Any, ClassVar, Dict, Mapping, Optional, Tuple, Type, TypeVar
 
 import attrs
 
 from smartxfer.errors import UsageError
-
-__all__ = ["Options", "a_count", "a_size", "a_word", "users"]
 
 Own = TypeVar("Own", bound="Options")
 
@@ -87,6 +87,22 @@ def a_word(*words: Any) -> Any:
             raise UsageError(f"{attribute.name} is one of {known}, not {value!r}")
 
     return check
+
+
+def a_number(instance: Any, attribute: "attrs.Attribute[float]", value: Any) -> None:
+    """Validate a number of 0 or more."""
+    if type(value) not in (int, float) or value < 0:
+        raise UsageError(f"{attribute.name} is a number, 0 or more, not {value!r}")
+
+
+def words(value: Any) -> Tuple[str, ...]:
+    """Several words, or one."""
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def random_word(length: int) -> str:
+    """Return random letters and digits, for a credential that is made here."""
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
 
 
 def users(value: Any) -> Dict[str, Optional[str]]:

@@ -10,8 +10,6 @@ from typing import Iterable, Iterator, Optional
 from smartxfer.local.fault_plan import Plan, Reset, Shot
 from smartxfer.local.http_messages import FileSlice, Part, Response
 
-__all__ = ["Sender"]
-
 _PIECE = 256 << 10
 #: Flag that lets head and body share a packet; 0 where the system has none.
 _MORE = getattr(socket, "MSG_MORE", 0)

@@ -17,18 +17,8 @@ from smartxfer.local.perseus import Perseus
 from smartxfer.local.service import Service
 from smartxfer.local.smartfile import SmartFile
 
-__all__ = ["LocalServer"]
-
-
 #: Every service, in the order in which they are started and shown.
-SERVICES: Tuple[Type[Service], ...] = (
-    FileSender,
-    SmartFile,
-    NRP,
-    Perseus,
-    JetStream,
-    JetStreamPeer,
-)
+SERVICES: Tuple[Type[Service], ...] = (FileSender, SmartFile, NRP, Perseus, JetStream, JetStreamPeer)
 
 
 class LocalServer:

@@ -14,8 +14,6 @@ from smartxfer.local.objects import Objects, private_directory
 from smartxfer.local.options import Options
 from smartxfer.local.s3 import Storage
 
-__all__ = ["Backend", "Service"]
-
 
 class Backend:
     """What a service knows and keeps.
@@ -78,6 +76,8 @@ class Service:
     _backend_type: ClassVar[Type[Any]] = Backend
     #: Presigned storage at an origin of its own, of the services that have one.
     storage: Any = None
+    #: Address of that storage; its paths are below ``/storage/``.
+    storage_url: str = ""
     #: What finds the objects of that storage.
     _shelf_type: ClassVar[Optional[Type[Any]]] = None
 
@@ -87,16 +87,8 @@ class Service:
         site: Any = self.options.from_options(options)
         #: Address that it is bound to.
         self.host = host
-        self.listener = Listener(
-            self.name,
-            self,
-            faults,
-            Handler,
-            host=host,
-            port=site.port,
-            base_path=getattr(site, "base_path", ""),
-            named=self.named,
-        )
+        where = {"host": host, "port": site.port, "base_path": getattr(site, "base_path", "")}
+        self.listener = Listener(self.name, self, faults, Handler, **where, named=self.named)
         #: Address of the site, without a slash at its end.
         self.url = self.listener.url
         try:
@@ -106,6 +98,7 @@ class Service:
                     self.storage = self.backend.storage = Storage(
                         self.name, self._shelf_type(self.backend), faults=faults, now=self.now, host=host
                     )
+                    self.storage_url = self.storage.url
                 self._opened()
             except BaseException:
                 self.backend.close()

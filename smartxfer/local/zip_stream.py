@@ -10,8 +10,6 @@ import attrs
 
 from smartxfer.local.http_messages import FileSlice, Part
 
-__all__ = ["ZipMember", "zip_stream"]
-
 # By hand: zipfile computes an archive's length only by writing it, and the services differ in flags.
 _VERSION = 45
 _BIG = 0xFFFFFFFF

@@ -9,8 +9,6 @@ from typing import Iterator, List, Tuple
 from smartxfer.local.http_messages import Part
 from smartxfer.local.zip_stream import ZipMember
 
-__all__ = ["tar_stream"]
-
 
 def tar_stream(members: List[ZipMember]) -> Tuple[int, Iterator[Part]]:
     """Return the length of a tar archive, and its parts."""

@@ -8,8 +8,6 @@ import re
 from typing import Any, Dict, List, Tuple, Union
 from urllib.parse import unquote_plus
 
-__all__ = ["Arguments", "clean"]
-
 _KEY = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 
 Value = Union[str, Dict[str, Any]]

@@ -11,17 +11,15 @@ from urllib.parse import urlsplit
 
 from smartxfer.local import service
 from smartxfer.local.database import Row
-from smartxfer.local.filesender.records import Records
+from smartxfer.local.filesender.records import SCHEMA, Records
 from smartxfer.local.filesender.refusals import ApiError
-from smartxfer.local.filesender.schema import SCHEMA
 from smartxfer.local.filesender.sessions import Sessions
 from smartxfer.local.filesender.site import Site
 from smartxfer.local.filesender.views import Views
 
-__all__ = ["Backend"]
-
 #: Mails that are remembered.
 _MAILS = 10_000
+_TRANSFER = "SELECT t.* FROM transfers t JOIN recipients r ON r.transfer_id=t.id WHERE r.token=? AND "
 
 
 class Backend(service.Backend):
@@ -57,34 +55,22 @@ class Backend(service.Backend):
 
     def open_transfer(self, token: str) -> Optional[Row]:
         """The available transfer behind a recipient's token; None for a bad or expired one."""
-        return self.records.db.row(
-            "SELECT t.* FROM transfers t JOIN recipients r ON r.transfer_id=t.id"
-            " WHERE r.token=? AND t.status='available' AND t.expires>=?",
-            token,
-            int(self.now()),
-        )
+        still_open = "t.status='available' AND t.expires>=?"
+        return self.database.row(_TRANSFER + still_open, token, int(self.now()))
 
     def any_transfer(self, token: str) -> Optional[Row]:
         """Return the transfer behind a recipient's token as downloads look for it: a closed one, too."""
-        return self.open_transfer(token) or self.records.db.row(
-            "SELECT t.* FROM transfers t JOIN recipients r ON r.transfer_id=t.id"
-            " WHERE r.token=? AND t.status='closed'",
-            token,
-        )
+        return self.open_transfer(token) or self.database.row(_TRANSFER + "t.status='closed'", token)
 
     def mail(self, to: str, kind: str, transfer: Row, token: str = "") -> None:
         """Keep a mail about a transfer."""
-        self.mails.append(
-            {
-                "to": to,
-                "subject": transfer["subject"] or kind.replace("_", " "),
-                "kind": kind,
-                "url": f"{self.url}/?s=download&token={token}" if token else "",
-                "token": token,
-                "transfer_id": transfer["id"],
-                "message": transfer["message"],
-            }
-        )
+        url = f"{self.url}/?s=download&token={token}" if token else ""
+        self._keep_mail(to, kind, transfer, url, token, transfer_id=transfer["id"])
+
+    def _keep_mail(self, to: str, kind: str, about: Row, url: str, token: str, **id: int) -> None:
+        subject = about["subject"] or kind.replace("_", " ")
+        mail = {"to": to, "subject": subject, "kind": kind, "url": url, "token": token, **id}
+        self.mails.append({**mail, "message": about["message"]})
 
     def remind(self, recipients: Sequence[Row], transfer: Row) -> None:
         """Mail reminders of a transfer to those of its recipients who have an address.
@@ -111,29 +97,14 @@ class Backend(service.Backend):
         """
         if kind == "guest_created":
             self._count(kind, self.site.max_guests_per_day)
-        self.mails.append(
-            {
-                "to": guest["email"],
-                "subject": guest["subject"] or kind.replace("_", " "),
-                "kind": kind,
-                "url": "{}/?s=upload&vid={}".format(self.url, guest["token"]),
-                "token": guest["token"],
-                "guest_id": guest["id"],
-                "message": guest["message"],
-            }
-        )
+        url = "{}/?s=upload&vid={}".format(self.url, guest["token"])
+        self._keep_mail(guest["email"], kind, guest, url, guest["token"], guest_id=guest["id"])
 
     def _add_users(self) -> None:
         now, db = int(time.time()), self.database
         with db.transaction():
             for username, key in self.site.users.items():
-                db.run(
-                    "INSERT OR IGNORE INTO users (username, api_key, created, last_activity)"
-                    " VALUES (?,?,?,?)",
-                    username,
-                    key or secrets.token_hex(32),
-                    now,
-                    now,
-                )
+                sql = "INSERT OR IGNORE INTO users VALUES (NULL,?,?,?,?)"
+                db.run(sql, username, key or secrets.token_hex(32), now, now)
                 if key:
                     db.run("UPDATE users SET api_key=? WHERE username=?", key, username)

@@ -4,18 +4,22 @@ Source: FileSender protocol, sections 3, 6.2 and 10 (order of authentication met
 """
 
 import re
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 import attrs
 
+from smartxfer.local import http_messages
 from smartxfer.local.database import Row
 from smartxfer.local.filesender.arguments import Arguments
 from smartxfer.local.filesender.backend import Backend
-from smartxfer.local.filesender.refusals import ApiError
+from smartxfer.local.filesender.refusals import ApiError, Fatal, error_response, fatal, json_response
 from smartxfer.local.filesender.views import author_view
-from smartxfer.local.http_messages import Request
+from smartxfer.local.http_messages import FileSlice, Part, Request, Response, text_response
 
-__all__ = ["TOKEN", "Call", "Identity"]
+__all__ = [
+    "TOKEN", "ApiError", "Arguments", "Backend", "Call", "Fatal", "FileSlice", "Identity", "Part",
+    "Request", "Response", "Row", "error_response", "fatal", "json_response", "text_response",
+]  # fmt: skip
 
 #: Shape of every token (section 1); need not be hex.
 TOKEN = re.compile(r"[a-z0-9]{8}(-[a-z0-9]{4}){3}-[a-z0-9]{12}", re.IGNORECASE)
@@ -39,29 +43,20 @@ class Identity:
 
 
 @attrs.define
-class Call:
+class Call(http_messages.Call[Backend]):
     """A call of ``rest.php``.
 
-    :param backend: what the site knows and keeps.
-    :param request: the HTTP request.
+    :param words: the words after the endpoint.
     :param arguments: its query arguments.
     :param endpoint: first word after ``rest.php``.
-    :param words: the words after it.
     :param identity: who asks.
     :param body: decoded and cleaned JSON body, None where there is none.
     """
 
-    backend: Backend
-    request: Request
     arguments: Arguments
     endpoint: str
-    words: List[str]
     identity: Identity = attrs.field(factory=Identity)
     body: Any = None
-
-    def word(self, place: int) -> str:
-        """The word at a place after the endpoint, empty where there is none."""
-        return self.words[place] if place < len(self.words) else ""
 
     def number(self, place: int = 0) -> int:
         """The id at a place after the endpoint.

@@ -9,8 +9,7 @@ import re
 from typing import IO, Callable, Optional, Tuple
 
 from smartxfer.local.body import BodyTooLong
-from smartxfer.local.database import Row
-from smartxfer.local.filesender.call import Call, Identity
+from smartxfer.local.filesender.call import ApiError, Call, Fatal, Identity, Response, Row, json_response
 from smartxfer.local.filesender.encryption import OVERHEAD, blob_size, stored_offset
 from smartxfer.local.filesender.identify import (
     begin_signature,
@@ -20,12 +19,7 @@ from smartxfer.local.filesender.identify import (
     signer,
 )
 from smartxfer.local.filesender.records import OPEN
-from smartxfer.local.filesender.refusals import ApiError, Fatal
-from smartxfer.local.http_messages import Response
 from smartxfer.local.objects import spool_hashed
-from smartxfer.local.php import json_response
-
-__all__ = ["check_roundtrip", "put"]
 
 _FIND = (
     "SELECT f.id, f.transfer_id, f.puid, f.name, f.size, f.encrypted_size, t.status, t.userid,"
@@ -257,12 +251,9 @@ def _begin(call: Call, file: Row) -> None:
     if file["status"] == "uploading":
         return
     records = call.backend.records
+    moved = "UPDATE transfers SET status='uploading' WHERE id=? AND status IN ('created','started')"
     with records.db.transaction():
-        moved = records.db.change(
-            "UPDATE transfers SET status='uploading' WHERE id=? AND status IN ('created','started')",
-            file["transfer_id"],
-        )
-        if moved:
+        if records.db.change(moved, file["transfer_id"]):
             author, now = call.identity.author, call.backend.now()
             records.log(file["transfer_id"], "upload_started", now, author)
 

@@ -10,25 +10,20 @@ import secrets
 import uuid
 from typing import Any, Dict, List
 
-from smartxfer.local.database import Row
-from smartxfer.local.filesender.call import Call
+from smartxfer.local.filesender.call import ApiError, Call, Fatal, Response, Row, json_response
 from smartxfer.local.filesender.encryption import encrypted_size, parameters
-from smartxfer.local.filesender.fields import expiry, text, whole
+from smartxfer.local.filesender.fields import expiry, text, transfer_options, whole
 from smartxfer.local.filesender.names import check_names, valid_address
-from smartxfer.local.filesender.options import transfer_options
-from smartxfer.local.filesender.refusals import ApiError, Fatal
 from smartxfer.local.filesender.views import file_view
-from smartxfer.local.http_messages import Response
-from smartxfer.local.php import json_response
 
-__all__ = ["post"]
-
+Values = Dict[str, Any]
 _CID = re.compile(r"file_\d+_\d+_\d+_\d+")
 
 
 def post(call: Call) -> Response:
     """Create a transfer."""
-    user, given, site = call.user(), call.fields(), call.backend.site
+    call.user()
+    given, site = call.fields(), call.backend.site
     guest = call.identity.guest
     if site.aup_required and given.get("aup_checked") is not True:
         raise ApiError("rest_bad_parameter")
@@ -39,56 +34,43 @@ def post(call: Call) -> Response:
     sender: Any = guest["email"] if guest is not None else given.get("from")
     if not valid_address(sender):
         raise ApiError("bad_email")
-    options = (
-        json.loads(guest["transfer_options"]) if guest is not None else transfer_options(given["options"])
-    )
+    options = transfer_options(given["options"]) if guest is None else json.loads(guest["transfer_options"])
     # Unknown: what a guest's transfer does where the voucher says nothing; the stock default here.
     options.setdefault("get_a_link", True)
     addresses = _recipients(call, given.get("recipients"), options, sender)
-    expires = expiry(
-        given.get("expires"),
-        call.backend.now(),
-        site.default_transfer_days_valid,
-        site.max_transfer_days_valid,
-    )
+    days = site.default_transfer_days_valid, site.max_transfer_days_valid
+    expires = expiry(given.get("expires"), call.backend.now(), *days)
     _check_sizes(call, files, encrypted=encryption["encryption"])
     options.pop("encryption", None)
     options["encryption"] = encryption["encryption"]
     if any("/" in file["name"] for file in files):
         options["collection"] = True
-    number = _insert(call, user, sender, given, options, expires, encryption)
+    number = _insert(call, sender, given, options, expires, encryption)
     # From here on a refusal leaves an orphan in state `created`.
     _check_entries(call, files, encryption)
     return _fill(call, number, files, addresses)
 
 
 def _insert(
-    call: Call,
-    user: Row,
-    sender: str,
-    given: Dict[str, Any],
-    options: Dict[str, Any],
-    expires: int,
-    encryption: Dict[str, Any],
+    call: Call, sender: str, given: Values, options: Values, expires: int, encryption: Values
 ) -> int:
-    guest = call.identity.guest
-    return call.backend.records.db.run(
-        "INSERT INTO transfers (userid, guest_id, user_email, subject, message, status, created,"
-        " expires, extensions, options, salt, roundtriptoken, chunk_size, encryption)"
-        " VALUES (?,?,?,?,?,'created',?,?,?,?,?,?,?,?)",
-        user["id"],
-        guest["id"] if guest is not None else None,
-        sender,
-        text(given.get("subject")),
-        text(given.get("message")),
-        int(call.backend.now()),
-        expires,
-        1 if call.backend.site.expiry_extension_days else 0,
-        json.dumps(options),
-        base64.b64encode(secrets.token_bytes(24)).decode("ascii"),
-        secrets.token_hex(16),
-        call.backend.site.upload_chunk_size,
-        json.dumps(encryption),
+    guest, backend = call.identity.guest, call.backend
+    return backend.database.insert(
+        "transfers",
+        userid=call.user()["id"],
+        guest_id=guest["id"] if guest is not None else None,
+        user_email=sender,
+        subject=text(given.get("subject")),
+        message=text(given.get("message")),
+        status="created",
+        created=int(backend.now()),
+        expires=expires,
+        extensions=1 if backend.site.expiry_extension_days else 0,
+        options=json.dumps(options),
+        salt=base64.b64encode(secrets.token_bytes(24)).decode("ascii"),
+        roundtriptoken=secrets.token_hex(16),
+        chunk_size=backend.site.upload_chunk_size,
+        encryption=json.dumps(encryption),
     )
 
 
@@ -113,14 +95,9 @@ def _fill(call: Call, number: int, files: List[Dict[str, Any]], addresses: List[
             records.add_recipient(number, address, now)
         records.set_status(number, "started")
         records.log(number, "transfer_started", now, call.identity.author)
-    transfer = records.transfer(number)
-    view = call.backend.views.transfer(
-        transfer,
-        views,
-        [call.backend.views.recipient(row) for row in records.recipients(number)],
-        token=transfer["roundtriptoken"],
-        text=True,
-    )
+    transfer, show = records.transfer(number), call.backend.views
+    people = [show.recipient(row) for row in records.recipients(number)]
+    view = show.transfer(transfer, views, people, token=transfer["roundtriptoken"], text=True)
     location = f"{call.backend.url}/rest.php/transfer/{number}"
     return json_response(view, 201, location)
 
@@ -128,20 +105,20 @@ def _fill(call: Call, number: int, files: List[Dict[str, Any]], addresses: List[
 def _insert_file(call: Call, number: int, file: Dict[str, Any], *, folder: bool = False) -> Row:
     records = call.backend.records
     encryption = json.loads(records.transfer(number)["encryption"])
-    identity = records.db.run(
-        "INSERT INTO files (transfer_id, puid, name, size, encrypted_size, mime, iv, aead, folder,"
-        " complete) VALUES (?,?,?,?,?,?,?,?,?,0)",
-        number,
-        str(uuid.uuid4()),
-        file["name"],
-        file["size"],
-        encrypted_size(file["size"], call.backend.site.upload_chunk_size, encryption),
-        _mime(file.get("mime_type")),
-        text(file.get("iv")),
-        text(file.get("aead")),
-        int(folder),
+    identity = records.db.insert(
+        "files",
+        transfer_id=number,
+        puid=str(uuid.uuid4()),
+        name=file["name"],
+        size=file["size"],
+        encrypted_size=encrypted_size(file["size"], call.backend.site.upload_chunk_size, encryption),
+        mime=_mime(file.get("mime_type")),
+        iv=text(file.get("iv")),
+        aead=text(file.get("aead")),
+        folder=int(folder),
+        complete=0,
     )
-    row = records.db.row("SELECT * FROM files WHERE id=?", identity)
+    row = records.db.find("files", id=identity)
     assert row is not None
     return row
 

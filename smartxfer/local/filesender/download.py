@@ -14,21 +14,26 @@ from urllib.parse import parse_qsl, quote
 
 import attrs
 
-from smartxfer.local.database import Row
 from smartxfer.local.filesender.archives import tar_stream
-from smartxfer.local.filesender.arguments import Arguments
-from smartxfer.local.filesender.backend import Backend
-from smartxfer.local.filesender.call import TOKEN, Identity
+from smartxfer.local.filesender.call import (
+    TOKEN,
+    ApiError,
+    Arguments,
+    Backend,
+    FileSlice,
+    Identity,
+    Part,
+    Request,
+    Response,
+    Row,
+    fatal,
+    text_response,
+)
 from smartxfer.local.filesender.encryption import stored_size
 from smartxfer.local.filesender.identify import begin_signature, signer
 from smartxfer.local.filesender.ranges import Range, Stretch, encrypted_spans, read_ranges, spans
-from smartxfer.local.filesender.refusals import ApiError
 from smartxfer.local.filesender.views import author_view, recipient_author_view
-from smartxfer.local.http_messages import FileSlice, Part, Request, Response, text_response
-from smartxfer.local.php import fatal
 from smartxfer.local.zip_stream import ZipMember, zip_stream
-
-__all__ = ["answer"]
 
 _BOUNDARY = "MIME_BOUNDARY"
 _FORM_LIMIT = 1 << 20
@@ -62,11 +67,11 @@ def answer(backend: Backend, request: Request) -> Response:
             return _with_transaction(backend, request)
         download = _requested(backend, request, arguments)
     except ApiError as refusal:
-        if backend.sessions.find(request.headers.get("cookie", "")) is None:
+        if backend.sessions.get(request.cookies.get("PHPSESSID", "")) is None:
             return fatal()
         # A browser is sent to a page, which then answers 200.
         place = f"{backend.url}/?s=exception&exception={refusal.message}"
-        return Response(302, [("Location", place)], (b"",))
+        return Response(302, [("Location", place)])
     # A closed transfer is looked for, too; its files are missing then.
     kind = arguments.get("archive_format") or ("zip" if len(download.files) > 1 else "")
     if kind:
@@ -88,14 +93,9 @@ def _with_transaction(backend: Backend, request: Request) -> Response:
     """The redirect to itself; that of a 3.x has a doubled question mark."""
     query = "{}&transaction_id={}".format(request.query.lstrip("?"), uuid.uuid4())
     mark = "?" if backend.site.is_2x else "??"
-    return Response(
-        302,
-        [
-            ("Content-Type", "text/html; charset=UTF-8"),
-            ("Location", f"{backend.url}/download.php{mark}{query}"),
-        ],
-        (b"",),
-    )
+    response = text_response(302, "")
+    response.headers.append(("Location", f"{backend.url}/download.php{mark}{query}"))
+    return response
 
 
 def _requested(backend: Backend, request: Request, arguments: Arguments) -> DownloadRequest:
@@ -118,7 +118,7 @@ def _requested(backend: Backend, request: Request, arguments: Arguments) -> Down
         if found is None:
             raise ApiError("recipient_not_found")
         transfer = found
-        recipient = records.db.row("SELECT * FROM recipients WHERE token=?", token)
+        recipient = records.db.find("recipients", token=token)
         author = author_view() if recipient is None else recipient_author_view(recipient)
     if transfer["status"] not in ("available", "closed"):
         raise ApiError("transfer_not_found")
@@ -142,7 +142,7 @@ def _file(backend: Backend, request: Request, download: DownloadRequest) -> Resp
     if header is not None and not site.plain_ranges:
         ranges = read_ranges(header, plain if site.strict_ranges else size, strict=site.strict_ranges)
         if ranges is None:
-            return Response(416, [("Content-Range", f"bytes */{plain}")], (b"",))
+            return Response(416, [("Content-Range", f"bytes */{plain}")])
     missing = bool(size) and not os.path.exists(backend.records.objects.path(file["id"]))
     if request.method != "HEAD" and not missing:
         _account(backend, download, resumed=ranges is not None)
@@ -218,12 +218,8 @@ def _multipart(
         parts += _parts(backend, file, spans(one.start, one.last, size, size + 2))
     parts.append(f"\r\n--{_BOUNDARY}--\r\n".encode("ascii"))
     kind = "multipart/byteranges; boundary=" + _BOUNDARY
-    return Response(
-        206,
-        [("Content-Type", kind), *headers[1:]],
-        parts,
-        sum(one.length for one in ranges),
-    )
+    promised = sum(one.length for one in ranges)
+    return Response(206, [("Content-Type", kind), *headers[1:]], parts, promised)
 
 
 def _archive(backend: Backend, download: DownloadRequest, kind: str) -> Response:
@@ -268,11 +264,7 @@ def _account(
                 records.log(number, "download_started", now, download.author, file)
             records.log(number, "download_ended", now, download.author, file)
         if download.recipient is not None:
-            records.db.run(
-                "UPDATE recipients SET last_activity=? WHERE id=?",
-                int(now),
-                download.recipient["id"],
-            )
+            records.db.update("recipients", download.recipient["id"], last_activity=int(now))
     if resumed:
         return
     options = json.loads(download.transfer["options"])

@@ -9,10 +9,7 @@ import json
 from typing import Any, Dict
 
 from smartxfer.local.database import Row
-from smartxfer.local.filesender.fields import text, whole
-from smartxfer.local.filesender.options import flag
-
-__all__ = ["OVERHEAD", "blob_size", "encrypted_size", "parameters", "stored_offset", "stored_size"]
+from smartxfer.local.filesender.fields import flag, text, whole
 
 #: Bytes that encryption adds to a full chunk.
 OVERHEAD = 32

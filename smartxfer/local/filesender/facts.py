@@ -6,12 +6,7 @@ Source: FileSender protocol, sections 4 and 13.
 import re
 from typing import Any, Dict
 
-from smartxfer.local.filesender.call import Call
-from smartxfer.local.filesender.refusals import ApiError
-from smartxfer.local.http_messages import Response
-from smartxfer.local.php import json_response
-
-__all__ = ["echo", "info", "progress", "user"]
+from smartxfer.local.filesender.call import ApiError, Call, Response, json_response
 
 
 def info(call: Call) -> Response:
@@ -49,13 +44,9 @@ def echo(call: Call) -> Response:
         number = user["id"]
         attributes = {"uid": user["username"], "additional": {"name": user["username"]}}
     request: Dict[str, Any] = {
-        "properties": {"type": call.request.headers.get("content-type", "")},
-        "count": None,
-        "startIndex": None,
-        "format": None,
-        "filterOp": [],
-        "sortOrder": None,
-        "updatedSince": None,
+        "properties": {"type": call.header("content-type")},
+        **dict.fromkeys(("count", "startIndex", "format")),
+        "filterOp": [], "sortOrder": None, "updatedSince": None,
     }
     # `remote` is as unreliable as on a real server.
     auth = {"remote": False, "attr": attributes}

@@ -7,16 +7,9 @@ import json
 import uuid
 from typing import Any, Dict
 
-from smartxfer.local.database import Row
-from smartxfer.local.filesender.call import Call
-from smartxfer.local.filesender.fields import expiry, text
+from smartxfer.local.filesender.call import ApiError, Call, Response, Row, json_response
+from smartxfer.local.filesender.fields import expiry, guest_transfer_options, text
 from smartxfer.local.filesender.names import valid_address
-from smartxfer.local.filesender.options import guest_transfer_options
-from smartxfer.local.filesender.refusals import ApiError
-from smartxfer.local.http_messages import Response
-from smartxfer.local.php import json_response
-
-__all__ = ["delete", "get", "post", "put"]
 
 #: Options that an inviter may set.
 _SETTABLE = (
@@ -43,31 +36,28 @@ def post(call: Call) -> Response:
     sender, address = given.get("from") or user["username"], given.get("recipient")
     if not valid_address(sender) or not valid_address(address):
         raise ApiError("bad_email")
-    asked = given.get("options")
-    asked = asked if isinstance(asked, dict) else {}
-    options = _guest_options(asked.get("guest"))
-    wanted = asked.get("transfer")
-    transfer_options = guest_transfer_options(
-        wanted if isinstance(wanted, dict) else {}, bool(options.get("can_only_send_to_me"))
-    )
+    asked = _object(given.get("options"))
+    options = _guest_options(_object(asked.get("guest")))
+    only_to_inviter = bool(options.get("can_only_send_to_me"))
+    transfer_options = guest_transfer_options(_object(asked.get("transfer")), only_to_inviter)
     days = backend.site.max_guest_days_valid
     # Clamped where a transfer's would be refused.
     expires = expiry(given.get("expires"), backend.now(), days, most_days=365000)
     expires = min(expires, int(backend.now()) + days * 86400)
-    number = backend.records.db.run(
-        "INSERT INTO guests (userid, user_email, email, token, transfer_count, subject, message,"
-        " options, transfer_options, created, expires, status)"
-        " VALUES (?,?,?,?,0,?,?,?,?,?,?,'available')",
-        user["id"],
-        sender,
-        address,
-        str(uuid.uuid4()),
-        text(given.get("subject")),
-        text(given.get("message")),
-        json.dumps(options),
-        json.dumps(transfer_options),
-        int(backend.now()),
-        expires,
+    number = backend.database.insert(
+        "guests",
+        userid=user["id"],
+        user_email=sender,
+        email=address,
+        token=str(uuid.uuid4()),
+        transfer_count=0,
+        subject=text(given.get("subject")),
+        message=text(given.get("message")),
+        options=json.dumps(options),
+        transfer_options=json.dumps(transfer_options),
+        created=int(backend.now()),
+        expires=expires,
+        status="available",
     )
     row = backend.records.guest(number)
     backend.mail_guest(row, "guest_created")
@@ -75,8 +65,11 @@ def post(call: Call) -> Response:
     return json_response(_show(call, row, text=True), 201, location)
 
 
-def _guest_options(given: Any) -> Dict[str, bool]:
-    given = given if isinstance(given, dict) else {}
+def _object(given: Any) -> Dict[str, Any]:
+    return given if isinstance(given, dict) else {}
+
+
+def _guest_options(given: Dict[str, Any]) -> Dict[str, bool]:
     options = {name: bool(given[name]) for name in _SETTABLE if name in given}
     options.update(dict.fromkeys(_FIXED, True))
     return options
@@ -107,20 +100,15 @@ def get(call: Call) -> Response:
         user = _inviter(call)
         if everybody and not call.is_admin():
             raise ApiError("rest_admin_required")
-        rows = backend.records.db.rows(
-            "SELECT * FROM guests WHERE (userid=? OR ?) AND status='available' ORDER BY id DESC",
-            user["id"],
-            everybody,
-        )
+        sql = "SELECT * FROM guests WHERE (userid=? OR ?) AND status='available' ORDER BY id DESC"
+        rows = backend.database.rows(sql, user["id"], everybody)
         return json_response([_show(call, row) for row in rows])
     guest = _own(call)
     if not call.word(1):
         return json_response(_show(call, guest))
     if call.word(1) != "transfers":
         raise ApiError("rest_bad_parameter")
-    rows = backend.records.db.rows(
-        "SELECT id FROM transfers WHERE guest_id=? AND status='available' ORDER BY id", guest["id"]
-    )
+    rows = backend.database.select("transfers", "id", guest_id=guest["id"], status="available")
     found = {str(row["id"]): backend.records.show(row["id"], backend.views) for row in rows}
     # PHP shows an empty map as a list.
     return json_response(found or [])
@@ -142,16 +130,14 @@ def _extend(call: Call, guest: Row) -> Response:
         raise ApiError("rest_admin_required")
     if not _extensions(call, guest):
         raise ApiError("guest_expiry_extension_not_allowed")
-    with backend.records.db.transaction():
-        backend.records.db.run(
-            "INSERT INTO guest_extensions (guest_id, date) VALUES (?,?)", guest["id"], int(backend.now())
-        )
-        backend.records.db.run("UPDATE guests SET expires=expires+? WHERE id=?", days * 86400, guest["id"])
+    with backend.database.transaction():
+        backend.database.insert("guest_extensions", guest_id=guest["id"], date=int(backend.now()))
+        backend.database.update("guests", guest["id"], expires=guest["expires"] + days * 86400)
     return json_response(_show(call, backend.records.guest(guest["id"]), text=True))
 
 
 def delete(call: Call) -> Response:
     """Withdraw a voucher."""
     guest = _own(call)
-    call.backend.records.db.run("UPDATE guests SET status='closed' WHERE id=?", guest["id"])
+    call.backend.database.update("guests", guest["id"], status="closed")
     return json_response(None)

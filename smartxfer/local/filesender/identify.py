@@ -7,15 +7,8 @@ Source: FileSender protocol, section 3 (order of authentication methods), 6.2 (k
 import json
 from typing import Optional
 
-from smartxfer.local.database import Row
-from smartxfer.local.filesender.arguments import Arguments
-from smartxfer.local.filesender.backend import Backend
-from smartxfer.local.filesender.call import TOKEN, Call, Identity
-from smartxfer.local.filesender.refusals import ApiError
+from smartxfer.local.filesender.call import TOKEN, ApiError, Arguments, Backend, Call, Identity, Request, Row
 from smartxfer.local.filesender.signing import Signature
-from smartxfer.local.http_messages import Request
-
-__all__ = ["begin_signature", "check_tokens", "guest_by_token", "key_call", "signer"]
 
 
 def guest_by_token(backend: Backend, token: str) -> Row:
@@ -25,7 +18,7 @@ def guest_by_token(backend: Backend, token: str) -> Row:
     """
     if not TOKEN.fullmatch(token):
         raise ApiError("token_has_bad_format")
-    guest = backend.records.db.row("SELECT * FROM guests WHERE token=?", token)
+    guest = backend.database.find("guests", token=token)
     if guest is None:
         raise ApiError("guest_not_found")
     forever = json.loads(guest["options"]).get("does_not_expire", False)
@@ -73,7 +66,7 @@ def check_tokens(call: Call) -> None:
     :raises ApiError: ``rest_xsrf_token_did_not_match`` or ``rest_security_token_did_not_match``.
     """
     headers = call.request.headers
-    session = call.backend.sessions.find(headers.get("cookie", ""))
+    session = call.backend.sessions.get(call.request.cookies.get("PHPSESSID", ""))
     if call.identity.guest is not None and call.backend.site.csrf:
         if session is None or not session.use_csrf(headers.get("csrfptoken", "")):
             raise ApiError("rest_xsrf_token_did_not_match")

@@ -9,8 +9,6 @@ from typing import Any, List
 from smartxfer.local.filesender.refusals import ApiError
 from smartxfer.local.filesender.site import Site, python_rule
 
-__all__ = ["check_names", "valid_address"]
-
 _WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 #: Dots separate words; quoted local parts and numeric hosts are left out.

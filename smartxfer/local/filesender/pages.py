@@ -8,16 +8,18 @@ import json
 import uuid
 from typing import Any, Dict, List, Tuple
 
-from smartxfer.local.database import Row
-from smartxfer.local.filesender.arguments import Arguments
-from smartxfer.local.filesender.backend import Backend
-from smartxfer.local.filesender.call import TOKEN
+from smartxfer.local.filesender.call import (
+    TOKEN,
+    ApiError,
+    Arguments,
+    Backend,
+    Request,
+    Response,
+    Row,
+    text_response,
+)
 from smartxfer.local.filesender.identify import guest_by_token
-from smartxfer.local.filesender.refusals import ApiError
 from smartxfer.local.filesender.views import file_facts
-from smartxfer.local.http_messages import Request, Response, text_response
-
-__all__ = ["answer", "config_script"]
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -44,6 +46,14 @@ _ELEMENTS_2X = (
 _ARCHIVE = '<div class="archive" data-id="{}"><a class="button" data-id="" href="#">Download</a></div>\n'
 #: Attributes of the body without a login. There is always a token.
 _BODY = ' data-security-token="{}" data-auth-type="{}"'
+
+#: Options of the site that its configuration script tells as they are, and those that it quotes.
+_LIMITS = (
+    "max_transfer_size", "max_transfer_files", "max_transfer_file_size", "max_transfer_encrypted_file_size",
+    "max_transfer_recipients", "max_transfer_days_valid", "default_transfer_days_valid",
+)  # fmt: skip
+_RULES = ("ban_extension", "extension_whitelist_regex", "valid_filename_regex")
+_PASSWORD = ("upper_and_lower_case", "numbers", "special_characters")
 
 
 def answer(backend: Backend, request: Request) -> Response:
@@ -72,10 +82,8 @@ def _page(backend: Backend, content: str, body: str = "") -> Response:
 
 def _error(backend: Backend, message: str) -> Response:
     """Return an error page: status 200, no file elements, a security token, as on real servers."""
-    return _page(
-        backend,
-        f'<div class="exception">\n<div class="message">{html.escape(message)}</div>\n</div>',
-    )
+    text = html.escape(message)
+    return _page(backend, f'<div class="exception">\n<div class="message">{text}</div>\n</div>')
 
 
 def _download(backend: Backend, arguments: Arguments) -> Response:
@@ -104,24 +112,14 @@ def _file_attributes(transfer: Row, file: Row) -> Tuple[str, str]:
     """The attributes of a file's element, and the name that is shown."""
     facts = file_facts(transfer, file)
     chunk = transfer["chunk_size"]
+    spelt = [name for name in facts if "-" in name]
     values: Dict[str, Any] = {
         "id": facts["id"],
         "encrypted": "1" if facts["encrypted"] else "",
         "mime": facts["mime"],
         "chunk-size": chunk,
         "crypted-chunk-size": chunk + 32,
-        "name": facts["name"],
-        "size": facts["size"],
-        "encrypted-size": facts["encrypted_size"],
-        "key-version": facts["key_version"],
-        "key-salt": facts["key_salt"],
-        "password-version": facts["password_version"],
-        "password-encoding": facts["password_encoding"],
-        "password-hash-iterations": facts["password_hash_iterations"],
-        "client-entropy": facts["client_entropy"],
-        "fileiv": facts["fileiv"],
-        "fileaead": facts["fileaead"],
-        "transferid": facts["transferid"],
+        **{name: facts[name] for name in ("name", "size", *spelt, "fileiv", "fileaead", "transferid")},
     }
     attributes = "\n    ".join(f'data-{name}="{_shown(value)}"' for name, value in values.items())
     return attributes, _shown(facts["name"])
@@ -156,16 +154,8 @@ def config_script(backend: Backend) -> Response:
     values: Dict[str, str] = {
         "upload_chunk_size": str(site.upload_chunk_size),
         "upload_crypted_chunk_size": str(site.upload_chunk_size + 32),
-        "max_transfer_size": str(site.max_transfer_size),
-        "max_transfer_files": str(site.max_transfer_files),
-        "max_transfer_file_size": str(site.max_transfer_file_size),
-        "max_transfer_encrypted_file_size": str(site.max_transfer_encrypted_file_size),
-        "max_transfer_recipients": str(site.max_transfer_recipients),
-        "max_transfer_days_valid": str(site.max_transfer_days_valid),
-        "default_transfer_days_valid": str(site.default_transfer_days_valid),
-        "ban_extension": _quoted(site.ban_extension),
-        "extension_whitelist_regex": _quoted(site.extension_whitelist_regex),
-        "valid_filename_regex": _quoted(site.valid_filename_regex),
+        **{name: str(getattr(site, name)) for name in _LIMITS},
+        **{name: _quoted(getattr(site, name)) for name in _RULES},
         "terasender_enabled": "true",
         "terasender_worker_count": "6",
         "terasender_worker_max_chunk_retries": "20",
@@ -174,9 +164,7 @@ def config_script(backend: Backend) -> Response:
         "encryption_key_version_new_files": _quoted(str(site.new_key_version)),
         "encryption_password_hash_iterations_new_files": _quoted(str(site.encryption_iterations)),
         "encryption_min_password_length": "12",
-        "encryption_password_must_have_upper_and_lower_case": "true",
-        "encryption_password_must_have_numbers": "true",
-        "encryption_password_must_have_special_characters": "true",
+        **{f"encryption_password_must_have_{what}": "true" for what in _PASSWORD},
         "encryption_encode_encrypted_chunks_in_base64_during_upload": _switch(site.base64_chunks),
         "crypto_iv_len": _quoted("16"),
         "crypto_crypt_name": _quoted("AES-CBC" if site.new_key_version < 2 else "AES-GCM"),

@@ -8,8 +8,6 @@ from typing import List, NamedTuple, Optional, Tuple
 
 from smartxfer.local.http_ranges import satisfied
 
-__all__ = ["Range", "encrypted_spans", "read_ranges", "spans"]
-
 Stretch = Tuple[int, int]
 
 
@@ -55,6 +53,7 @@ def read_ranges(header: str, size: int, *, strict: bool) -> Optional[List[Range]
     return found
 
 
+# By hand: this is what real servers make of ranges.
 def _faulty(first: str, last: str, size: int) -> Optional[Range]:
     start = int(first or 0)
     end = int(last) if last else size

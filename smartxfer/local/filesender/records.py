@@ -12,15 +12,53 @@ from smartxfer.local.filesender.refusals import ApiError
 from smartxfer.local.filesender.views import Views, author_view, file_view
 from smartxfer.local.objects import Objects
 
-__all__ = ["OPEN", "Records"]
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS users (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, username TEXT UNIQUE NOT NULL, api_key TEXT NOT NULL,
+    created INTEGER NOT NULL, last_activity INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS transfers (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, userid INTEGER NOT NULL, guest_id INTEGER,
+    user_email TEXT NOT NULL, subject TEXT, message TEXT, status TEXT NOT NULL,
+    created INTEGER NOT NULL, expires INTEGER NOT NULL, extensions INTEGER NOT NULL,
+    options TEXT NOT NULL, salt TEXT NOT NULL, roundtriptoken TEXT NOT NULL,
+    chunk_size INTEGER NOT NULL, encryption TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS files (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    transfer_id INTEGER NOT NULL REFERENCES transfers(id),
+    puid TEXT NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL, encrypted_size INTEGER NOT NULL,
+    mime TEXT NOT NULL, iv TEXT, aead TEXT, folder INTEGER NOT NULL, complete INTEGER NOT NULL,
+    upload_start INTEGER
+);
+CREATE INDEX IF NOT EXISTS files_transfer ON files(transfer_id);
+CREATE TABLE IF NOT EXISTS recipients (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    transfer_id INTEGER NOT NULL REFERENCES transfers(id),
+    token TEXT UNIQUE NOT NULL, email TEXT NOT NULL,
+    created INTEGER NOT NULL, last_activity INTEGER
+);
+CREATE INDEX IF NOT EXISTS recipients_transfer ON recipients(transfer_id);
+CREATE TABLE IF NOT EXISTS guests (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, userid INTEGER NOT NULL, user_email TEXT NOT NULL,
+    email TEXT NOT NULL, token TEXT UNIQUE NOT NULL, transfer_count INTEGER NOT NULL,
+    subject TEXT, message TEXT, options TEXT NOT NULL, transfer_options TEXT NOT NULL,
+    created INTEGER NOT NULL, expires INTEGER NOT NULL, status TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS guest_extensions (
+    guest_id INTEGER PRIMARY KEY REFERENCES guests(id), date INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, transfer_id INTEGER NOT NULL,
+    date INTEGER NOT NULL, event TEXT NOT NULL, author TEXT NOT NULL, target TEXT NOT NULL,
+    time_taken INTEGER
+);
+CREATE INDEX IF NOT EXISTS audit_transfer ON audit(transfer_id);
+"""
+
 
 #: States in which a transfer still takes data (section 6.7).
 OPEN = ("created", "started", "uploading")
-_CHILDREN = (
-    "DELETE FROM files WHERE transfer_id=?",
-    "DELETE FROM recipients WHERE transfer_id=?",
-    "DELETE FROM audit WHERE transfer_id=?",
-)
 
 
 class Records:
@@ -39,50 +77,50 @@ class Records:
 
         :raises ApiError: ``transfer_not_found``.
         """
-        return self._one("transfer", "SELECT * FROM transfers WHERE id=?", number)
+        return self._one("transfer", number)
 
     def file(self, number: int) -> Row:
         """A file by id.
 
         :raises ApiError: ``file_not_found``.
         """
-        return self._one("file", "SELECT * FROM files WHERE id=? AND folder=0", number)
+        return self._one("file", number, folder=0)
 
     def recipient(self, number: int) -> Row:
         """A recipient by id.
 
         :raises ApiError: ``recipient_not_found``.
         """
-        return self._one("recipient", "SELECT * FROM recipients WHERE id=?", number)
+        return self._one("recipient", number)
 
     def guest(self, number: int) -> Row:
         """A voucher by id.
 
         :raises ApiError: ``guest_not_found``.
         """
-        return self._one("guest", "SELECT * FROM guests WHERE id=?", number)
+        return self._one("guest", number)
 
     def user(self, number: int) -> Row:
         """A user by id.
 
         :raises ApiError: ``user_not_found``.
         """
-        return self._one("user", "SELECT * FROM users WHERE id=?", number)
+        return self._one("user", number)
 
     def user_named(self, username: str) -> Optional[Row]:
         """The user of a name, None where there is none."""
-        return self.db.row("SELECT * FROM users WHERE username=?", username)
+        return self.db.find("users", username=username)
 
-    def _one(self, kind: str, sql: str, number: int) -> Row:
+    def _one(self, kind: str, number: int, **columns: Any) -> Row:
         # What does not fit a column cannot be there.
-        row = self.db.row(sql, number) if number < 1 << 62 else None
+        row = self.db.find(kind + "s", id=number, **columns) if number < 1 << 62 else None
         if row is None:
             raise ApiError(kind + "_not_found")
         return row
 
     def files(self, transfer: int) -> List[Row]:
         """Return the files of a transfer by id, pseudo entries of folders left out."""
-        return self.db.rows("SELECT * FROM files WHERE transfer_id=? AND folder=0 ORDER BY id", transfer)
+        return self.db.select("files", "id", transfer_id=transfer, folder=0)
 
     def recipients(self, transfer: int) -> List[Row]:
         """Return the recipients of a transfer in the order in which a real database keeps them.
@@ -108,15 +146,15 @@ class Records:
 
     def set_status(self, transfer: int, status: str) -> None:
         """Move a transfer to another state."""
-        self.db.run("UPDATE transfers SET status=? WHERE id=?", status, transfer)
+        self.db.update("transfers", transfer, status=status)
 
     def delete_transfer(self, transfer: int) -> None:
         """Remove a transfer with its data."""
         with self.db.transaction():
-            numbers = self.db.rows("SELECT id FROM files WHERE transfer_id=?", transfer)
-            for sql in _CHILDREN:
-                self.db.run(sql, transfer)
-            self.db.run("DELETE FROM transfers WHERE id=?", transfer)
+            numbers = self.db.select("files", "id", transfer_id=transfer)
+            for table in ("files", "recipients", "audit"):
+                self.db.delete(table, transfer_id=transfer)
+            self.db.delete("transfers", id=transfer)
         for row in numbers:
             self.objects.delete(row["id"])
 
@@ -126,13 +164,8 @@ class Records:
         :param address: empty for the anonymous one of a link.
         :return: the id.
         """
-        return self.db.run(
-            "INSERT INTO recipients (transfer_id, token, email, created) VALUES (?,?,?,?)",
-            transfer,
-            str(uuid.uuid4()),
-            address,
-            when,
-        )
+        token = str(uuid.uuid4())
+        return self.db.insert("recipients", transfer_id=transfer, token=token, email=address, created=when)
 
     def guest_used(self, guest: int) -> None:
         """Count a transfer of a voucher, and close one that is valid only one time."""
@@ -158,27 +191,22 @@ class Records:
         """
         aim: Dict[str, Any] = {"type": "Transfer", "id": str(transfer)}
         if target is not None:
-            aim = {
-                "type": "File",
-                "id": str(target["id"]),
-                "path": target["name"],
-                "name": target["name"].rsplit("/", 1)[-1],
-                "size": target["size"],
-            }
-        self.db.run(
-            "INSERT INTO audit (transfer_id, date, event, author, target, time_taken) VALUES (?,?,?,?,?,?)",
-            transfer,
-            int(when),
-            event,
-            json.dumps(author or author_view()),
-            json.dumps(aim),
-            time_taken,
+            aim = {"type": "File", "id": str(target["id"]), "path": target["name"]}
+            aim.update(name=target["name"].rsplit("/", 1)[-1], size=target["size"])
+        self.db.insert(
+            "audit",
+            transfer_id=transfer,
+            date=int(when),
+            event=event,
+            author=json.dumps(author or author_view()),
+            target=json.dumps(aim),
+            time_taken=time_taken,
         )
 
     def audit(self, transfer: int) -> List[Row]:
         """The audit log of a transfer, oldest first."""
-        return self.db.rows("SELECT * FROM audit WHERE transfer_id=? ORDER BY id", transfer)
+        return self.db.select("audit", "id", transfer_id=transfer)
 
     def extended(self, guest: int) -> bool:
         """Whether a voucher was extended before."""
-        return self.db.row("SELECT 1 FROM guest_extensions WHERE guest_id=?", guest) is not None
+        return self.db.find("guest_extensions", guest_id=guest) is not None

@@ -1,48 +1,76 @@
-"""Errors as FileSender reports them.
+"""Errors as FileSender reports them, and how PHP writes JSON and dies.
 
-Source: FileSender protocol, section 2.1.
+Source: FileSender protocol, sections 2 and 2.1.
 """
 
+import json
+import time
 from typing import Any
 
-from smartxfer.local.http_messages import Response
-from smartxfer.local.php import json_response, uniqid
+from smartxfer.local import http_messages
+from smartxfer.local.http_messages import Response, text_response
 
-__all__ = ["ApiError", "Fatal", "error_response"]
+
+def encode(value: Any) -> bytes:
+    r"""JSON as PHP writes it: no spaces, ``/`` as ``\/``, everything beyond ASCII as ``\uXXXX``.
+
+    :param value: anything that JSON can say; the order of keys is kept.
+    :return: ASCII bytes.
+    """
+    # A slash stands only inside strings, so that replacing it in the text is safe.
+    return json.dumps(value, separators=(",", ":")).replace("/", "\\/").encode("ascii")
+
+
+def json_response(value: Any, status: int = 200, location: str = "") -> Response:
+    """An answer whose body is ``value`` as JSON.
+
+    :param value: what to say.
+    :param status: HTTP status.
+    :param location: value of the ``Location`` header, none when empty.
+    """
+    headers = [("Content-Type", "application/json")]
+    if location:
+        headers.append(("Location", location))
+    return Response(status, headers, (encode(value),))
+
+
+def fatal() -> Response:
+    """What a PHP fatal error shows: ``500``, ``text/html``, empty body.
+
+    Source: FileSender protocol, section 2.1.
+    """
+    return text_response(500, "")
+
+
+def uniqid() -> str:
+    """A log reference of 13 hex digits: seconds and microseconds, as PHP's ``uniqid`` makes it."""
+    now = time.time_ns() // 1000
+    return f"{now // 1_000_000:08x}{now % 1_000_000:05x}"
+
 
 #: Only these have a status of their own; every other message is a 500.
 _STATUS = {
-    "rest_authentication_required": 403,
-    "rest_ownership_required": 403,
-    "rest_admin_required": 403,
-    "rest_roundtrip_token_invalid": 403,
+    **dict.fromkeys(("rest_security_token_did_not_match", "rest_xsrf_token_did_not_match"), 400),
+    **dict.fromkeys(("rest_sanity_check_failed", "rest_bad_parameter", "rest_missing_parameter"), 400),
+    **dict.fromkeys(("rest_endpoint_missing", "cannot_add_data_to_complete_transfer"), 400),
+    **dict.fromkeys(("rest_authentication_required", "rest_ownership_required"), 403),
+    **dict.fromkeys(("rest_admin_required", "rest_roundtrip_token_invalid"), 403),
     "cannot_alter_closed_transfer": 403,
-    "rest_security_token_did_not_match": 400,
-    "rest_xsrf_token_did_not_match": 400,
-    "rest_sanity_check_failed": 400,
-    "rest_bad_parameter": 400,
-    "rest_missing_parameter": 400,
-    "rest_endpoint_missing": 400,
-    "cannot_add_data_to_complete_transfer": 400,
-    "rest_unknown_principal": 404,
-    "rest_data_stale": 404,
+    **dict.fromkeys(("rest_unknown_principal", "rest_data_stale"), 404),
     "rest_method_not_allowed": 405,
-    "rest_endpoint_not_implemented": 501,
-    "rest_method_not_implemented": 501,
+    **dict.fromkeys(("rest_endpoint_not_implemented", "rest_method_not_implemented"), 501),
     "undergoing_maintenance": 503,
 }
 
 
-class ApiError(Exception):
+class ApiError(http_messages.ApiError):
     """The site turns a request down with a message.
 
     :param message: machine id of the error.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.status = _STATUS.get(message, 500)
+        super().__init__(_STATUS.get(message, 500), message)
 
 
 class Fatal(Exception):

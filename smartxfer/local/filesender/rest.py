@@ -7,18 +7,21 @@ import json
 from typing import Any, Callable, Dict, List, Tuple
 
 from smartxfer.local.body import BodyTooLong
-from smartxfer.local.filesender import (
-    chunk,
-    create,
-    facts,
-    file_calls,
-    guest_calls,
-    recipient_calls,
-    transfer_calls,
+from smartxfer.local.filesender import chunk, create, facts, guest_calls, transfer_calls
+from smartxfer.local.filesender.arguments import clean
+from smartxfer.local.filesender.call import (
+    ApiError,
+    Arguments,
+    Backend,
+    Call,
+    Fatal,
+    Identity,
+    Request,
+    Response,
+    error_response,
+    fatal,
+    text_response,
 )
-from smartxfer.local.filesender.arguments import Arguments, clean
-from smartxfer.local.filesender.backend import Backend
-from smartxfer.local.filesender.call import Call, Identity
 from smartxfer.local.filesender.identify import (
     begin_signature,
     check_tokens,
@@ -26,15 +29,11 @@ from smartxfer.local.filesender.identify import (
     key_call,
     signer,
 )
-from smartxfer.local.filesender.refusals import ApiError, Fatal, error_response
-from smartxfer.local.http_messages import Request, Response, text_response
-from smartxfer.local.php import fatal
-
-__all__ = ["answer"]
 
 #: Largest JSON body that the front end lets through, bytes.
 _JSON_LIMIT = 32 << 20
 
+# By hand: rest.php looks at methods and endpoints in an order of its own, with an error for each step.
 _CALLS: Dict[Tuple[str, str], Callable[[Call], Response]] = {
     ("GET", "info"): facts.info,
     ("GET", "user"): facts.user,
@@ -43,12 +42,12 @@ _CALLS: Dict[Tuple[str, str], Callable[[Call], Response]] = {
     ("GET", "transfer"): transfer_calls.get,
     ("PUT", "transfer"): transfer_calls.put,
     ("DELETE", "transfer"): transfer_calls.delete,
-    ("GET", "file"): file_calls.get,
-    ("PUT", "file"): file_calls.put,
-    ("DELETE", "file"): file_calls.delete,
-    ("GET", "recipient"): recipient_calls.get,
-    ("PUT", "recipient"): recipient_calls.put,
-    ("DELETE", "recipient"): recipient_calls.delete,
+    ("GET", "file"): transfer_calls.get_file,
+    ("PUT", "file"): transfer_calls.put_file,
+    ("DELETE", "file"): transfer_calls.delete_file,
+    ("GET", "recipient"): transfer_calls.get_recipient,
+    ("PUT", "recipient"): transfer_calls.put_recipient,
+    ("DELETE", "recipient"): transfer_calls.delete_recipient,
     ("POST", "guest"): guest_calls.post,
     ("GET", "guest"): guest_calls.get,
     ("PUT", "guest"): guest_calls.put,
@@ -102,8 +101,8 @@ def _dispatch(backend: Backend, request: Request, endpoint: str, words: List[str
         raise ApiError("rest_method_not_implemented")
     if (request.method, endpoint) == ("POST", "transfer") and words:
         # `/transfer/ID/recipient`
-        act = recipient_calls.add
-    call = Call(backend, request, Arguments(request.query), endpoint, words)
+        act = transfer_calls.add_recipient
+    call = Call(backend, request, words, Arguments(request.query), endpoint)
     if request.method == "PUT" and endpoint == "file" and call.word(1) == "chunk":
         return chunk.put(call)
     raw = request.body.read(_JSON_LIMIT)

@@ -14,8 +14,6 @@ from smartxfer.local.filesender.site import Site
 from smartxfer.local.http_messages import Request, Response, text_response
 from smartxfer.local.service import Service
 
-__all__ = ["FileSender"]
-
 
 class FileSender(Service):
     """A FileSender on loopback, with the options of :class:`~smartxfer.local.filesender.site.Site`."""
@@ -72,10 +70,8 @@ class FileSender(Service):
         """Every transfer with its status, oldest first, files with the bytes that are stored."""
         records, found = self.backend.records, []
         for row in records.db.rows("SELECT * FROM transfers ORDER BY id"):
-            files = [
-                {**dict(file), "stored": records.objects.size(file["id"])}
-                for file in records.files(row["id"])
-            ]
+            listed = records.files(row["id"])
+            files = [{**dict(file), "stored": records.objects.size(file["id"])} for file in listed]
             people = [dict(person) for person in records.recipients(row["id"])]
             found.append({**dict(row), "files": files, "recipients": people})
         return found

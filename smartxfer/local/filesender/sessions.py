@@ -3,15 +3,13 @@
 Source: FileSender protocol, sections 10 and 15.
 """
 
-import collections
 import hmac
 import secrets
 import threading
 import uuid
-from http.cookies import CookieError, SimpleCookie
-from typing import List, Optional
+from typing import List
 
-__all__ = ["Session", "Sessions"]
+from smartxfer.local.recent import Recent
 
 #: Seconds that a security token lives, and that the one before it is still taken.
 _TOKEN_LIFE, _TOKEN_GRACE = 7200, 900
@@ -68,28 +66,11 @@ class Session:
             return self.security_token
 
 
-class Sessions:
+class Sessions(Recent[str, Session]):
     """The latest sessions, kept in memory."""
-
-    def __init__(self, most: int = 1000) -> None:
-        self._most = most
-        self._known: collections.OrderedDict[str, Session] = collections.OrderedDict()
-        self._lock = threading.Lock()
 
     def begin(self, now: float) -> Session:
         """A new session."""
         session = Session(now)
-        with self._lock:
-            self._known[session.id] = session
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
+        self[session.id] = session
         return session
-
-    def find(self, cookie: str) -> Optional[Session]:
-        """The session that a ``Cookie`` header names."""
-        try:
-            crumb = SimpleCookie(cookie).get("PHPSESSID")
-        except CookieError:
-            return None
-        with self._lock:
-            return self._known.get(crumb.value) if crumb is not None else None

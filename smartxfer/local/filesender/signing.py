@@ -9,8 +9,6 @@ import hmac
 from smartxfer.local.filesender.arguments import Arguments
 from smartxfer.local.filesender.refusals import ApiError
 
-__all__ = ["SIGNED_FOR", "Signature"]
-
 #: Seconds that a timestamp may be old when the request has arrived. A later one is never too late.
 SIGNED_FOR = 15
 

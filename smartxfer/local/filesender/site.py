@@ -11,8 +11,6 @@ import attrs
 from smartxfer.errors import UsageError
 from smartxfer.local.options import Options, a_count, a_size, a_word, users
 
-__all__ = ["Site"]
-
 #: Stock rule for names, as it is published: without an end. The server matches the whole name.
 _NAMES = r"^[ \/\p{L}\p{N}_\.,;:!@#$%^&*)(\]\[_-]+"
 

@@ -1,22 +1,22 @@
-"""GET, PUT and DELETE /transfer.
+"""Transfers, their files and their recipients: /transfer, /file and /recipient.
 
-Source: FileSender protocol, sections 6.4 to 6.7, 7, 8.1, 9, 13 and 15.
+Source: FileSender protocol, sections 6.3 to 6.7, 7, 8.1, 9, 13 and 15.
 """
 
 import json
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Tuple
 
-from smartxfer.local.database import Row
-from smartxfer.local.filesender.call import TOKEN, Call
+from smartxfer.local.filesender.call import TOKEN, ApiError, Call, Response, Row, json_response
+from smartxfer.local.filesender.chunk import check_roundtrip
+from smartxfer.local.filesender.encryption import stored_size
 from smartxfer.local.filesender.fields import expiry
 from smartxfer.local.filesender.identify import key_call
+from smartxfer.local.filesender.names import valid_address
 from smartxfer.local.filesender.records import OPEN
-from smartxfer.local.filesender.refusals import ApiError
-from smartxfer.local.filesender.views import file_facts
-from smartxfer.local.http_messages import Response
-from smartxfer.local.php import json_response
+from smartxfer.local.filesender.views import file_facts, file_view
 
-__all__ = ["close_transfer", "delete", "get", "put"]
+_LISTED = """SELECT id FROM transfers WHERE status='available' AND (userid=? OR ?)
+    ORDER BY created DESC, id DESC"""
 
 
 def get(call: Call) -> Response:
@@ -47,12 +47,7 @@ def get(call: Call) -> Response:
 def _listed(call: Call, owner: int, *, everybody: bool = False) -> Any:
     """Available transfers, newest first; ``count`` and ``startIndex`` do nothing (section 2)."""
     records = call.backend.records
-    rows = records.db.rows(
-        "SELECT id FROM transfers WHERE status='available' AND (userid=? OR ?)"
-        " ORDER BY created DESC, id DESC",
-        owner,
-        everybody,
-    )
+    rows = records.db.rows(_LISTED, owner, everybody)
     return [records.show(row["id"], call.backend.views) for row in rows]
 
 
@@ -187,7 +182,7 @@ def close_transfer(call: Call, transfer: Row) -> None:
         records.delete_transfer(transfer["id"])
         return
     now = int(call.backend.now())
-    records.db.run("UPDATE transfers SET status='closed', expires=? WHERE id=?", now, transfer["id"])
+    records.db.update("transfers", transfer["id"], status="closed", expires=now)
     for file in records.files(transfer["id"]):
         records.objects.delete(file["id"])
     records.log(transfer["id"], "transfer_closed", call.backend.now(), call.identity.author)
@@ -212,8 +207,8 @@ def _extend(call: Call, transfer: Row, value: Any) -> bool:
         raise ApiError("transfer_expiry_extension_not_allowed")
     else:
         moment = transfer["expires"] + site.expiry_extension_days * 86400
-        records.db.run("UPDATE transfers SET extensions=extensions-1 WHERE id=?", transfer["id"])
-    records.db.run("UPDATE transfers SET expires=? WHERE id=?", moment, transfer["id"])
+        records.db.update("transfers", transfer["id"], extensions=transfer["extensions"] - 1)
+    records.db.update("transfers", transfer["id"], expires=moment)
     return True
 
 
@@ -230,4 +225,117 @@ def delete(call: Call) -> Response:
     transfer = call.backend.records.transfer(call.number())
     call.may_change(transfer)
     call.backend.records.delete_transfer(transfer["id"])
+    return json_response(None)
+
+
+# Files.
+
+
+def _own_file(call: Call) -> Row:
+    file = call.backend.records.file(call.number())
+    call.may_change(call.backend.records.transfer(file["transfer_id"]))
+    return file
+
+
+def get_file(call: Call) -> Response:
+    """Show a file."""
+    return json_response(file_view(_own_file(call)))
+
+
+def put_file(call: Call) -> Response:
+    """Complete a file: its size on disk must be the declared one. Done twice, it changes nothing.
+
+    A hole in its middle is not seen, as on real servers.
+    """
+    records = call.backend.records
+    file = records.file(call.number())
+    transfer = records.transfer(file["transfer_id"])
+    if call.identity.user is not None:
+        call.may_change(transfer)
+    elif not key_call(call) or call.arguments.get("key") != file["puid"]:
+        raise ApiError("rest_authentication_required")
+    check_roundtrip(call, transfer["roundtriptoken"])
+    if call.fields().get("complete") is not True:
+        raise ApiError("rest_bad_parameter")
+    if file["complete"]:
+        return json_response(True)
+    if transfer["status"] not in OPEN:
+        raise ApiError("cannot_add_data_to_complete_transfer")
+    if records.objects.size(file["id"]) != stored_size(transfer, file):
+        raise ApiError("file_integrity_check_failed")
+    now = call.backend.now()
+    begun = call.backend.begun.pop(file["id"], now)
+    taken = int(now - begun) if file["size"] else None
+    with records.db.transaction():
+        records.db.update("files", file["id"], complete=1)
+        records.log(transfer["id"], "file_uploaded", now, call.identity.author, file, taken)
+    return json_response(True)
+
+
+def delete_file(call: Call) -> Response:
+    """Remove a file; the last one takes its transfer along."""
+    file = _own_file(call)
+    records = call.backend.records
+    transfer = records.transfer(file["transfer_id"])
+    if transfer["status"] == "closed":
+        raise ApiError("cannot_alter_closed_transfer")
+    records.db.delete("files", id=file["id"])
+    records.objects.delete(file["id"])
+    if not records.files(transfer["id"]):
+        close_transfer(call, transfer)
+    return json_response(None)
+
+
+# Recipients.
+
+
+def add_recipient(call: Call) -> Response:
+    """Add a recipient, who gets a mail if the transfer is available. Duplicates are not merged."""
+    backend, records = call.backend, call.backend.records
+    transfer = records.transfer(call.number())
+    call.may_change(transfer)
+    if call.word(1) != "recipient":
+        raise ApiError("rest_method_not_implemented")
+    if transfer["status"] == "closed":
+        raise ApiError("cannot_alter_closed_transfer")
+    address: Any = call.fields().get("recipient")
+    if not valid_address(address):
+        raise ApiError("bad_email")
+    number = records.add_recipient(transfer["id"], address, int(backend.now()))
+    row = records.recipient(number)
+    if transfer["status"] == "available":
+        backend.mail(row["email"], "transfer_available", transfer, row["token"])
+    location = f"{backend.url}/rest.php/recipient/{number}"
+    return json_response(backend.views.recipient(row), 201, location)
+
+
+def _own_recipient(call: Call) -> Tuple[Row, Row]:
+    row = call.backend.records.recipient(call.number())
+    transfer = call.backend.records.transfer(row["transfer_id"])
+    call.may_change(transfer)
+    return row, transfer
+
+
+def get_recipient(call: Call) -> Response:
+    """Show a recipient."""
+    return json_response(call.backend.views.recipient(_own_recipient(call)[0]))
+
+
+def put_recipient(call: Call) -> Response:
+    """Remind a recipient; once the transfer is closed, nothing is mailed."""
+    row, transfer = _own_recipient(call)
+    closed = transfer["status"] == "closed"
+    if call.fields().get("remind") and row["email"] and not closed:
+        call.backend.remind([row], transfer)
+    return json_response(call.backend.views.recipient(row))
+
+
+def delete_recipient(call: Call) -> Response:
+    """Remove a recipient; the last one closes the transfer."""
+    row, transfer = _own_recipient(call)
+    if transfer["status"] == "closed":
+        raise ApiError("cannot_alter_closed_transfer")
+    call.backend.database.delete("recipients", id=row["id"])
+    if not call.backend.records.recipients(transfer["id"]):
+        close_transfer(call, transfer)
     return json_response(None)

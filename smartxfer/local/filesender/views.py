@@ -9,52 +9,34 @@ from typing import Any, Dict, List, Optional
 
 import attrs
 
-from smartxfer.local.database import Row
-
-__all__ = ["Views", "author_view", "file_facts", "file_view", "recipient_author_view"]
+from smartxfer.local.database import Row, pick
 
 View = Dict[str, Any]
+_ENCRYPTION = ("password_version", "password_encoding", "password_hash_iterations", "client_entropy")
 
 
 def file_view(row: Row) -> View:
     """A file."""
-    return {
-        "id": row["id"],
-        "transfer_id": row["transfer_id"],
-        "puid": row["puid"],
-        "name": row["name"],
-        "size": row["size"],
-        "sha1": None,
-    }
+    return {**pick(row, "id", "transfer_id", "puid", "name", "size"), "sha1": None}
 
 
 def file_facts(transfer: Row, file: Row) -> View:
     """What a downloader is told about a file. Source: FileSender protocol, section 8.1."""
     encryption = json.loads(transfer["encryption"])
-    facts: View = {
+    more = {name: encryption[name] for name in _ENCRYPTION}
+    spelt = {"encrypted_size": file["encrypted_size"], "key_version": encryption["key_version"]}
+    spelt.update(key_salt=transfer["salt"], **more)
+    return {
         "id": file["id"],
         "encrypted": encryption["encryption"],
-        "mime": file["mime"],
-        "name": file["name"],
-        "size": file["size"],
-        "encrypted_size": file["encrypted_size"],
-        "key_version": encryption["key_version"],
-        "key_salt": transfer["salt"],
-        "password_version": encryption["password_version"],
-        "password_encoding": encryption["password_encoding"],
-        "password_hash_iterations": encryption["password_hash_iterations"],
-        "client_entropy": encryption["client_entropy"],
+        **pick(file, "mime", "name", "size"),
+        # Both spellings are there, as on real servers.
+        **{name.replace("_", "-"): value for name, value in spelt.items()},
+        **spelt,
         "fileiv": file["iv"] or "",
         "fileaead": file["aead"],
         "transferid": transfer["id"],
     }
-    # Both spellings are there, as on real servers.
-    both = [name for name in facts if "_" in name]
-    last = {name: facts.pop(name) for name in ("fileiv", "fileaead", "transferid")}
-    spelt = {name.replace("_", "-"): facts.pop(name) for name in both}
-    facts.update(spelt)
-    facts.update({name: spelt[name.replace("_", "-")] for name in both})
-    return {**facts, **last}
 
 
 def author_view(user: Optional[Row] = None, guest: Optional[Row] = None) -> View:
@@ -108,10 +90,7 @@ class Views:
         """A recipient."""
         seen: Optional[int] = row["last_activity"]
         return {
-            "id": row["id"],
-            "transfer_id": row["transfer_id"],
-            "token": row["token"],
-            "email": row["email"],
+            **pick(row, "id", "transfer_id", "token", "email"),
             "created": self.date(row["created"]),
             "last_activity": None if seen is None else self.date(seen),
             "options": None,
@@ -128,11 +107,7 @@ class Views:
         :param text: show ``expires.raw`` as a string.
         """
         return {
-            "id": row["id"],
-            "userid": row["userid"],
-            "user_email": row["user_email"],
-            "subject": row["subject"],
-            "message": row["message"],
+            **pick(row, "id", "userid", "user_email", "subject", "message"),
             "created": self.date(row["created"]),
             "expires": self.date(row["expires"], text=text),
             "expiry_date_extension": row["extensions"],
@@ -158,14 +133,8 @@ class Views:
         if not options.get("does_not_expire"):
             expires = self.date(row["expires"], text=text)
         return {
-            "id": row["id"],
-            "userid": row["userid"],
-            "user_email": row["user_email"],
-            "email": row["email"],
-            "token": row["token"],
-            "transfer_count": row["transfer_count"],
-            "subject": row["subject"],
-            "message": row["message"],
+            **pick(row, "id", "userid", "user_email", "email", "token", "transfer_count"),
+            **pick(row, "subject", "message"),
             **shown,
             "created": self.date(row["created"]),
             "expires": expires,
@@ -176,18 +145,10 @@ class Views:
 
     def user(self, row: Row) -> View:
         """A user, as ``/user/@me`` shows them. What the preferences mean is the server's own affair."""
-        preferences = {
-            "email_download_complete": True,
-            "email_me_on_expire": -1,
-            "email_report_on_closing": -1,
-        }
+        names = ("email_download_complete", "email_me_on_expire", "email_report_on_closing")
+        preferences: View = dict(zip(names, (True, -1, -1)))
         if self.is_2x:
-            preferences = {
-                "email_me_on_expire": -3,
-                "email_report_on_closing": -3,
-                "email_download_complete": -2,
-                "get_a_link": -3,
-            }
+            preferences = dict(zip((*names[1:], names[0], "get_a_link"), (-3, -3, -2, -3)))
         return {
             "id": row["id"],
             "saml_id": row["username"],

@@ -7,13 +7,85 @@ import json
 from typing import Any, Dict, List, Tuple
 
 from smartxfer.local.jetstream import registry
-from smartxfer.local.jetstream.call import Call, bad, not_found
+from smartxfer.local.jetstream.call import Call, bad, not_found, pick
 from smartxfer.local.jetstream.paths import segments
+from smartxfer.local.jetstream.receiving import LISTED
 
-__all__ = [
-    "add_wrangler", "delete_sandbox", "delete_wrangler", "limit", "sandboxes", "set_license", "set_sandbox",
-    "wranglers",
-]  # fmt: skip
+
+def add_client(call: Call) -> None:
+    """``recv.addAuthorizedClientAsync``: trust a sender by its public key."""
+    call.backend.database.run("INSERT OR IGNORE INTO clients VALUES (?)", _key(call))
+    registry.tell_others(call.backend)
+
+
+def remove_client(call: Call) -> None:
+    """``recv.removeAuthorizedClientAsync``: trust a sender no more."""
+    if not call.backend.database.change("DELETE FROM clients WHERE public_key=?", _key(call)):
+        raise not_found("authorized client", "of this key")
+
+
+def _key(call: Call) -> str:
+    given = call.params.get("clientPublicKey")
+    if isinstance(given, dict):
+        given = given.get("destinationPublicKey") or given.get("publicKey")
+    if not isinstance(given, str) or not given:
+        raise bad("clientPublicKey is a key, or a structure that has one")
+    return given
+
+
+def only_authorized(call: Call) -> None:
+    """``recv.allowOnlyAuthorizedClientsAsync``: take in from trusted senders only, or from all."""
+    given = call.params.get("onlyAuthorizedClientsAllowed")
+    if not isinstance(given, bool):
+        raise bad("onlyAuthorizedClientsAllowed is true or false")
+    call.backend.set("only_authorized", given)
+    registry.tell_others(call.backend)
+
+
+def transfers(call: Call) -> List[Dict[str, Any]]:
+    """``recv.getTransfersAsync``: what comes in, and for a minute what came."""
+    rows = call.backend.database.rows(
+        "SELECT * FROM received WHERE status='receiving' OR last_recv>? ORDER BY id",
+        call.backend.micros() - LISTED,
+    )
+    return [
+        {
+            "transferId": str(row["id"]),
+            **pick(row, "status", destinationPath="path", totalSize="total_size", sourceIP="source_ip"),
+            **pick(row, sourcePort="source_port", lastRecvTime="last_recv", lastSendTime="last_send"),
+            "lastErrorTime": row["last_error"],
+        }
+        for row in rows
+    ]
+
+
+def sources(call: Call) -> List[Dict[str, Any]]:
+    """``recv.getSourcesAsync``: the servers that send, or sent a minute ago."""
+    backend = call.backend
+    now = backend.micros()
+    rows = backend.database.rows(
+        """SELECT source_ip, source_port, public_key,
+            total(status='receiving' AND last_recv>?) AS active,
+            total(status='receiving' AND coalesce(last_recv, 0)<=?) AS idle,
+            total(status='complete') AS complete, total(status='error') AS error
+            FROM received WHERE status='receiving' OR last_recv>?
+            GROUP BY source_ip, source_port, public_key""",
+        now - 1_000_000, now - 1_000_000, now - LISTED,
+    )  # fmt: skip
+    return [
+        {
+            **pick(row, sourceIP="source_ip", sourcePort="source_port", destinationPublicKey="public_key"),
+            "activeTransferCount": int(row["active"]),
+            "inactiveTransferCount": int(row["idle"]),
+            "completeTransferCount": int(row["complete"]),
+            "errorTransferCount": int(row["error"]),
+            "aveRecvRate": backend.arrivals.kilobits(row["public_key"]),
+            "aveRecvRateWindow": backend.arrivals.window,
+            "encryptionEnabled": False,
+            "encryptedConnectionState": "connected" if row["active"] else "disconnected",
+        }
+        for row in rows
+    ]
 
 
 def set_sandbox(call: Call) -> None:
@@ -27,9 +99,8 @@ def set_sandbox(call: Call) -> None:
         if not name or "/" in name or name in (".", "..") or not isinstance(target, str):
             raise bad("a mapping has paths by names")
         segments(target)
-    call.backend.database.run(
-        "INSERT OR REPLACE INTO sandboxes VALUES (?,?)", call.text("user"), json.dumps(mapping)
-    )
+    user = call.text("user")
+    call.backend.database.replace("sandboxes", user=user, mapping=json.dumps(mapping))
 
 
 def sandboxes(call: Call) -> Dict[str, Any]:
@@ -41,7 +112,7 @@ def sandboxes(call: Call) -> Dict[str, Any]:
 def delete_sandbox(call: Call) -> None:
     """``deleteSandboxMapping``."""
     user = call.text("user")
-    if not call.backend.database.change("DELETE FROM sandboxes WHERE user=?", user):
+    if not call.backend.database.delete("sandboxes", user=user):
         raise not_found("sandbox mapping of", repr(user))
 
 
@@ -53,7 +124,7 @@ def add_wrangler(call: Call) -> None:
 def delete_wrangler(call: Call) -> None:
     """``deleteWrangler``."""
     kind, name = _who(call)
-    if not call.backend.database.change("DELETE FROM wranglers WHERE kind=? AND name=?", kind, name):
+    if not call.backend.database.delete("wranglers", kind=kind, name=name):
         raise not_found("wrangler", name)
 
 

@@ -5,8 +5,6 @@ import threading
 import time
 from typing import Deque, Dict, Tuple
 
-__all__ = ["Arrivals"]
-
 
 class Arrivals:
     """Bytes of the latest seconds by sender.

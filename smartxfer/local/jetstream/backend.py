@@ -12,14 +12,12 @@ from typing import Any, Callable, Dict, List, Optional
 
 from smartxfer.errors import UsageError
 from smartxfer.local import service
+from smartxfer.local.background import Jobs
 from smartxfer.local.jetstream.arrivals import Arrivals
-from smartxfer.local.jetstream.pool import Pool
 from smartxfer.local.jetstream.progress import Live
 from smartxfer.local.jetstream.schema import SCHEMA
 from smartxfer.local.jetstream.site import Site
 from smartxfer.local.objects import private_directory
-
-__all__ = ["Backend"]
 
 #: Events that the log keeps.
 EVENTS = 2000
@@ -71,7 +69,7 @@ class Backend(service.Backend):
             name: given or str(self.kept("password:" + name, lambda: secrets.token_urlsafe(12)))
             for name, given in self.site.users.items()
         }
-        self.pool = Pool("local-" + self.title)
+        self.jobs = Jobs()
         #: The transfer that is being copied, by its id.
         self.live: Dict[int, Live] = {}
         self.arrivals = Arrivals()
@@ -81,7 +79,7 @@ class Backend(service.Backend):
     def close(self) -> None:
         """End every wait and every thread, and close the files."""
         self.halt()
-        self.pool.stop()
+        self.jobs.stop()
         with self.lock:
             super().close()
 
@@ -95,14 +93,18 @@ class Backend(service.Backend):
 
     # -- settings, ids, clock ---------------------------------------------------------------------------
 
+    def job(self, work: Callable[[], None]) -> None:
+        """Do something in the background."""
+        self.jobs.start(f"local-{self.title}-job", work)
+
     def setting(self, name: str) -> Any:
         """A value that is kept, None where there is none."""
-        row = self.database.row("SELECT value FROM settings WHERE name=?", name)
+        row = self.database.find("settings", name=name)
         return None if row is None else json.loads(row["value"])
 
     def set(self, name: str, value: Any) -> None:
         """Keep a value."""
-        self.database.run("INSERT OR REPLACE INTO settings VALUES (?,?)", name, json.dumps(value))
+        self.database.replace("settings", name=name, value=json.dumps(value))
 
     def kept(self, name: str, make: Callable[[], Any]) -> Any:
         """A value that is kept, made where there is none."""
@@ -153,8 +155,6 @@ class Backend(service.Backend):
 
         :param owner: whose it is, None for what concerns the server.
         """
-        number = self.database.run(
-            "INSERT INTO events (moment, name, owner, details) VALUES (?,?,?,?)",
-            self.micros(), event, owner, json.dumps(details),
-        )  # fmt: skip
+        now, told = self.micros(), json.dumps(details)
+        number = self.database.insert("events", moment=now, name=event, owner=owner, details=told)
         self.database.run("DELETE FROM events WHERE id<=?", number - EVENTS)

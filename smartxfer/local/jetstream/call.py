@@ -5,13 +5,13 @@ from typing import Any, Dict, List, Optional
 
 import attrs
 
-from smartxfer.local.database import Row
+from smartxfer.local.database import Row, pick
 from smartxfer.local.jetstream.backend import Backend
 from smartxfer.local.jetstream.people import Person, may_change, sees
 from smartxfer.local.jetstream.schema import TABLES
 from smartxfer.local.jsonrpc import RpcError
 
-__all__ = ["Call", "bad", "not_found"]
+__all__ = ["Backend", "Call", "Row", "RpcError", "bad", "not_found", "pick"]
 
 
 def bad(message: str) -> RpcError:
@@ -104,7 +104,7 @@ class Call:
     def look(self, kind: str, id: int) -> Optional[Row]:
         """The object with an id, None where there is none for the caller."""
         table = TABLES[kind]
-        row = self.backend.database.row(f"SELECT * FROM {table} WHERE id=?", id)  # noqa: S608
+        row = self.backend.database.find(table, id=id)
         return row if row is not None and sees(self.person, row, table) else None
 
     def own(self, kind: str, name: str = "") -> Row:
@@ -124,31 +124,26 @@ class Call:
     def all(self, kind: str) -> List[Row]:
         """Every object of a kind that the caller sees, oldest first."""
         table = TABLES[kind]
-        rows = self.backend.database.rows(f"SELECT * FROM {table} WHERE NOT deleted ORDER BY id")  # noqa: S608
+        rows = self.backend.database.select(table, "id", deleted=0)
         return [row for row in rows if sees(self.person, row, table)]
 
-    def ownership(self) -> Dict[str, Any]:
-        """Columns that say whose a new object is."""
-        person = self.person
-        return {
-            "id": self.backend.new_id(),
-            "owner": person.name,
-            "owner_token": person.token,
-            "session": person.mark,
-            "user_data": json.dumps(self.mapping("userData")),
-        }
-
-    def insert(self, kind: str, columns: Dict[str, Any]) -> Row:
+    def insert(self, kind: str, /, **columns: Any) -> Row:
         """Make an object of the caller's.
 
         :param columns: its columns beside those that say whose it is.
         """
-        row = {**self.ownership(), **columns}
-        names, marks = ", ".join(row), ", ".join("?" * len(row))
-        table = TABLES[kind]
-        database = self.backend.database
-        database.run(f"INSERT INTO {table} ({names}) VALUES ({marks})", *row.values())  # noqa: S608
-        made = database.row(f"SELECT * FROM {table} WHERE id=?", row["id"])  # noqa: S608
+        person, table, database = self.person, TABLES[kind], self.backend.database
+        id = self.backend.new_id()
+        database.insert(
+            table,
+            id=id,
+            owner=person.name,
+            owner_token=person.token,
+            session=person.mark,
+            user_data=json.dumps(self.mapping("userData")),
+            **columns,
+        )
+        made = database.find(table, id=id)
         assert made is not None
         return made
 

@@ -9,14 +9,12 @@ import threading
 import time
 from typing import BinaryIO, List, Optional, Set, Tuple
 
-from smartxfer.local.database import Row
+from smartxfer.local.database import Row, pick
 from smartxfer.local.jetstream import destinations, manifests, receiving, registry, transfers
 from smartxfer.local.jetstream.backend import Backend
 from smartxfer.local.jetstream.progress import BLOCK, Live, blocks
 from smartxfer.local.jetstream.receiving import Incoming, Unreachable
 from smartxfer.local.jsonrpc import RpcError
-
-__all__ = ["Copier"]
 
 log = logging.getLogger("smartxfer.local")
 
@@ -77,7 +75,7 @@ class Copier:
         backend = self._backend
         silent: Set[int] = set()
         for row in waiting:
-            destination = backend.database.row("SELECT * FROM destinations WHERE id=?", row["destination"])
+            destination = backend.database.find("destinations", id=row["destination"])
             if destination is None or destination["id"] in silent or backend.stopping.is_set():
                 continue
             receiver = registry.find(destination["address"], destination["port"])
@@ -132,7 +130,7 @@ class Copier:
         backend = self._backend
         with backend.lock:
             transfers.store(backend, live)
-            row = backend.database.row("SELECT status, deleted FROM transfers WHERE id=?", live.id)
+            row = backend.database.find("transfers", id=live.id)
             if row is None or row["deleted"]:
                 return "deleted"
             if row["status"] != "sending" or not status:
@@ -163,10 +161,8 @@ class Sending:
         live = self._live
         while True:
             self._obey()
-            file = self._backend.database.row(
-                "SELECT * FROM manifest_files WHERE manifest=? AND number=?",
-                self._row["manifest"], live.number,
-            )  # fmt: skip
+            manifest = self._row["manifest"]
+            file = self._backend.database.find("manifest_files", manifest=manifest, number=live.number)
             if file is None:
                 return
             self._file(file)
@@ -229,7 +225,7 @@ class Sending:
         """Bytes per second, 0 for as fast as it goes."""
         backend = self._backend
         found = backend.site.rate
-        row = backend.database.row("SELECT rate FROM destinations WHERE id=?", self._row["destination"])
+        row = backend.database.find("destinations", id=self._row["destination"])
         limits = backend.setting("bandwidth_limits") or {}
         for kilobits in (row["rate"] if row is not None else None, limits.get("outgoing")):
             if isinstance(kilobits, (int, float)) and kilobits > 0:
@@ -251,25 +247,18 @@ class Sending:
 
 def _queue(backend: Backend) -> List[Row]:
     """The transfers that are to be sent, in order."""
-    return backend.database.rows(
-        "SELECT * FROM transfers WHERE status='pending' AND NOT deleted ORDER BY priority, id"
-    )
+    return backend.database.select("transfers", "priority, id", status="pending", deleted=0)
 
 
 def _begun(backend: Backend, id: int) -> Optional[Live]:
     """Put a transfer to work; None when a call has decided otherwise meanwhile."""
     with backend.lock:
-        row = backend.database.row("SELECT * FROM transfers WHERE id=? AND NOT deleted", id)
+        row = backend.database.find("transfers", id=id, deleted=0)
         if row is None or row["status"] != "pending" or backend.stopping.is_set():
             return None
-        live = Live(
-            id, row["number"], row["offset"], row["blocks_sent"], row["blocks_acked"], row["retransmitted"],
-            row["bytes_sent"],
-        )  # fmt: skip
-        backend.live[id] = live
-        backend.database.run(
-            "UPDATE transfers SET started=coalesce(started, ?) WHERE id=?", backend.micros(), id
-        )
+        counters = pick(row, "number", "offset", "blocks_sent", "blocks_acked", "retransmitted", "bytes_sent")
+        live = backend.live[id] = Live(id, **counters)
+        backend.database.update("transfers", id, started=row["started"] or backend.micros())
         transfers.put(backend, id, "sending")
         return live
 

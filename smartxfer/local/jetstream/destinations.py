@@ -6,11 +6,7 @@ received files are.
 
 from typing import Any, Dict, List
 
-from smartxfer.local.database import Row
-from smartxfer.local.jetstream.backend import Backend
-from smartxfer.local.jetstream.call import Call, bad, not_found
-
-__all__ = ["connection", "connections", "create", "delete", "get", "list_all", "reached", "unreached"]
+from smartxfer.local.jetstream.call import Backend, Call, Row, bad, not_found, pick
 
 #: Port of a server, where none is named.
 PORT = 8886
@@ -31,28 +27,17 @@ def create(call: Call) -> Dict[str, Any]:
             if same and mine and call.owner_shown(row)["userData"] == wanted:
                 call.person.held.add(row["id"])
                 return shown(call, row)
-        row = call.insert(
-            "destination", {"connection": backend.new_id(), "address": address, "port": port, "rate": rate}
-        )
+        connected = backend.new_id()
+        row = call.insert("destination", connection=connected, address=address, port=port, rate=rate)
         backend.log("destinationCreated", {"destinationId": str(row["id"])}, row["owner"])
         return shown(call, row)
-
-
-def get(call: Call) -> Dict[str, Any]:
-    """``send.getDestination``."""
-    return shown(call, call.find("destination"))
-
-
-def list_all(call: Call) -> List[Dict[str, Any]]:
-    """``send.getDestinations``."""
-    return [shown(call, row) for row in call.all("destination")]
 
 
 def delete(call: Call) -> None:
     """``send.deleteDestination``: transfers on their way to it go on."""
     with call.backend.lock:
         row = call.own("destination")
-        call.backend.database.run("UPDATE destinations SET deleted=1 WHERE id=?", row["id"])
+        call.backend.database.update("destinations", row["id"], deleted=1)
         call.backend.log("destinationDeleted", {"destinationId": str(row["id"])}, row["owner"])
 
 
@@ -73,11 +58,9 @@ def connections(call: Call) -> List[Dict[str, Any]]:
 def reached(backend: Backend, row: Row, receiver: Backend) -> None:
     """Note that a destination answers."""
     now = backend.micros()
-    backend.database.run(
-        """UPDATE destinations SET public_key=?, server_id=?, server_uid=?, last_error=NULL,
-            last_error_message=NULL, last_send=?, last_recv=?, connected=1 WHERE id=?""",
-        receiver.public_key, receiver.server_id, receiver.server_uid, now, now, row["id"],
-    )  # fmt: skip
+    who = {name: getattr(receiver, name) for name in ("public_key", "server_id", "server_uid")}
+    healthy = {"last_error": None, "last_error_message": None, "connected": 1}
+    backend.database.update("destinations", row["id"], **who, **healthy, last_send=now, last_recv=now)
 
 
 def unreached(backend: Backend, id: int, why: str) -> None:
@@ -112,20 +95,14 @@ def _connection_shown(row: Row) -> Dict[str, Any]:
     return {
         "connectionId": str(row["connection"]),
         "destinationIP": "127.0.0.1" if local else row["address"],
-        "destinationPort": row["port"],
-        "destinationPublicKey": row["public_key"],
+        **pick(row, destinationPort="port", destinationPublicKey="public_key"),
         "encryptionEnabled": False,
         "encryptedConnectionState": "connected" if row["connected"] else "disconnected",
-        "lastDestinationServerId": row["server_id"],
-        "lastDestinationServerUid": row["server_uid"],
-        "lastError": row["last_error_message"],
-        "lastErrorMessage": row["last_error_message"],
-        "lastErrorTime": row["last_error"],
-        "lastRecvTime": row["last_recv"],
-        "lastSendTime": row["last_send"],
+        **pick(row, lastDestinationServerId="server_id", lastDestinationServerUid="server_uid"),
+        **pick(row, lastError="last_error_message", lastErrorMessage="last_error_message"),
+        **pick(row, lastErrorTime="last_error", lastRecvTime="last_recv", lastSendTime="last_send"),
         "rateControllerActive": bool(row["rate"]),
         "rateControlMethod": "fixed" if row["rate"] else "none",
-        "relayIP": None,
-        "relayPort": None,
+        **dict.fromkeys(("relayIP", "relayPort")),
         "roundTripTimeMs": 0 if row["connected"] else None,
     }

@@ -6,16 +6,13 @@ into it, and that nothing is written over.
 
 import os
 import shutil
-from typing import Any, Callable, Dict, List, Tuple, TypeVar
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Tuple
 
-from smartxfer.local.jetstream.call import Call, bad
+from smartxfer.local.jetstream.call import Call, RpcError, bad
 from smartxfer.local.jetstream.paths import View, joined, segments, within
-from smartxfer.local.jsonrpc import RpcError
-
-__all__ = ["du", "ls", "ls_list", "ls_roots", "make_file", "make_folder", "move", "remove"]
 
 Entry = Dict[str, Any]
-Result = TypeVar("Result")
 
 
 def ls(call: Call) -> List[Entry]:
@@ -39,39 +36,36 @@ def ls_roots(call: Call) -> List[Entry]:
 def du(call: Call) -> int:
     """``duAsync``: bytes of everything at a path, or at each of several."""
     view = _view(call)
-    return sum(_filed(path, lambda path=path: _measured(view, path)) for path in _paths(call))  # type: ignore[misc]
+    total = 0
+    for path in _paths(call):
+        with _errors_of(path):
+            total += _measured(view, path)
+    return total
 
 
 def make_folder(call: Call) -> None:
     """``mkdirAsync``: make a folder and those above it; one that exists stays."""
     real, path = _writable(call, "path")
-
-    def work() -> None:
+    with _errors_of(path):
         if os.path.isfile(real):
             raise RpcError("InvalidState", f"{path}: a file is there")
         os.makedirs(real, exist_ok=True)
-
-    _filed(path, work)
 
 
 def make_file(call: Call) -> None:
     """``mkFileAsync``: make an empty file, and the folders above it."""
     real, path = _writable(call, "path")
-
-    def work() -> None:
+    with _errors_of(path):
         os.makedirs(os.path.dirname(real), exist_ok=True)
         with open(real, "xb"):
             pass
-
-    _filed(path, work)
 
 
 def move(call: Call) -> None:
     """``mvAsync``: move or rename a file or a folder; onto a folder moves it in there."""
     source, path = _writable(call, "from")
     target, into = _writable(call, "to", top=True)
-
-    def work() -> None:
+    with _errors_of(path):
         place = target
         if os.path.isdir(target):
             place = os.path.join(target, segments(path)[-1])
@@ -83,20 +77,15 @@ def move(call: Call) -> None:
             raise RpcError("InvalidState", f"{into}: lies in what is moved")
         os.rename(source, place)
 
-    _filed(path, work)
-
 
 def remove(call: Call) -> None:
     """``rmAsync``: remove a file, or a folder with everything in it."""
     real, path = _writable(call, "path")
-
-    def work() -> None:
+    with _errors_of(path):
         if os.path.isdir(real) and not os.path.islink(real):
             shutil.rmtree(real)
         else:
             os.unlink(real)
-
-    _filed(path, work)
 
 
 def _view(call: Call) -> View:
@@ -123,10 +112,11 @@ def _writable(call: Call, name: str, top: bool = False) -> Tuple[str, str]:
     return view.real(path, follow=top), path
 
 
-def _filed(path: str, work: Callable[[], Result]) -> Result:
-    """What some work on files yields, its errors told in the words of the API."""
+@contextmanager
+def _errors_of(path: str) -> Iterator[None]:
+    """Tell errors of the file system in the words of the API."""
     try:
-        return work()
+        yield
     except FileNotFoundError:
         raise RpcError("NotFound", f"{path}: no such file or folder") from None
     except PermissionError:
@@ -136,14 +126,11 @@ def _filed(path: str, work: Callable[[], Result]) -> Result:
 
 
 def _listed(view: View, path: str) -> List[Entry]:
-    def work() -> List[Entry]:
-        if view.sandbox is not None and not segments(path):
-            return [_entry(view, below) for below in view.names(path)]
-        if not os.path.isdir(view.existing(path)):
+    top = view.sandbox is not None and not segments(path)
+    with _errors_of(path):
+        if not top and not os.path.isdir(view.existing(path)):
             return [_entry(view, path)]
         return [_entry(view, below) for below in view.names(path)]
-
-    return _filed(path, work)
 
 
 def _entry(view: View, path: str) -> Entry:

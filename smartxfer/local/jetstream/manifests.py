@@ -7,13 +7,8 @@ import json
 import os
 from typing import Any, Dict, Iterator, List, Tuple
 
-from smartxfer.local.database import Row
-from smartxfer.local.jetstream.backend import Backend
-from smartxfer.local.jetstream.call import Call, bad
+from smartxfer.local.jetstream.call import Backend, Call, Row, RpcError, bad, pick
 from smartxfer.local.jetstream.paths import View, joined
-from smartxfer.local.jsonrpc import RpcError
-
-__all__ = ["clean", "create", "delete", "files", "get", "list_all", "resume", "shown", "wait"]
 
 
 def create(call: Call) -> Dict[str, Any]:
@@ -23,27 +18,16 @@ def create(call: Call) -> Dict[str, Any]:
         raise bad("mappings are paths here by paths at the destination, at least one")
     backend, person = call.backend, call.person
     with backend.lock:
-        row = call.insert(
-            "manifest", {"mappings": json.dumps(mappings), "viewer": person.name, "bound": person.bound}
-        )
-    backend.pool.submit(lambda: _build(backend, row["id"]))
+        told = json.dumps(mappings)
+        row = call.insert("manifest", mappings=told, viewer=person.name, bound=person.bound)
+    backend.job(lambda: _build(backend, row["id"]))
     return shown(call, row)
 
 
 def resume(backend: Backend) -> None:
     """Go on with manifests that were not finished when the server ended."""
-    for row in backend.database.rows("SELECT id FROM manifests WHERE status='pending' AND NOT deleted"):
-        backend.pool.submit(lambda id=row["id"]: _build(backend, id))  # type: ignore[misc]
-
-
-def get(call: Call) -> Dict[str, Any]:
-    """``send.getManifest``."""
-    return shown(call, call.find("manifest"))
-
-
-def list_all(call: Call) -> List[Dict[str, Any]]:
-    """``send.getManifests``."""
-    return [shown(call, row) for row in call.all("manifest")]
+    for row in backend.database.select("manifests", "id", status="pending", deleted=0):
+        backend.job(lambda id=row["id"]: _build(backend, id))  # type: ignore[misc]
 
 
 def wait(call: Call) -> Dict[str, Any]:
@@ -55,15 +39,13 @@ def wait(call: Call) -> Dict[str, Any]:
         return row is None or row["status"] != "pending"
 
     call.backend.wait(finished, call.seconds("timeoutSeconds"))
-    return get(call)
+    return shown(call, call.find("manifest"))
 
 
 def files(call: Call) -> Dict[str, str]:
     """``send.getManifestFiles``: path here by path at the destination."""
     row = call.find("manifest")
-    found = call.backend.database.rows(
-        "SELECT destination, source FROM manifest_files WHERE manifest=? ORDER BY number", row["id"]
-    )
+    found = call.backend.database.select("manifest_files", "number", manifest=row["id"])
     return {file["destination"]: file["source"] for file in found}
 
 
@@ -72,7 +54,7 @@ def delete(call: Call) -> None:
     backend = call.backend
     with backend.lock:
         row = call.own("manifest")
-        backend.database.run("UPDATE manifests SET deleted=1 WHERE id=?", row["id"])
+        backend.database.update("manifests", row["id"], deleted=1)
         clean(backend)
         backend.changed.notify_all()
 
@@ -97,9 +79,7 @@ def shown(call: Call, row: Row) -> Dict[str, Any]:
         "manifestId": str(row["id"]),
         "status": row["status"],
         "processing": row["status"] == "pending",
-        "errorMessage": row["error"],
-        "totalFiles": row["total_files"],
-        "totalSize": row["total_size"],
+        **pick(row, errorMessage="error", totalFiles="total_files", totalSize="total_size"),
         **call.owner_shown(row),
     }
 
@@ -108,7 +88,7 @@ def _build(backend: Backend, id: int) -> None:
     """Look up the files of a manifest."""
     if backend.stopping.wait(backend.site.manifest_delay):
         return
-    row = backend.database.row("SELECT * FROM manifests WHERE id=? AND NOT deleted", id)
+    row = backend.database.find("manifests", id=id, deleted=0)
     if row is None:
         return
     error, total = None, 0
@@ -132,11 +112,10 @@ def _build(backend: Backend, id: int) -> None:
         if error is None:
             for values in found:
                 backend.database.run("INSERT INTO manifest_files VALUES (?,?,?,?,?,?,?)", *values)
-        backend.database.run(
-            "UPDATE manifests SET status=?, error=?, total_files=?, total_size=? WHERE id=?",
-            "complete" if error is None else "error", error,
-            len(found) if error is None else None, total if error is None else None, id,
-        )  # fmt: skip
+        columns: Dict[str, Any] = {"status": "complete", "total_files": len(found), "total_size": total}
+        if error is not None:
+            columns = {"status": "error", "error": error}
+        backend.database.update("manifests", id, **columns)
         backend.log("manifestUpdated", {"manifestId": str(id), "errorMessage": error}, row["owner"])
         backend.changed.notify_all()
 

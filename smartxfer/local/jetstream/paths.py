@@ -10,8 +10,6 @@ from typing import Any, Dict, List, Optional
 from smartxfer.local.jetstream.backend import Backend
 from smartxfer.local.jsonrpc import RpcError
 
-__all__ = ["View", "joined", "place", "segments", "within"]
-
 
 def segments(path: str) -> List[str]:
     """The names that a path is made of.

@@ -13,8 +13,6 @@ from smartxfer.local.database import Row
 from smartxfer.local.jetstream.backend import Backend
 from smartxfer.local.jsonrpc import RpcError
 
-__all__ = ["RIGHTS", "Person", "check", "is_known", "is_wrangler", "may_change", "sees"]
-
 #: What an API token may permit. Assumption: the vendor's names are not known.
 RIGHTS: FrozenSet[str] = frozenset({"download", "upload", "modify", "share"})
 
@@ -84,7 +82,7 @@ def check(backend: Backend, person: Person) -> None:
     :raises RpcError: NotAuthenticated.
     """
     if person.token is not None:
-        row = backend.database.row("SELECT expires FROM tokens WHERE token=? AND NOT deleted", person.token)
+        row = backend.database.find("tokens", token=person.token, deleted=0)
         if row is None or (row["expires"] is not None and row["expires"] <= backend.micros()):
             raise RpcError("NotAuthenticated", "the token is no longer valid")
     elif person.user is None and backend.site.auth_required:

@@ -4,8 +4,6 @@ import threading
 
 import attrs
 
-__all__ = ["BLOCK", "Live", "blocks"]
-
 #: Bytes of a block.
 BLOCK = 256
 

@@ -12,8 +12,6 @@ from smartxfer.local.jetstream.backend import Backend
 from smartxfer.local.jetstream.paths import joined, place, segments
 from smartxfer.local.objects import write_all
 
-__all__ = ["Incoming", "Unreachable", "begin", "discard", "end", "heard", "refusal", "target"]
-
 #: Microseconds for which a finished transfer is listed.
 LISTED = 60_000_000
 
@@ -31,10 +29,9 @@ def refusal(receiver: Backend, sender: Backend) -> str:
         _alive(receiver)
         if not receiver.licensed:
             return "the receiver has no licence"
-        if receiver.setting("only_authorized"):
-            key = sender.public_key
-            if receiver.database.row("SELECT 1 FROM clients WHERE public_key=?", key) is None:
-                return "the receiver does not authorize this sender"
+        known = receiver.database.find("clients", public_key=sender.public_key) is not None
+        if receiver.setting("only_authorized") and not known:
+            return "the receiver does not authorize this sender"
     return ""
 
 
@@ -53,13 +50,19 @@ def begin(receiver: Backend, sender: Backend, transfer: int, path: str, size: in
         _alive(receiver)
         known = (sender.server_uid, transfer)
         database = receiver.database
-        if database.row("SELECT 1 FROM received WHERE sender=? AND transfer=?", *known) is None:
-            database.run(
-                """INSERT INTO received (id, sender, transfer, path, status, total_size, source_ip,
-                    source_port, public_key) VALUES (?,?,?,?,?,?,?,?,?)""",
-                receiver.new_id(), *known, joined(path), "receiving", size, sender.host, sender.port,
-                sender.public_key,
-            )  # fmt: skip
+        if database.find("received", sender=sender.server_uid, transfer=transfer) is None:
+            database.insert(
+                "received",
+                id=receiver.new_id(),
+                sender=sender.server_uid,
+                transfer=transfer,
+                path=joined(path),
+                status="receiving",
+                total_size=size,
+                source_ip=sender.host,
+                source_port=sender.port,
+                public_key=sender.public_key,
+            )
         database.run("UPDATE received SET status='receiving' WHERE sender=? AND transfer=?", *known)
 
 
@@ -68,10 +71,8 @@ def heard(receiver: Backend, sender: Backend, transfer: int) -> None:
     with receiver.lock:
         _alive(receiver)
         now = receiver.micros()
-        receiver.database.run(
-            "UPDATE received SET last_recv=?, last_send=? WHERE sender=? AND transfer=?",
-            now, now, sender.server_uid, transfer,
-        )  # fmt: skip
+        sql = "UPDATE received SET last_recv=?, last_send=? WHERE sender=? AND transfer=?"
+        receiver.database.run(sql, now, now, sender.server_uid, transfer)
 
 
 def end(receiver: Backend, sender: Backend, transfer: int, status: str) -> None:

@@ -1,12 +1,10 @@
 """Which servers run in this process, so that a destination finds the one that it names."""
 
-import ipaddress
 import threading
 from typing import Dict, List, Optional
 
 from smartxfer.local.jetstream.backend import Backend
-
-__all__ = ["find", "join", "leave", "others", "tell_others"]
+from smartxfer.local.loopback import is_loopback
 
 _lock = threading.Lock()
 _running: Dict[int, Backend] = {}
@@ -30,7 +28,7 @@ def find(address: str, port: int) -> Optional[Backend]:
     """The server at an address of this machine, None where there is none."""
     with _lock:
         found = _running.get(port)
-    if found is None or not (_is_loopback(address) or address == found.host):
+    if found is None or not (is_loopback(address.lower()) or address == found.host):
         return None
     return found
 
@@ -46,11 +44,3 @@ def tell_others(backend: Backend) -> None:
     for one in others(backend):
         one.tell()
 
-
-def _is_loopback(address: str) -> bool:
-    if address.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False

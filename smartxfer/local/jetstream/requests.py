@@ -8,12 +8,8 @@ from typing import Any, Callable, Dict, Optional
 
 import attrs
 
-from smartxfer.local.jetstream.backend import Backend
-from smartxfer.local.jetstream.call import Call, not_found
+from smartxfer.local.jetstream.call import Backend, Call, RpcError, not_found
 from smartxfer.local.jetstream.people import Person
-from smartxfer.local.jsonrpc import RpcError
-
-__all__ = ["Request", "ask", "opened", "result", "status"]
 
 log = logging.getLogger("smartxfer.local")
 
@@ -74,7 +70,7 @@ def ask(call: Call, work: Callable[[], Any]) -> Dict[str, Any]:
             log.exception("%s crashed", call.method)
             settle(backend, request, None, RpcError("InternalError", f"{call.method} failed"))
 
-    backend.pool.submit(job)
+    backend.job(job)
     return {"requestId": request.id}
 
 

@@ -3,6 +3,7 @@
 Source: JetStream protocol, sections 5 and 9.3; who may call beyond what it says is an assumption.
 """
 
+from functools import partial
 from typing import Any, Callable, Dict, FrozenSet, Tuple
 
 import attrs
@@ -10,23 +11,15 @@ import attrs
 from smartxfer.local.jetstream import (
     admin_calls,
     destinations,
-    events,
     file_calls,
     manifests,
-    people,
-    recv_calls,
     requests,
-    send_calls,
     server_calls,
     tokens,
     transfers,
 )
-from smartxfer.local.jetstream.backend import Backend
-from smartxfer.local.jetstream.call import Call, bad
-from smartxfer.local.jetstream.people import Person
-from smartxfer.local.jsonrpc import RpcError
-
-__all__ = ["METHODS", "call"]
+from smartxfer.local.jetstream.call import Backend, Call, Row, RpcError, bad
+from smartxfer.local.jetstream.people import Person, check
 
 #: API versions since which there are groups of methods.
 _LICENSE, _API_TOKENS, _NEWEST = 30, 34, 40
@@ -64,6 +57,19 @@ class Method:
             raise bad("{} needs {}".format(name, ", ".join(missing)))
 
 
+Show = Callable[[Call, Row], Dict[str, Any]]
+
+
+def _one(kind: str, show: Show) -> Callable[[Call], Any]:
+    """Return what shows one object of a kind."""
+    return lambda call: show(call, call.find(kind))
+
+
+def _every(kind: str, show: Show) -> Callable[[Call], Any]:
+    """Return what lists the objects of a kind."""
+    return lambda call: [show(call, row) for row in call.all(kind)]
+
+
 _WAIT = ("timeoutSeconds",)
 _TOKEN = ("description", "expiryTime", "password")
 _MANIFEST, _DESTINATION, _TRANSFER = ("manifestId",), ("destinationId",), ("transferId",)
@@ -79,34 +85,34 @@ METHODS: Dict[str, Method] = {
     "getRequestResult": Method(requests.result, ("requestId",), _WAIT, who="anyone"),
     "echo": Method(server_calls.echo, (), ("text",), who="anyone"),
     "sleep": Method(server_calls.sleep, ("milliseconds",)),
-    "getEventLog": Method(events.get, who="user", anything=True),
+    "getEventLog": Method(server_calls.event_log, who="user", anything=True),
     "getThirdPartyLicenses": Method(server_calls.licenses),
     "createAPIToken": Method(
         tokens.create_api, (), (*_TOKEN, "permissions", "path", "userData"), who="user", since=_API_TOKENS
     ),
-    "getAPIToken": Method(tokens.get_api, ("token",), who="user", since=_API_TOKENS),
-    "getAPITokens": Method(tokens.list_api, who="user", since=_API_TOKENS),
-    "deleteAPIToken": Method(tokens.delete_api, ("token",), who="user", since=_API_TOKENS),
+    "getAPIToken": Method(partial(tokens.get, "api"), ("token",), who="user", since=_API_TOKENS),
+    "getAPITokens": Method(partial(tokens.list_all, "api"), who="user", since=_API_TOKENS),
+    "deleteAPIToken": Method(partial(tokens.delete, "api"), ("token",), who="user", since=_API_TOKENS),
     "setSandboxMapping": Method(admin_calls.set_sandbox, ("user", "mapping"), who=_ROOT),
     "getSandboxMappings": Method(admin_calls.sandboxes, who=_ROOT),
     "deleteSandboxMapping": Method(admin_calls.delete_sandbox, ("user",), who=_ROOT),
     "deleteWrangler": Method(admin_calls.delete_wrangler, (), ("user", "group"), who=_ROOT, since=_NEWEST),
     "getWranglers": Method(admin_calls.wranglers, who=_ROOT, since=_NEWEST),
     "updateBandwidthLimits": Method(admin_calls.limit, who=_ROOT, anything=True),
-    "recvDiscoverPacketAsync": Method(send_calls.discover, who="user", anything=True),
+    "recvDiscoverPacketAsync": Method(server_calls.discover, who="user", anything=True),
     "garbageCollect": Method(server_calls.collect_garbage, who="user"),
     "terminate": Method(server_calls.terminate, who=_ROOT),
     "send.createManifest": Method(manifests.create, ("mappings",), ("userData",), who="user", right=_SEND),
-    "send.getManifest": Method(manifests.get, _MANIFEST),
-    "send.getManifests": Method(manifests.list_all),
+    "send.getManifest": Method(_one("manifest", manifests.shown), _MANIFEST),
+    "send.getManifests": Method(_every("manifest", manifests.shown)),
     "send.getManifestFiles": Method(manifests.files, _MANIFEST),
     "send.waitForManifest": Method(manifests.wait, _MANIFEST, _WAIT),
     "send.deleteManifest": Method(manifests.delete, _MANIFEST),
     "send.createDestination": Method(
         destinations.create, ("destinationAddress",), ("destinationPort", "sendRateMax", "userData")
     ),
-    "send.getDestination": Method(destinations.get, _DESTINATION),
-    "send.getDestinations": Method(destinations.list_all),
+    "send.getDestination": Method(_one("destination", destinations.shown), _DESTINATION),
+    "send.getDestinations": Method(_every("destination", destinations.shown)),
     "send.deleteDestination": Method(destinations.delete, _DESTINATION),
     "send.getConnection": Method(destinations.connection, ("connectionId",)),
     "send.getConnections": Method(destinations.connections),
@@ -114,8 +120,8 @@ METHODS: Dict[str, Method] = {
         transfers.create, ("destinationId", "manifestId"),
         ("priority", "destinationPath", "checkpointFrequencySeconds", "userData"), right=_SEND,
     ),
-    "send.getTransfer": Method(transfers.get, _TRANSFER),
-    "send.getTransfers": Method(transfers.list_all),
+    "send.getTransfer": Method(_one("transfer", transfers.shown), _TRANSFER),
+    "send.getTransfers": Method(_every("transfer", transfers.shown)),
     "send.waitForTransfer": Method(transfers.wait, _TRANSFER, _WAIT),
     "send.resumeTransfer": Method(transfers.resume, _TRANSFER),
     "send.suspendTransfer": Method(transfers.suspend, _TRANSFER),
@@ -124,11 +130,11 @@ METHODS: Dict[str, Method] = {
     "send.createSharedToken": Method(
         tokens.create_shared, _MANIFEST, (*_TOKEN, "downloadLimit", "userData"), who="user", right="share"
     ),
-    "send.getSharedToken": Method(tokens.get_shared, ("token",)),
-    "send.getSharedTokens": Method(tokens.list_shared),
-    "send.deleteSharedToken": Method(tokens.delete_shared, ("token",)),
-    "send.updateObjectUserData": Method(send_calls.update_user_data, ("objectId", "key"), ("value",)),
-    "send.deleteObjectUserData": Method(send_calls.delete_user_data, ("objectId", "key")),
+    "send.getSharedToken": Method(partial(tokens.get, "shared"), ("token",)),
+    "send.getSharedTokens": Method(partial(tokens.list_all, "shared")),
+    "send.deleteSharedToken": Method(partial(tokens.delete, "shared"), ("token",)),
+    "send.updateObjectUserData": Method(server_calls.update_user_data, ("objectId", "key"), ("value",)),
+    "send.deleteObjectUserData": Method(server_calls.delete_user_data, ("objectId", "key")),
 }  # fmt: skip
 
 #: Methods that answer with a request, and are worked on afterwards.
@@ -144,15 +150,15 @@ LATER: Dict[str, Method] = {
     "rmAsync": Method(file_calls.remove, ("path",), who="user", right="modify"),
     "addWranglerAsync": Method(admin_calls.add_wrangler, (), ("user", "group"), who=_ROOT, since=_NEWEST),
     "setLicenseKeyAsync": Method(admin_calls.set_license, ("key",), who=_ROOT, since=_LICENSE),
-    "sendDiscoverPacketAsync": Method(send_calls.send_packet, who="user", anything=True),
-    "send.setSendRateAsync": Method(send_calls.set_rate, anything=True),
-    "recv.addAuthorizedClientAsync": Method(recv_calls.add_client, ("clientPublicKey",), who=_ROOT),
-    "recv.removeAuthorizedClientAsync": Method(recv_calls.remove_client, ("clientPublicKey",), who=_ROOT),
+    "sendDiscoverPacketAsync": Method(server_calls.send_packet, who="user", anything=True),
+    "send.setSendRateAsync": Method(server_calls.set_rate, anything=True),
+    "recv.addAuthorizedClientAsync": Method(admin_calls.add_client, ("clientPublicKey",), who=_ROOT),
+    "recv.removeAuthorizedClientAsync": Method(admin_calls.remove_client, ("clientPublicKey",), who=_ROOT),
     "recv.allowOnlyAuthorizedClientsAsync": Method(
-        recv_calls.only_authorized, ("onlyAuthorizedClientsAllowed",), who=_ROOT
+        admin_calls.only_authorized, ("onlyAuthorizedClientsAllowed",), who=_ROOT
     ),
-    "recv.getSourcesAsync": Method(recv_calls.sources, who=_ROOT),
-    "recv.getTransfersAsync": Method(recv_calls.transfers, who=_ROOT),
+    "recv.getSourcesAsync": Method(admin_calls.sources, who=_ROOT),
+    "recv.getTransfersAsync": Method(admin_calls.transfers, who=_ROOT),
 }
 
 
@@ -169,7 +175,7 @@ def call(backend: Backend, person: Person, name: str, params: Dict[str, Any]) ->
         raise RpcError("ApiVersion", f"{name} needs API version {method.since}")
     method.check(name, params)
     if method.who != "anyone":
-        people.check(backend, person)
+        check(backend, person)
     _permit(person, name, method)
     given = {key: value for key, value in params.items() if value is not None}
     made = Call(backend, person, name, given)

@@ -1,7 +1,5 @@
 """The tables in which a server keeps what outlives it."""
 
-__all__ = ["SCHEMA", "TABLES"]
-
 #: Tables of objects that have an owner, by what people call one of them.
 TABLES = {
     "manifest": "manifests",

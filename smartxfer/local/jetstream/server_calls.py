@@ -1,21 +1,20 @@
-"""Calls to the server itself: login, rights, information, and small things.
+"""Calls to the server itself: login, rights, information, user data of objects, rates, discovery packets.
 
-Source: JetStream protocol, sections 3, 5.1 and 6.
+Source: JetStream protocol, sections 3, 5.1, 5.2 and 6.
 """
 
 import hmac
+import json
 import socket
-from typing import Any, Dict
+from typing import Any, Callable, Dict, List, Tuple
 
-from smartxfer.local.jetstream import manifests
-from smartxfer.local.jetstream.call import Call
+from smartxfer.local.jetstream import manifests, registry
+from smartxfer.local.jetstream.call import Backend, Call, Row, RpcError, not_found
 from smartxfer.local.jetstream.people import is_wrangler
 from smartxfer.local.jetstream.receiving import LISTED
-from smartxfer.local.jsonrpc import RpcError
-
-__all__ = [
-    "auth", "collect_garbage", "echo", "info", "licenses", "sleep", "superuser", "terminate", "wrangler",
-]  # fmt: skip
+from smartxfer.local.jetstream.requests import opened, settle
+from smartxfer.local.jetstream.schema import TABLES
+from smartxfer.local.jetstream.tokens import token_row
 
 #: What the server says of its version.
 VERSION = "2.9.0-loopback"
@@ -72,21 +71,17 @@ def info(call: Call) -> Dict[str, Any]:
         "serverId": backend.server_id,
         "serverUid": backend.server_uid,
         "serverName": site.server_name or backend.title,
-        "serverExternalAddress": None,
         "hostName": socket.gethostname(),
         "version": VERSION,
         "apiVersion": site.api_version,
         "revision": "loopback",
         "apiControlPort": backend.port,
-        "allowRemoteControl": False,
+        **dict.fromkeys(("allowRemoteControl", "encryptionAvailable", "multiplexAvailable"), False),
         "authRequired": site.auth_required,
         "APITokensAvailable": site.allow_api_tokens,
         "sharedTokensAvailable": site.allow_shared_tokens,
-        "encryptionAvailable": False,
-        "multiplexAvailable": False,
         "eventLogAvailable": True,
-        "certificateValidation": None,
-        "minCipher": None,
+        **dict.fromkeys(("certificateValidation", "minCipher", "serverExternalAddress")),
         "publicKey": backend.public_key,
         "bandwidthLimits": backend.setting("bandwidth_limits") or {},
         "license": {"licensed": backend.licensed},
@@ -105,6 +100,17 @@ def info(call: Call) -> Dict[str, Any]:
             "waitCeilingSeconds": site.wait_ceiling,
         }
     return shown
+
+
+def event_log(call: Call) -> List[Dict[str, Any]]:
+    """``getEventLog``: what happened, oldest first; what concerns others is left out."""
+    person = call.person
+    everything = person.superuser or person.wrangler
+    return [
+        {"_event": row["name"], "_timestamp": row["moment"], **json.loads(row["details"])}
+        for row in call.backend.database.select("events", "id")
+        if everything or row["owner"] is None or (person.name and row["owner"] == person.name)
+    ]
 
 
 def licenses(call: Call) -> str:
@@ -140,3 +146,84 @@ def collect_garbage(call: Call) -> None:
 def terminate(call: Call) -> None:
     """``terminate``: end the server once this is answered."""
     call.backend.terminate()
+
+
+def update_user_data(call: Call) -> None:
+    """``send.updateObjectUserData``: set one key of an object's user data."""
+    key = call.text("key")
+    _change_user_data(call, lambda data: data.__setitem__(key, call.params.get("value")))
+
+
+def delete_user_data(call: Call) -> None:
+    """``send.deleteObjectUserData``: take one key out of an object's user data."""
+    key = call.text("key")
+    _change_user_data(call, lambda data: data.pop(key, None))
+
+
+def _change_user_data(call: Call, change: Callable[[Dict[str, Any]], Any]) -> None:
+    with call.backend.lock:
+        table, row = _object(call)
+        call.permit_change(row, table)
+        data = json.loads(row["user_data"])
+        change(data)
+        call.backend.database.update(table, row["id"], user_data=json.dumps(data))
+
+
+def _object(call: Call) -> Tuple[str, Row]:
+    """The object of any kind that ``objectId`` names; a token by its text."""
+    number = call.id("objectId")
+    for kind, table in TABLES.items():
+        if kind != "token":
+            row = call.look(kind, number)
+            if row is not None:
+                return table, row
+    if isinstance(call.params["objectId"], str):
+        return "tokens", token_row(call, name="objectId")
+    raise not_found("object", number)
+
+
+def set_rate(call: Call) -> None:
+    """``send.setSendRateAsync``: change ``sendRateMax`` of a destination, named by ``destinationId``.
+
+    Assumption: the vendor's parameters are not known; other ones are taken and have no effect.
+    """
+    if "destinationId" in call.params:
+        with call.backend.lock:
+            row = call.own("destination")
+            call.backend.database.update("destinations", row["id"], rate=call.whole("sendRateMax"))
+
+
+def discover(call: Call) -> Dict[str, Any]:
+    """``recvDiscoverPacketAsync``: wait for a discovery packet; its request ends when one comes."""
+    backend = call.backend
+    with backend.lock:
+        request = opened(call.person)
+        backend.discovering.append(lambda packet: settle(backend, request, packet))
+    return {"requestId": request.id}
+
+
+def send_packet(call: Call) -> None:
+    """``sendDiscoverPacketAsync``: tell servers that wait of this one.
+
+    Assumption: ``destinationAddress`` and ``destinationPort`` name one server; without them all are told.
+    """
+    address = call.text("destinationAddress", "127.0.0.1")
+    port = call.whole("destinationPort")
+    if port is None:
+        found = registry.others(call.backend)
+    else:
+        one = registry.find(address, port)
+        if one is None:
+            raise RpcError("NotFound", f"no server answers at {address}:{port}")
+        found = [one]
+    backend = call.backend
+    packet = {"sourceIP": backend.host, "sourcePort": backend.port, "publicKey": backend.public_key}
+    for receiver in found:
+        _deliver(receiver, packet)
+
+
+def _deliver(receiver: Backend, packet: Dict[str, Any]) -> None:
+    with receiver.lock:
+        waiting, receiver.discovering = receiver.discovering, []
+        for take in waiting:
+            take(packet)

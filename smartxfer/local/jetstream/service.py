@@ -20,8 +20,6 @@ from smartxfer.local.jetstream.site import Site
 from smartxfer.local.jsonrpc import Front, RpcError, Sessions, method_of
 from smartxfer.local.service import Service
 
-__all__ = ["JetStream", "JetStreamPeer"]
-
 
 class JetStream(Service):
     """A JetStream on loopback, with the options of :class:`~smartxfer.local.jetstream.site.Site`."""

@@ -9,26 +9,11 @@ from typing import Any, Dict, Optional, Tuple
 import attrs
 
 from smartxfer.errors import UsageError
-from smartxfer.local.options import Options, a_count, a_size, a_word, users
-
-__all__ = ["Site"]
-
-
-def _amount(instance: object, attribute: "attrs.Attribute[float]", value: Any) -> None:
-    if type(value) not in (int, float) or value < 0:
-        raise UsageError(f"{attribute.name} is a number, 0 or more, not {value!r}")
-
-
-def _names(value: Any) -> Tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _path(value: Any) -> Optional[str]:
-    return None if value is None else os.fspath(value)
+from smartxfer.local.options import Options, a_count, a_number, a_size, a_word, users, words
 
 
 def _groups(value: Any) -> Dict[str, Tuple[str, ...]]:
-    return {name: _names(members) for name, members in dict(value).items()}
+    return {name: words(members) for name, members in dict(value).items()}
 
 
 @attrs.frozen
@@ -64,10 +49,10 @@ class Site(Options):
 
     users: Dict[str, Optional[str]] = attrs.field(factory=lambda: {"user": None}, converter=users, repr=False)
     superusers: Optional[Tuple[str, ...]] = attrs.field(
-        default=None, converter=attrs.converters.optional(_names)
+        default=None, converter=attrs.converters.optional(words)
     )
     groups: Dict[str, Tuple[str, ...]] = attrs.field(factory=dict, converter=_groups)
-    root: Optional[str] = attrs.field(default=None, converter=_path)
+    root: Optional[str] = attrs.field(default=None, converter=attrs.converters.optional(os.fspath))
     server_name: str = ""
     auth_required: bool = True
     licensed: bool = True
@@ -75,11 +60,11 @@ class Site(Options):
     allow_shared_tokens: bool = True
     api_version: int = attrs.field(default=44, validator=a_size)
     rate: int = attrs.field(default=0, validator=a_count)
-    manifest_delay: float = attrs.field(default=0.0, validator=_amount)
-    request_delay: float = attrs.field(default=0.0, validator=_amount)
+    manifest_delay: float = attrs.field(default=0.0, validator=a_number)
+    request_delay: float = attrs.field(default=0.0, validator=a_number)
     long_polls: bool = True
-    wait_ceiling: float = attrs.field(default=25.0, validator=_amount)
-    session_idle: float = attrs.field(default=0.0, validator=_amount)
+    wait_ceiling: float = attrs.field(default=25.0, validator=a_number)
+    session_idle: float = attrs.field(default=0.0, validator=a_number)
     after_restart: str = attrs.field(default="continue", validator=a_word("continue", "suspend"))
     clock_offset: float = 0.0
 

@@ -9,16 +9,9 @@ import json
 import secrets
 from typing import Any, Dict, List, Optional
 
-from smartxfer.local.database import Row
-from smartxfer.local.jetstream.call import Call, bad, not_found
+from smartxfer.local.jetstream.call import Call, Row, RpcError, bad, not_found, pick
 from smartxfer.local.jetstream.paths import joined, segments
 from smartxfer.local.jetstream.people import RIGHTS, sees
-from smartxfer.local.jsonrpc import RpcError
-
-__all__ = [
-    "count_download", "create_api", "create_shared", "delete_api", "delete_shared", "get_api", "get_shared",
-    "list_api", "list_shared", "login", "shown", "token_row",
-]  # fmt: skip
 
 _CONSONANTS, _VOWELS = "BDFGKLMNPRSTVZ", "AEIOU"
 
@@ -29,7 +22,7 @@ def create_shared(call: Call) -> Dict[str, Any]:
     limit = call.whole("downloadLimit", least=1)
     with call.backend.lock:
         manifest = call.own("manifest")
-        return shown(call, _made(call, "shared", {"manifest": manifest["id"], "download_limit": limit}))
+        return shown(call, _made(call, "shared", manifest=manifest["id"], download_limit=limit))
 
 
 def create_api(call: Call) -> Dict[str, Any]:
@@ -41,39 +34,27 @@ def create_api(call: Call) -> Dict[str, Any]:
     if not isinstance(given, list) or not all(isinstance(word, str) and word in RIGHTS for word in given):
         raise bad("permissions is a list of words: {}".format(", ".join(sorted(RIGHTS))))
     path = joined(*segments(call.text("path", "/")))
-    columns = {"permissions": json.dumps(given), "path": path if "path" in call.params else None}
+    bound = path if "path" in call.params else None
     with call.backend.lock:
-        return shown(call, _made(call, "api", columns))
+        return shown(call, _made(call, "api", permissions=json.dumps(given), path=bound))
 
 
-def get_shared(call: Call) -> Dict[str, Any]:
-    """``send.getSharedToken``."""
-    return shown(call, token_row(call, "shared"))
+def get(kind: str, call: Call) -> Dict[str, Any]:
+    """``send.getSharedToken`` and ``getAPIToken``."""
+    return shown(call, token_row(call, kind))
 
 
-def get_api(call: Call) -> Dict[str, Any]:
-    """``getAPIToken``."""
-    return shown(call, token_row(call, "api"))
+def list_all(kind: str, call: Call) -> List[Dict[str, Any]]:
+    """``send.getSharedTokens`` and ``getAPITokens``."""
+    return [shown(call, row) for row in call.all("token") if row["kind"] == kind]
 
 
-def list_shared(call: Call) -> List[Dict[str, Any]]:
-    """``send.getSharedTokens``."""
-    return [shown(call, row) for row in call.all("token") if row["kind"] == "shared"]
-
-
-def list_api(call: Call) -> List[Dict[str, Any]]:
-    """``getAPITokens``."""
-    return [shown(call, row) for row in call.all("token") if row["kind"] == "api"]
-
-
-def delete_shared(call: Call) -> None:
-    """``send.deleteSharedToken``."""
-    _delete(call, "shared")
-
-
-def delete_api(call: Call) -> None:
-    """``deleteAPIToken``."""
-    _delete(call, "api")
+def delete(kind: str, call: Call) -> None:
+    """``send.deleteSharedToken`` and ``deleteAPIToken``."""
+    with call.backend.lock:
+        row = token_row(call, kind)
+        call.permit_change(row, "tokens")
+        call.backend.database.delete("tokens", id=row["id"])
 
 
 def login(call: Call) -> None:
@@ -83,7 +64,7 @@ def login(call: Call) -> None:
     """
     backend = call.backend
     with backend.lock:
-        row = backend.database.row("SELECT * FROM tokens WHERE token=? AND NOT deleted", call.text("token"))
+        row = backend.database.find("tokens", token=call.text("token"), deleted=0)
         if row is None or not _good_password(row, call.text("password")):
             raise RpcError("AuthenticationFailed", "the token or its password is wrong")
         if row["expires"] is not None and row["expires"] <= backend.micros():
@@ -115,7 +96,7 @@ def token_row(call: Call, kind: Optional[str] = None, name: str = "token") -> Ro
     :param kind: its kind, None for any.
     :raises RpcError: NotFound, there is none for the caller.
     """
-    row = call.backend.database.row("SELECT * FROM tokens WHERE token=?", call.text(name))
+    row = call.backend.database.find("tokens", token=call.text(name))
     if row is None or kind not in (None, row["kind"]) or not sees(call.person, row, "tokens"):
         raise not_found("token", call.params[name])
     return row
@@ -124,48 +105,32 @@ def token_row(call: Call, kind: Optional[str] = None, name: str = "token") -> Ro
 def shown(call: Call, row: Row) -> Dict[str, Any]:
     """A token as the caller sees it."""
     structure = {
-        "token": row["token"],
-        "description": row["description"],
-        "creationTime": row["created"],
-        "expiryTime": row["expires"],
+        **pick(row, "token", "description", creationTime="created", expiryTime="expires"),
         "passwordRequired": row["digest"] is not None,
         "permissions": json.loads(row["permissions"]),
         **call.owner_shown(row),
     }
     if row["kind"] == "api":
         return {**structure, "path": row["path"]}
-    return {
-        **structure,
-        "manifestId": str(row["manifest"]),
-        "downloadCount": row["downloads"],
-        "downloadLimit": row["download_limit"],
-    }
+    more = pick(row, downloadCount="downloads", downloadLimit="download_limit")
+    return {**structure, "manifestId": str(row["manifest"]), **more}
 
 
-def _made(call: Call, kind: str, columns: Dict[str, Any]) -> Row:
+def _made(call: Call, kind: str, permissions: str = "[]", **columns: Any) -> Row:
     password = call.text("password")
     salt = secrets.token_hex(8) if password else None
     return call.insert(
         "token",
-        {
-            "token": ".".join(_group() for _ in range(3)),
-            "kind": kind,
-            "description": call.text("description"),
-            "created": call.backend.micros(),
-            "expires": call.whole("expiryTime"),
-            "salt": salt,
-            "digest": _digest(password, salt) if salt else None,
-            "permissions": "[]",
-            **columns,
-        },
+        token=".".join(_group() for _ in range(3)),
+        kind=kind,
+        description=call.text("description"),
+        created=call.backend.micros(),
+        expires=call.whole("expiryTime"),
+        salt=salt,
+        digest=_digest(password, salt) if salt else None,
+        permissions=permissions,
+        **columns,
     )
-
-
-def _delete(call: Call, kind: str) -> None:
-    with call.backend.lock:
-        row = token_row(call, kind)
-        call.permit_change(row, "tokens")
-        call.backend.database.run("DELETE FROM tokens WHERE id=?", row["id"])
 
 
 def _allowed(call: Call, kind: str, error: str = "PermissionDenied") -> None:

@@ -3,20 +3,12 @@
 Source: JetStream protocol, sections 4, 5.2, 6, 6.1 and 9.6.
 """
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
-from smartxfer.local.database import Row
 from smartxfer.local.jetstream import manifests, receiving, registry
-from smartxfer.local.jetstream.backend import Backend
-from smartxfer.local.jetstream.call import Call, not_found
+from smartxfer.local.jetstream.call import Backend, Call, Row, RpcError, not_found, pick
 from smartxfer.local.jetstream.progress import BLOCK, Live
 from smartxfer.local.jetstream.tokens import count_download
-from smartxfer.local.jsonrpc import RpcError
-
-__all__ = [
-    "create", "delete", "fail", "get", "list_all", "put", "restore", "resume", "shown", "store", "suspend",
-    "wait",
-]  # fmt: skip
 
 #: Priority of a transfer that is given none; lower ones go first.
 PRIORITY = 100
@@ -45,30 +37,18 @@ def create(call: Call) -> Dict[str, Any]:
         now = backend.micros()
         row = call.insert(
             "transfer",
-            {
-                "destination": destination["id"],
-                "manifest": manifest["id"],
-                "path": call.text("destinationPath"),
-                "priority": call.whole("priority", PRIORITY, -(1 << 31)),
-                "checkpoint": call.whole("checkpointFrequencySeconds"),
-                "requested": now,
-                "queued": now,
-                "total_blocks": int(total["blocks"]) if total is not None else 0,
-                "total_bytes": manifest["total_size"],
-            },
+            destination=destination["id"],
+            manifest=manifest["id"],
+            path=call.text("destinationPath"),
+            priority=call.whole("priority", PRIORITY, -(1 << 31)),
+            checkpoint=call.whole("checkpointFrequencySeconds"),
+            requested=now,
+            queued=now,
+            total_blocks=int(total["blocks"]) if total is not None else 0,
+            total_bytes=manifest["total_size"],
         )
         _changed(backend, row["id"])
         return shown(call, row)
-
-
-def get(call: Call) -> Dict[str, Any]:
-    """``send.getTransfer``."""
-    return shown(call, call.find("transfer"))
-
-
-def list_all(call: Call) -> List[Dict[str, Any]]:
-    """``send.getTransfers``."""
-    return [shown(call, row) for row in call.all("transfer")]
 
 
 def wait(call: Call) -> Dict[str, Any]:
@@ -80,7 +60,7 @@ def wait(call: Call) -> Dict[str, Any]:
         return row is None or row["status"] not in ("pending", "sending")
 
     call.backend.wait(finished, call.seconds("timeoutSeconds"))
-    return get(call)
+    return shown(call, call.find("transfer"))
 
 
 def suspend(call: Call) -> None:
@@ -90,7 +70,9 @@ def suspend(call: Call) -> None:
     """
     backend = call.backend
     with backend.lock:
-        row = _active(call)
+        row = call.own("transfer")
+        if row["status"] not in ("pending", "sending"):
+            raise _ended(row)
         put(backend, row["id"], "suspended")
         _interrupt(backend, row["id"])
 
@@ -107,7 +89,7 @@ def resume(call: Call) -> None:
             raise _ended(row, ", not suspended")
         if not backend.licensed:
             raise RpcError("NotLicensed", "the server has no licence: it cannot send")
-        backend.database.run("UPDATE transfers SET queued=? WHERE id=?", backend.micros(), row["id"])
+        backend.database.update("transfers", row["id"], queued=backend.micros())
         put(backend, row["id"], "pending")
 
 
@@ -132,7 +114,7 @@ def delete(call: Call) -> None:
     backend = call.backend
     with backend.lock:
         row = call.own("transfer")
-        backend.database.run("UPDATE transfers SET deleted=1 WHERE id=?", row["id"])
+        backend.database.update("transfers", row["id"], deleted=1)
         backend.log("transferDeleted", {"transferId": str(row["id"])}, row["owner"])
         _interrupt(backend, row["id"])
         manifests.clean(backend)
@@ -144,37 +126,31 @@ def put(backend: Backend, id: int, status: str, error: Optional[str] = None) -> 
     """Put a transfer into a state, and tell those who wait."""
     with backend.lock:
         ended = backend.micros() if status in ("complete", "error") else None
-        backend.database.run(
-            "UPDATE transfers SET status=?, error=?, ended=? WHERE id=?", status, error, ended, id
-        )
+        backend.database.update("transfers", id, status=status, error=error, ended=ended)
         _changed(backend, id)
 
 
 def store(backend: Backend, live: Live) -> None:
     """Keep how far a transfer is."""
-    backend.database.run(
-        """UPDATE transfers SET blocks_sent=?, blocks_acked=?, retransmitted=?, bytes_sent=?, number=?,
-            offset=? WHERE id=?""",
-        live.blocks_sent, live.blocks_acked, live.retransmitted, live.bytes_sent, live.number, live.offset,
-        live.id,
-    )  # fmt: skip
+    names = ("blocks_sent", "blocks_acked", "retransmitted", "bytes_sent", "number", "offset")
+    backend.database.update("transfers", live.id, **{name: getattr(live, name) for name in names})
 
 
 def restore(backend: Backend) -> None:
     """Decide about transfers that were under way when the server ended."""
     after = "suspended" if backend.site.after_restart == "suspend" else "pending"
-    for row in backend.database.rows("SELECT id FROM transfers WHERE status='sending' AND NOT deleted"):
+    for row in backend.database.select("transfers", "id", status="sending", deleted=0):
         put(backend, row["id"], after)
 
 
 def shown(call: Call, row: Row) -> Dict[str, Any]:
     """A transfer as the caller sees it, with the counters of this moment."""
-    backend = call.backend
+    backend, status = call.backend, row["status"]
     live = backend.live.get(row["id"])
-    status = row["status"]
-    sent = live.blocks_sent if live else row["blocks_sent"]
-    acked = live.blocks_acked if live else row["blocks_acked"]
-    bytes_sent = live.bytes_sent if live else row["bytes_sent"]
+    sent, acked, again, moved = (
+        getattr(live, name) if live else row[name]
+        for name in ("blocks_sent", "blocks_acked", "retransmitted", "bytes_sent")
+    )
     return {
         "transferId": str(row["id"]),
         "destinationId": str(row["destination"]),
@@ -182,33 +158,16 @@ def shown(call: Call, row: Row) -> Dict[str, Any]:
         "destinationPath": row["path"],
         "status": status,
         "processing": status in ("pending", "sending"),
-        "errorMessage": row["error"],
-        "priority": row["priority"],
+        **pick(row, errorMessage="error", priority="priority"),
         "blockSize": BLOCK,
-        "blocksSent": sent,
-        "blocksAcked": acked,
-        "blocksRetransmitted": live.retransmitted if live else row["retransmitted"],
-        "totalBlocks": row["total_blocks"],
-        "totalBytes": row["total_bytes"],
-        "bytesSent": bytes_sent,
-        "bytesRecv": 0,
-        "packetsSent": sent,
-        "packetsRecv": acked,
-        "checkpointFrequencySeconds": row["checkpoint"],
-        "requestTime": row["requested"],
-        "queueTime": row["queued"],
-        "startTime": row["started"],
-        "endTime": row["ended"],
+        "blocksSent": sent, "blocksAcked": acked, "blocksRetransmitted": again,
+        **pick(row, totalBlocks="total_blocks", totalBytes="total_bytes"),
+        "bytesSent": moved, "bytesRecv": 0, "packetsSent": sent, "packetsRecv": acked,
+        **pick(row, checkpointFrequencySeconds="checkpoint", requestTime="requested", queueTime="queued"),
+        **pick(row, startTime="started", endTime="ended"),
         "snapshotTime": row["ended"] or backend.micros(),
         **call.owner_shown(row),
     }
-
-
-def _active(call: Call) -> Row:
-    row = call.own("transfer")
-    if row["status"] not in ("pending", "sending"):
-        raise _ended(row)
-    return row
 
 
 def _ended(row: Row, more: str = "") -> RpcError:
@@ -216,7 +175,7 @@ def _ended(row: Row, more: str = "") -> RpcError:
 
 
 def _changed(backend: Backend, id: int) -> None:
-    row = backend.database.row("SELECT owner, status, error FROM transfers WHERE id=?", id)
+    row = backend.database.find("transfers", id=id)
     if row is None:
         raise not_found("transfer", id)
     details = {"transferId": str(id), "status": row["status"], "errorMessage": row["error"]}
@@ -226,7 +185,7 @@ def _changed(backend: Backend, id: int) -> None:
 
 def _abandon(backend: Backend, row: Row) -> None:
     """Let the receiver forget what it has of a transfer that ends; the caller holds no lock."""
-    destination = backend.database.row("SELECT * FROM destinations WHERE id=?", row["destination"])
+    destination = backend.database.find("destinations", id=row["destination"])
     if destination is None or row["status"] in ("complete", "error"):
         return
     receiver = registry.find(destination["address"], destination["port"])

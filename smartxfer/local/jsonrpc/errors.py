@@ -5,8 +5,6 @@ Source: JetStream protocol, section 9.3.
 
 from typing import Any, Dict
 
-__all__ = ["CODES", "RpcError"]
-
 CODES: Dict[str, int] = {
     "ParseError": -32700,
     "InvalidRequest": -32600,

@@ -9,11 +9,9 @@ import re
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from smartxfer.local.body import BodyTooLong
-from smartxfer.local.http_messages import Request, Response, text_response
+from smartxfer.local.http_messages import Request, Response, json_response, text_response
 from smartxfer.local.jsonrpc.errors import RpcError
 from smartxfer.local.jsonrpc.sessions import Session, Sessions
-
-__all__ = ["Front", "method_of"]
 
 PATH = "/jsonrpc"
 COOKIE = "JSSESSION"
@@ -48,20 +46,18 @@ class Front:
     def answer(self, request: Request) -> Response:
         """Answer one HTTP request."""
         if request.path != PATH:
-            return text_response(404, "there is nothing but /jsonrpc\n", "text/plain; charset=utf-8")
+            return _refused(404, "there is nothing but /jsonrpc")
         if request.method == "DELETE":
             self._sessions.end(request.cookies.get(COOKIE, ""))
             return Response(204, [("Set-Cookie", _set_cookie("", gone=True))])
         if request.method != "POST":
-            refused = text_response(405, "POST calls here\n", "text/plain; charset=utf-8")
-            refused.headers.append(("Allow", "POST, DELETE"))
-            return refused
+            return _refused(405, "POST calls here", ("Allow", "POST, DELETE"))
         if request.media_type != "application/json":
-            return text_response(415, "calls are application/json\n", "text/plain; charset=utf-8")
+            return _refused(415, "calls are application/json")
         try:
             text = request.body.read(LIMIT)
         except BodyTooLong:
-            return text_response(413, "the call is too large\n", "text/plain; charset=utf-8")
+            return _refused(413, "the call is too large")
         return self._called(request, text)
 
     def _called(self, request: Request, text: bytes) -> Response:
@@ -78,8 +74,9 @@ class Front:
             reply = session.once(id, same, lambda: self._reply(session, id, method, params))
         except RpcError as error:
             reply = {"jsonrpc": "2.0", "id": id, "error": error.shown()}
-        body = json.dumps(reply).encode("ascii")
-        return Response(200, [("Content-Type", "application/json; charset=utf-8"), *opened], (body,))
+        response = json_response(reply, kind="application/json; charset=utf-8")
+        response.headers += opened
+        return response
 
     def _session(self, request: Request, method: str) -> Tuple[Session, bool]:
         """The session of a call, and whether it was opened by it."""
@@ -97,6 +94,12 @@ class Front:
             return {"jsonrpc": "2.0", "id": id, "result": self._call(session, method, params)}
         except RpcError as error:
             return {"jsonrpc": "2.0", "id": id, "error": error.shown()}
+
+
+def _refused(status: int, why: str, *headers: Tuple[str, str]) -> Response:
+    response = text_response(status, why + "\n", "text/plain; charset=utf-8")
+    response.headers += headers
+    return response
 
 
 def _json(text: bytes) -> Dict[str, Any]:

@@ -10,8 +10,6 @@ from typing import Any, Callable, Dict, List, Optional
 
 from smartxfer.local.jsonrpc.errors import RpcError
 
-__all__ = ["Session", "Sessions"]
-
 #: Answers that a session keeps for repeated ids.
 KEPT = 256
 #: Sessions that are kept at all.

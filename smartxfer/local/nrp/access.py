@@ -5,15 +5,11 @@ Source: NRP protocol, section 9 (share links).
 
 from typing import List
 
-from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import sharing
-from smartxfer.local.nrp.answers import denied, framework, framework_json
-from smartxfer.local.nrp.call import Call
-from smartxfer.local.nrp.looking import the_draft, the_item, viewed
+from smartxfer.local.nrp.call import Call, Response, denied, framework, framework_json
+from smartxfer.local.nrp.looking import editable_draft, the_item, viewed
 from smartxfer.local.nrp.negotiation import acceptable, json_only
 from smartxfer.local.nrp.views import Shown
-
-__all__ = ["grants", "links", "request", "reserve"]
 
 
 def _view(call: Call, id: str) -> Shown:
@@ -61,6 +57,5 @@ def reserve(call: Call, id: str) -> Response:
 
     :raises ApiError: 404, the id has no draft; 500, no provider of DOIs is configured, which is so here.
     """
-    if not the_draft(call, id).editable:
-        raise denied()
+    editable_draft(call, id)
     raise framework(500)

@@ -8,11 +8,6 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from smartxfer.local import http_messages
 from smartxfer.local.http_messages import Response, json_response, text_response
 
-__all__ = [
-    "BROKEN", "NOT_ALLOWED", "NOT_FOUND", "ApiError", "Broken", "Moved", "denied", "error_answer",
-    "error_response", "framework", "framework_json", "invalid", "page",
-]  # fmt: skip
-
 #: What the framework says of a path that nothing answers.
 NOT_FOUND = (
     "The requested URL was not found on the server. "

@@ -3,13 +3,9 @@
 Source: NRP protocol, section 5 (download all).
 """
 
-from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import entries
-from smartxfer.local.nrp.answers import Broken, denied
-from smartxfer.local.nrp.call import Call, Owner
+from smartxfer.local.nrp.call import Broken, Call, Owner, Response, denied
 from smartxfer.local.zip_stream import ZipMember, zip_stream
-
-__all__ = ["archive"]
 
 
 def archive(call: Call, owner: Owner) -> Response:

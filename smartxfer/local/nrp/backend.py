@@ -6,14 +6,12 @@ Source: NRP protocol, sections 2, 4 and 5.
 from typing import Any, Dict, Optional
 
 from smartxfer.local import service
+from smartxfer.local.background import Jobs
 from smartxfer.local.nrp import entries, items, people, requests
 from smartxfer.local.nrp.entries import moment
-from smartxfer.local.nrp.jobs import Jobs
 from smartxfer.local.nrp.limits import Limits
 from smartxfer.local.nrp.site import Site
 from smartxfer.local.nrp.sums import PartSum
-
-__all__ = ["Backend"]
 
 
 class Backend(service.Backend):

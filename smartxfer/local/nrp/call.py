@@ -10,12 +10,24 @@ import attrs
 
 from smartxfer.local import http_messages
 from smartxfer.local.body import BodyTooLong
-from smartxfer.local.http_messages import Response, json_response, text_response
-from smartxfer.local.nrp.answers import ApiError, framework
+from smartxfer.local.http_messages import Headers, Response, json_response, text_response
+from smartxfer.local.nrp.answers import (
+    ApiError,
+    Broken,
+    Moved,
+    denied,
+    error_response,
+    framework,
+    framework_json,
+    invalid,
+)
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.people import GUEST, User
 
-__all__ = ["Call", "Owner"]
+__all__ = [
+    "ApiError", "Backend", "Broken", "Call", "Headers", "Moved", "Owner", "Response", "denied",
+    "error_response", "framework", "framework_json", "invalid", "json_response", "text_response",
+]  # fmt: skip
 
 #: Largest JSON body, bytes.
 JSON_LIMIT = 16 << 20

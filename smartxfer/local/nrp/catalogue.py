@@ -5,14 +5,10 @@ Source: NRP protocol, sections 1 and 9.
 
 from typing import Any, Dict
 
-from smartxfer.local.http_messages import Response
-from smartxfer.local.nrp.answers import ApiError, Moved, denied, framework
-from smartxfer.local.nrp.call import Call
+from smartxfer.local.nrp.call import ApiError, Call, Moved, Response, denied, framework
 from smartxfer.local.nrp.looking import NOT_KNOWN
 from smartxfer.local.nrp.search import page
 from smartxfer.local.nrp.vocabularies import APART, PROPS, VOCABULARIES
-
-__all__ = ["users", "vocabulary"]
 
 #: Entries of a page where the caller does not say how many.
 _SIZE = 25

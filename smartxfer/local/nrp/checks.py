@@ -8,8 +8,6 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from smartxfer.local.nrp.answers import ApiError
 
-__all__ = ["Errors", "number", "object_of", "storable", "text", "truth", "unknown"]
-
 #: Largest number that the tables can hold.
 _MOST = (1 << 63) - 1
 

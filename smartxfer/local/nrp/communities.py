@@ -6,26 +6,18 @@ Source: NRP protocol, section 4 (community review).
 import uuid
 from typing import Any, Dict, Optional, Sequence
 
-from smartxfer.local.http_messages import Response
-from smartxfer.local.nrp.answers import ApiError, framework
-from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.call import Call
+from smartxfer.local.nrp.call import ApiError, Backend, Call, Response, framework
+from smartxfer.local.nrp.looking import NOT_KNOWN
 from smartxfer.local.nrp.search import page
-
-__all__ = ["answer", "community", "community_id"]
 
 #: Ids of communities are made of their names, so that they are the same after a restart.
 _NAMES = uuid.UUID("6b1d0f3e-3f0a-4f58-9a55-2f1f0a2c7d11")
 
 #: Links of a community, by the path below its own.
 _BELOW = {
-    "logo": "logo",
-    "rename": "rename",
-    "members": "members",
+    **{name: name for name in ("logo", "rename", "members")},
     "public_members": "members/public",
-    "invitations": "invitations",
-    "requests": "requests",
-    "records": "records",
+    **{name: name for name in ("invitations", "requests", "records")},
     "collection_trees": "collection-trees",
     "membership_requests": "membership-requests",
 }
@@ -59,11 +51,8 @@ def _shown(backend: Backend, slug: str) -> Dict[str, Any]:
         "slug": slug,
         "metadata": {"title": slug.capitalize()},
         "access": {
-            "visibility": "public",
-            "members_visibility": "public",
-            "member_policy": "closed",
-            "record_submission_policy": "open",
-            "review_policy": "closed",
+            **dict.fromkeys(("visibility", "members_visibility"), "public"),
+            "member_policy": "closed", "record_submission_policy": "open", "review_policy": "closed",
         },
         "custom_fields": {},
         "deletion_status": {"is_deleted": False, "status": "P"},
@@ -80,7 +69,7 @@ def _facets(slugs: Sequence[str]) -> Dict[str, Any]:
     }
 
 
-def answer(call: Call) -> Response:
+def communities(call: Call) -> Response:
     """Answer a call below ``communities``: all of them, or one by its id or name."""
     call.only("GET")
     backend, words = call.backend, call.words[1:]
@@ -93,4 +82,4 @@ def answer(call: Call) -> Response:
     for slug in backend.site.communities:
         if words[0] in (slug, community_id(slug)):
             return call.json(_shown(backend, slug))
-    raise ApiError(404, "The persistent identifier does not exist.")
+    raise ApiError(404, NOT_KNOWN)

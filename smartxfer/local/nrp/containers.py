@@ -7,16 +7,11 @@ import contextlib
 import zipfile
 from typing import Any, Dict, Iterator, List
 
-from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import entries, stored
-from smartxfer.local.nrp.answers import ApiError, denied
-from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.call import Call, Owner
+from smartxfer.local.nrp.call import ApiError, Backend, Call, Owner, Response, denied
 from smartxfer.local.nrp.entries import Entry
-from smartxfer.local.nrp.keys import encoded, extension, guessed
-from smartxfer.local.objects import PIECE
-
-__all__ = ["answer", "is_container", "noted"]
+from smartxfer.local.nrp.keys import encoded, extension
+from smartxfer.local.objects import PIECE, media_type
 
 _NOT_ZIP = "File is not a zip file"
 #: Status for a file that is not an archive by its content, as the real server has it.
@@ -96,7 +91,7 @@ def _listed(found: zipfile.ZipFile, owner: Owner, key: str) -> Dict[str, Any]:
                 "key": name,
                 "size": one.file_size,
                 "compressed_size": one.compress_size,
-                "mimetype": guessed(name),
+                "mimetype": media_type(name),
                 "crc": one.CRC,
                 "links": links,
             }
@@ -111,7 +106,7 @@ def _member(found: zipfile.ZipFile, owner: Owner, member: str) -> Response:
         raise _missing(owner, member) from None
     if one.is_dir():
         raise _missing(owner, member)
-    kind = guessed(member)
+    kind = media_type(member)
     kind += "; charset=utf-8" if kind.startswith("text/") else ""
     name = member.rsplit("/", 1)[-1]
     headers = [("Content-Disposition", f'attachment; filename="{name}"'), ("Content-Type", kind)]

@@ -8,37 +8,31 @@ from typing import Optional, Tuple
 import attrs
 
 from smartxfer.local.body import ClientGone
-from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import containers, entries, parts, stored
-from smartxfer.local.nrp.answers import ApiError, framework
-from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.call import Call, Owner
+from smartxfer.local.nrp.call import ApiError, Backend, Call, Owner, Response, framework
 from smartxfer.local.nrp.entries import Entry
-from smartxfer.local.nrp.finding import FAILED, changeable, fail, sizes, the_file, unlocked
-from smartxfer.local.nrp.keys import OCTETS, TOO_LONG, longer_than_allowed
+from smartxfer.local.nrp.finding import changeable, fail, the_file, unlocked
+from smartxfer.local.nrp.keys import TOO_LONG, longer_than_allowed
 from smartxfer.local.nrp.showing import shown
 from smartxfer.local.nrp.stored import Received, TooMuch
+from smartxfer.local.objects import OCTETS
 
-__all__ = ["adopt", "commit", "limit", "media_type", "put"]
 
-
-def media_type(call: Call) -> None:
+def octets_only(call: Call) -> None:
     """Go on only with a body of bytes.
 
     :raises ApiError: 415, it says that it is something else.
     """
-    kind = call.request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if kind not in ("", OCTETS):
+    if call.request.media_type not in ("", OCTETS):
         raise ApiError(415, f"Invalid 'Content-Type' header. Expected one of: {OCTETS}")
 
 
 def put(call: Call, owner: Owner, key: str) -> Response:
     """Take the content of a file; the md5 is reckoned while it comes.
 
-    Content for a file that is completed, or whose bytes come in another way, fails with a 200 and ends
-    the file.
+    Content for a file that is completed, or that comes in another way, fails with a 200 and ends the file.
     """
-    media_type(call)
+    octets_only(call)
     entry = changeable(call, owner, key)
     unlocked(call, owner)
     if not _takes(entry):
@@ -70,9 +64,7 @@ def _takes(entry: Entry) -> bool:
 
 
 def _refused(call: Call, owner: Owner, entry: Entry) -> Response:
-    if not call.backend.site.reput_deletes:
-        raise ApiError(400, FAILED)
-    return fail(call, owner, entry, keep=False)
+    return fail(call, owner, entry, keep=False, tolerated=call.backend.site.reput_deletes)
 
 
 def limit(backend: Backend, entry: Entry) -> Tuple[Optional[int], str]:
@@ -80,7 +72,8 @@ def limit(backend: Backend, entry: Entry) -> Tuple[Optional[int], str]:
     site = backend.site
     limits = []
     if site.quota:
-        used = sizes(entries.in_bucket(backend.database, entry.bucket), entry)
+        listed = entries.in_bucket(backend.database, entry.bucket)
+        used = sum(one.held for one in listed if one.number != entry.number)
         limits.append((max(0, site.quota - used), "Bucket quota exceeded."))
     if site.max_file_size:
         limits.append((site.max_file_size, "Maximum file size exceeded."))
@@ -103,10 +96,8 @@ def commit(call: Call, owner: Owner, key: str) -> Response:
     """Complete a file. A repeated commit gets the entry again."""
     backend = call.backend
     entry = changeable(call, owner, key)
-    digest = ""
-    if entry.type == "M":
-        # Outside the transaction: a large file takes its time.
-        digest = parts.digest(backend, entry)
+    # Outside the transaction: a large file takes its time.
+    digest = parts.digest(backend, entry) if entry.type == "M" else ""
     with backend.database.transaction():
         entry = the_file(call, owner, key)
         first = entry.status != "completed"
@@ -120,11 +111,9 @@ def commit(call: Call, owner: Owner, key: str) -> Response:
             entry.type, entry.status = "L", "completed"
         entry.updated = backend.stamp()
         answer = shown(backend, owner, entry)
-        if entry.metadata is None:
-            entry.metadata = {}
-        if first:
-            # As a task of the real server does it: the answer does not show it yet.
-            entry.metadata = {**entry.metadata, **containers.noted(backend, entry)}
+        # As a task of the real server does it: the answer does not show it yet.
+        noted = containers.noted(backend, entry) if first else {}
+        entry.metadata = {**(entry.metadata or {}), **noted}
         entries.save(backend.database, entry)
     parts.check_later(backend, entry)
     return call.json(answer)

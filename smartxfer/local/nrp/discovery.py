@@ -6,11 +6,7 @@ Source: NRP protocol, section 1.
 import html
 from typing import Any, Dict, List
 
-from smartxfer.local.http_messages import Response, text_response
-from smartxfer.local.nrp.answers import Moved, framework
-from smartxfer.local.nrp.call import Call
-
-__all__ = ["answer"]
+from smartxfer.local.nrp.call import Call, Moved, Response, framework, text_response
 
 _PATH = ".well-known/repository"
 
@@ -65,9 +61,7 @@ def _info(call: Call) -> Dict[str, Any]:
     if site.review != "workflow":
         features.remove("workflows")
     found: Dict[str, Any] = {
-        "schema": "local://introspection-v1.0.0",
-        "name": "Local repository",
-        "description": "",
+        "schema": "local://introspection-v1.0.0", "name": "Local repository", "description": "",
         "version": "local development",
         "invenio_version": site.version,
         "transfers": ["L", "F", "R", "M"],
@@ -91,31 +85,17 @@ def _schema_name(model: str) -> str:
 def _model(call: Call, name: str) -> Dict[str, Any]:
     backend = call.backend
     place = f"{backend.api}/{name}"
+    kind: Dict[str, Any] = {"content_type": "application/json", "code": "json", "name": "JSON"}
+    kind.update(description="", can_export=True, can_deposit=True)
+    kind["schema"] = f"{backend.url}/{_PATH}/schema/{_schema_name(name)}"
+    links = {"html": f"{backend.url}/{name}", "records": place, "deposit": place}
     return {
-        "type": name,
-        "name": name,
-        "schema": f"local://{_schema_name(name)}",
-        "description": "",
+        "type": name, "name": name, "schema": f"local://{_schema_name(name)}", "description": "",
         "version": "1.0.0",
         "features": ["drafts", "files", "relations"],
         "metadata": True,
-        "links": {
-            "html": f"{backend.url}/{name}",
-            "records": place,
-            "deposit": place,
-            "drafts": f"{backend.api}/user/{name}",
-        },
-        "content_types": [
-            {
-                "content_type": "application/json",
-                "code": "json",
-                "name": "JSON",
-                "description": "",
-                "can_export": True,
-                "can_deposit": True,
-                "schema": f"{backend.url}/{_PATH}/schema/{_schema_name(name)}",
-            }
-        ],
+        "links": {**links, "drafts": f"{backend.api}/user/{name}"},
+        "content_types": [kind],
     }
 
 

@@ -5,18 +5,14 @@ Source: NRP protocol, section 4.
 
 from typing import Any, Dict, List, Optional
 
-from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import exports, files, items, requests
-from smartxfer.local.nrp.answers import denied, framework
-from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.call import Call
+from smartxfer.local.nrp.call import Backend, Call, Response, denied, framework
 from smartxfer.local.nrp.items import Half, Item, Parent
-from smartxfer.local.nrp.looking import NOT_KNOWN, guarded, the_draft, viewed
+from smartxfer.local.nrp.looking import NOT_KNOWN, editable_draft, guarded, the_draft, viewed
 from smartxfer.local.nrp.people import User
+from smartxfer.local.nrp.showing import linked as link_files
 from smartxfer.local.nrp.validation import accepted
 from smartxfer.local.nrp.views import Shown, access_status, owner_of, shown
-
-__all__ = ["create", "delete", "discard", "document", "made", "new_draft", "read", "record_answer", "replace"]
 
 #: Revision of a draft that was just made, with metadata that names entries of vocabularies.
 FIRST = 5
@@ -39,7 +35,7 @@ def record_answer(
     """
     found = shown(view, errors)
     if linked:
-        files.linked(call.backend, owner_of(view), found["files"])
+        link_files(call.backend, owner_of(view), found["files"])
     export = exports.made(call.kind, found, call.backend.url) if 200 <= status < 300 else None
     if export is not None:
         if call.kind not in exports.WITHOUT_TAG:
@@ -122,9 +118,7 @@ def replace(call: Call, id: str) -> Response:
     body = document(call)
     values, errors = accepted(body, open_schema=backend.site.open_schema(call.model))
     with backend.database.transaction():
-        view = the_draft(call, id)
-        if not view.editable:
-            raise denied()
+        view = editable_draft(call, id)
         guarded(call, view.half)
         enabled = view.half.values["files"]["enabled"]
         values["access"]["status"] = access_status(values["access"], enabled=enabled)
@@ -167,9 +161,7 @@ def delete(call: Call, id: str) -> Response:
     """Give a draft up; one that was never published is gone with its id."""
     backend = call.backend
     with backend.database.transaction():
-        view = the_draft(call, id)
-        if not view.editable:
-            raise denied()
+        view = editable_draft(call, id)
         guarded(call, view.half)
         discard(backend, view.item)
     return call.empty(204)

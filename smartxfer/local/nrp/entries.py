@@ -12,13 +12,8 @@ import attrs
 
 from smartxfer.local.database import Database, Row
 from smartxfer.local.http_messages import FileSlice
-from smartxfer.local.nrp.keys import encoded, extension, guessed
-from smartxfer.local.objects import Objects
-
-__all__ = [
-    "SCHEMA", "Entry", "add", "everything", "find", "in_bucket", "moment", "of_file", "remote", "save",
-    "summary_entry", "view",
-]  # fmt: skip
+from smartxfer.local.nrp.keys import encoded, extension
+from smartxfer.local.objects import Objects, media_type
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS buckets (id TEXT PRIMARY KEY, locked INTEGER NOT NULL DEFAULT 0);
@@ -136,29 +131,27 @@ def _entry(row: Row) -> Entry:
     )
 
 
-def _document(entry: Entry) -> str:
+def _changing(entry: Entry) -> Dict[str, Any]:
+    """The columns of an entry, but for its key and number."""
     values = attrs.asdict(entry)
-    for name in _COLUMNS:
-        del values[name]
-    return json.dumps(values)
+    columns = {name: values.pop(name) for name in _COLUMNS}
+    return {**{name: columns[name] for name in _COLUMNS[3:]}, "document": json.dumps(values)}
 
 
 def find(database: Database, bucket: str, key: str) -> Optional[Entry]:
     """The entry of a key, None where there is none."""
-    row = database.row("SELECT * FROM entries WHERE bucket=? AND key=?", bucket, key)
+    row = database.find("entries", bucket=bucket, key=key)
     return None if row is None else _entry(row)
 
 
 def in_bucket(database: Database, bucket: str) -> List[Entry]:
     """Every entry of a bucket, oldest first."""
-    rows = database.rows("SELECT * FROM entries WHERE bucket=? ORDER BY number", bucket)
-    return [_entry(row) for row in rows]
+    return [_entry(row) for row in database.select("entries", "number", bucket=bucket)]
 
 
 def of_file(database: Database, file_id: str) -> List[Entry]:
     """Every entry that has the same bytes, oldest first."""
-    rows = database.rows("SELECT * FROM entries WHERE file_id=? ORDER BY number", file_id)
-    return [_entry(row) for row in rows]
+    return [_entry(row) for row in database.select("entries", "number", file_id=file_id)]
 
 
 def remote(
@@ -170,21 +163,19 @@ def remote(
     :param first: what is recorded where the URL is new.
     """
     database.run("INSERT OR IGNORE INTO remotes (url, file_id, size, checksum) VALUES (?,?,?,?)", url, *first)
-    row = database.rows("SELECT file_id, size, checksum FROM remotes WHERE url=?", url)[0]
+    row = database.select("remotes", "url", url=url)[0]
     return row["file_id"], row["size"], row["checksum"]
 
 
 def everything(database: Database) -> List[Entry]:
     """Every entry of every bucket, oldest first."""
-    return [_entry(row) for row in database.rows("SELECT * FROM entries ORDER BY number")]
+    return [_entry(row) for row in database.select("entries", "number")]
 
 
 def add(database: Database, entry: Entry) -> None:
     """Write a new entry, which gets its number."""
-    entry.number = database.run(
-        "INSERT INTO entries (bucket, key, file_id, type, status, checksum, document) VALUES (?,?,?,?,?,?,?)",
-        entry.bucket, entry.key, entry.file_id, entry.type, entry.status, entry.checksum, _document(entry),
-    )  # fmt: skip
+    key = {"bucket": entry.bucket, "key": entry.key}
+    entry.number = database.insert("entries", **key, **_changing(entry))
 
 
 def save(database: Database, entry: Entry) -> bool:
@@ -192,11 +183,10 @@ def save(database: Database, entry: Entry) -> bool:
 
     :return: whether it is still there.
     """
-    changed = database.change(
-        "UPDATE entries SET file_id=?, type=?, status=?, checksum=?, document=? WHERE number=?",
-        entry.file_id, entry.type, entry.status, entry.checksum, _document(entry), entry.number,
-    )  # fmt: skip
-    return changed > 0
+    columns = _changing(entry)
+    marks = ", ".join(f"{name}=?" for name in columns)
+    sql = f"UPDATE entries SET {marks} WHERE number=?"  # noqa: S608 - names of columns
+    return database.change(sql, *columns.values(), entry.number) > 0
 
 
 def view(entry: Entry, base: str, links: Dict[str, Any]) -> Dict[str, Any]:
@@ -207,10 +197,8 @@ def view(entry: Entry, base: str, links: Dict[str, Any]) -> Dict[str, Any]:
     """
     shown: Dict[str, Any] = {"created": entry.created, "updated": entry.updated}
     if entry.known:
-        shown["mimetype"] = guessed(entry.key)
-        shown["version_id"] = entry.version_id
-        shown["file_id"] = entry.file_id
-        shown["bucket_id"] = entry.bucket
+        shown.update(mimetype=media_type(entry.key), version_id=entry.version_id)
+        shown.update(file_id=entry.file_id, bucket_id=entry.bucket)
     shown["metadata"] = entry.metadata
     shown["access"] = {"hidden": entry.hidden}
     shown["links"] = {"self": f"{base}/{encoded(entry.key)}", **links}
@@ -221,9 +209,7 @@ def view(entry: Entry, base: str, links: Dict[str, Any]) -> Dict[str, Any]:
     shown["status"] = entry.status
     if entry.known:
         # Values that the start call gave keep their place.
-        shown["checksum"] = entry.checksum
-        shown["size"] = entry.size
-        shown["storage_class"] = "L"
+        shown.update(checksum=entry.checksum, size=entry.size, storage_class="L")
     return shown
 
 
@@ -245,14 +231,9 @@ def summary_entry(entry: Entry) -> Dict[str, Any]:
         shown["id"] = entry.file_id
         if entry.checksum is not None:
             shown["checksum"] = entry.checksum
-        shown["ext"] = extension(entry.key) or "bin"
-        shown["size"] = entry.size
-        shown["mimetype"] = guessed(entry.key)
-        shown["storage_class"] = "L"
-    shown["key"] = entry.key
-    shown["metadata"] = entry.metadata
-    shown["access"] = {"hidden": entry.hidden}
-    return shown
+        shown.update(ext=extension(entry.key) or "bin", size=entry.size)
+        shown.update(mimetype=media_type(entry.key), storage_class="L")
+    return {**shown, "key": entry.key, "metadata": entry.metadata, "access": {"hidden": entry.hidden}}
 
 
 def moment(seconds: float) -> str:

@@ -4,143 +4,116 @@ Source: NRP protocol, sections 3 and 9 (exports).
 """
 
 import json
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 from xml.sax.saxutils import escape
 
-from smartxfer.local.http_messages import Response
-
-__all__ = ["KINDS", "WITHOUT_TAG", "made"]
+from smartxfer.local.http_messages import Response, text_response
 
 Record = Dict[str, Any]
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _GENERAL = {"dataset": "Dataset", "software": "Software", "publication": "Text", "image": "Image"}
 
 
-def _people(record: Record) -> List[Dict[str, Any]]:
-    return [one.get("person_or_org", {}) for one in record["metadata"].get("creators", [])]
+class _Facts:
+    """What the formats say of a record, in their own words each."""
+
+    def __init__(self, record: Record, url: str) -> None:
+        metadata = record["metadata"]
+        self.record = record
+        self.page = "{}/records/{}".format(url, record["id"])
+        self.people: List[Record] = [one.get("person_or_org", {}) for one in metadata.get("creators", [])]
+        self.names = [one.get("name", "") for one in self.people]
+        self.type = str(metadata.get("resource_type", {}).get("id", "other"))
+        self.title, self.publisher = metadata.get("title", ""), metadata.get("publisher", "")
+        self.version, self.date = metadata.get("version", ""), metadata.get("publication_date", "")
+        self.day = str(self.date).split("/")[0].split("-")
+        self.year = str(self.date)[:4]
+
+    def families(self) -> List[Tuple[Any, Any]]:
+        """Family name, or the whole one, and given name of each person."""
+        names = [one.get("family_name", one.get("name", "")) for one in self.people]
+        return [(name, one.get("given_name", "")) for name, one in zip(names, self.people)]
 
 
-def _html(record: Record, url: str) -> str:
-    return "{}/records/{}".format(url, record["id"])
-
-
-def _bibtex(record: Record, url: str) -> str:
-    metadata = record["metadata"]
-    date = str(metadata.get("publication_date", "")).split("/")[0].split("-")
-    people = _people(record)
-    first = people[0].get("family_name") or people[0].get("name", "") if people else "unknown"
-    kind = "software" if _type(record) == "software" else "dataset" if _type(record) == "dataset" else "misc"
-    fields = [
-        ("author", " and\n                  ".join(one.get("name", "") for one in people)),
-        ("title", metadata.get("title", "")),
-        ("month", _MONTHS[int(date[1]) - 1] if len(date) > 1 else ""),
-        ("year", date[0]),
-        ("publisher", metadata.get("publisher", "")),
-        ("version", metadata.get("version", "")),
-    ]
+def _bibtex(facts: _Facts) -> str:
+    first = facts.families()[0][0] or facts.names[0] if facts.people else "unknown"
+    kind = facts.type if facts.type in ("software", "dataset") else "misc"
     bare = ("month", "year")
+    fields = [
+        ("author", " and\n                  ".join(facts.names)),
+        ("title", facts.title),
+        ("month", _MONTHS[int(facts.day[1]) - 1] if len(facts.day) > 1 else ""),
+        ("year", facts.day[0]),
+        ("publisher", facts.publisher),
+        ("version", facts.version),
+    ]
     lines = [
         f"  {name:<12} = {value if name in bare else '{' + value + '}'},\n" for name, value in fields if value
     ]
-    return "@{}{{{}_{}_{},\n{}}}".format(
-        kind, first.lower().replace(" ", "_"), date[0], record["id"], "".join(lines)
-    )
+    label = "{}_{}_{}".format(first.lower().replace(" ", "_"), facts.day[0], facts.record["id"])
+    return "@{}{{{},\n{}}}".format(kind, label, "".join(lines))
 
 
-def _type(record: Record) -> str:
-    return str(record["metadata"].get("resource_type", {}).get("id", "other"))
-
-
-def _year(record: Record) -> str:
-    return str(record["metadata"].get("publication_date", ""))[:4]
-
-
-def _datacite(record: Record, url: str) -> Record:
-    metadata = record["metadata"]
+def _datacite(facts: _Facts) -> Record:
     creators = []
-    for one in _people(record):
+    for one in facts.people:
         personal = one.get("type") == "personal"
-        found = {
-            "name": one.get("name", ""),
-            "nameType": "Personal" if personal else "Organizational",
-        }
+        found = {"name": one.get("name", ""), "nameType": "Personal" if personal else "Organizational"}
         if personal:
             found.update(givenName=one.get("given_name", ""), familyName=one.get("family_name", ""))
         creators.append({**found, "nameIdentifiers": []})
+    updated = facts.record["updated"][:10]
     return {
-        "types": {"resourceTypeGeneral": _GENERAL.get(_type(record), "Other"), "resourceType": ""},
-        "titles": [{"title": metadata.get("title", "")}],
+        "types": {"resourceTypeGeneral": _GENERAL.get(facts.type, "Other"), "resourceType": ""},
+        "titles": [{"title": facts.title}],
         "creators": creators,
-        "publisher": {"name": metadata.get("publisher", "")},
-        "publicationYear": _year(record),
-        "dates": [
-            {"date": metadata.get("publication_date", ""), "dateType": "Issued"},
-            {"date": record["updated"][:10], "dateType": "Updated"},
-        ],
-        "alternateIdentifiers": [
-            {"alternateIdentifier": _html(record, url), "alternateIdentifierType": "URL"}
-        ],
+        "publisher": {"name": facts.publisher},
+        "publicationYear": facts.year,
+        "dates": [{"date": facts.date, "dateType": "Issued"}, {"date": updated, "dateType": "Updated"}],
+        "alternateIdentifiers": [{"alternateIdentifier": facts.page, "alternateIdentifierType": "URL"}],
         "schemaVersion": "http://datacite.org/schema/kernel-4",
     }
 
 
-def _citation(record: Record, url: str) -> Record:
-    metadata = record["metadata"]
+def _citation(facts: _Facts) -> Record:
     return {
-        "id": record["id"],
+        "id": facts.record["id"],
         "type": "document",
-        "title": metadata.get("title", ""),
-        "author": [
-            {"family": one.get("family_name", one.get("name", "")), "given": one.get("given_name", "")}
-            for one in _people(record)
-        ],
-        "issued": {"date-parts": [str(metadata.get("publication_date", "")).split("/")[0].split("-")]},
-        "publisher": metadata.get("publisher", ""),
+        "title": facts.title,
+        "author": [{"family": family, "given": given} for family, given in facts.families()],
+        "issued": {"date-parts": [facts.day]},
+        "publisher": facts.publisher,
     }
 
 
-def _bibliography(record: Record, url: str) -> str:
-    metadata = record["metadata"]
-    people = []
-    for one in _people(record):
-        given = str(one.get("given_name", ""))
-        initial = f", {given[0]}." if given else ""
-        people.append(str(one.get("family_name", one.get("name", ""))) + initial)
-    title, publisher = metadata.get("title", ""), metadata.get("publisher", "")
-    return f"{', '.join(people)} ({_year(record)}) \u201c{title}\u201d. {publisher}."
+def _bibliography(facts: _Facts) -> str:
+    people = [str(family) + (f", {given[0]}." if given else "") for family, given in facts.families()]
+    return f"{', '.join(people)} ({facts.year}) \u201c{facts.title}\u201d. {facts.publisher}."
 
 
-def _schema_org(record: Record, url: str) -> Record:
-    metadata = record["metadata"]
+def _schema_org(facts: _Facts) -> Record:
+    keys = {"name": "name", "givenName": "given_name", "familyName": "family_name"}
     people = [
-        {
-            "name": one.get("name", ""),
-            "givenName": one.get("given_name", ""),
-            "familyName": one.get("family_name", ""),
-            "@type": "Person",
-        }
-        for one in _people(record)
+        {**{key: one.get(name, "") for key, name in keys.items()}, "@type": "Person"} for one in facts.people
     ]
     return {
         "@context": "http://schema.org",
         "@type": "https://schema.org/CreativeWork",
-        "identifier": record["links"]["self"],
-        "name": metadata.get("title", ""),
+        "identifier": facts.record["links"]["self"],
+        "name": facts.title,
         "creator": people,
         "author": people,
-        "publisher": {"@type": "Organization", "name": metadata.get("publisher", "")},
-        "dateCreated": record["created"],
-        "dateModified": record["updated"],
-        "datePublished": metadata.get("publication_date", ""),
-        "url": _html(record, url),
+        "publisher": {"@type": "Organization", "name": facts.publisher},
+        "dateCreated": facts.record["created"],
+        "dateModified": facts.record["updated"],
+        "datePublished": facts.date,
+        "url": facts.page,
     }
 
 
-def _dublin_core(record: Record, url: str) -> str:
-    metadata = record["metadata"]
-    values = [("creator", one.get("name", "")) for one in _people(record)]
-    values += [("date", metadata.get("publication_date", "")), ("publisher", metadata.get("publisher", ""))]
-    values.append(("title", metadata.get("title", "")))
+def _dublin_core(facts: _Facts) -> str:
+    values = [("creator", name) for name in facts.names]
+    values += [("date", facts.date), ("publisher", facts.publisher), ("title", facts.title)]
     lines = "".join(f"  <dc:{name}>{escape(str(value))}</dc:{name}>\n" for name, value in values if value)
     return (
         "<?xml version='1.0' encoding='utf-8'?>\n"
@@ -150,26 +123,19 @@ def _dublin_core(record: Record, url: str) -> str:
     )
 
 
-def _geo(record: Record, url: str) -> Record:
-    return {"features": [], "type": "FeatureCollection"}
-
-
-def _linkset(record: Record, url: str) -> Record:
-    place, page = record["links"]["self"], _html(record, url)
+def _linkset(facts: _Facts) -> Record:
+    place = facts.record["links"]["self"]
     described = [{"href": place, "type": kind} for kind in sorted(KINDS)]
-    return {
-        "linkset": [
-            {"describedby": described, "type": [{"href": "https://schema.org/AboutPage"}], "anchor": page},
-            {"anchor": place, "describes": [{"href": page, "type": "text/html"}]},
-        ]
-    }
+    about: Record = {"describedby": described, "type": [{"href": "https://schema.org/AboutPage"}]}
+    about["anchor"] = facts.page
+    return {"linkset": [about, {"anchor": place, "describes": [{"href": facts.page, "type": "text/html"}]}]}
 
 
-_MAKERS: Dict[str, Callable[[Record, str], Any]] = {
+_MAKERS: Dict[str, Callable[[_Facts], Any]] = {
     "application/ld+json": _schema_org,
     "application/vnd.citationstyles.csl+json": _citation,
     "application/vnd.datacite.datacite+json": _datacite,
-    "application/vnd.geo+json": _geo,
+    "application/vnd.geo+json": lambda facts: {"features": [], "type": "FeatureCollection"},
     "application/x-dc+xml": _dublin_core,
     "text/x-bibliography": _bibliography,
     "application/x-bibtex": _bibtex,
@@ -191,7 +157,7 @@ def made(kind: str, record: Record, url: str) -> Optional[Response]:
     maker = _MAKERS.get(kind)
     if maker is None:
         return None
-    found = maker(record, url)
+    found = maker(_Facts(record, url))
     text = found if isinstance(found, str) else json.dumps(found)
     label = "text/plain" if kind == "text/x-bibliography" else kind
-    return Response(200, [("Content-Type", label)], (text.encode("utf-8"),))
+    return text_response(200, text, label)

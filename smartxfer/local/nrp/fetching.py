@@ -10,15 +10,13 @@ import urllib.request
 from typing import IO, Any, Optional
 from urllib.parse import urlsplit
 
+from smartxfer.local.background import Jobs
 from smartxfer.local.nrp import entries, stored
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.containers import noted
 from smartxfer.local.nrp.content import adopt, limit
 from smartxfer.local.nrp.entries import Entry
-from smartxfer.local.nrp.jobs import Jobs
 from smartxfer.local.nrp.stored import Received, TooMuch
-
-__all__ = ["begin"]
 
 #: Seconds that the other server may be silent.
 _PATIENCE = 30.0

@@ -3,26 +3,16 @@
 Source: NRP protocol, sections 5 and 6.
 """
 
+import io
 import uuid
 from typing import Any, Dict, List, Optional
 
-from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import containers, content, entries, fetching, parts, serving, starting, stored
-from smartxfer.local.nrp.answers import ApiError, denied, framework
-from smartxfer.local.nrp.archive import archive
-from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.call import Call, Owner
+from smartxfer.local.nrp.call import ApiError, Backend, Call, Owner, Response, denied, framework
 from smartxfer.local.nrp.checks import Errors, object_of, storable, truth, unknown
-from smartxfer.local.nrp.entries import SCHEMA, Entry
+from smartxfer.local.nrp.entries import Entry
 from smartxfer.local.nrp.finding import changeable, readable, removed, unlocked
-from smartxfer.local.nrp.showing import linked, listing, shown, summary
-
-__all__ = [
-    "MISSING", "SCHEMA", "answer", "archive", "completed", "copy", "count", "drop", "keys", "linked",
-    "listed", "listing", "lock", "new_bucket", "plant", "problems", "read", "start", "stored_path",
-    "summary", "write",
-]  # fmt: skip
-
+from smartxfer.local.nrp.showing import listing, shown
 
 #: What is said of a record that has no file, and does not say that it needs none.
 MISSING = "Missing uploaded files. To disable files for this record please mark it as metadata-only."
@@ -35,7 +25,7 @@ def answer(call: Call, owner: Owner, words: List[str]) -> Response:
 
     :param words: decoded segments behind ``files``, empty ones included.
     """
-    method = "GET" if call.request.method == "HEAD" else call.request.method
+    method = call.method
     if not words:
         return _list_call(call, owner, method)
     if not words[0]:
@@ -53,7 +43,7 @@ def answer(call: Call, owner: Owner, words: List[str]) -> Response:
         if last == "content" and before:
             return content.put(call, owner, before)
         if len(words) > 2 and words[-2] == "content" and last.isascii() and last.isdigit():
-            content.media_type(call)
+            content.octets_only(call)
             # Beyond all parts is beyond all parts.
             return parts.put(call, owner, "/".join(words[:-2]), int(last) if len(last) < 19 else 1 << 62)
         return _change(call, owner, key)
@@ -151,7 +141,7 @@ def problems(backend: Backend, owner: Owner) -> List[Dict[str, Any]]:
 def new_bucket(backend: Backend) -> str:
     """Id of a new, empty bucket."""
     bucket = str(uuid.uuid4())
-    backend.database.run("INSERT INTO buckets (id) VALUES (?)", bucket)
+    backend.database.insert("buckets", id=bucket)
     return bucket
 
 
@@ -168,7 +158,7 @@ def copy(backend: Backend, source: str, target: str) -> None:
 
 def lock(backend: Backend, bucket: str) -> None:
     """Let the files of a bucket change no more."""
-    backend.database.run("UPDATE buckets SET locked=1 WHERE id=?", bucket)
+    backend.database.update("buckets", bucket, locked=1)
 
 
 def drop(backend: Backend, bucket: str, *, keep: bool = False) -> None:
@@ -180,19 +170,17 @@ def drop(backend: Backend, bucket: str, *, keep: bool = False) -> None:
         for entry in entries.in_bucket(backend.database, bucket):
             removed(backend, entry)
         if not keep:
-            backend.database.run("DELETE FROM buckets WHERE id=?", bucket)
+            backend.database.delete("buckets", id=bucket)
 
 
 def keys(backend: Backend, bucket: str) -> List[str]:
     """Keys of a bucket's files, oldest first, pending ones included."""
-    rows = backend.database.rows("SELECT key FROM entries WHERE bucket=? ORDER BY number", bucket)
-    return [row["key"] for row in rows]
+    return [row["key"] for row in backend.database.select("entries", "number", bucket=bucket)]
 
 
 def count(backend: Backend, bucket: str) -> int:
     """How many files a bucket has, pending ones included."""
-    row = backend.database.row("SELECT count(*) AS n FROM entries WHERE bucket=?", bucket)
-    return int(row["n"]) if row is not None else 0
+    return len(keys(backend, bucket))
 
 
 def listed(backend: Backend, bucket: str) -> List[Dict[str, Any]]:
@@ -206,23 +194,11 @@ def completed(backend: Backend, bucket: str) -> Dict[str, int]:
     return {entry.key: entry.held for entry in there if entry.status == "completed"}
 
 
-class _Memory:
-    """Bytes that are at hand, as a stream."""
-
-    def __init__(self, data: bytes) -> None:
-        self._left = memoryview(data)
-
-    def readinto(self, view: memoryview) -> int:
-        count = min(len(view), len(self._left))
-        view[:count], self._left = self._left[:count], self._left[count:]
-        return count
-
-
 def write(
     backend: Backend, bucket: str, key: str, data: bytes, metadata: Optional[Dict[str, Any]] = None
 ) -> None:
     """Put a completed file into a bucket, whatever was there under its key, however odd the key is."""
-    received = stored.receive(backend.database, backend.objects, _Memory(data))
+    received = stored.receive(backend.database, backend.objects, io.BytesIO(data))
     with backend.database.transaction():
         entry = entries.find(backend.database, bucket, key)
         if entry is not None:
@@ -232,10 +208,6 @@ def write(
         entry.size, entry.checksum = received.size, f"md5:{received.md5}"
         entries.add(backend.database, entry)
         content.adopt(backend, entry, received)
-
-
-#: Puts a file under any key.
-plant = write
 
 
 def _held(backend: Backend, bucket: str, key: str) -> Entry:
@@ -271,4 +243,3 @@ def start(backend: Backend) -> None:
         if entry.type == "F" and entry.status == "pending":
             fetching.begin(backend, entry)
         parts.check_later(backend, entry)
-

@@ -3,20 +3,10 @@
 Source: NRP protocol, sections 3 (errors) and 5.
 """
 
-from typing import List, Optional
-
-from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import entries, stored
-from smartxfer.local.nrp.answers import ApiError, denied
-from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.call import Call, Owner
+from smartxfer.local.nrp.call import ApiError, Backend, Call, Owner, Response, denied
 from smartxfer.local.nrp.entries import Entry
 from smartxfer.local.nrp.showing import shown
-
-__all__ = [
-    "FAILED", "changeable", "denied", "fail", "readable", "removed", "sizes", "the_file",
-    "unlocked",
-]  # fmt: skip
 
 #: What stands in an answer whose transfer failed.
 FAILED = "File upload transfer failed."
@@ -66,7 +56,7 @@ def unlocked(call: Call, owner: Owner) -> None:
 
     :raises ApiError: 403, the bucket is that of a published record.
     """
-    row = call.backend.database.row("SELECT locked FROM buckets WHERE id=?", owner.bucket)
+    row = call.backend.database.find("buckets", id=owner.bucket)
     if owner.locked or (row is not None and row["locked"]):
         raise ApiError(403, "Bucket is locked for modifications.")
 
@@ -79,17 +69,16 @@ def removed(backend: Backend, entry: Entry) -> None:
     backend.part_sums.pop(entry.file_id, None)
 
 
-def fail(call: Call, owner: Owner, entry: Entry, *, keep: bool) -> Response:
+def fail(call: Call, owner: Owner, entry: Entry, *, keep: bool, tolerated: bool) -> Response:
     """The answer to content that the transfer does not take: a success by its status, with ``errors``.
 
     :param keep: whether the entry survives it.
+    :param tolerated: whether the site answers so.
+    :raises ApiError: 400, it does not.
     """
+    if not tolerated:
+        raise ApiError(400, FAILED)
     answer = {**shown(call.backend, owner, entry), "errors": FAILED}
     if not keep:
         removed(call.backend, entry)
     return call.json(answer)
-
-
-def sizes(listed: List[Entry], but: Optional[Entry] = None) -> int:
-    """Bytes that entries hold, one of them left out."""
-    return sum(entry.held for entry in listed if but is None or entry.number != but.number)

@@ -9,12 +9,7 @@ from typing import Any, Dict, List, Optional
 
 import attrs
 
-from smartxfer.local.database import Database, Row
-
-__all__ = [
-    "SCHEMA", "Half", "Item", "Parent", "add", "all_of", "find", "make_id", "parent_of", "remove", "save",
-    "save_parent", "touch", "versions",
-]  # fmt: skip
+from smartxfer.local.database import Database, pick
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS parents (id TEXT PRIMARY KEY, document TEXT NOT NULL);
@@ -104,10 +99,6 @@ def make_id() -> str:
     return f"{letters[:5]}-{letters[5:]}"
 
 
-def _half(row: Row) -> Half:
-    return Half(**json.loads(row["document"]), revision=row["revision"], updated=row["updated"])
-
-
 def _items(database: Database, condition: str, *values: Any) -> List[Item]:
     """The items that meet a condition on their columns, oldest first."""
     # The conditions are those below, with no word of a caller in them.
@@ -121,7 +112,8 @@ def _items(database: Database, condition: str, *values: Any) -> List[Item]:
         deleted = columns.pop("deleted")
         found[row["id"]] = Item(**columns, deleted=None if deleted is None else json.loads(deleted))
     for row in halves:
-        setattr(found[row["id"]], "draft" if row["draft"] else "record", _half(row))
+        half = Half(**json.loads(row["document"]), **pick(row, "revision", "updated"))
+        setattr(found[row["id"]], "draft" if row["draft"] else "record", half)
     return list(found.values())
 
 
@@ -141,12 +133,16 @@ def versions(database: Database, parent: str) -> List[Item]:
     return sorted(_items(database, "items.parent=?", parent), key=lambda item: item.position)
 
 
+def latest(there: List[Item]) -> Optional[Item]:
+    """The newest of these versions that is published, None where there is none."""
+    found = [item for item in there if item.record is not None and item.deleted is None]
+    return found[-1] if found else None
+
+
 def add(database: Database, item: Item) -> None:
     """Keep a new item."""
-    item.number = database.run(
-        "INSERT INTO items (id, parent, model, position, revision) VALUES (?,?,?,?,?)",
-        item.id, item.parent, item.model, item.position, item.revision,
-    )  # fmt: skip
+    columns = {name: getattr(item, name) for name in ("id", "parent", "model", "position", "revision")}
+    item.number = database.insert("items", **columns)
     save(database, item)
 
 
@@ -155,20 +151,16 @@ def save(database: Database, item: Item) -> None:
     with database.transaction():
         if item.draft is not None:
             item.revision = item.draft.revision
-        database.run(
-            "UPDATE items SET revision=?, deleted=? WHERE id=?",
-            item.revision, None if item.deleted is None else json.dumps(item.deleted), item.id,
-        )  # fmt: skip
+        deleted = None if item.deleted is None else json.dumps(item.deleted)
+        database.update("items", item.id, revision=item.revision, deleted=deleted)
         for draft, half in ((1, item.draft), (0, item.record)):
             if half is None:
-                database.run("DELETE FROM halves WHERE id=? AND draft=?", item.id, draft)
+                database.delete("halves", id=item.id, draft=draft)
                 continue
             values = attrs.asdict(half)
-            del values["revision"], values["updated"]
-            database.run(
-                "INSERT OR REPLACE INTO halves (id, draft, revision, updated, document) VALUES (?,?,?,?,?)",
-                item.id, draft, half.revision, half.updated, json.dumps(values),
-            )  # fmt: skip
+            apart = {name: values.pop(name) for name in ("revision", "updated")}
+            told = json.dumps(values)
+            database.replace("halves", id=item.id, draft=draft, **apart, document=told)
 
 
 def touch(database: Database, id: str, stamp: str) -> None:
@@ -182,19 +174,19 @@ def touch(database: Database, id: str, stamp: str) -> None:
 def remove(database: Database, item: Item) -> None:
     """Forget an item, and its parent with the last of the versions."""
     with database.transaction():
-        database.run("DELETE FROM halves WHERE id=?", item.id)
-        database.run("DELETE FROM items WHERE id=?", item.id)
+        database.delete("halves", id=item.id)
+        database.delete("items", id=item.id)
         if not versions(database, item.parent):
-            database.run("DELETE FROM parents WHERE id=?", item.parent)
+            database.delete("parents", id=item.parent)
 
 
 def parent_of(database: Database, id: str) -> Optional[Parent]:
     """The parent of an id, None where it is not known."""
-    row = database.row("SELECT document FROM parents WHERE id=?", id)
+    row = database.find("parents", id=id)
     return None if row is None else Parent(**json.loads(row["document"]))
 
 
 def save_parent(database: Database, parent: Parent) -> None:
     """Keep a new or changed parent."""
     document = json.dumps(attrs.asdict(parent))
-    database.run("INSERT OR REPLACE INTO parents (id, document) VALUES (?,?)", parent.id, document)
+    database.replace("parents", id=parent.id, document=document)

@@ -3,25 +3,17 @@
 Source: NRP protocol, sections 3 and 5.
 """
 
-import mimetypes
 import os
 import unicodedata
 from typing import Optional, Tuple
 from urllib.parse import quote
 
-__all__ = [
-    "OCTETS", "TOO_LONG", "disposition", "encoded", "extension", "guessed", "longer_than_allowed",
-    "shown_type", "unfit_for_header", "without_controls",
-]  # fmt: skip
+from werkzeug.http import quote_header_value
 
-#: Media type of what is not known.
-OCTETS = "application/octet-stream"
+from smartxfer.local.objects import OCTETS
 
 #: What is said of a key that is too long.
 TOO_LONG = "Filename is too long."
-
-#: The types of Python itself, so that they are the same on every machine.
-_TYPES = mimetypes.MimeTypes()
 
 #: Types that a browser may show.
 _SHOWN = {
@@ -38,12 +30,6 @@ _AS_TEXT = {
 def encoded(key: str) -> str:
     """A key as links have it: percent-encoded, slashes kept."""
     return quote(key, safe="/")
-
-
-def guessed(key: str) -> str:
-    """Media type by the name alone."""
-    # Behind a directory, so that a colon does not make it a URL.
-    return _TYPES.guess_type("x/" + key.rsplit("/", 1)[-1], strict=False)[0] or OCTETS
 
 
 def extension(key: str) -> Optional[str]:
@@ -71,7 +57,7 @@ def disposition(key: str, kind: str) -> str:
     plain, extended = _names(key.rsplit("/", 1)[-1])
     value = "attachment"
     if plain:
-        value += "; filename=" + _quoted(plain)
+        value += "; filename=" + quote_header_value(plain)
     return value + (f"; filename*=UTF-8''{extended}" if extended else "")
 
 
@@ -96,9 +82,3 @@ def _names(key: str) -> Tuple[str, str]:
         return key, ""
     plain = unicodedata.normalize("NFKD", key).encode("ascii", "ignore").decode("ascii")
     return plain, quote(key, safe="")
-
-
-def _quoted(name: str) -> str:
-    if all(letter.isalnum() or letter in "!#$%&'*+-.^_`|~" for letter in name):
-        return name
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

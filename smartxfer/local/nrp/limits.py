@@ -11,8 +11,6 @@ from typing import Deque, Dict, List, Tuple
 from smartxfer.local.nrp.answers import ApiError
 from smartxfer.local.nrp.site import Site
 
-__all__ = ["Limits"]
-
 Headers = List[Tuple[str, str]]
 #: Times of the requests that count, oldest first.
 Times = Deque[float]
@@ -53,10 +51,8 @@ class Limits:
     def headers(self, site: Site, user: str, now: float) -> Headers:
         """The headers of an answer to a request that was not counted."""
         limit = _limit(site, user)
-        if not limit:
-            return []
         with self._lock:
-            return _headers(site, limit, self._times(site, user, now), now)
+            return _headers(site, limit, self._times(site, user, now), now) if limit else []
 
     def begin_anew(self) -> None:
         """Forget what was counted."""

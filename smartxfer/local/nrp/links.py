@@ -5,7 +5,11 @@ Source: NRP protocol, section 4.
 
 from typing import Any, Dict
 
-__all__ = ["draft_links", "record_links"]
+#: Paths below a record, behind those of its files, whose links are named like them.
+_BELOW = (
+    "access/links", "access/grants", "access/users", "access/groups", "access/request", "access",
+    "communities", "communities-suggestions",
+)  # fmt: skip
 
 
 def _around(place: str, *, published: bool) -> Dict[str, str]:
@@ -13,30 +17,28 @@ def _around(place: str, *, published: bool) -> Dict[str, str]:
 
     :param published: whether there is a published record.
     """
-    return {
-        "access_links": f"{place}/access/links",
-        "access_grants": f"{place}/access/grants",
-        "access_users": f"{place}/access/users",
-        "access_groups": f"{place}/access/groups",
-        "access_request": f"{place}/access/request",
-        "access": f"{place}/access",
-        "communities": f"{place}/communities",
-        "communities-suggestions": f"{place}/communities-suggestions",
-        **(
-            {
-                "request_deletion": f"{place}/request-deletion",
-                "file_modification": f"{place}/file-modification",
-            }
-            if published
-            else {}
-        ),
-        "quota_increase": f"{place}/quota-increase",
-        "requests": f"{place}/requests",
-    }
+    links = {path.replace("/", "_"): f"{place}/{path}" for path in _BELOW}
+    for name in ("request-deletion", "file-modification", "quota-increase", "requests"):
+        if published or name in ("quota-increase", "requests"):
+            links[name.replace("-", "_")] = f"{place}/{name}"
+    return links
 
 
 def _place(view: Any) -> str:
     return f"{view.backend.api}/{view.item.model}/{view.item.id}"
+
+
+def _content(view: Any, place: str, kind: str) -> Dict[str, str]:
+    """Links to pictures and files, below the address of a record or draft."""
+    iiif = f"{view.backend.api}/iiif/{kind}:{view.item.id}"
+    return {
+        "self_iiif_manifest": f"{iiif}/manifest",
+        "self_iiif_sequence": f"{iiif}/sequence/default",
+        "files": f"{place}/files",
+        "media_files": f"{place}/media-files",
+        "archive": f"{place}/files-archive",
+        "archive_media": f"{place}/media-files-archive",
+    }
 
 
 def draft_links(view: Any) -> Dict[str, str]:
@@ -45,19 +47,13 @@ def draft_links(view: Any) -> Dict[str, str]:
     :param view: the draft, a :class:`smartxfer.local.nrp.views.Shown`.
     """
     url, id, place = view.backend.url, view.item.id, _place(view)
-    html = f"{url}/{view.item.model}/{id}"
-    draft = f"{place}/draft"
+    html, draft = f"{url}/{view.item.model}/{id}", f"{place}/draft"
     links = {
         "self": draft,
         "self_html": f"{url}/uploads/{id}",
         "preview_html": f"{html}?preview=1",
         "reserve_doi": f"{draft}/pids/doi",
-        "self_iiif_manifest": f"{view.backend.api}/iiif/draft:{id}/manifest",
-        "self_iiif_sequence": f"{view.backend.api}/iiif/draft:{id}/sequence/default",
-        "files": f"{draft}/files",
-        "media_files": f"{draft}/media-files",
-        "archive": f"{draft}/files-archive",
-        "archive_media": f"{draft}/media-files-archive",
+        **_content(view, draft, "draft"),
         "versions": f"{place}/versions",
         "record": place,
         "record_html": html,
@@ -79,9 +75,8 @@ def record_links(view: Any) -> Dict[str, str]:
 
     :param view: the record, a :class:`smartxfer.local.nrp.views.Shown`.
     """
-    url, id, place = view.backend.url, view.item.id, _place(view)
-    html = f"{url}/{view.item.model}/{id}"
-    parent = f"{view.item.model}/{view.parent.id}"
+    url, place = view.backend.url, _place(view)
+    html, parent = f"{url}/{view.item.model}/{view.item.id}", f"{view.item.model}/{view.parent.id}"
     links = {
         "self": place,
         "self_html": html,
@@ -89,12 +84,7 @@ def record_links(view: Any) -> Dict[str, str]:
         "reserve_doi": f"{place}/draft/pids/doi",
         "parent": f"{view.backend.api}/{parent}",
         "parent_html": f"{url}/{parent}",
-        "self_iiif_manifest": f"{view.backend.api}/iiif/record:{id}/manifest",
-        "self_iiif_sequence": f"{view.backend.api}/iiif/record:{id}/sequence/default",
-        "files": f"{place}/files",
-        "media_files": f"{place}/media-files",
-        "archive": f"{place}/files-archive",
-        "archive_media": f"{place}/media-files-archive",
+        **_content(view, place, "record"),
         "latest": f"{place}/versions/latest",
         "latest_html": f"{html}/latest",
         "versions": f"{place}/versions",

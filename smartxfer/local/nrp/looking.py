@@ -4,15 +4,10 @@ Source: NRP protocol, sections 2, 3 (errors) and 4.
 """
 
 from smartxfer.local.nrp import items
-from smartxfer.local.nrp.answers import ApiError, denied, invalid
-from smartxfer.local.nrp.call import Call
+from smartxfer.local.nrp.call import ApiError, Call, denied, invalid
 from smartxfer.local.nrp.items import Half, Item
 from smartxfer.local.nrp.sharing import permission
 from smartxfer.local.nrp.views import Shown
-
-__all__ = [
-    "NOT_KNOWN", "NOT_REGISTERED", "denied", "guarded", "the_draft", "the_item", "the_record", "viewed",
-]  # fmt: skip
 
 #: What is said of an id that nothing has, of one that was never published, and of one without a draft.
 NOT_KNOWN = "The persistent identifier does not exist."
@@ -54,6 +49,17 @@ def the_draft(call: Call, id: str, missing: str = _NOT_FOUND) -> Shown:
     if item.draft is None:
         raise ApiError(404, missing)
     return viewed(call, item, True)
+
+
+def editable_draft(call: Call, id: str) -> Shown:
+    """The draft of an id, for a call that changes it.
+
+    :raises ApiError: 404, there is none; 403, it is not the caller's to change.
+    """
+    view = the_draft(call, id)
+    if not view.editable:
+        raise denied()
+    return view
 
 
 def the_record(call: Call, id: str, missing: str = _NOT_FOUND) -> Shown:

@@ -3,13 +3,11 @@
 Source: NRP protocol, section 3.
 """
 
-from typing import Sequence, Tuple
+from typing import Sequence
 
-from smartxfer.local.http_messages import Response
-from smartxfer.local.nrp.answers import ApiError
-from smartxfer.local.nrp.call import Call
+from werkzeug.http import parse_accept_header
 
-__all__ = ["FILES", "RECORDS", "acceptable", "json_only", "labelled"]
+from smartxfer.local.nrp.call import ApiError, Call, Response
 
 JSON, RDM = "application/json", "application/vnd.inveniordm.v1+json"
 #: What file lists and entries are answered as.
@@ -35,26 +33,14 @@ def acceptable(call: Call, kinds: Sequence[str] = (JSON,), made: Sequence[str] =
     :param made: those that can be made besides the two kinds of JSON.
     :raises ApiError: 406, the caller wants something else.
     """
-    asked = [_ranked(one) for one in call.header("accept", "*/*").split(",")]
-    for _, kind in sorted((one for one in asked if one[0] > 0), key=lambda one: -one[0]):
-        if kind in ("", "*/*", "application/*", JSON):
-            return JSON
-        if kind == RDM and RDM in kinds:
-            return RDM
-        if kind in made:
-            return kind
+    for kind, quality in parse_accept_header(call.header("accept") or "*/*"):
+        kind = kind.partition(";")[0].lower()
+        if quality > 0:
+            if kind in ("*/*", "application/*", JSON):
+                return JSON
+            if (kind == RDM and RDM in kinds) or kind in made:
+                return kind
     raise ApiError(406, "Invalid 'Accept' header. Expected one of: " + ", ".join(kinds))
-
-
-def _ranked(text: str) -> Tuple[float, str]:
-    kind, *parameters = [part.strip().lower() for part in text.split(";")]
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return float(parameter[2:]), kind
-            except ValueError:
-                return 0.0, kind
-    return 1.0, kind
 
 
 def json_only(call: Call, *, crate: bool = False) -> None:
@@ -63,8 +49,7 @@ def json_only(call: Call, *, crate: bool = False) -> None:
     :param crate: whether a crate would do on the real server; it is told so.
     :raises ApiError: 415, it is something else.
     """
-    kind = call.header("content-type").split(";")[0].strip().lower()
-    if kind not in ("", JSON):
+    if call.request.media_type not in ("", JSON):
         kinds = [JSON, _CRATE] if crate else [JSON]
         raise ApiError(415, "Invalid 'Content-Type' header. Expected one of: " + ", ".join(kinds))
 

@@ -10,18 +10,14 @@ from typing import List
 
 from smartxfer.local.body import ClientGone
 from smartxfer.local.database import Row
-from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import entries, stored
-from smartxfer.local.nrp.answers import ApiError, framework
-from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.call import Call, Owner
+from smartxfer.local.nrp.call import ApiError, Backend, Call, Owner, Response, framework
 from smartxfer.local.nrp.entries import Entry
-from smartxfer.local.nrp.finding import FAILED, changeable, fail, unlocked
+from smartxfer.local.nrp.finding import changeable, fail, unlocked
 from smartxfer.local.nrp.keys import TOO_LONG, longer_than_allowed
 from smartxfer.local.nrp.showing import shown
+from smartxfer.local.nrp.stored import Received
 from smartxfer.local.nrp.sums import PartSum
-
-__all__ = ["begin", "check_later", "complete", "digest", "put"]
 
 
 def begin(backend: Backend, entry: Entry) -> None:
@@ -83,23 +79,14 @@ def put(call: Call, owner: Owner, key: str, part: int) -> Response:
         backend.objects.receive(number, (part - 1) * entry.part_size, body)
     except ClientGone:
         raise ApiError(400, "File is smaller than expected.") from None
-    _note(backend, entry, part, number, body.received)
+    stored.note_part(backend.database, entry.file_id, part, Received(number, body.received, ""))
     if part < entry.parts:
         running.arrived(part, backend.jobs)
     return call.json(shown(backend, owner, entry))
 
 
-def _note(backend: Backend, entry: Entry, part: int, number: int, size: int) -> None:
-    backend.database.run(
-        "INSERT OR REPLACE INTO parts (file_id, part, object, size, etag) VALUES (?,?,?,?,'')",
-        entry.file_id, part, number, size,
-    )  # fmt: skip
-
-
 def _refused(call: Call, owner: Owner, entry: Entry) -> Response:
-    if not call.backend.site.wrong_part_is_200:
-        raise ApiError(400, FAILED)
-    return fail(call, owner, entry, keep=True)
+    return fail(call, owner, entry, keep=True, tolerated=call.backend.site.wrong_part_is_200)
 
 
 def digest(backend: Backend, entry: Entry) -> str:
@@ -127,7 +114,7 @@ def complete(backend: Backend, entry: Entry, md5: str) -> None:
     :raises ApiError: 500, parts are missing at the storage; 400, they are missing here and gaps are not
         allowed.
     """
-    rows = backend.database.rows("SELECT * FROM parts WHERE file_id=? ORDER BY part", entry.file_id)
+    rows = backend.database.select("parts", "part", file_id=entry.file_id)
     if entry.upload:
         if len(rows) != entry.parts:
             raise framework(500)
@@ -137,22 +124,18 @@ def complete(backend: Backend, entry: Entry, md5: str) -> None:
     elif entry.checksum is None and md5:
         entry.md5 = md5
         entry.checksum = f"md5:{md5}"
-    backend.database.run("DELETE FROM parts WHERE file_id=?", entry.file_id)
+    backend.database.delete("parts", file_id=entry.file_id)
     backend.part_sums.pop(entry.file_id, None)
 
 
 def _join(backend: Backend, entry: Entry, rows: List[Row]) -> None:
     entry.spans = [(row["object"], row["size"]) for row in rows]
-    entry.etag = _etag([row["etag"] for row in rows])
+    # S3's tag of a multipart object: md5 of the md5s of its parts, and their number.
+    joined = b"".join(bytes.fromhex(row["etag"]) for row in rows)
+    entry.etag = f"{hashlib.md5(joined).hexdigest()}-{len(rows)}"
     entry.modified = backend.now()
     entry.upload = ""
     entry.checksum = f"multipart:{entry.etag}-{entry.part_size}"
-
-
-def _etag(tags: List[str]) -> str:
-    """S3's tag of a multipart object: md5 of the md5s of its parts, and their number."""
-    joined = b"".join(bytes.fromhex(tag) for tag in tags)
-    return f"{hashlib.md5(joined).hexdigest()}-{len(tags)}"
 
 
 def check_later(backend: Backend, entry: Entry) -> None:

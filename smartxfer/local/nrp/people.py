@@ -3,16 +3,13 @@
 Source: NRP protocol, section 2.
 """
 
-import secrets
-import string
 from typing import Dict, Optional
 
 import attrs
 
 from smartxfer.local.database import Database
 from smartxfer.local.nrp.site import Site
-
-__all__ = ["GUEST", "SCHEMA", "People", "User"]
+from smartxfer.local.options import random_word
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (
@@ -20,8 +17,8 @@ CREATE TABLE IF NOT EXISTS users (
 );
 """
 
-#: Characters of a token that is made here, and how many.
-_ALPHABET, _LENGTH = string.ascii_letters + string.digits, 60
+#: Characters of a token that is made here.
+_LENGTH = 60
 
 
 @attrs.frozen
@@ -62,16 +59,14 @@ class People:
         self.superuser = self._by_name[site.superuser]
 
     def _add(self, database: Database, name: str, token: Optional[str], superuser: bool) -> None:
-        row = database.row("SELECT * FROM users WHERE name=?", name)
+        row = database.find("users", name=name)
         if token is None:
-            made = "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
-            token = row["token"] if row is not None else made
-        database.run(
-            "INSERT INTO users (name, token) VALUES (?,?)"
-            " ON CONFLICT (name) DO UPDATE SET token=excluded.token",
-            name, token,
-        )  # fmt: skip
-        number = database.rows("SELECT number FROM users WHERE name=?", name)[0]["number"]
+            token = row["token"] if row is not None else random_word(_LENGTH)
+        if row is None:
+            number = database.insert("users", name=name, token=token)
+        else:
+            number = row["number"]
+            database.run("UPDATE users SET token=? WHERE number=?", token, number)
         user = User(name, str(number), token, superuser)
         self._by_name[name] = self._by_token[token] = user
 

@@ -4,35 +4,22 @@ Source: NRP protocol, section 4.
 """
 
 import copy
-from typing import Any, Dict, List, Optional
 
-from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import files, items, requests
-from smartxfer.local.nrp.answers import ApiError, denied, invalid
-from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.call import Call
+from smartxfer.local.nrp.call import ApiError, Backend, Call, Response, denied, invalid
 from smartxfer.local.nrp.drafts import FIRST, new_draft, record_answer
 from smartxfer.local.nrp.items import Half, Item
 from smartxfer.local.nrp.looking import (
     NOT_KNOWN,
     NOT_REGISTERED,
+    editable_draft,
     the_draft,
     the_record,
     viewed,
 )
+from smartxfer.local.nrp.showing import listing
 from smartxfer.local.nrp.validation import missing
 from smartxfer.local.nrp.views import Shown, access_status, owner_of
-
-__all__ = [
-    "edit",
-    "edited",
-    "import_files",
-    "new_version",
-    "next_version",
-    "publish",
-    "publishable",
-    "published",
-]
 
 #: Revision of a record that was just published: a user's first version, and all others.
 _FIRST, _LATER = 5, 4
@@ -61,11 +48,8 @@ def _agreed(view: Shown) -> None:
     if view.parent.review:
         request = requests.find(view.backend.database, view.parent.review)
         if request is not None and request.open:
-            raise ApiError(
-                400,
-                "You cannot publish a draft with an open review request. "
-                "Please cancel the review request first.",
-            )
+            text = "You cannot publish a draft with an open review request. "
+            raise ApiError(400, text + "Please cancel the review request first.")
     if view.backend.site.review == "community" and not view.parent.communities:
         # Assumption: the wording; the protocol names only that of an open review.
         raise ApiError(400, "Cannot publish without selecting a community.")
@@ -76,9 +60,7 @@ def publishable(view: Shown) -> None:
 
     :raises ApiError: 400, with an error for each field.
     """
-    errors: List[Dict[str, Any]] = missing(
-        view.half.values, open_schema=view.backend.site.open_schema(view.item.model)
-    )
+    errors = missing(view.half.values, open_schema=view.backend.site.open_schema(view.item.model))
     errors += files.problems(view.backend, owner_of(view))
     if errors:
         raise ApiError(400, "A validation error occurred.", errors)
@@ -116,7 +98,7 @@ def _superseded(backend: Backend, item: Item, stamp: str) -> None:
 
     :param item: the version that is being published.
     """
-    before = _latest([one for one in items.versions(backend.database, item.parent) if one.id != item.id])
+    before = items.latest([one for one in items.versions(backend.database, item.parent) if one.id != item.id])
     if before is not None and before.record is not None:
         before.record.revision += 2
         before.record.updated = stamp
@@ -186,7 +168,7 @@ def next_version(backend: Backend, item: Item) -> Item:
     """The draft of the version behind the latest one; made where there is none."""
     with backend.database.transaction():
         there = items.versions(backend.database, item.parent)
-        latest = _latest(there) or item
+        latest = items.latest(there) or item
         last = there[-1]
         if last.record is None and last.draft is not None and last.position > latest.position:
             return last
@@ -202,12 +184,6 @@ def next_version(backend: Backend, item: Item) -> Item:
         return made
 
 
-def _latest(there: List[Item]) -> Optional[Item]:
-    """The newest version that is published."""
-    found = [item for item in there if item.record is not None and item.deleted is None]
-    return found[-1] if found else None
-
-
 def import_files(call: Call, id: str) -> Response:
     """Give the draft of a new version the files of the version before.
 
@@ -215,17 +191,15 @@ def import_files(call: Call, id: str) -> Response:
     """
     backend = call.backend
     with backend.database.transaction():
-        view = the_draft(call, id)
-        if not view.editable:
-            raise denied()
+        view = editable_draft(call, id)
         owner = owner_of(view)
         if not owner.enabled:
             raise ApiError(403, "Files are not enabled.")
-        latest = _latest(items.versions(backend.database, view.item.parent))
+        latest = items.latest(items.versions(backend.database, view.item.parent))
         if latest is None or latest.record is None:
             raise ApiError(404, "Not found.")
         if files.count(backend, owner.bucket):
             raise invalid("files.enabled", "Please remove all files first.")
         files.copy(backend, latest.record.bucket, owner.bucket)
         backend.touched(owner)
-        return call.json(files.listing(backend, owner), 201)
+        return call.json(listing(backend, owner), 201)

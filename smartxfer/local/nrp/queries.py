@@ -10,8 +10,6 @@ from typing import Any, Callable, List, Optional
 
 from smartxfer.local.nrp.views import Shown
 
-__all__ = ["BadQuery", "Matcher", "matcher"]
-
 Matcher = Callable[[Shown], bool]
 
 _TOKEN = re.compile(

@@ -3,25 +3,19 @@
 Source: NRP protocol, sections 3 and 4.
 """
 
-from typing import Optional
 
-from smartxfer.local.http_messages import Response, json_response
 from smartxfer.local.nrp import items
-from smartxfer.local.nrp.answers import ApiError, Moved, denied
-from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.call import Call
+from smartxfer.local.nrp.call import ApiError, Backend, Call, Moved, Response, denied, json_response
 from smartxfer.local.nrp.drafts import discard, record_answer
 from smartxfer.local.nrp.items import Item
 from smartxfer.local.nrp.looking import NOT_REGISTERED, guarded, the_item, the_record, viewed
 from smartxfer.local.nrp.search import page
 
-__all__ = ["delete", "latest", "latest_of", "read", "retract", "versions"]
-
 
 def read(call: Call, id: str) -> Response:
     """Show a published record; the id that its versions share leads to the latest one."""
     if items.find(call.backend.database, id) is None:
-        found = latest_of(call.backend, id)
+        found = items.latest(items.versions(call.backend.database, id))
         if found is not None and found.model == call.model:
             # The token of a secret link is not carried on.
             raise Moved(f"/api/{call.model}/{found.id}", 302, front=False)
@@ -58,13 +52,6 @@ def retract(backend: Backend, item: Item, reason: object) -> None:
         items.save(backend.database, item)
 
 
-def latest_of(backend: Backend, parent: str) -> Optional[Item]:
-    """The newest published version of a record, None where there is none."""
-    there = items.versions(backend.database, parent)
-    found = [item for item in there if item.record is not None and item.deleted is None]
-    return found[-1] if found else None
-
-
 def latest(call: Call, id: str) -> Response:
     """Lead from a published record, or from the id that versions share, to the latest version.
 
@@ -74,7 +61,7 @@ def latest(call: Call, id: str) -> Response:
     parent = id
     if items.find(database, id) is not None or items.parent_of(database, id) is None:
         parent = the_record(call, id, NOT_REGISTERED).parent.id
-    found = latest_of(call.backend, parent)
+    found = items.latest(items.versions(database, parent))
     if found is None:
         raise ApiError(404, NOT_REGISTERED)
     if not viewed(call, found, False).readable:

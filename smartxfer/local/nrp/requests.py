@@ -10,8 +10,6 @@ import attrs
 
 from smartxfer.local.database import Database, Row
 
-__all__ = ["SCHEMA", "Request", "add", "all_of", "cancel", "find", "remove", "save"]
-
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, document TEXT NOT NULL
@@ -66,20 +64,18 @@ def _document(request: Request) -> str:
 
 def add(database: Database, request: Request) -> None:
     """Keep a new request."""
-    request.number = database.run(
-        "INSERT INTO requests (id, document) VALUES (?,?)", request.id, _document(request)
-    )
+    request.number = database.insert("requests", id=request.id, document=_document(request))
 
 
 def save(database: Database, request: Request) -> None:
     """Keep a changed request."""
     request.revision += 1
-    database.run("UPDATE requests SET document=? WHERE id=?", _document(request), request.id)
+    database.update("requests", request.id, document=_document(request))
 
 
 def remove(database: Database, id: str) -> None:
     """Forget a request."""
-    database.run("DELETE FROM requests WHERE id=?", id)
+    database.delete("requests", id=id)
 
 
 def cancel(database: Database, topic: str, stamp: str) -> None:
@@ -95,10 +91,10 @@ def cancel(database: Database, topic: str, stamp: str) -> None:
 
 def find(database: Database, id: str) -> Optional[Request]:
     """The request of an id, None where there is none."""
-    row = database.row("SELECT * FROM requests WHERE id=?", id)
+    row = database.find("requests", id=id)
     return None if row is None else _request(row)
 
 
 def all_of(database: Database) -> List[Request]:
     """Every request, oldest first."""
-    return [_request(row) for row in database.rows("SELECT * FROM requests ORDER BY number")]
+    return [_request(row) for row in database.select("requests", "number")]

@@ -6,61 +6,48 @@ Source: NRP protocol, sections 1, 3, 4 and 5.
 from typing import Callable, Dict, List, Tuple
 from urllib.parse import quote, unquote
 
-from smartxfer.local.http_messages import Request, Response
-from smartxfer.local.nrp import (
-    access,
-    catalogue,
-    communities,
-    discovery,
-    drafts,
-    exports,
-    files,
-    publishing,
-    records,
-    reviews,
-    search,
-    workflows,
-)
-from smartxfer.local.nrp.answers import ApiError, Moved, error_response, framework
-from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.call import Call
-from smartxfer.local.nrp.identify import identify
+from smartxfer.local.http_messages import Request
+from smartxfer.local.nrp import access, discovery, drafts, files, publishing, records, search
+from smartxfer.local.nrp import request_actions as actions
+from smartxfer.local.nrp.archive import archive
+from smartxfer.local.nrp.call import ApiError, Backend, Call, Moved, Response, error_response, framework
+from smartxfer.local.nrp.catalogue import users, vocabulary
+from smartxfer.local.nrp.communities import communities
+from smartxfer.local.nrp.exports import KINDS
 from smartxfer.local.nrp.looking import the_draft, the_record
 from smartxfer.local.nrp.negotiation import FILES, RECORDS, acceptable, json_only, labelled
+from smartxfer.local.nrp.people import GUEST, User
 from smartxfer.local.nrp.views import owner_of
 from smartxfer.local.nrp.vocabularies import APART
+from smartxfer.local.routing import NoRoute, Router
 
-__all__ = ["answer"]
+#: Functions by method; they answer a call, about the record of an id where there is one.
+Methods = Dict[str, Callable[..., Response]]
 
-#: A function that answers a call about the record of an id.
-Handler = Callable[[Call, str], Response]
-Methods = Dict[str, Handler]
-
-#: What can be done to a record, by the path behind its id.
-OF_RECORD: Dict[Tuple[str, ...], Methods] = {
-    (): {"GET": records.read, "DELETE": records.delete},
-    ("draft",): {
-        "GET": drafts.read,
-        "PUT": drafts.replace,
-        "DELETE": drafts.delete,
-        "POST": publishing.edit,
-    },
-    ("draft", "actions", "publish"): {"POST": publishing.publish},
-    ("draft", "actions", "files-import"): {"POST": publishing.import_files},
-    ("draft", "actions", "submit-review"): {"POST": reviews.submit},
-    ("draft", "review"): {"GET": reviews.read, "PUT": reviews.ask, "DELETE": reviews.withdraw},
-    ("versions",): {"GET": records.versions, "POST": publishing.new_version},
-    ("versions", "latest"): {"GET": records.latest},
-    ("draft", "pids", "doi"): {"POST": access.reserve},
-    ("access", "grants"): {"GET": access.grants},
-    ("requests",): {"GET": reviews.of_record},
-}
+_DRAFT = {"GET": drafts.read, "PUT": drafts.replace, "DELETE": drafts.delete, "POST": publishing.edit}
+#: What can be done to a record, by its path below the model.
+RECORD = Router(
+    {
+        "/<id>": {"GET": records.read, "DELETE": records.delete},
+        "/<id>/draft": _DRAFT,
+        "/<id>/draft/actions/publish": {"POST": publishing.publish},
+        "/<id>/draft/actions/files-import": {"POST": publishing.import_files},
+        "/<id>/draft/actions/submit-review": {"POST": actions.submit},
+        "/<id>/draft/review": {"GET": actions.read, "PUT": actions.ask, "DELETE": actions.withdraw},
+        "/<id>/versions": {"GET": records.versions, "POST": publishing.new_version},
+        "/<id>/versions/latest": {"GET": records.latest},
+        "/<id>/draft/pids/doi": {"POST": access.reserve},
+        "/<id>/access/grants": {"GET": access.grants},
+        "/<id>/requests": {"GET": actions.of_record},
+    }
+)
 
 
 def answer(backend: Backend, request: Request) -> Response:
     """Answer one request."""
-    call = Call(backend, request, _words(request))
-    call.who = identify(call)
+    # Empty segments are kept.
+    call = Call(backend, request, unquote(request.encoded_path).split("/")[1:])
+    call.who = _user(call)
     try:
         headers = backend.limits.take(backend.site, call.user, backend.now())
     except ApiError as refusal:
@@ -78,9 +65,12 @@ def answer(backend: Backend, request: Request) -> Response:
     return found
 
 
-def _words(request: Request) -> List[str]:
-    """The decoded segments of a path, empty ones included."""
-    return unquote(request.target.partition("?")[0]).split("/")[1:]
+def _user(call: Call) -> User:
+    """The user who makes a call; a guest where there is no token, or one that is not known."""
+    scheme = call.header("authorization").partition(" ")[0].lower()
+    token = call.request.bearer_token if scheme == "bearer" else call.query.get("access_token", "")
+    user = call.backend.people.by_token(token.strip())
+    return GUEST if user is None or user.name in call.backend.site.without_scope else user
 
 
 def _dispatch(call: Call) -> Response:
@@ -96,13 +86,13 @@ def _dispatch(call: Call) -> Response:
         call.model = words[1]
         return _only(call, {"GET": search.user_records}, RECORDS)
     if first == "requests":
-        return reviews.answer(call)
+        return actions.answer(call)
     if first == "communities":
-        return communities.answer(call)
+        return communities(call)
     if first in ("vocabularies", *APART):
-        return catalogue.vocabulary(call)
+        return vocabulary(call)
     if first == "users":
-        return catalogue.users(call)
+        return users(call)
     raise framework(404)
 
 
@@ -128,14 +118,14 @@ def _lines(call: Call) -> None:
             raise Moved(f"{call.backend.api}/{quote(path, safe='/:@!$&()*+,;=~')}{query}")
 
 
-def _only(call: Call, methods: Dict[str, Callable[[Call], Response]], kinds: Tuple[str, ...]) -> Response:
+def _only(call: Call, methods: Methods, kinds: Tuple[str, ...], *about: str) -> Response:
     handler = methods.get(call.method)
     if handler is None:
         raise framework(405)
-    kind = call.kind = acceptable(call, kinds, exports.KINDS if kinds is RECORDS else ())
+    kind = call.kind = acceptable(call, kinds, KINDS if kinds is RECORDS else ())
     if call.method in ("POST", "PUT"):
         json_only(call, crate=True)
-    return labelled(handler(call), kind)
+    return labelled(handler(call, *about), kind)
 
 
 def _records(call: Call, words: List[str]) -> Response:
@@ -155,17 +145,14 @@ def _records(call: Call, words: List[str]) -> Response:
         if rest[count:] == ["files-archive"]:
             call.only("GET")
             view = the_draft(call, id) if behind else the_record(call, id)
-            return files.archive(call, owner_of(view))
+            return archive(call, owner_of(view))
         if rest[count] == "requests" and len(rest) > count + 1:
-            return workflows.answer(call, id, bool(behind), rest[count + 1 :])
-    methods = OF_RECORD.get(tuple(rest)) if id else None
-    if methods is None:
-        raise framework(404)
-    return _only(call, {name: _bound(handler, id) for name, handler in methods.items()}, RECORDS)
-
-
-def _bound(handler: Handler, id: str) -> Callable[[Call], Response]:
-    return lambda call: handler(call, id)
+            return actions.of_workflow(call, id, bool(behind), rest[count + 1 :])
+    try:
+        methods = RECORD.match("/" + "/".join(words))[0]
+    except NoRoute:
+        raise framework(404) from None
+    return _only(call, methods, RECORDS, id)
 
 
 def _files(call: Call, id: str, draft: bool, words: List[str]) -> Response:

@@ -6,28 +6,17 @@ Source: NRP protocol, section 4 (search page).
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from urllib.parse import urlencode
 
-from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import items
-from smartxfer.local.nrp.answers import ApiError, denied, invalid
-from smartxfer.local.nrp.call import Call
+from smartxfer.local.nrp.call import ApiError, Call, Response, denied, invalid
 from smartxfer.local.nrp.items import Half
 from smartxfer.local.nrp.looking import viewed
 from smartxfer.local.nrp.queries import BadQuery, Matcher, matcher
 from smartxfer.local.nrp.views import Shown, shown
 
-__all__ = ["page", "published", "user_records"]
-
 #: How searches of published records may be ordered, and of one's own.
 _SORTS = (
-    "bestmatch",
-    "newest",
-    "oldest",
-    "updated-desc",
-    "updated-asc",
-    "version",
-    "mostviewed",
-    "mostdownloaded",
-)
+    "bestmatch", "newest", "oldest", "updated-desc", "updated-asc", "version", "mostviewed", "mostdownloaded",
+)  # fmt: skip
 #: What a search of one's own makes of orders that it has not.
 _OWN_SORTS = {"newest": "updated-desc", "oldest": "updated-asc"}
 _LABELS = {

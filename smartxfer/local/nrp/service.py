@@ -19,8 +19,6 @@ from smartxfer.local.nrp.site import Site
 from smartxfer.local.nrp.validation import accepted
 from smartxfer.local.service import Service
 
-__all__ = ["NRP"]
-
 T = TypeVar("T")
 
 #: Metadata of records that are put here without any.
@@ -73,11 +71,6 @@ class NRP(Service):
         return answer
 
     # What users of the local server look at.
-
-    @property
-    def storage_url(self) -> str:
-        """Address of the storage, which is an origin of its own; its paths are below ``/storage/``."""
-        return str(self.storage.url)
 
     @property
     def env(self) -> Dict[str, str]:
@@ -238,11 +231,8 @@ class NRP(Service):
 
     def published(self) -> List[str]:
         """Ids of all published records that were not deleted, oldest first."""
-        return [
-            item.id
-            for item in items.all_of(self.backend.database, "")
-            if item.record is not None and item.deleted is None
-        ]
+        every = items.all_of(self.backend.database, "")
+        return [item.id for item in every if item.record is not None and item.deleted is None]
 
 
 def _no_record(id: str) -> UsageError:

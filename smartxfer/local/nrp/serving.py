@@ -7,16 +7,13 @@ import re
 
 from werkzeug.http import http_date, parse_etags
 
-from smartxfer.local.http_messages import Headers, Response
 from smartxfer.local.http_ranges import RangeNotSatisfiable, requested_range
-from smartxfer.local.nrp.answers import ApiError, Broken, denied, framework
-from smartxfer.local.nrp.call import Call, Owner
+from smartxfer.local.nrp.call import ApiError, Broken, Call, Headers, Owner, Response, denied, framework
 from smartxfer.local.nrp.entries import Entry
 from smartxfer.local.nrp.finding import readable
-from smartxfer.local.nrp.keys import disposition, guessed, shown_type, unfit_for_header, without_controls
+from smartxfer.local.nrp.keys import disposition, shown_type, unfit_for_header, without_controls
 from smartxfer.local.nrp.showing import STORAGE_BUCKET, storage_key
-
-__all__ = ["download"]
+from smartxfer.local.objects import media_type
 
 _TAG = re.compile(r"[!#-~]+")
 
@@ -35,7 +32,7 @@ def download(call: Call, owner: Owner, key: str) -> Response:
         return _redirect(entry.url)
     if entry.spans is None or not entry.known:
         raise framework(500)
-    kind = shown_type(key, guessed(key))
+    kind = shown_type(key, media_type(key))
     naming = disposition(key, kind)
     if site.any_key:
         naming = without_controls(naming)
@@ -52,7 +49,7 @@ def download(call: Call, owner: Owner, key: str) -> Response:
 
 
 def _redirect(url: str) -> Response:
-    return Response(302, [("Location", url), ("Content-Type", "text/html; charset=utf-8")], (b"",))
+    return Response(302, [("Location", url), ("Content-Type", "text/html; charset=utf-8")])
 
 
 def _guard(naming: str) -> Headers:
@@ -76,7 +73,7 @@ def _sent(call: Call, entry: Entry, kind: str, naming: str, *, ranges: bool) -> 
     tag = f'"{known}"' if known else ""
     tags: Headers = [("ETag", tag)] if tag else []
     if tag and parse_etags(asked.get("if-none-match")).contains_weak(known):
-        return Response(304, [*headers, *tags, ("Cache-Control", "no-cache")], (b"",))
+        return Response(304, [*headers, *tags, ("Cache-Control", "no-cache")])
     modified = http_date(int(entry.modified))
     text = kind + "; charset=utf-8" if kind.startswith("text/") else kind
     headers += [("Content-Type", text), *tags, ("Last-Modified", modified), ("Cache-Control", "no-cache")]
@@ -86,7 +83,7 @@ def _sent(call: Call, entry: Entry, kind: str, naming: str, *, ranges: bool) -> 
         try:
             found = requested_range(asked, size, tag, modified)
         except RangeNotSatisfiable:
-            return Response(416, [*headers, ("Content-Range", f"bytes */{size}")], (b"",))
+            return Response(416, [*headers, ("Content-Range", f"bytes */{size}")])
         if found is not None and call.request.method == "GET":
             start, end = found
             headers.append(("Content-Range", f"bytes {start}-{end}/{size}"))
@@ -97,4 +94,3 @@ def _sent(call: Call, entry: Entry, kind: str, naming: str, *, ranges: bool) -> 
         headers.insert(0, ("Content-MD5", known.partition(":")[2]))
     # Something to send, be it nothing: a bare head would wait in the kernel for what follows.
     return Response(200, headers, entry.stretches(call.backend.objects) or (b"",), size)
-

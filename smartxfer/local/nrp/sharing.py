@@ -10,17 +10,12 @@ import hmac
 import json
 import secrets
 import uuid
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
-from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import items
-from smartxfer.local.nrp.answers import ApiError, framework
-from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.call import Call
+from smartxfer.local.nrp.call import ApiError, Backend, Call, Response, framework
 from smartxfer.local.nrp.checks import Errors, text, unknown
 from smartxfer.local.nrp.items import Parent
-
-__all__ = ["PERMISSIONS", "answer", "make", "permission"]
 
 #: What a link may permit; each includes those before it.
 PERMISSIONS = ("view", "preview", "edit")
@@ -77,21 +72,14 @@ def answer(call: Call, parent: Parent, words: List[str]) -> Response:
     """
     if len(words) > 1:
         raise framework(404)
+    call.only(*(("GET", "PATCH", "DELETE") if words else ("GET", "POST")))
     with call.backend.database.transaction():
         if not words:
-            handlers: Dict[str, Callable[[], Response]] = {
-                "GET": lambda: call.json({"hits": {"hits": parent.links, "total": len(parent.links)}}),
-                "POST": lambda: _create(call, parent),
-            }
-        else:
-            handlers = {
-                "GET": lambda: call.json(_link(parent, words[0])),
-                "PATCH": lambda: _change(call, parent, words[0]),
-                "DELETE": lambda: _delete(call, parent, words[0]),
-            }
-        if call.method not in handlers:
-            raise framework(405)
-        return handlers[call.method]()
+            if call.method == "POST":
+                return _create(call, parent)
+            return call.json({"hits": {"hits": parent.links, "total": len(parent.links)}})
+        change = {"PATCH": _change, "DELETE": _delete}.get(call.method)
+        return change(call, parent, words[0]) if change else call.json(_link(parent, words[0]))
 
 
 def _link(parent: Parent, id: str) -> Dict[str, Any]:

@@ -6,14 +6,13 @@ Source: NRP protocol, sections 5 (download from S3) and 6 (multipart on S3).
 import re
 from typing import Dict, Optional
 
+from smartxfer.local.body import Body
 from smartxfer.local.nrp import entries, stored
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.entries import Entry
-from smartxfer.local.nrp.keys import guessed
 from smartxfer.local.nrp.showing import STORAGE_BUCKET
-from smartxfer.local.s3 import Content, Problem, Stored
-
-__all__ = ["FileShelf"]
+from smartxfer.local.objects import media_type
+from smartxfer.local.s3 import Problem, Stored
 
 _KEY = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/([0-9a-f-]{32})/data")
 
@@ -43,9 +42,9 @@ class FileShelf:
         if entry is None or entry.spans is None:
             return None
         stretches = entry.stretches(self._backend.objects)
-        return Stored(stretches, entry.held, entry.etag, guessed(entry.key), entry.modified)
+        return Stored(stretches, entry.held, entry.etag, media_type(entry.key), entry.modified)
 
-    def receive(self, bucket: str, key: str, query: Dict[str, str], body: Content) -> str:
+    def receive(self, bucket: str, key: str, query: Dict[str, str], body: Body) -> str:
         """Take in a part of an open upload.
 
         :return: the MD5 of the part, hex.
@@ -62,11 +61,8 @@ class FileShelf:
                 # Committed or deleted while the part came.
                 stored.discard(database, objects, [received.object])
                 raise
-            before = database.row("SELECT object FROM parts WHERE file_id=? AND part=?", entry.file_id, part)
-            database.run(
-                "INSERT OR REPLACE INTO parts (file_id, part, object, size, etag) VALUES (?,?,?,?,?)",
-                entry.file_id, part, received.object, received.size, received.md5,
-            )  # fmt: skip
+            before = database.find("parts", file_id=entry.file_id, part=part)
+            stored.note_part(database, entry.file_id, part, received)
             if before is not None:
                 stored.discard(database, objects, [before["object"]])
         return received.md5

@@ -7,12 +7,9 @@ import time
 from typing import Any, Dict, List
 
 from smartxfer.local.nrp import entries
-from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.call import Owner
+from smartxfer.local.nrp.call import Backend, Owner
 from smartxfer.local.nrp.entries import Entry
 from smartxfer.local.nrp.keys import encoded, extension
-
-__all__ = ["STORAGE_BUCKET", "linked", "listing", "shown", "storage_key", "summary"]
 
 #: Bucket of the storage that the repository keeps its files in.
 STORAGE_BUCKET = "repository"

@@ -4,18 +4,12 @@ Source: NRP protocol, sections 1 to 8.
 """
 
 import re
-from typing import Any, Dict, Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 import attrs
 
 from smartxfer.errors import UsageError
-from smartxfer.local.options import Options, a_count, a_size, a_word, users
-
-__all__ = ["Site"]
-
-
-def _words(value: Any) -> Tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+from smartxfer.local.options import Options, a_count, a_size, a_word, users, words
 
 
 @attrs.frozen
@@ -73,14 +67,14 @@ class Site(Options):
         factory=lambda: {"ann": None, "bob": None}, converter=users, repr=False
     )
     superuser: str = "root"
-    without_scope: Tuple[str, ...] = attrs.field(default=(), converter=_words)
+    without_scope: Tuple[str, ...] = attrs.field(default=(), converter=words)
     storage: str = attrs.field(default="local", validator=a_word("local", "s3", "proxy"))
     well_known: bool = True
     version: str = "14.0.5"
-    models: Tuple[str, ...] = attrs.field(default=("records",), converter=_words)
+    models: Tuple[str, ...] = attrs.field(default=("records",), converter=words)
     schema: str = attrs.field(default="auto", validator=a_word("auto", "rdm", "open"))
     review: str = attrs.field(default="none", validator=a_word("none", "community", "workflow"))
-    communities: Tuple[str, ...] = attrs.field(default=("demo",), converter=_words)
+    communities: Tuple[str, ...] = attrs.field(default=("demo",), converter=words)
     auto_approve: bool = True
     rate_limit: int = attrs.field(default=1000, validator=a_count)
     rate_limit_guest: int = attrs.field(default=500, validator=a_count)
@@ -92,8 +86,8 @@ class Site(Options):
     search_window: int = attrs.field(default=10_000, validator=a_size)
     page_size: int = attrs.field(default=0, validator=a_count)
     page_size_guest: int = attrs.field(default=0, validator=a_count)
-    fetch_hosts: Tuple[str, ...] = attrs.field(default=(), converter=_words)
-    remote_hosts: Tuple[str, ...] = attrs.field(default=(), converter=_words)
+    fetch_hosts: Tuple[str, ...] = attrs.field(default=(), converter=words)
+    remote_hosts: Tuple[str, ...] = attrs.field(default=(), converter=words)
     remote_for_all: bool = False
     fetch_delay: float = 0.0
     presigned_seconds: int = 60

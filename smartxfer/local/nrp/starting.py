@@ -7,10 +7,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from urllib.parse import urlsplit
 
 from smartxfer.local.database import Database
-from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import entries, fetching, parts
-from smartxfer.local.nrp.answers import ApiError, framework
-from smartxfer.local.nrp.call import Call, Owner
+from smartxfer.local.nrp.call import ApiError, Call, Owner, Response, framework
 from smartxfer.local.nrp.checks import Errors, number, object_of, storable, text, truth, unknown
 from smartxfer.local.nrp.entries import Entry
 from smartxfer.local.nrp.finding import unlocked
@@ -18,17 +16,11 @@ from smartxfer.local.nrp.keys import TOO_LONG, longer_than_allowed
 from smartxfer.local.nrp.showing import listing
 from smartxfer.local.nrp.site import Site
 
-__all__ = ["start"]
-
 #: Most parts of a multipart transfer, as S3 has it. Assumption: the server refuses more.
 _MOST_PARTS = 10_000
 _MEMBERS = ("key", "storage_class", "checksum", "size", "metadata", "access", "transfer")
-_OF_TRANSFER = {
-    "L": ("type",),
-    "M": ("type", "parts", "part_size"),
-    "F": ("type", "url"),
-    "R": ("type", "url"),
-}
+_OF_TRANSFER: Dict[str, Tuple[str, ...]] = {"L": ("type",), "M": ("type", "parts", "part_size")}
+_OF_TRANSFER.update(dict.fromkeys("FR", ("type", "url")))
 
 
 def start(call: Call, owner: Owner) -> Response:
@@ -78,14 +70,14 @@ def _remote(database: Database, entry: Entry) -> None:
 def _entry(stamp: str, bucket: str, values: Dict[str, Any]) -> Entry:
     transfer = values["transfer"]
     return Entry(
-        bucket=bucket,
-        key=values["key"],
+        bucket,
+        values["key"],
         created=stamp,
         updated=stamp,
-        metadata=values.get("metadata"),
         hidden=values.get("access", {}).get("hidden", False),
         given=tuple(name for name in ("checksum", "size") if values.get(name) is not None),
         type=transfer["type"],
+        metadata=values.get("metadata"),
         size=values.get("size"),
         checksum=values.get("checksum"),
         parts=transfer.get("parts", 0),

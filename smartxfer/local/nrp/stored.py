@@ -5,24 +5,14 @@ Source: NRP protocol, section 5 (content).
 
 import hashlib
 import os
-from typing import Callable, List, NamedTuple, Optional, Protocol, Set, Tuple
+import sys
+from typing import Callable, List, NamedTuple, Optional, Set, Tuple
 
 from smartxfer.local.database import Database
+from smartxfer.local.http_messages import FileSlice
 from smartxfer.local.nrp import entries
 from smartxfer.local.nrp.entries import Entry
-from smartxfer.local.objects import PIECE, Objects, write_all
-
-__all__ = [
-    "Received", "Stream", "TooMuch", "assemble", "discard", "free", "hashed", "new_object", "receive",
-    "sweep",
-]  # fmt: skip
-
-
-class Stream(Protocol):
-    """Where bytes come from."""
-
-    def readinto(self, view: memoryview) -> int:
-        """Read some bytes into ``view``; 0 at the end."""
+from smartxfer.local.objects import PIECE, Objects, Stream, pour, write_all
 
 
 class Received(NamedTuple):
@@ -71,20 +61,16 @@ def receive(
     """
     number, descriptor = new_object(database, objects)
     digest = hashlib.md5()
-    size = 0
+
+    def take(piece: memoryview, at: int) -> None:
+        if most is not None and at + len(piece) > most:
+            raise TooMuch
+        digest.update(piece)
+        write_all(descriptor, piece, at)
+
     try:
         try:
-            buffer = memoryview(bytearray(PIECE if length is None else min(PIECE, max(length, 1))))
-            while True:
-                count = stream.readinto(buffer)
-                if not count:
-                    break
-                if most is not None and size + count > most:
-                    raise TooMuch
-                piece = buffer[:count]
-                digest.update(piece)
-                write_all(descriptor, piece, size)
-                size += count
+            size = pour(stream, take, length)
         finally:
             os.close(descriptor)
     except BaseException:
@@ -93,11 +79,17 @@ def receive(
     return Received(number, size, digest.hexdigest())
 
 
+def note_part(database: Database, file_id: str, part: int, received: Received) -> None:
+    """Note that a part of a file came."""
+    values = {"object": received.object, "size": received.size, "etag": received.md5}
+    database.replace("parts", file_id=file_id, part=part, **values)
+
+
 def discard(database: Database, objects: Objects, numbers: List[int]) -> None:
     """Remove objects that no entry has."""
     for number in numbers:
         objects.delete(number)
-        database.run("DELETE FROM stored WHERE number=?", number)
+        database.delete("stored", number=number)
 
 
 def free(database: Database, objects: Objects, entry: Entry) -> None:
@@ -106,12 +98,11 @@ def free(database: Database, objects: Objects, entry: Entry) -> None:
     :param entry: as it was; its row is gone or names another file.
     """
     with database.transaction():
-        if database.row("SELECT 1 FROM entries WHERE file_id=?", entry.file_id) is not None:
+        if database.find("entries", file_id=entry.file_id) is not None:
             return
         numbers = [number for number, _ in entry.spans or ()]
-        rows = database.rows("SELECT object FROM parts WHERE file_id=?", entry.file_id)
-        numbers += [row["object"] for row in rows]
-        database.run("DELETE FROM parts WHERE file_id=?", entry.file_id)
+        numbers += [row["object"] for row in database.select("parts", "part", file_id=entry.file_id)]
+        database.delete("parts", file_id=entry.file_id)
         discard(database, objects, sorted(set(numbers)))
 
 
@@ -142,14 +133,14 @@ def assemble(database: Database, objects: Objects, entry: Entry) -> Tuple[int, i
 def sweep(database: Database, objects: Objects) -> None:
     """Remove what a killed process left: objects that nothing refers to."""
     with database.transaction():
-        used: Set[int] = {row["object"] for row in database.rows("SELECT object FROM parts")}
+        used: Set[int] = {row["object"] for row in database.select("parts", "part")}
         for entry in entries.everything(database):
             used.update(number for number, _ in entry.spans or ())
-        lying = [row["number"] for row in database.rows("SELECT number FROM stored")]
+        lying = [row["number"] for row in database.select("stored", "number")]
         discard(database, objects, [number for number in lying if number not in used])
 
 
-def hashed(path: str, update: Callable[[memoryview], None], start: int, stop: Optional[int] = None) -> int:
+def hashed(path: str, update: Callable[[bytes], None], start: int, stop: Optional[int] = None) -> int:
     """Show a stretch of a stored file to a digest.
 
     :param update: takes in the next piece.
@@ -157,14 +148,8 @@ def hashed(path: str, update: Callable[[memoryview], None], start: int, stop: Op
     :param stop: offset behind the last one; None: the end of the file.
     :return: offset behind the last byte that was there.
     """
-    buffer = memoryview(bytearray(PIECE))
-    with open(path, "rb", buffering=0) as stream:
-        stream.seek(start)
-        while stop is None or start < stop:
-            wanted = buffer if stop is None else buffer[: stop - start]
-            count = stream.readinto(wanted) or 0
-            if not count:
-                break
-            update(buffer[:count])
-            start += count
+    stop = sys.maxsize if stop is None else stop
+    for piece in FileSlice(path, start, stop - start).pieces(PIECE):
+        update(piece)
+        start += len(piece)
     return start

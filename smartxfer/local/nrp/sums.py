@@ -7,10 +7,8 @@ import hashlib
 import threading
 from typing import Set
 
-from smartxfer.local.nrp.jobs import Jobs
+from smartxfer.local.background import Jobs
 from smartxfer.local.nrp.stored import hashed
-
-__all__ = ["PartSum"]
 
 
 class PartSum:

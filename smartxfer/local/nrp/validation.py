@@ -4,12 +4,10 @@ Source: NRP protocol, section 4.
 """
 
 import re
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 from smartxfer.local.nrp.answers import ApiError
 from smartxfer.local.nrp.vocabularies import unknown_id
-
-__all__ = ["Errors", "accepted", "missing"]
 
 Errors = List[Dict[str, Any]]
 
@@ -21,7 +19,6 @@ _LISTS = {
     "additional_titles", "additional_descriptions", "contributors", "dates", "formats", "funding",
     "identifiers", "references", "related_identifiers", "rights", "sizes", "subjects",
 }  # fmt: skip
-_OTHERS = {"locations"}
 _TEXTS = {"publisher", "description", "version", "copyright"}
 _MANDATORY = ("creators", "publication_date", "resource_type", "title")
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?(/\d{4}(-\d{2}(-\d{2})?)?)?")
@@ -67,7 +64,8 @@ def missing(values: Dict[str, Any], *, open_schema: bool) -> Errors:
     ]
 
 
-def _add(errors: Errors, field: str, message: str) -> None:
+def _add(errors: Errors, field: str, message: str) -> Any:
+    """Note a complaint; nothing is kept of the value."""
     errors.append({"field": field, "messages": [message]})
 
 
@@ -108,111 +106,88 @@ def _metadata(given: Dict[str, Any], errors: Errors, open_schema: bool) -> Dict[
         if open_schema and name != "title":
             kept[name] = value
             continue
-        check = _CHECKS.get(name)
-        if check is None:
-            _add(errors, field, _UNKNOWN)
-            continue
-        found, complaints = check(value, field)
-        errors += complaints
-        if not complaints:
+        before = len(errors)
+        found = _CHECKS[name](value, field, errors) if name in _CHECKS else _add(errors, field, _UNKNOWN)
+        if len(errors) == before:
             kept[name] = found
     return kept
 
 
-Checked = Tuple[Any, Errors]
-
-
-def _told(field: str, message: Optional[str], value: Any = None) -> Checked:
-    return value, [] if message is None else [{"field": field, "messages": [message]}]
-
-
-def _title(value: Any, field: str) -> Checked:
-    if value is None:
-        return _told(field, "Field may not be null.")
+def _title(value: Any, field: str, errors: Errors) -> Any:
     if not isinstance(value, str):
-        return _told(field, _NO_TEXT)
-    short = len(value.strip()) < 3
-    return _told(field, "Shorter than minimum length 3." if short else None, value.strip())
+        return _add(errors, field, "Field may not be null." if value is None else _NO_TEXT)
+    if len(value.strip()) < 3:
+        _add(errors, field, "Shorter than minimum length 3.")
+    return value.strip()
 
 
-def _text(value: Any, field: str) -> Checked:
-    return _told(field, None if isinstance(value, str) else _NO_TEXT, value)
+def _text(value: Any, field: str, errors: Errors) -> Any:
+    return value if isinstance(value, str) else _add(errors, field, _NO_TEXT)
 
 
-def _date(value: Any, field: str) -> Checked:
-    right = isinstance(value, str) and _DATE.fullmatch(value.strip())
-    message = "Please provide a valid date or interval, e.g. YYYY-MM-DD or YYYY/YYYY."
-    return _told(field, None if right else message, value)
+def _date(value: Any, field: str, errors: Errors) -> Any:
+    if not isinstance(value, str) or not _DATE.fullmatch(value.strip()):
+        _add(errors, field, "Please provide a valid date or interval, e.g. YYYY-MM-DD or YYYY/YYYY.")
+    return value
 
 
-def _list(value: Any, field: str) -> Checked:
-    return _told(field, None if isinstance(value, list) else "Not a valid list.", value)
+def _list(value: Any, field: str, errors: Errors) -> List[Any]:
+    if not isinstance(value, list):
+        _add(errors, field, "Not a valid list.")
+        return []
+    return value
 
 
-def _any(value: Any, field: str) -> Checked:
-    return _told(field, None, value)
-
-
-def _kind(value: Any, field: str) -> Checked:
+def _kind(value: Any, field: str, errors: Errors) -> Any:
     if not isinstance(value, dict):
-        return _told(field + "._schema", _WRONG_TYPE)
+        return _add(errors, field + "._schema", _WRONG_TYPE)
     if not isinstance(value.get("id"), str):
-        return _told(field + ".id", _NO_TEXT if "id" in value else _MISSING)
-    return {"id": value["id"]}, []
+        return _add(errors, field + ".id", _NO_TEXT if "id" in value else _MISSING)
+    return {"id": value["id"]}
 
 
-def _kinds(value: Any, field: str) -> Checked:
+def _kinds(value: Any, field: str, errors: Errors) -> Any:
     """Entries of a vocabulary, each by its id."""
-    if not isinstance(value, list):
-        return _told(field, "Not a valid list.")
-    found: List[Any] = []
-    errors: Errors = []
-    for index, one in enumerate(value):
-        made, complaints = _kind(one, f"{field}.{index}")
-        errors += complaints
-        found.append(made)
-    return found, errors
+    listed = _list(value, field, errors)
+    return [_kind(one, f"{field}.{index}", errors) for index, one in enumerate(listed)]
 
 
-def _creators(value: Any, field: str) -> Checked:
-    if not isinstance(value, list):
-        return _told(field, "Not a valid list.")
-    if not value:
-        return _told(field, _MISSING)
+def _creators(value: Any, field: str, errors: Errors) -> Any:
+    if value == []:
+        return _add(errors, field, _MISSING)
     found: List[Any] = []
-    errors: Errors = []
-    for index, creator in enumerate(value):
+    for index, creator in enumerate(_list(value, field, errors)):
+        place = f"{field}.{index}.person_or_org"
         person = creator.get("person_or_org") if isinstance(creator, dict) else None
-        if not isinstance(person, dict):
-            errors += _told(f"{field}.{index}.person_or_org", _MISSING)[1]
-            continue
-        made, complaints = _person(person, f"{field}.{index}.person_or_org")
-        errors += complaints
-        found.append({**creator, "person_or_org": made})
-    return found, errors
+        if isinstance(person, dict):
+            found.append({**creator, "person_or_org": _person(person, place, errors)})
+        else:
+            _add(errors, place, _MISSING)
+    return found
 
 
-def _person(person: Dict[str, Any], field: str) -> Checked:
+def _person(person: Dict[str, Any], field: str, errors: Errors) -> Any:
     """A person's name is made of its parts; an organisation has one."""
     kind = person.get("type")
     if kind == "personal":
         family, given = person.get("family_name"), person.get("given_name")
         if not isinstance(family, str) or not family:
-            return _told(f"{field}.family_name", "Family name must be filled.")
+            return _add(errors, f"{field}.family_name", "Family name must be filled.")
         name = f"{family}, {given}" if given else family
         rest = {key: value for key, value in person.items() if key not in ("type", "name")}
-        return {"type": kind, "name": name, **rest}, []
+        return {"type": kind, "name": name, **rest}
     if kind == "organizational":
-        named = isinstance(person.get("name"), str) and person["name"]
-        return _told(f"{field}.name", None if named else "Name cannot be blank.", person)
+        if not isinstance(person.get("name"), str) or not person["name"]:
+            _add(errors, f"{field}.name", "Name cannot be blank.")
+        return person
     message = _MISSING if kind is None else "Invalid value. Choose one of ['organizational', 'personal']."
-    return _told(f"{field}.type", message)
+    return _add(errors, f"{field}.type", message)
 
 
-_CHECKS: Dict[str, Callable[[Any, str], Checked]] = {
+_CHECKS: Dict[str, Callable[[Any, str, Errors], Any]] = {
     **dict.fromkeys(_TEXTS, _text),
     **dict.fromkeys(_LISTS, _list),
-    **dict.fromkeys(_OTHERS, _any),
+    "locations": lambda value, field, errors: value,
     "title": _title,
     "publication_date": _date,
     "resource_type": _kind,

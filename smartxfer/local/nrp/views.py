@@ -9,16 +9,16 @@ from typing import Any, Dict, List, Optional
 import attrs
 
 from smartxfer.local.nrp import files, items
-from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.call import Owner
+from smartxfer.local.nrp.call import Backend, Owner
 from smartxfer.local.nrp.items import Half, Item, Parent
 from smartxfer.local.nrp.links import draft_links, record_links
 from smartxfer.local.nrp.people import User
+from smartxfer.local.nrp.showing import summary as summary_of
 from smartxfer.local.nrp.vocabularies import title
 
-__all__ = ["Shown", "access_status", "owner_of", "shown"]
-
 _NO_FILES = {"enabled": False, "order": [], "count": 0, "total_bytes": 0, "entries": {}}
+_SETTINGS: Dict[str, Any] = dict.fromkeys(("allow_user_requests", "allow_guest_requests"), False)
+_SETTINGS.update(accept_conditions_text=None, secret_link_expiration=0)
 _NO_STATS = dict.fromkeys(("views", "unique_views", "downloads", "unique_downloads"), 0)
 
 
@@ -91,7 +91,7 @@ def shown(view: Shown, errors: Optional[List[Dict[str, Any]]] = None) -> Dict[st
     :param errors: fields that were dropped, field by field.
     """
     half, item, draft = view.half, view.item, view.draft
-    summary = files.summary(view.backend, owner_of(view))
+    summary = summary_of(view.backend, owner_of(view))
     values = copy.deepcopy(half.values)
     found: Dict[str, Any] = {
         "id": item.id,
@@ -120,17 +120,15 @@ def shown(view: Shown, errors: Optional[List[Dict[str, Any]]] = None) -> Dict[st
     if view.who.superuser:
         found["internal_notes"] = []
     if not draft:
-        stats = {**_NO_STATS, "data_volume": 0.0}
-        found["stats"] = {"this_version": dict(stats), "all_versions": dict(stats)}
+        names = ("this_version", "all_versions")
+        found["stats"] = {name: {**_NO_STATS, "data_volume": 0.0} for name in names}
     if errors:
         found["errors"] = errors
     return found
 
 
 def _status(view: Shown) -> str:
-    if not view.draft:
-        return "published"
-    if view.item.record is not None:
+    if not view.draft or view.item.record is not None:
         return "published"
     if view.item.position > 1:
         return "new_version_draft"
@@ -138,21 +136,16 @@ def _status(view: Shown) -> str:
 
 
 def _parent(view: Shown) -> Dict[str, Any]:
-    parent = view.parent
+    parent, ids = view.parent, view.parent.communities
     found: Dict[str, Any] = {
         "id": parent.id,
         "access": {
             **({"grants": []} if view.mine else {}),
             "owned_by": {"user": parent.owner},
             **({"links": [{"id": link["id"]} for link in parent.links]} if view.mine else {}),
-            "settings": {
-                "allow_user_requests": False,
-                "allow_guest_requests": False,
-                "accept_conditions_text": None,
-                "secret_link_expiration": 0,
-            },
+            "settings": dict(_SETTINGS),
         },
-        "communities": _communities(parent),
+        "communities": {"ids": list(ids), "default": ids[0]} if ids else {},
         "pids": {},
     }
     if view.who.superuser:
@@ -162,12 +155,6 @@ def _parent(view: Shown) -> Dict[str, Any]:
     if parent.workflow:
         found["workflow"] = parent.workflow
     return found
-
-
-def _communities(parent: Parent) -> Dict[str, Any]:
-    if not parent.communities:
-        return {}
-    return {"ids": list(parent.communities), "default": parent.communities[0]}
 
 
 def _versions(view: Shown) -> Dict[str, Any]:

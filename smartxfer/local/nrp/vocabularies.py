@@ -5,8 +5,6 @@ Source: NRP protocol, sections 1 and 9.
 
 from typing import Any, Dict, List, Optional, Tuple
 
-__all__ = ["APART", "PROPS", "VOCABULARIES", "title", "unknown_id"]
-
 #: Titles by id, of each vocabulary. What is not here is unknown to the server.
 VOCABULARIES: Dict[str, Dict[str, str]] = {
     "languages": {"eng": "English", "ces": "Czech"},

@@ -3,17 +3,98 @@
 Source: Perseus protocol, sections A.3 and A.11.
 """
 
+import datetime as dt
 import secrets
-from typing import Any, List, Optional, Sequence
+import uuid
+from typing import Any, Dict, List, Optional, Sequence
 from urllib.parse import quote
 
 from smartxfer.local import service
-from smartxfer.local.database import Row
+from smartxfer.local.database import Database, Row, pick
 from smartxfer.local.perseus.foreign import Foreign
-from smartxfer.local.perseus.records import SCHEMA, Records
 from smartxfer.local.perseus.site import Site
 
-__all__ = ["BUCKET", "Backend"]
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS files (
+    number INTEGER PRIMARY KEY,
+    id TEXT UNIQUE NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL, created REAL NOT NULL, arrived REAL,
+    status TEXT NOT NULL, sha256 TEXT, md5 TEXT, size INTEGER
+);
+CREATE INDEX IF NOT EXISTS by_hash ON files (hash);
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+class Records:
+    """What is known of files.
+
+    :param database: holds the tables of :data:`SCHEMA`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, name: str, source_hash: str, now: float, status: str = "pending") -> Row:
+        """Make a record."""
+        id = str(uuid.uuid4())
+        self._database.insert("files", id=id, name=name, hash=source_hash, created=now, status=status)
+        found = self.get(id)
+        assert found is not None
+        return found
+
+    def get(self, id: str) -> Optional[Row]:
+        """The record of an id."""
+        return self._database.find("files", id=id)
+
+    def every(self) -> List[Row]:
+        """Every record, oldest first."""
+        return self._database.select("files", "number")
+
+    def of_hash(self, source_hash: str) -> List[Row]:
+        """The records of one content, oldest first."""
+        return self._database.select("files", "number", hash=source_hash)
+
+    def matching(self, ids: Optional[Sequence[str]], hashes: Optional[Sequence[str]]) -> List[Row]:
+        """Records of these ids and these hashes; None stands for no filter.
+
+        Assumption: with both filters a record has to match both.
+        """
+        if ids is not None:
+            found = [row for id in dict.fromkeys(ids) for row in [self.get(id)] if row is not None]
+        elif hashes is not None:
+            found = [row for value in dict.fromkeys(hashes) for row in self.of_hash(value)]
+        else:
+            found = self.every()
+        return [row for row in found if hashes is None or row["hash"] in hashes]
+
+    def arrived(self, id: str, sha256: str, size: int, now: float, md5: str = "") -> None:
+        """Note that content has come."""
+        self._database.update("files", id, arrived=now, sha256=sha256, md5=md5, size=size)
+
+    def settle(self, id: str, status: str) -> None:
+        """Give a record its final status."""
+        self._database.update("files", id, status=status)
+
+    def delete(self, id: str) -> bool:
+        """Remove a record; whether there was one."""
+        return self._database.delete("files", id=id) > 0
+
+    def setting(self, name: str, value: Optional[str] = None) -> Optional[str]:
+        """A value that outlives the process; with ``value``, it is set."""
+        if value is not None:
+            self._database.replace("settings", name=name, value=value)
+            return value
+        row = self._database.find("settings", name=name)
+        return None if row is None else str(row["value"])
+
+
+def shown(row: Row, echo_hash: bool) -> Dict[str, Any]:
+    """A record as it goes out."""
+    moment = dt.datetime.fromtimestamp(row["created"], dt.timezone.utc)
+    created = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    made = {**pick(row, "id", "name", "status"), "createdAt": created}
+    return {**made, "sourceHash": row["hash"]} if echo_hash else made
+
 
 #: Bucket of the own storage.
 BUCKET = "perseus-files"
@@ -79,7 +160,7 @@ class Backend(service.Backend):
         if row["arrived"] is None and self.foreign is not None:
             found = self.foreign.look(quote(self.key(row)), self.now())
             if found is not None:
-                self.records.arrived(row["id"], found.sha256, found.size, self.now())
+                self.records.arrived(row["id"], *found, self.now())
                 row = self.records.get(row["id"]) or row
         if row["arrived"] is not None and self.now() >= row["arrived"] + self.site.upload_delay:
             good = row["sha256"] == row["hash"] or not self.site.compare_hash

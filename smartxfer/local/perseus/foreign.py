@@ -7,24 +7,15 @@ import hashlib
 import logging
 import urllib.error
 import urllib.request
-from typing import Any, Mapping, NamedTuple, Optional
+from typing import Any, Mapping, Optional, Tuple
 
 from smartxfer.local.perseus.site import Site
 from smartxfer.local.s3 import Keys, presign
-
-__all__ = ["Foreign", "Found"]
 
 log = logging.getLogger("smartxfer.local")
 
 #: Seconds to wait for the server.
 _PATIENCE = 30.0
-
-
-class Found(NamedTuple):
-    """What lies at the server: SHA-256 in hex, and bytes."""
-
-    sha256: str
-    size: int
 
 
 class Foreign:
@@ -48,8 +39,8 @@ class Foreign:
         """
         return presign(self._keys, method, f"{self._base}/{path}", seconds, now, headers=headers)
 
-    def look(self, path: str, now: float) -> Optional[Found]:
-        """What an object holds, None where there is none."""
+    def look(self, path: str, now: float) -> Optional[Tuple[str, int]]:
+        """SHA-256 in hex and bytes of an object, None where there is none."""
         running, size = hashlib.sha256(), 0
         try:
             with self._open("GET", path, now) as answer:
@@ -58,7 +49,7 @@ class Foreign:
                     size += len(piece)
         except OSError:  # not there, or the server cannot be reached
             return None
-        return Found(running.hexdigest(), size)
+        return running.hexdigest(), size
 
     def read(self, path: str, now: float) -> bytes:
         """The bytes of an object.

@@ -6,46 +6,27 @@ Source: Perseus protocol, sections A.4 and A.8.
 import hmac
 import json
 import re
-from typing import Any, Callable, Dict, List, Optional
-from urllib.parse import unquote
+from typing import Any, Dict, List, Optional
 
+from smartxfer.local import http_messages
 from smartxfer.local.body import BodyTooLong
-from smartxfer.local.http_messages import Request, Response
-from smartxfer.local.perseus.backend import Backend
-from smartxfer.local.perseus.records import shown
-
-__all__ = ["ApiError", "answer", "error_response"]
+from smartxfer.local.http_messages import ApiError, Request, Response
+from smartxfer.local.perseus.backend import Backend, shown
+from smartxfer.local.routing import NoRoute, Router
 
 _BODY_LIMIT = 4 << 20
 _HASH = re.compile(r"[0-9a-f]{64}")
 _REASONS = {400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 409: "Conflict"}
 
 
-class ApiError(Exception):
-    """The service turns a request down.
-
-    :param status: HTTP status.
-    :param message: text, or the list of a validation.
-    """
-
-    def __init__(self, status: int, message: Any) -> None:
-        super().__init__(status, message)
-        self.status = status
-        self.message = message
-
-
-def json_response(value: Any, status: int = 200) -> Response:
-    """An answer whose body is ``value`` as JSON."""
-    body = json.dumps(value).encode("ascii")
-    return Response(status, [("Content-Type", "application/json; charset=utf-8")], (body,))
+def _json(value: Any, status: int = 200) -> Response:
+    return http_messages.json_response(value, status, "application/json; charset=utf-8")
 
 
 def error_response(status: int, message: Any) -> Response:
     """A refusal as it goes out."""
-    body = {"message": message, "error": _REASONS.get(status, "Error"), "statusCode": status}
-    if status == 401:
-        body = {"message": message}
-    return json_response(body, status)
+    more = {} if status == 401 else {"error": _REASONS.get(status, "Error"), "statusCode": status}
+    return _json({"message": message, **more}, status)
 
 
 def answer(backend: Backend, request: Request) -> Response:
@@ -57,22 +38,14 @@ def answer(backend: Backend, request: Request) -> Response:
 
 
 def _dispatch(backend: Backend, request: Request) -> Response:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    good = hmac.compare_digest(key.strip().encode("latin-1", "replace"), backend.api_key.encode("ascii"))
-    if scheme.lower() != "bearer" or not good:
+    key = request.bearer_token.encode("latin-1", "replace")
+    if not hmac.compare_digest(key, backend.api_key.encode("ascii")):
         raise ApiError(401, "Invalid API key")
-    path = request.target.partition("?")[0]
-    calls: Dict[str, Callable[[Backend, Request], Response]] = {
-        "POST /api/v0/file": create,
-        "POST /api/v0/file/find": find,
-    }
-    call = calls.get(f"{request.method} {path}")
-    if call is not None:
-        return call(backend, request)
-    head, _, id = path.rpartition("/")
-    if request.method == "DELETE" and head == "/api/v0/file" and id:
-        return delete(backend, unquote(id))
-    raise ApiError(404, f"Cannot {request.method} {path}")
+    try:
+        methods, names = _ROUTES.match(request.path)
+        return methods[request.method](backend, request, **names)  # type: ignore[no-any-return]
+    except (KeyError, NoRoute):
+        raise ApiError(404, f"Cannot {request.method} {request.encoded_path}") from None
 
 
 def create(backend: Backend, request: Request) -> Response:
@@ -93,11 +66,11 @@ def create(backend: Backend, request: Request) -> Response:
         if known and backend.site.known == "409":
             raise ApiError(409, "A file with this content already exists")
         if known:
-            return json_response({"file": shown(known[-1], backend.site.echo_hash), "uploadUrl": None})
+            return _json({"file": shown(known[-1], backend.site.echo_hash), "uploadUrl": None})
         row = backend.records.add(name, source_hash, backend.now())
         url = backend.address(row)
     record = shown(row, backend.site.echo_hash)
-    return json_response({"file": record, "uploadUrl": url}, backend.site.create_status)
+    return _json({"file": record, "uploadUrl": url}, backend.site.create_status)
 
 
 def find(backend: Backend, request: Request) -> Response:
@@ -106,14 +79,23 @@ def find(backend: Backend, request: Request) -> Response:
     ids, hashes = _texts(body, "ids"), _texts(body, "sourceHashes")
     with backend.lock:
         rows = backend.matching(ids, hashes)
-    return json_response({"files": [shown(row, backend.site.echo_hash) for row in rows]})
+    return _json({"files": [shown(row, backend.site.echo_hash) for row in rows]})
 
 
-def delete(backend: Backend, id: str) -> Response:
+def delete(backend: Backend, request: Request, id: str = "find") -> Response:
     """Remove a record and its content."""
     if not backend.delete(id):
         raise ApiError(404, "File not found")
-    return Response(204, [], (b"",))
+    return Response(204, [])
+
+
+_ROUTES = Router(
+    {
+        "/api/v0/file": {"POST": create},
+        "/api/v0/file/find": {"POST": find, "DELETE": delete},
+        "/api/v0/file/<rest:id>": {"DELETE": delete},
+    }
+)
 
 
 def _object(request: Request) -> Dict[str, Any]:

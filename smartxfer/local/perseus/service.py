@@ -9,15 +9,11 @@ from typing import Any, Dict, List
 from smartxfer.errors import UsageError
 from smartxfer.local.arguments import bytes_of, member_of, text_of
 from smartxfer.local.http_messages import Request, Response
-from smartxfer.local.objects import write_all
 from smartxfer.local.perseus import routes
-from smartxfer.local.perseus.backend import Backend
-from smartxfer.local.perseus.records import shown
+from smartxfer.local.perseus.backend import Backend, shown
 from smartxfer.local.perseus.shelf import FileShelf
 from smartxfer.local.perseus.site import Site
 from smartxfer.local.service import Service
-
-__all__ = ["Perseus"]
 
 
 class Perseus(Service):
@@ -30,11 +26,9 @@ class Perseus(Service):
     _shelf_type = FileShelf
 
     def _opened(self) -> None:
-        """Set the API key, and the address of the storage."""
+        """Set the API key."""
         #: The API key.
         self.api_key = self.backend.api_key
-        #: Address of the storage, whose origin is another.
-        self.storage_url = self.storage.url
 
     def answer(self, request: Request) -> Response:
         """Answer one request to the API."""
@@ -84,9 +78,8 @@ class Perseus(Service):
         with backend.lock:
             row = backend.records.add(name, digest, backend.now(), status)
             if status != "pending":
-                descriptor = backend.objects.open(row["number"])
-                with open(descriptor, "wb"):
-                    write_all(descriptor, memoryview(data), 0)
+                with open(backend.objects.open(row["number"]), "wb") as stream:
+                    stream.write(data)
                 md5 = hashlib.md5(data).hexdigest()
                 backend.records.arrived(row["id"], digest, len(data), backend.now(), md5)
         return str(row["id"])

@@ -7,13 +7,12 @@ import hashlib
 import os
 from typing import Dict, Optional
 
+from smartxfer.local.body import Body
 from smartxfer.local.database import Row
 from smartxfer.local.http_messages import FileSlice
 from smartxfer.local.objects import pour, write_all
 from smartxfer.local.perseus.backend import BUCKET, Backend
-from smartxfer.local.s3 import Content, Problem, Stored
-
-__all__ = ["FileShelf"]
+from smartxfer.local.s3 import Problem, Stored
 
 
 class FileShelf:
@@ -46,7 +45,7 @@ class FileShelf:
         span = FileSlice(path, 0, row["size"])
         return Stored((span,), row["size"], row["md5"], modified=row["arrived"])
 
-    def receive(self, bucket: str, key: str, query: Dict[str, str], body: Content) -> str:
+    def receive(self, bucket: str, key: str, query: Dict[str, str], body: Body) -> str:
         """Take in the bytes of an object; those that a PUT replaces go once it is complete.
 
         :return: the MD5 of the bytes, hex.
@@ -64,7 +63,7 @@ class FileShelf:
                 md5.update(view)
                 write_all(spool.fileno(), view, at)
 
-            size = pour(body, take)
+            size = pour(body, take, body.length)
             with backend.lock:
                 backend.objects.delete(row["number"])
                 os.close(backend.objects.open(row["number"]))

@@ -7,15 +7,7 @@ from typing import Optional
 
 import attrs
 
-from smartxfer.errors import UsageError
-from smartxfer.local.options import Options, a_count, a_size, a_word
-
-__all__ = ["Site"]
-
-
-def _seconds(instance: object, attribute: "attrs.Attribute[float]", value: float) -> None:
-    if type(value) not in (int, float) or value < 0:
-        raise UsageError(f"{attribute.name} is a number of seconds, 0 or more, not {value!r}")
+from smartxfer.local.options import Options, a_count, a_number, a_size, a_word
 
 
 @attrs.frozen
@@ -48,7 +40,7 @@ class Site(Options):
     fixed = ("port", "api_key", "s3_endpoint", "s3_bucket", "s3_key", "s3_secret", "s3_region")
 
     api_key: Optional[str] = attrs.field(default=None, repr=False)
-    upload_delay: float = attrs.field(default=0.0, validator=_seconds)
+    upload_delay: float = attrs.field(default=0.0, validator=a_number)
     compare_hash: bool = True
     known: str = attrs.field(default="409", validator=a_word("409", "no-url"))
     recreate_pending: bool = False

@@ -4,8 +4,8 @@ Source: Perseus protocol, section A.6; NRP protocol, sections 5 and 6.
 """
 
 from smartxfer.local.s3.problems import Problem
-from smartxfer.local.s3.shelf import Content, Shelf, Stored
+from smartxfer.local.s3.shelf import Shelf, Stored
 from smartxfer.local.s3.signing import Keys, presign
 from smartxfer.local.s3.storage import Storage
 
-__all__ = ["Content", "Keys", "Problem", "Shelf", "Storage", "Stored", "presign"]
+__all__ = ["Keys", "Problem", "Shelf", "Storage", "Stored", "presign"]

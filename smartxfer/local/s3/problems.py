@@ -7,9 +7,7 @@ import secrets
 from typing import Mapping, Optional, Tuple
 from xml.sax.saxutils import escape
 
-from smartxfer.local.http_messages import Response
-
-__all__ = ["Problem", "document", "planned", "request_id"]
+from smartxfer.local.http_messages import ApiError, Response
 
 _MESSAGES = {
     "AccessDenied": "Access Denied",
@@ -46,7 +44,7 @@ _MESSAGES = {
 _PLANNED = {403: "AccessDenied", 404: "NoSuchKey", 429: "SlowDown", 503: "SlowDown"}
 
 
-class Problem(Exception):
+class Problem(ApiError):
     """S3 turns a request down.
 
     :param code: its word for why, such as ``NoSuchKey``.
@@ -65,12 +63,9 @@ class Problem(Exception):
         fields: Optional[Mapping[str, str]] = None,
         headers: Tuple[Tuple[str, str], ...] = (),
     ) -> None:
-        super().__init__(code, status)
+        super().__init__(status, message or _MESSAGES.get(code, code), headers)
         self.code = code
-        self.status = status
-        self.message = message or _MESSAGES.get(code, code)
         self.fields = dict(fields or {})
-        self.headers = headers
 
 
 def planned(status: int, text: str) -> Problem:

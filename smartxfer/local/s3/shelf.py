@@ -10,8 +10,6 @@ import attrs
 from smartxfer.local.body import Body
 from smartxfer.local.http_messages import FileSlice
 
-__all__ = ["Content", "Shelf", "Stored"]
-
 
 @attrs.frozen
 class Stored:
@@ -40,11 +38,6 @@ class Stored:
             start = max(0, start - span.count)
 
 
-#: The body of a PUT: one whose bytes turn out not to be the announced ones raises a
-#: :class:`~smartxfer.local.s3.problems.Problem` before its end is told, and nothing of it is to be kept.
-Content = Body
-
-
 class Shelf(Protocol):
     """What a service puts behind its storage. Its calls come from many threads at once."""
 
@@ -54,10 +47,11 @@ class Shelf(Protocol):
         :raises Problem: there is no such bucket.
         """
 
-    def receive(self, bucket: str, key: str, query: Dict[str, str], body: Content) -> str:
+    def receive(self, bucket: str, key: str, query: Dict[str, str], body: Body) -> str:
         """Take in the bytes of an object, or of a part where ``query`` has ``partNumber`` and ``uploadId``.
 
-        The bytes count once this returns; where it raises, what was there before stays.
+        The bytes count once this returns; where it raises, what was there before stays. A body whose bytes
+        turn out not to be the announced ones raises a Problem before its end is told.
 
         :return: the MD5 of the bytes, hex.
         :raises Problem: there is no place for them (``NoSuchBucket``, ``NoSuchUpload``), or the body

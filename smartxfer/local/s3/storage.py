@@ -12,14 +12,11 @@ from smartxfer.local.faults import FaultBook
 from smartxfer.local.handler import Handler
 from smartxfer.local.http_messages import Request, Response
 from smartxfer.local.listener import Listener
-from smartxfer.local.s3.checking import check
-from smartxfer.local.s3.giving import give
+from smartxfer.local.s3.get_object import get_object
 from smartxfer.local.s3.problems import Problem, document, planned, request_id
+from smartxfer.local.s3.put_object import checked_body
 from smartxfer.local.s3.shelf import Shelf
-from smartxfer.local.s3.signing import Keys, encode_path, presign
-from smartxfer.local.s3.taking import announced
-
-__all__ = ["Storage"]
+from smartxfer.local.s3.signing import Keys, check, encode_path, presign
 
 #: Path above every bucket.
 ROOT = "/storage"
@@ -115,10 +112,10 @@ class Storage:
         found = self._shelf.find(bucket, key)
         if found is None:
             raise Problem("NoSuchKey", 404, fields={"Key": key})
-        return give(found, request.headers, query)
+        return get_object(found, request.headers, query)
 
     def _put(self, request: Request, bucket: str, key: str, query: Dict[str, str]) -> Response:
-        body = announced(request, query)
+        body = checked_body(request, query)
         condition = request.headers.get("if-none-match")
         if condition is not None and "partNumber" not in query:
             if condition.strip() != "*":
@@ -129,7 +126,7 @@ class Storage:
             etag = self._shelf.receive(bucket, key, query, body)
         except ClientGone:
             raise Problem("IncompleteBody", 400) from None
-        return Response(200, [("x-amz-request-id", request_id()), ("ETag", f'"{etag}"')], (b"",))
+        return Response(200, [("x-amz-request-id", request_id()), ("ETag", f'"{etag}"')])
 
 
 def _place(target: str) -> Tuple[str, str]:

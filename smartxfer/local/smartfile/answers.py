@@ -9,8 +9,6 @@ from smartxfer.local import http_messages
 from smartxfer.local.http_messages import Response, text_response
 from smartxfer.local.smartfile.site import Site
 
-__all__ = ["ApiError", "detail", "error_response", "field_error", "json_response", "required"]
-
 _HTML_404 = "<!DOCTYPE html><html><head><title>Not Found</title></head><body><h1>Not Found</h1></body></html>"
 _HTML = "text/html; charset=utf-8"
 

@@ -4,16 +4,19 @@ Source: SmartFile protocol, sections 2, 3 and 8.
 """
 
 import datetime as dt
-import mimetypes
+import json
 import os
 import secrets
-import string
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, List, Optional
 from urllib.parse import quote
 
 from smartxfer.local import service
 from smartxfer.local.body import Body
-from smartxfer.local.smartfile import kept, nodes
+from smartxfer.local.database import Database
+from smartxfer.local.objects import media_type
+from smartxfer.local.options import random_word
+from smartxfer.local.recent import Recent
+from smartxfer.local.smartfile import nodes
 from smartxfer.local.smartfile.nodes import Node, segments
 from smartxfer.local.smartfile.oauth import OAuth
 from smartxfer.local.smartfile.sessions import Sessions
@@ -21,19 +24,62 @@ from smartxfer.local.smartfile.site import Site
 from smartxfer.local.smartfile.throttle import Throttle
 from smartxfer.local.smartfile.tree import Tree
 
-__all__ = ["Backend"]
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS kept (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL,
+    UNIQUE (kind, id)
+);
+"""
 
-#: Characters of a credential that is made here, and how many.
-_ALPHABET, _LENGTH = string.ascii_letters + string.digits, 30
-#: Uploads whose progress is remembered.
-_UPLOADS = 1000
+Values = Dict[str, Any]
+
+
+class Kept:
+    """Records by kind and id.
+
+    :param database: where they lie.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, kind: str, id: str, values: Values) -> None:
+        """Keep a record; one of the same kind and id is replaced and keeps its place in the order."""
+        self._database.run(
+            "INSERT INTO kept (kind, id, value) VALUES (?,?,?)"
+            " ON CONFLICT (kind, id) DO UPDATE SET value=excluded.value",
+            kind,
+            id,
+            json.dumps(values),
+        )
+
+    def get(self, kind: str, id: str) -> Optional[Values]:
+        """A record, None where there is none."""
+        row = self._database.row("SELECT value FROM kept WHERE kind=? AND id=?", kind, id)
+        return json.loads(row["value"]) if row is not None else None
+
+    def all(self, kind: str) -> List[Values]:
+        """Every record of a kind, oldest first."""
+        rows = self._database.rows("SELECT value FROM kept WHERE kind=? ORDER BY number", kind)
+        return [json.loads(row["value"]) for row in rows]
+
+    def delete(self, kind: str, id: str) -> bool:
+        """Forget a record.
+
+        :return: whether there was one.
+        """
+        return self._database.change("DELETE FROM kept WHERE kind=? AND id=?", kind, id) > 0
+
+
+#: Characters of a credential that is made here.
+_LENGTH = 30
 
 
 class Backend(service.Backend):
     """What every call works on."""
 
     site: Site
-    schema = kept.SCHEMA + nodes.SCHEMA
+    schema = SCHEMA + nodes.SCHEMA
 
     def set_up(self) -> None:
         """Prepare the file tree, credentials and users."""
@@ -43,9 +89,8 @@ class Backend(service.Backend):
         #: State that need not outlive the process, by the name of the module that has it.
         self.memory: Dict[str, Any] = {}
         #: Bodies of uploads by the id that their client chose.
-        self.uploads: Dict[str, Body] = {}
-        self._types = mimetypes.MimeTypes()
-        self.kept = kept.Kept(self.database)
+        self.uploads: Recent[str, Body] = Recent()
+        self.kept = Kept(self.database)
         self.tree = Tree(self.database, self.data, self.now)
         self.username = next(iter(site.users))
         made = {name: self._secret(name) for name in site.secrets()}
@@ -65,9 +110,7 @@ class Backend(service.Backend):
         """A credential: as configured, as made before, or made now."""
         given: Optional[str] = getattr(self.site, name)
         known = self.kept.get("setting", name)
-        value: str = (
-            given or (known or {}).get("value") or "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
-        )
+        value: str = given or (known or {}).get("value") or random_word(_LENGTH)
         self.kept.put("setting", name, {"value": value})
         return value
 
@@ -99,23 +142,14 @@ class Backend(service.Backend):
         :param user: who did it.
         """
         id = secrets.token_hex(8)
-        self.kept.put(
-            "activity",
-            id,
-            {"id": id, "action": action, "path": path, "user": user, "time": self.stamp()},
-        )
-
-    def upload_begins(self, id: str, body: Body) -> None:
-        """Remember an upload, so that its progress can be asked for."""
-        self.uploads[id] = body
-        while len(self.uploads) > _UPLOADS:
-            self.uploads.pop(next(iter(self.uploads)))
+        done = {"id": id, "action": action, "path": path, "user": user, "time": self.stamp()}
+        self.kept.put("activity", id, done)
 
     def mime(self, node: Node) -> str:
         """Media type of an entry, by its name."""
         if node.isdir:
             return "application/x-directory"
-        return self._types.guess_type("x/" + node.name, strict=False)[0] or "application/octet-stream"
+        return media_type(node.name)
 
     def info(self, node: Node) -> Dict[str, Any]:
         """The info object of an entry (section 3).
@@ -123,11 +157,8 @@ class Backend(service.Backend):
         Assumption: ``extension`` of a file is its last suffix with the dot.
         """
         encoded = "".join("/" + quote(name, safe="-._~") for name in segments(node.path))
-        attributes: Dict[str, Union[str, int]] = dict(self.tree.nodes.attributes(node))
         return {
-            "id": node.id,
-            "name": node.name,
-            "path": node.path,
+            "id": node.id, "name": node.name, "path": node.path,
             "url": f"{self.url}/api/2/path/info{encoded}/",
             "isdir": node.isdir,
             "isfile": not node.isdir,
@@ -137,7 +168,7 @@ class Backend(service.Backend):
             "extension": "" if node.isdir else os.path.splitext(node.name)[1],
             "owner": None,
             "tags": [],
-            "attributes": attributes,
+            "attributes": self.tree.attributes(node),
             "items": node.items,
             "acl": {"list": True, "read": True, "remove": True, "write": True},
         }

@@ -3,19 +3,89 @@
 Source: SmartFile protocol, sections 1 and 2.
 """
 
+import json
 from functools import cached_property
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, List, Mapping, Tuple
+from urllib.parse import parse_qsl
 
 import attrs
 
 from smartxfer.local import http_messages
 from smartxfer.local.body import BodyTooLong
-from smartxfer.local.http_messages import Response
-from smartxfer.local.smartfile.answers import detail, json_response, required
+from smartxfer.local.http_messages import Response, text_response
+from smartxfer.local.smartfile.answers import ApiError, detail, field_error, json_response, required
 from smartxfer.local.smartfile.backend import Backend
-from smartxfer.local.smartfile.fields import Fields, Pairs, form_pairs, json_pairs
 
-__all__ = ["Call", "Handler", "Methods", "Routes"]
+__all__ = [
+    "ApiError", "Backend", "Call", "Fields", "Methods", "Response", "Routes", "detail",
+    "field_error", "form_pairs", "json_pairs", "required", "text_response",
+]  # fmt: skip
+
+#: Words that switch something on; ``on`` is what forms send.
+_ON = ("true", "on", "1", "yes")
+
+Pairs = List[Tuple[str, str]]
+
+
+class Fields:
+    """Names with one or several values each, in the order in which they came.
+
+    :param pairs: names and values.
+    """
+
+    def __init__(self, pairs: Pairs) -> None:
+        self._values: Dict[str, List[str]] = {}
+        for name, value in pairs:
+            self._values.setdefault(name, []).append(value)
+
+    def get(self, name: str, default: str = "") -> str:
+        """The last value of a name, ``default`` where there is none."""
+        values = self._values.get(name)
+        return values[-1] if values else default
+
+    def all(self, name: str) -> List[str]:
+        """Every value of a name; a list value of the client is a repeated name on the wire."""
+        return list(self._values.get(name, ()))
+
+    def on(self, name: str) -> bool:
+        """Whether a switch is on: ``true``, ``on``, ``1`` or ``yes``, in any case."""
+        return self.get(name).lower() in _ON
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def last(self) -> Dict[str, str]:
+        """Every name with its last value."""
+        return {name: values[-1] for name, values in self._values.items()}
+
+
+def form_pairs(text: str) -> Pairs:
+    """Pairs of a query string or of an ``application/x-www-form-urlencoded`` body.
+
+    :param text: still encoded.
+    """
+    return parse_qsl(text, keep_blank_values=True, errors="replace")
+
+
+def json_pairs(raw: bytes) -> Pairs:
+    """Pairs of a JSON object: lists are repeated names, ``true`` and numbers are their text.
+
+    :raises ValueError: it is no JSON object.
+    """
+    value = json.loads(raw.decode("utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    pairs: Pairs = []
+    for name, item in value.items():
+        pairs += [(name, _text(one)) for one in (item if isinstance(item, list) else [item])]
+    return pairs
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value)
+
 
 #: Largest form or JSON body, bytes; files come by multipart or as a raw body.
 FORM_LIMIT = 4 << 20
@@ -91,9 +161,7 @@ class Call(http_messages.Call[Backend]):
         return Response(status, [])
 
 
-#: A function behind a route.
-Handler = Callable[[Call], Response]
 #: The functions of one route by HTTP method; HEAD is answered by GET's.
-Methods = Mapping[str, Handler]
+Methods = Mapping[str, Callable[[Call], Response]]
 #: Routes without slashes at their ends.
 Routes = Dict[str, Methods]

@@ -9,15 +9,12 @@ from typing import List
 
 from werkzeug.http import parse_date
 
-from smartxfer.local.http_messages import Response
-from smartxfer.local.objects import PIECE, pour, write_all
-from smartxfer.local.smartfile.answers import ApiError, detail, json_response, required
-from smartxfer.local.smartfile.call import Call
+from smartxfer.local.objects import pour, write_all
+from smartxfer.local.smartfile.answers import json_response
+from smartxfer.local.smartfile.call import ApiError, Call, Response, detail, required
 from smartxfer.local.smartfile.nodes import Node, joined
 from smartxfer.local.smartfile.paths import remote
 from smartxfer.local.smartfile.uploads import receive
-
-__all__ = ["append", "delete", "put", "upload"]
 
 _FROM = re.compile(r"bytes\s*=\s*(\d{1,18})-", re.ASCII)
 
@@ -97,18 +94,12 @@ def _append(call: Call) -> Response:
     if since is not None and int(node.changed) > since.timestamp():
         raise detail(412, "The file has changed.")
     descriptor = os.open(backend.tree.object_path(node), os.O_RDWR | getattr(os, "O_BINARY", 0))
-    end = node.size
     try:
         # A killed process may have left more than was noted.
-        os.ftruncate(descriptor, end)
-        buffer = memoryview(bytearray(PIECE))
-        while True:
-            count = call.request.body.readinto(buffer)
-            if not count:
-                break
-            write_all(descriptor, buffer[:count], end)
-            end += count
+        os.ftruncate(descriptor, node.size)
+        pour(call.request.body, lambda piece, at: write_all(descriptor, piece, node.size + at))
     finally:
+        end = os.fstat(descriptor).st_size
         os.close(descriptor)
         backend.tree.grown(node, end)
     backend.record("upload", node.path, call.user)

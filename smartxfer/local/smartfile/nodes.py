@@ -1,12 +1,10 @@
 """Entries of the file tree as they lie in the database."""
 
-from typing import Iterator, List, Optional, Tuple
+from typing import List
 
 import attrs
 
-from smartxfer.local.database import Database, Row
-
-__all__ = ["ROOT", "SCHEMA", "Node", "Nodes", "joined", "segments"]
+from smartxfer.local.database import Row
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS nodes (
@@ -24,7 +22,8 @@ INSERT OR IGNORE INTO nodes VALUES (1, 0, '', 1, 0, '', 0);
 #: Id of the root directory.
 ROOT = 1
 
-_SELECT = "SELECT *, (SELECT count(*) FROM nodes below WHERE below.parent=nodes.id) AS items FROM nodes "
+#: Rows of entries, with the number of those below.
+SELECT = "SELECT *, (SELECT count(*) FROM nodes below WHERE below.parent=nodes.id) AS items FROM nodes "
 
 
 @attrs.frozen
@@ -63,68 +62,10 @@ def joined(directory: str, name: str) -> str:
     return directory.rstrip("/") + "/" + name
 
 
-def _node(row: Row, path: str) -> Node:
+def node_of(row: Row, path: str) -> Node:
+    """An entry, of its row."""
     isdir = bool(row["isdir"])
     return Node(
         row["id"], row["parent"], row["name"], isdir, row["size"], row["object"], row["changed"],
         row["items"] if isdir else 1, path,
     )  # fmt: skip
-
-
-class Nodes:
-    """Looks entries up.
-
-    :param database: where they lie.
-    """
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-
-    def at(self, path: str) -> Optional[Node]:
-        """The entry at a path, None where there is none."""
-        row = self.database.row(_SELECT + "WHERE id=?", ROOT)
-        where = "/"
-        for name in segments(path):
-            assert row is not None
-            row = self.database.row(_SELECT + "WHERE parent=? AND name=?", row["id"], name)
-            if row is None:
-                return None
-            where = joined(where, name)
-        assert row is not None
-        return _node(row, where)
-
-    def children(self, node: Node, start: int = 0, count: Optional[int] = None) -> List[Node]:
-        """Entries of a directory by name.
-
-        :param start: entries to pass over.
-        :param count: most entries; None: all.
-        """
-        rows = self.database.rows(
-            _SELECT + "WHERE parent=? ORDER BY name LIMIT ? OFFSET ?",
-            node.id,
-            -1 if count is None else count,
-            start,
-        )
-        return [_node(row, joined(node.path, row["name"])) for row in rows]
-
-    def walk(self, node: Node) -> Iterator[Node]:
-        """The entry and everything below, directories before what they hold."""
-        left = [node]
-        while left:
-            one = left.pop()
-            yield one
-            if one.isdir:
-                left += reversed(self.children(one))
-
-    def attributes(self, node: Node) -> List[Tuple[str, str]]:
-        """Names and values that users have set on an entry."""
-        rows = self.database.rows("SELECT * FROM attributes WHERE node=? ORDER BY name", node.id)
-        return [(row["name"], row["value"]) for row in rows]
-
-    def set_attribute(self, node: Node, name: str, value: str) -> None:
-        """Set one of them."""
-        self.database.run("INSERT OR REPLACE INTO attributes VALUES (?,?,?)", node.id, name, value)
-
-    def objects(self) -> List[str]:
-        """Names of every stored object that a file has."""
-        return [row["object"] for row in self.database.rows("SELECT object FROM nodes WHERE isdir=0")]

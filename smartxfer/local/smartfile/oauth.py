@@ -4,21 +4,23 @@ Source: SmartFile protocol, section 2 (OAuth 1.0a, PLAINTEXT) and section 8, poi
 fixed verifier).
 """
 
-import collections
 import hmac
 import html
 import re
 import secrets
-import threading
-from typing import Mapping, Optional, Tuple
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from smartxfer.local.body import BodyTooLong
 from smartxfer.local.database import Database, Row
 from smartxfer.local.http_messages import Request, Response, text_response
-from smartxfer.local.smartfile.oauth_parameters import Pairs, Unverified, form_pairs, oauth_parameters
+from smartxfer.local.recent import Recent
 
-__all__ = ["OAuth", "Unverified"]
+Pairs = Sequence[Tuple[str, str]]
+
+#: Bytes of a form on ``oauth/``.
+_FORM_LIMIT = 1 << 20
+_HEADER_PAIR = re.compile(r'\s*([^\s=",]+)\s*=\s*"([^"]*)"\s*(?:,|$)')
 
 #: Nonces that are remembered.
 _NONCES = 100_000
@@ -34,6 +36,55 @@ _ACCESS = """CREATE TABLE IF NOT EXISTS oauth_access
 """
 _NONCE = re.compile(r"[A-Za-z0-9]{1,64}")
 _NUMBER = re.compile(r"[0-9]{1,18}")
+
+
+class Unverified(Exception):
+    """A request whose OAuth parameters do not hold; says why in a few words."""
+
+
+def form_pairs(request: Request) -> List[Tuple[str, str]]:
+    """Fields of a form body; empty where the body is something else.
+
+    :raises BodyTooLong: it is too long for a form.
+    """
+    if request.media_type != "application/x-www-form-urlencoded":
+        return []
+    return parse_qsl(request.body.read(_FORM_LIMIT).decode("utf-8", "replace"), keep_blank_values=True)
+
+
+def oauth_parameters(request: Request, form: Pairs) -> Dict[str, str]:
+    """Every ``oauth_`` parameter by name.
+
+    :param form: fields of the form body.
+    :raises Unverified: the header is malformed, or a parameter comes twice.
+    """
+    pairs: List[Tuple[str, str]] = []
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "oauth":
+        pairs += _header_pairs(text)
+    pairs += parse_qsl(request.query, keep_blank_values=True)
+    pairs += form
+    found: Dict[str, str] = {}
+    for name, value in pairs:
+        if not name.startswith("oauth_"):
+            continue
+        if name in found:
+            raise Unverified(f"{name} comes twice")
+        found[name] = value
+    return found
+
+
+# By hand: werkzeug keeps one of two parameters of a name, which have to be refused.
+def _header_pairs(text: str) -> List[Tuple[str, str]]:
+    """Names and values of an ``Authorization: OAuth`` header, decoded once."""
+    pairs, place = [], 0
+    while place < len(text):
+        match = _HEADER_PAIR.match(text, place)
+        if match is None:
+            raise Unverified("the header is malformed")
+        pairs.append((unquote(match.group(1)), unquote(match.group(2))))
+        place = match.end()
+    return pairs
 
 
 class OAuth:
@@ -52,8 +103,7 @@ class OAuth:
         self.username = username
         self.verifier = verifier
         self._db = database
-        self._nonces: collections.OrderedDict[Tuple[str, str, str, str], None] = collections.OrderedDict()
-        self._lock = threading.Lock()
+        self._nonces: Recent[Tuple[str, str, str, str], bool] = Recent(_NONCES)
         database.run(_REQUESTS)
         database.run(_ACCESS)
 
@@ -109,13 +159,8 @@ class OAuth:
             raise Unverified("the callback is no address")
         self._verify(parameters, "")
         token, secret = _new(), _new()
-        self._db.run(
-            "INSERT INTO oauth_requests VALUES (?,?,?,?,NULL)",
-            token,
-            secret,
-            parameters["oauth_consumer_key"],
-            callback,
-        )
+        client = parameters["oauth_consumer_key"]
+        self._db.insert("oauth_requests", token=token, secret=secret, client=client, callback=callback)
         return _tokens(token, secret)
 
     def _authorize(self, request: Request, form: Pairs) -> Response:
@@ -123,7 +168,7 @@ class OAuth:
         pairs = [*parse_qsl(request.query, keep_blank_values=True), *form]
         token = dict(pairs).get("oauth_token", "")
         with self._db.transaction():
-            row = self._db.row("SELECT * FROM oauth_requests WHERE token=?", token)
+            row = self._db.find("oauth_requests", token=token)
             if row is None:
                 raise Unverified("the request token is unknown or spent")
             # A page that is loaded again shows the same verifier again.
@@ -135,7 +180,7 @@ class OAuth:
         target = urlsplit(row["callback"])
         added = urlencode({"oauth_token": token, "oauth_verifier": verifier})
         place = target._replace(query=f"{target.query}&{added}" if target.query else added)
-        return Response(302, [("Location", place.geturl())], (b"",))
+        return Response(302, [("Location", place.geturl())])
 
     def _access_token(self, request: Request, form: Pairs) -> Response:
         parameters = oauth_parameters(request, form)
@@ -146,14 +191,14 @@ class OAuth:
         if not _same(row["verifier"], parameters.get("oauth_verifier", "")):
             raise Unverified("the verifier is wrong")
         # Of two that come at once, one gets the token.
-        if not self._db.change("DELETE FROM oauth_requests WHERE token=?", row["token"]):
+        if not self._db.delete("oauth_requests", token=row["token"]):
             raise Unverified("the request token is unknown or spent")
         return _tokens(*self.grant(row["client"]))
 
     def _row(self, table: str, parameters: Mapping[str, str]) -> Row:
         """The token that a request names, which must be its application's own."""
         token = parameters.get("oauth_token", "")
-        found = self._db.row(f"SELECT * FROM {table} WHERE token=?", token)  # noqa: S608 - our own word
+        found = self._db.find(table, token=token)
         if found is None or found["client"] != parameters.get("oauth_consumer_key"):
             raise Unverified("the token is unknown or spent")
         return found
@@ -180,12 +225,8 @@ class OAuth:
         if not _same(right, parameters.get("oauth_signature", "")):
             raise Unverified("the signature is wrong")
         key = (client, parameters.get("oauth_token", ""), stamp, nonce)
-        with self._lock:
-            if key in self._nonces:
-                raise Unverified("the nonce was used before")
-            self._nonces[key] = None
-            while len(self._nonces) > _NONCES:
-                self._nonces.popitem(last=False)
+        if not self._nonces.add(key, True):
+            raise Unverified("the nonce was used before")
 
 
 def _new() -> str:

@@ -5,15 +5,10 @@ Source: SmartFile protocol, sections 4 and 5 (operations).
 
 from typing import List
 
-from smartxfer.local.http_messages import Response
-from smartxfer.local.smartfile.answers import detail, field_error
-from smartxfer.local.smartfile.call import Call
-from smartxfer.local.smartfile.jobs import ALGORITHMS
+from smartxfer.local.smartfile.call import Call, Response, detail, field_error
 from smartxfer.local.smartfile.nodes import Node, joined
 from smartxfer.local.smartfile.paths import existing, remote
-from smartxfer.local.smartfile.tasks import start
-
-__all__ = ["checksum", "compress", "copy", "mkdir", "move", "remove", "rename"]
+from smartxfer.local.smartfile.tasks import ALGORITHMS, start
 
 
 def mkdir(call: Call) -> Response:
@@ -33,8 +28,7 @@ def mkdir(call: Call) -> Response:
 def rename(call: Call) -> Response:
     """Give ``src`` the full path ``dst``. Assumption: a name that exists is a 409."""
     node = existing(call, call.required("src"), "src", 400)
-    path = remote(call.required("dst"), "dst")
-    moved = call.backend.tree.move(node, path)
+    moved = call.backend.tree.move(node, remote(call.required("dst"), "dst"))
     call.backend.record("rename", node.path, call.user)
     return call.json(call.backend.info(moved))
 

@@ -7,11 +7,7 @@ from typing import Any, Dict, Sequence
 
 import attrs
 
-from smartxfer.local.http_messages import Response
-from smartxfer.local.smartfile.answers import detail, field_error
-from smartxfer.local.smartfile.call import Call
-
-__all__ = ["Page", "envelope", "page_of"]
+from smartxfer.local.smartfile.call import Call, Response, detail, field_error
 
 
 @attrs.frozen
@@ -75,11 +71,7 @@ def envelope(call: Call, results: Sequence[Any]) -> Response:
     def link(number: int) -> str:
         return f"{address}?page={number}&limit={page.size}"
 
-    return call.json(
-        {
-            **page.figures(),
-            "previous": link(page.number - 1) if page.number > 1 else None,
-            "next": link(page.number + 1) if page.number < page.pages else None,
-            "results": list(results[page.start : page.start + page.size]),
-        }
-    )
+    previous = link(page.number - 1) if page.number > 1 else None
+    following = link(page.number + 1) if page.number < page.pages else None
+    listed = list(results[page.start : page.start + page.size])
+    return call.json({**page.figures(), "previous": previous, "next": following, "results": listed})

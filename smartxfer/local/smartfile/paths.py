@@ -9,14 +9,10 @@ from urllib.parse import quote
 
 from werkzeug.http import http_date
 
-from smartxfer.local.http_messages import Response
 from smartxfer.local.http_ranges import RangeNotSatisfiable, requested_range
-from smartxfer.local.smartfile.answers import detail, field_error
-from smartxfer.local.smartfile.call import Call
+from smartxfer.local.smartfile.call import Call, Response, detail, field_error
 from smartxfer.local.smartfile.nodes import Node
 from smartxfer.local.smartfile.paging import page_of
-
-__all__ = ["download", "existing", "file_answer", "info", "progress", "remote", "set_attributes"]
 
 
 def info(call: Call) -> Response:
@@ -55,7 +51,7 @@ def set_attributes(call: Call) -> Response:
         name, equals, value = one.partition("=")
         if not name or not equals:
             raise field_error("attributes", f"Not KEY=value: {one}")
-        call.backend.tree.nodes.set_attribute(node, name, value)
+        call.backend.tree.set_attribute(node, name, value)
     return call.json(call.backend.info(node))
 
 

@@ -9,12 +9,8 @@ from typing import Any, Dict, Sequence
 
 import attrs
 
-from smartxfer.local.http_messages import Response
-from smartxfer.local.smartfile.answers import ApiError, detail
-from smartxfer.local.smartfile.call import Call, Methods, Routes
+from smartxfer.local.smartfile.call import ApiError, Call, Methods, Response, Routes, detail
 from smartxfer.local.smartfile.paging import envelope
-
-__all__ = ["ROUTES", "Item", "sent", "shown"]
 
 Item = Dict[str, Any]
 

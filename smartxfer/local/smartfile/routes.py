@@ -3,29 +3,74 @@
 Source: SmartFile protocol, sections 1, 5, 6 and 7.
 """
 
-from typing import Dict, List
+import hmac
+from typing import List, Optional
 from urllib.parse import unquote
 
-from smartxfer.local.http_messages import Request, Response
+from smartxfer.local.http_messages import Request
+from smartxfer.local.routing import NoRoute, Router
 from smartxfer.local.smartfile import account, data, links, oper, paths, sync, tasks
-from smartxfer.local.smartfile.answers import ApiError, detail, error_response
-from smartxfer.local.smartfile.backend import Backend
-from smartxfer.local.smartfile.call import Call, Routes
-from smartxfer.local.smartfile.identify import basic, identify
-
-__all__ = ["answer"]
+from smartxfer.local.smartfile.answers import error_response
+from smartxfer.local.smartfile.call import ApiError, Backend, Call, Pairs, Response, Routes, detail
+from smartxfer.local.smartfile.oauth import Unverified
+from smartxfer.local.smartfile.sessions import Forged
 
 
-def _ping(call: Call) -> Response:
-    return call.json({"ping": "pong"})
+def identify(call: Call) -> str:
+    """Name of the user who makes a call.
+
+    :raises ApiError: 401 with an empty body, nobody or not with these credentials; 403, a session
+        without its CSRF token.
+    """
+    backend, request = call.backend, call.request
+    if call.header("authorization").lower().startswith("basic "):
+        user = basic(backend, request)
+    else:
+        try:
+            user = backend.oauth.identify(request, _form(call)) or backend.sessions.identify(request)
+        except Unverified:
+            user = None
+        except Forged as error:
+            raise detail(403, str(error)) from None
+    if user is None:
+        raise ApiError(401, None, [("WWW-Authenticate", 'Basic realm="SmartFile"')])
+    return user
+
+
+def _form(call: Call) -> Pairs:
+    """The form body, where OAuth parameters may travel; read only where there is no header."""
+    if call.request.media_type != "application/x-www-form-urlencoded" or call.header("authorization"):
+        return []
+    return call.form
+
+
+def basic(backend: Backend, request: Request) -> Optional[str]:
+    """The user of an ``Authorization: Basic`` header: by API key, or by user name and password.
+
+    :return: None where there is no such header, or it names nobody.
+    """
+    given = request.authorization
+    if given is None or given.username is None or given.password is None:
+        return None
+    name, password = given.username, given.password
+    if _same(name, backend.key) and _same(password, backend.password):
+        return backend.username
+    user = backend.kept.get("user", name)
+    if user is not None and user.get("password") and _same(password, user["password"]):
+        return name
+    return None
+
+
+def _same(left: str, right: str) -> bool:
+    return hmac.compare_digest(left.encode(), right.encode())
 
 
 def _session(call: Call) -> Response:
     return call.backend.sessions.answer(call.request, basic(call.backend, call.request))
 
 
-def _oauth(call: Call) -> Response:
-    return call.backend.oauth.answer(call.request)
+def _router(routes: Routes) -> Router:
+    return Router({"/" + route: methods for route, methods in routes.items()}, rest=True)
 
 
 #: Routes of ``/api/2/``.
@@ -45,25 +90,27 @@ ROUTES: Routes = {
     **sync.ROUTES,
     **account.ROUTES,
 }
+_DATA_3 = {"GET": paths.download, "PUT": data.put, "PATCH": data.append, "DELETE": data.delete}
 #: Routes by version; 2.1 and 3 have those that differ. Assumption: 3 gives the bytes of a file like 2.
-VERSIONS: Dict[str, Routes] = {
-    "2": ROUTES,
-    "2.1": {"path/info": {"GET": paths.info}},
-    "3": {
-        "path/data": {"GET": paths.download, "PUT": data.put, "PATCH": data.append, "DELETE": data.delete},
-        **account.ROUTES_3,
-    },
+VERSIONS = {
+    "2": _router(ROUTES),
+    "2.1": _router({"path/info": {"GET": paths.info}}),
+    "3": _router({"path/data": _DATA_3, **account.ROUTES_3}),
 }
 #: Routes of every version that see to credentials themselves, or need none.
-OPEN: Routes = {
-    "ping": {"GET": _ping},
+OPEN_ROUTES: Routes = {
+    "ping": {"GET": lambda call: call.json({"ping": "pong"})},
     "session": {"GET": _session, "POST": _session, "DELETE": _session},
 }
+_EVERY = ("GET", "POST", "PUT", "DELETE")
 #: Routes outside ``/api/``, likewise.
-ROOT: Routes = {
-    "oauth": dict.fromkeys(("GET", "POST", "PUT", "DELETE"), _oauth),
+ROOT_ROUTES: Routes = {
+    "oauth": dict.fromkeys(_EVERY, lambda call: call.backend.oauth.answer(call.request)),
     **links.ROOT,
 }
+
+
+OPEN, ROOT, _NONE = _router(OPEN_ROUTES), _router(ROOT_ROUTES), Router({})
 
 
 def answer(backend: Backend, request: Request) -> Response:
@@ -82,10 +129,10 @@ def _dispatch(backend: Backend, request: Request) -> Response:
     if refusal is not None:
         raise refusal
     call.version, call.words = "".join(call.words[1:2]), call.words[2:]
-    if call.version in VERSIONS and call.word(0) in OPEN:
+    if call.version in VERSIONS and call.word(0) in OPEN_ROUTES:
         return _handled(OPEN, call)
     call.user = identify(call)
-    return _handled(VERSIONS.get(call.version, {}), call)
+    return _handled(VERSIONS.get(call.version, _NONE), call)
 
 
 def _words(request: Request) -> List[str]:
@@ -102,16 +149,13 @@ def _words(request: Request) -> List[str]:
     return words
 
 
-def _handled(routes: Routes, call: Call) -> Response:
-    """Answer by the longest route that the path begins with."""
-    for count in range(min(len(call.words), 3), 0, -1):
-        methods = routes.get("/".join(call.words[:count]))
-        if methods is not None:
-            call.words = call.words[count:]
-            break
-    else:
-        raise detail(404, "Not found.")
+def _handled(routes: Router, call: Call) -> Response:
+    try:
+        methods, names = routes.match("/" + "/".join(call.words))
+    except NoRoute:
+        raise detail(404, "Not found.") from None
+    call.words = names["rest"].split("/") if names else []
     if call.method not in methods:
         text = f'Method "{call.request.method}" not allowed.'
         raise detail(405, text, ("Allow", ", ".join(methods)))
-    return methods[call.method](call)
+    return methods[call.method](call)  # type: ignore[no-any-return]

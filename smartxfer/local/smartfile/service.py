@@ -3,7 +3,8 @@
 Source: SmartFile protocol, sections 1 and 8.
 """
 
-from typing import Any, Dict, List
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List
 
 from smartxfer.errors import UsageError
 from smartxfer.local.arguments import bytes_of, member_of, text_of
@@ -15,8 +16,6 @@ from smartxfer.local.smartfile.backend import Backend
 from smartxfer.local.smartfile.nodes import segments
 from smartxfer.local.smartfile.site import Site
 from smartxfer.local.smartfile.throttle import Throttle
-
-__all__ = ["SmartFile"]
 
 
 class SmartFile(Service):
@@ -106,23 +105,19 @@ class SmartFile(Service):
         :raises UsageError: a directory is there, or a file where a directory should be.
         """
         names, data = segments(text_of(path, "path")), bytes_of(data)
-        try:
-            self.mkdir("/".join(names[:-1]))
+        with _explained(path):
+            self.backend.tree.make("/".join(names[:-1]), parents=True)
             with self.backend.tree.draft() as draft:
                 draft.stream.write(data)
                 self.backend.tree.replace(path, draft)
-        except ApiError as refusal:
-            raise UsageError(f"{path}: {refusal.message}") from None
 
     def mkdir(self, path: str) -> None:
         """Make a directory and those above it.
 
         :raises UsageError: a file is in the way.
         """
-        try:
+        with _explained(path):
             self.backend.tree.make(text_of(path, "path"), parents=True)
-        except ApiError as refusal:
-            raise UsageError(f"{path}: {refusal.message}") from None
 
     def plant(self, directory: str, name: str, data: bytes = b"") -> None:
         """Put a file under a name that no client could send, ``"../x"`` for one."""
@@ -139,10 +134,8 @@ class SmartFile(Service):
         :raises UsageError: there is no such file.
         """
         path = text_of(member_of(path, "path"), "path")
-        try:
+        with _explained(path, "files() lists the paths"):
             return self.backend.tree.stored_path(path)
-        except ApiError as refusal:
-            raise UsageError(f"{path}: {refusal.message}", hint="files() lists the paths") from None
 
     def tasks(self) -> List[Dict[str, Any]]:
         """Every task, oldest first: uuid, operation, arguments, user, status, result."""
@@ -151,3 +144,11 @@ class SmartFile(Service):
     def links(self) -> List[Dict[str, Any]]:
         """Every link, oldest first."""
         return self.backend.kept.all("link")
+
+
+@contextmanager
+def _explained(path: Any, hint: str = "") -> Iterator[None]:
+    try:
+        yield
+    except ApiError as refusal:
+        raise UsageError(f"{path}: {refusal.message}", hint=hint) from None

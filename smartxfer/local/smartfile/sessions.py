@@ -3,27 +3,20 @@
 Source: SmartFile protocol, section 2 (Session cookies).
 """
 
-import collections
 import hmac
-import json
 import secrets
-import threading
-from http.cookies import CookieError, SimpleCookie
-from typing import Callable, Dict, Optional
+from typing import Callable, Optional
 from urllib.parse import urlsplit
 
 import attrs
 
-from smartxfer.local.http_messages import Request, Response
-
-__all__ = ["Forged", "Sessions"]
+from smartxfer.local.http_messages import Request, Response, json_response
+from smartxfer.local.recent import Recent
 
 #: Methods that change nothing and need no CSRF token.
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 #: Seconds that a session lives (an assumption: no source names a figure).
 _LIFE = 3600
-#: Sessions that are remembered.
-_MOST = 1000
 
 
 class Forged(Exception):
@@ -49,8 +42,7 @@ class Sessions:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._known: collections.OrderedDict[str, _Session] = collections.OrderedDict()
-        self._lock = threading.Lock()
+        self._known: Recent[str, _Session] = Recent()
 
     def identify(self, request: Request) -> Optional[str]:
         """The user whose session a request belongs to.
@@ -82,20 +74,17 @@ class Sessions:
             try:
                 self._check(request, session)
             except Forged as error:
-                return _json(403, {"detail": str(error)})
-            with self._lock:
-                self._known.pop(session.id, None)
+                return json_response({"detail": str(error)}, 403)
+            self._known.pop(session.id)
+            # By hand: dump_cookie of werkzeug writes the attributes in another order.
             gone = "{}=; Path=/; Max-Age=0"
             return Response(204, [("Set-Cookie", gone.format(name)) for name in ("sessionid", "csrftoken")])
-        return _json(200, {"expires": int(session.expires - self._now())})
+        return json_response({"expires": int(session.expires - self._now())})
 
     def _begin(self, username: str) -> Response:
         session = _Session(secrets.token_hex(16), secrets.token_hex(16), username, self._now() + _LIFE)
-        with self._lock:
-            self._known[session.id] = session
-            while len(self._known) > _MOST:
-                self._known.popitem(last=False)
-        reply = _json(201, {"user": {"username": username}})
+        self._known[session.id] = session
+        reply = json_response({"user": {"username": username}}, 201)
         reply.headers += [
             ("Set-Cookie", f"sessionid={session.id}; Path=/; Max-Age={_LIFE}; HttpOnly; SameSite=Lax"),
             ("Set-Cookie", f"csrftoken={session.csrf}; Path=/; Max-Age={_LIFE}; SameSite=Lax"),
@@ -103,18 +92,15 @@ class Sessions:
         return reply
 
     def _find(self, request: Request) -> Optional[_Session]:
-        name = _cookies(request).get("sessionid", "")
-        with self._lock:
-            session = self._known.get(name)
-            if session is not None and session.expires <= self._now():
-                del self._known[name]
-                session = None
+        session = self._known.get(request.cookies.get("sessionid", ""))
+        if session is not None and session.expires <= self._now():
+            return None
         return session
 
     def _check(self, request: Request, session: _Session) -> None:
         right = session.csrf.encode("ascii")
         header = request.headers.get("x-csrftoken", "")
-        for given in (header, _cookies(request).get("csrftoken", "")):
+        for given in (header, request.cookies.get("csrftoken", "")):
             if not hmac.compare_digest(given.encode("utf-8", "replace"), right):
                 raise Forged("The CSRF token is missing or wrong.")
         referer = request.headers.get("referer", "")
@@ -124,15 +110,3 @@ class Sessions:
             host = ""
         if not host or host != request.headers.get("host", "").lower():
             raise Forged("The Referer is missing or of another host.")
-
-
-def _cookies(request: Request) -> Dict[str, str]:
-    try:
-        jar = SimpleCookie(request.headers.get("cookie", ""))
-    except CookieError:
-        return {}
-    return {name: crumb.value for name, crumb in jar.items()}
-
-
-def _json(status: int, value: object) -> Response:
-    return Response(status, [("Content-Type", "application/json")], (json.dumps(value).encode("utf-8"),))

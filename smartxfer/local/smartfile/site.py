@@ -12,8 +12,6 @@ import attrs
 from smartxfer.errors import UsageError
 from smartxfer.local.options import Options, a_count, a_size, a_word, users
 
-__all__ = ["Site"]
-
 
 def _zone(value: Union[float, str, dt.tzinfo]) -> dt.tzinfo:
     if isinstance(value, dt.tzinfo):

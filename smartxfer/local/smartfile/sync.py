@@ -12,13 +12,9 @@ import tempfile
 from typing import BinaryIO, Callable, Iterator
 
 from smartxfer.errors import DeltaError, LibrsyncNotFound
-from smartxfer.local.http_messages import Response
-from smartxfer.local.smartfile.answers import detail, field_error
-from smartxfer.local.smartfile.call import Call, Routes
-from smartxfer.local.smartfile.draft import Draft
+from smartxfer.local.smartfile.call import Call, Response, Routes, detail, field_error
+from smartxfer.local.smartfile.tree import Draft
 from smartxfer.local.smartfile.uploads import file_of, receive
-
-__all__ = ["ROUTES"]
 
 #: Bytes of a block, and of a strong sum, when none are asked for.
 _BLOCK, _STRONG = 2048, 8
@@ -38,11 +34,7 @@ class _Spool:
 
     def __iter__(self) -> Iterator[bytes]:
         self.stream.seek(0)
-        while True:
-            piece = self.stream.read(_PIECE)
-            if not piece:
-                return
-            yield piece
+        yield from iter(lambda: self.stream.read(_PIECE), b"")
 
     def __del__(self) -> None:
         # An answer to HEAD, or one that breaks off, is never read to its end.

@@ -10,8 +10,6 @@ from smartxfer.local.faults import compile_match
 from smartxfer.local.http_messages import Request
 from smartxfer.local.smartfile.answers import ApiError, detail
 
-__all__ = ["Throttle"]
-
 _TEXT = "Request was throttled."
 
 

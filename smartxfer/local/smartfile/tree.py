@@ -9,16 +9,59 @@ import os
 import secrets
 import shutil
 import time
-from typing import BinaryIO, Callable, Deque, Iterator, List, Optional, Tuple
+from typing import BinaryIO, Callable, Deque, Dict, Iterator, List, Optional, Tuple, cast
 
 from smartxfer.local.database import Database
 from smartxfer.local.http_messages import FileSlice
 from smartxfer.local.objects import private_directory
 from smartxfer.local.smartfile.answers import detail, field_error
-from smartxfer.local.smartfile.draft import Draft
-from smartxfer.local.smartfile.nodes import Node, Nodes, joined, segments
+from smartxfer.local.smartfile.nodes import ROOT, SELECT, Node, joined, node_of, segments
 
-__all__ = ["Node", "Tree"]
+
+class Draft:
+    """A temporary file that becomes part of the tree, or nothing.
+
+    As a context manager it is discarded at the end, unless the tree took it over.
+
+    :param directory: where it lies.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self._name = secrets.token_hex(16)
+        #: Where it lies.
+        self.path = os.path.join(directory, self._name)
+        #: The file, open for reading and writing.
+        self.stream: BinaryIO = cast("BinaryIO", open(self.path, "x+b"))  # noqa: SIM115 - closed by discard or take
+        self._taken = False
+
+    def size(self) -> int:
+        """Bytes written so far."""
+        self.stream.flush()
+        return os.fstat(self.stream.fileno()).st_size
+
+    def take(self, directory: str) -> str:
+        """Close it and move it into another directory.
+
+        :return: its name there.
+        """
+        self.stream.close()
+        os.replace(self.path, os.path.join(directory, self._name))
+        self._taken = True
+        return self._name
+
+    def discard(self) -> None:
+        """Close and remove it, unless it was taken."""
+        if not self._taken:
+            self._taken = True
+            self.stream.close()
+            os.unlink(self.path)
+
+    def __enter__(self) -> "Draft":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
 
 #: Seconds that replaced bytes stay, for answers that have begun and not yet opened them.
 _GRACE = 5.0
@@ -35,7 +78,6 @@ class Tree:
     def __init__(self, database: Database, root: str, now: Callable[[], float]) -> None:
         self._database = database
         self._now = now
-        self.nodes = Nodes(database)
         self._objects = private_directory(os.path.join(root, "objects"))
         #: Directory of files that are not yet, or never will be, part of the tree.
         self.incoming = private_directory(os.path.join(root, "incoming"))
@@ -44,7 +86,7 @@ class Tree:
 
     def _sweep(self) -> None:
         """Remove what a killed process left behind."""
-        live = set(self.nodes.objects())
+        live = {row["object"] for row in self._database.select("nodes", "id", isdir=0)}
         for directory, kept in ((self.incoming, set()), (self._objects, live)):
             for name in os.listdir(directory):
                 if name not in kept:
@@ -58,14 +100,23 @@ class Tree:
 
     def node(self, path: str) -> Optional[Node]:
         """The entry at a path, None where there is none."""
-        return self.nodes.at(path)
+        row = self._database.row(SELECT + "WHERE id=?", ROOT)
+        where = "/"
+        for name in segments(path):
+            assert row is not None
+            row = self._database.row(SELECT + "WHERE parent=? AND name=?", row["id"], name)
+            if row is None:
+                return None
+            where = joined(where, name)
+        assert row is not None
+        return node_of(row, where)
 
     def find(self, path: str) -> Node:
         """The entry at a path.
 
         :raises ApiError: 404, there is none.
         """
-        node = self.nodes.at(path)
+        node = self.node(path)
         if node is None:
             raise detail(404, "Not found: " + (path or "/"))
         return node
@@ -90,13 +141,33 @@ class Tree:
             raise field_error("path", "Not a directory: " + node.path)
         return node
 
-    def children(self, node: Node, start: int = 0, count: Optional[int] = None) -> List[Node]:
-        """Entries of a directory by name; see :meth:`Nodes.children`."""
-        return self.nodes.children(node, start, count)
+    def children(self, node: Node, start: int = 0, count: int = -1) -> List[Node]:
+        """Entries of a directory by name.
+
+        :param start: entries to pass over.
+        :param count: most entries; -1: all.
+        """
+        sql = SELECT + "WHERE parent=? ORDER BY name LIMIT ? OFFSET ?"
+        rows = self._database.rows(sql, node.id, count, start)
+        return [node_of(row, joined(node.path, row["name"])) for row in rows]
 
     def walk(self, node: Node) -> Iterator[Node]:
         """The entry and everything below, directories before what they hold."""
-        return self.nodes.walk(node)
+        left = [node]
+        while left:
+            one = left.pop()
+            yield one
+            if one.isdir:
+                left += reversed(self.children(one))
+
+    def attributes(self, node: Node) -> Dict[str, str]:
+        """Names and values that users have set on an entry."""
+        rows = self._database.select("attributes", "name", node=node.id)
+        return {row["name"]: row["value"] for row in rows}
+
+    def set_attribute(self, node: Node, name: str, value: str) -> None:
+        """Set one of them."""
+        self._database.replace("attributes", node=node.id, name=name, value=value)
 
     def object_path(self, node: Node) -> str:
         """Where the bytes of a file lie."""
@@ -141,20 +212,14 @@ class Tree:
         size = draft.size()
         with self._database.transaction():
             parent = self.find_directory(directory)
-            old = self.nodes.at(joined(parent.path, name))
+            old = self.node(joined(parent.path, name))
             if old is not None and old.isdir:
                 raise field_error("path", "Is a directory: " + old.path)
             stored = draft.take(self._objects)
             if old is None:
-                self._insert(parent, name, size=size, stored=stored)
+                self._insert(parent.id, name, size, stored)
             else:
-                self._database.run(
-                    "UPDATE nodes SET size=?, object=?, changed=? WHERE id=?",
-                    size,
-                    stored,
-                    self._now(),
-                    old.id,
-                )
+                self._database.update("nodes", old.id, size=size, object=stored, changed=self._now())
         if old is not None:
             self._retire([old])
         return self.find(joined(parent.path, name))
@@ -165,20 +230,16 @@ class Tree:
             raise field_error("path", "Is a directory: /")
         return "/" + "/".join(names[:-1]), names[-1]
 
-    def _insert(self, parent: Node, name: str, *, size: int = 0, stored: str = "") -> int:
-        return self._database.run(
-            "INSERT INTO nodes (parent, name, isdir, size, object, changed) VALUES (?,?,?,?,?,?)",
-            parent.id,
-            name,
-            0 if stored else 1,
-            size,
-            stored,
-            self._now(),
+    def _insert(self, parent: int, name: str, size: int = 0, stored: str = "") -> int:
+        """Insert a file, or, without bytes, a directory."""
+        isdir, now = int(not stored), self._now()
+        return self._database.insert(
+            "nodes", parent=parent, name=name, isdir=isdir, size=size, object=stored, changed=now
         )
 
     def grown(self, node: Node, size: int) -> None:
         """Note that bytes were appended to the object of a file."""
-        self._database.run("UPDATE nodes SET size=?, changed=? WHERE id=?", size, self._now(), node.id)
+        self._database.update("nodes", node.id, size=size, changed=self._now())
 
     def make(self, path: str, *, parents: bool = False) -> Node:
         """Make a directory; one that is there already is left as it is.
@@ -190,11 +251,11 @@ class Tree:
         with self._database.transaction():
             node = self.find("/")
             for place, name in enumerate(names):
-                below = self.nodes.at(joined(node.path, name))
+                below = self.node(joined(node.path, name))
                 if below is None:
                     if not parents and place < len(names) - 1:
                         raise detail(404, "Not found: " + joined(node.path, name))
-                    self._insert(node, name)
+                    self._insert(node.id, name)
                     below = self.find(joined(node.path, name))
                 elif not below.isdir:
                     raise detail(409, "Destination exists:" + below.path)
@@ -205,7 +266,7 @@ class Tree:
         """Put a draft under a name that no client could send, ``"../x"`` for one."""
         size = draft.size()
         parent = self.make(directory, parents=True)
-        self._insert(parent, name, size=size, stored=draft.take(self._objects))
+        self._insert(parent.id, name, size, draft.take(self._objects))
 
     def move(self, node: Node, path: str) -> Node:
         """Give an entry another path; what is below moves along.
@@ -215,7 +276,7 @@ class Tree:
         """
         with self._database.transaction():
             parent, name = self._free_place(node, path)
-            self._database.run("UPDATE nodes SET parent=?, name=? WHERE id=?", parent.id, name, node.id)
+            self._database.update("nodes", node.id, parent=parent.id, name=name)
         return self.find(path)
 
     def copy(self, node: Node, path: str) -> Node:
@@ -231,15 +292,8 @@ class Tree:
                 if stored:
                     shutil.copyfile(self.object_path(one), os.path.join(self._objects, stored))
                     os.truncate(os.path.join(self._objects, stored), one.size)
-                ids[one.id] = self._database.run(
-                    "INSERT INTO nodes (parent, name, isdir, size, object, changed) VALUES (?,?,?,?,?,?)",
-                    ids[one.parent],
-                    name if one.id == node.id else one.name,
-                    int(one.isdir),
-                    one.size,
-                    stored,
-                    self._now(),
-                )
+                copied = name if one.id == node.id else one.name
+                ids[one.id] = self._insert(ids[one.parent], copied, one.size, stored)
         return self.find(path)
 
     def _free_place(self, node: Node, path: str) -> Tuple[Node, str]:
@@ -249,7 +303,7 @@ class Tree:
             raise field_error("dst", f"Cannot go into itself: {path}")
         directory, name = self._place(path)
         parent = self.find_directory(directory)
-        if self.nodes.at(path) is not None:
+        if self.node(path) is not None:
             raise detail(409, "Destination exists:" + joined(parent.path, name))
         return parent, name
 
@@ -258,8 +312,8 @@ class Tree:
         with self._database.transaction():
             gone = [one for one in self.walk(node) if one.parent]
             for one in gone:
-                self._database.run("DELETE FROM nodes WHERE id=?", one.id)
-                self._database.run("DELETE FROM attributes WHERE node=?", one.id)
+                self._database.delete("nodes", id=one.id)
+                self._database.delete("attributes", node=one.id)
         self._retire([one for one in gone if not one.isdir])
 
     def _retire(self, files: List[Node]) -> None:

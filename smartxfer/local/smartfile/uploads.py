@@ -9,11 +9,8 @@ from typing import Any, Callable, Iterator, List
 import attrs
 
 from smartxfer.local.multipart import BadMultipart, FieldTooLong, read_form
-from smartxfer.local.smartfile.answers import detail, required
-from smartxfer.local.smartfile.call import Call
-from smartxfer.local.smartfile.draft import Draft
-
-__all__ = ["Part", "file_of", "receive"]
+from smartxfer.local.smartfile.call import Call, detail, required
+from smartxfer.local.smartfile.tree import Draft
 
 
 @attrs.frozen(eq=False)
@@ -52,7 +49,7 @@ def receive(call: Call) -> Iterator[List[Part]]:
         raise detail(415, f"Unsupported media type: {media_type or 'none'}")
     id = call.header("x-upload-uuid")
     if id:
-        call.backend.upload_begins(id, call.request.body)
+        call.backend.uploads[id] = call.request.body
     files: List[Part] = []
 
     def open_file(field: str, filename: str) -> Callable[[memoryview], Any]:

@@ -12,8 +12,6 @@ from smartxfer.local.http_ranges import RangeNotSatisfiable, requested_range
 from smartxfer.local.s3.problems import Problem, request_id
 from smartxfer.local.s3.shelf import Stored
 
-__all__ = ["give"]
-
 #: Arguments that set a header of the answer.
 _SET = {
     "response-content-type": "Content-Type",
@@ -25,7 +23,7 @@ _SET = {
 }
 
 
-def give(found: Stored, asked: Mapping[str, str], query: Mapping[str, str]) -> Response:
+def get_object(found: Stored, asked: Mapping[str, str], query: Mapping[str, str]) -> Response:
     """An object, or the one range of it that is asked for.
 
     :param asked: headers of the request by lower-case name.

@@ -1,29 +1,28 @@
-"""Work that goes on behind the answers, and ends when the server does.
-
-Source: NRP protocol, sections 5 and 6 (fetch, checksums that come later).
-"""
+"""Work in the background, which ends when its service does."""
 
 import logging
 import threading
 from typing import Callable, List
 
-__all__ = ["Jobs"]
-
 log = logging.getLogger("smartxfer.local")
 
 
 class Jobs:
-    """Threads of one service."""
+    """Jobs of one service, each in a thread of its own.
 
-    def __init__(self) -> None:
+    :param most: how many work at a time; the others wait.
+    """
+
+    def __init__(self, most: int = 16) -> None:
         #: Set when the jobs are to end.
         self.stopping = threading.Event()
+        self._free = threading.Semaphore(most)
         self._lock = threading.Lock()
         self._threads: List[threading.Thread] = []
         self._endings: List[Callable[[], None]] = []
 
     def start(self, name: str, work: Callable[[], None], delay: float = 0.0) -> None:
-        """Do something beside the requests; nothing is begun once the service stops.
+        """Do something in the background; nothing is begun once the service stops.
 
         :param name: name of the thread.
         :param work: what to do.
@@ -33,7 +32,9 @@ class Jobs:
         def run() -> None:
             try:
                 if not self.stopping.wait(delay):
-                    work()
+                    with self._free:
+                        if not self.stopping.is_set():
+                            work()
             except OSError as error:
                 # The file or the peer is gone, with the entry or with the server.
                 log.debug("%s ended: %s", name, error)

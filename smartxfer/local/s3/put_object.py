@@ -12,15 +12,13 @@ from smartxfer.local.body import Body
 from smartxfer.local.http_messages import Request
 from smartxfer.local.s3.problems import Problem
 
-__all__ = ["announced"]
-
 #: Most bytes of one PUT.
 LARGEST = 5 << 30
 #: Highest number of a part.
 PARTS = 10_000
 
 
-def announced(request: Request, query: Mapping[str, str]) -> Body:
+def checked_body(request: Request, query: Mapping[str, str]) -> Body:
     """The body of a PUT, which raises a Problem before its end where it is not what was announced.
 
     :param query: arguments of the address.
@@ -42,12 +40,9 @@ def announced(request: Request, query: Mapping[str, str]) -> Body:
 
 def _part(number: str) -> None:
     if not (number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= PARTS):
-        raise Problem(
-            "InvalidArgument",
-            400,
-            f"Part number must be an integer between 1 and {PARTS}, inclusive",
-            fields={"ArgumentName": "partNumber", "ArgumentValue": number},
-        )
+        fields = {"ArgumentName": "partNumber", "ArgumentValue": number}
+        message = f"Part number must be an integer between 1 and {PARTS}, inclusive"
+        raise Problem("InvalidArgument", 400, message, fields=fields)
 
 
 def _digest(header: Optional[str]) -> Optional[bytes]:
@@ -94,9 +89,7 @@ class _Compared(Body):
         self.received = self._body.received
         self._running.update(view[:count])
         if self.finished and self._running.digest() != self._digest:
-            fields = {
-                "ExpectedDigest": base64.b64encode(self._digest).decode("ascii"),
-                "CalculatedDigest": base64.b64encode(self._running.digest()).decode("ascii"),
-            }
+            digests = {"ExpectedDigest": self._digest, "CalculatedDigest": self._running.digest()}
+            fields = {name: base64.b64encode(value).decode("ascii") for name, value in digests.items()}
             raise Problem("BadDigest", 400, fields=fields)
         return count
