@@ -191,7 +191,7 @@ def _resync(work_dir: Path, size: int, checker: LimitChecker) -> Callable[[], No
                 stale = work_dir / "stale.bin"
                 api.upload(old if way == "up" else new, path)
                 shutil.copyfile(str(old), str(stale))
-                site.listener.forget()
+                site.listener.clear_log()
                 began = time.perf_counter()
                 sync = SyncClient(api)
                 done = sync.upload(new, path) if way == "up" else sync.download(stale, path)

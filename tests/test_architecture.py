@@ -177,15 +177,15 @@ def test_a_cycle_is_found() -> None:
         {
             ("smartxfer.local", True): "from smartxfer.local.server import LocalServer",
             ("smartxfer.local.server", False): "from smartxfer.local import handler",
-            ("smartxfer.local.handler", False): "from . import body\nimport smartxfer.local.sending",
-            ("smartxfer.local.sending", False): "if TYPE_CHECKING:\n    from .handler import Handler",
-            ("smartxfer.local.body", False): "import socket",
+            ("smartxfer.local.handler", False): "from . import request_body\nimport smartxfer.local.response_writer",
+            ("smartxfer.local.response_writer", False): "if TYPE_CHECKING:\n    from .handler import Handler",
+            ("smartxfer.local.request_body", False): "import socket",
         }
     )
     assert graph["smartxfer.local.server"] == {"smartxfer.local.handler"}
     assert find_cycles(graph) == {
-        "smartxfer.local.handler": {"smartxfer.local.sending"},
-        "smartxfer.local.sending": {"smartxfer.local.handler"},
+        "smartxfer.local.handler": {"smartxfer.local.response_writer"},
+        "smartxfer.local.response_writer": {"smartxfer.local.handler"},
     }
 
 

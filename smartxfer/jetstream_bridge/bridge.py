@@ -11,10 +11,10 @@ from smartxfer.jetstream_bridge.connection import VendorConnection
 from smartxfer.jetstream_bridge.methods import METHODS
 from smartxfer.jetstream_bridge.polling import WAIT_METHODS, poll_until_done
 from smartxfer.jetstream_bridge.vendor_package import load_api_factory
-from smartxfer.local.faults import FaultBook
+from smartxfer.local.faults import FaultRegistry
 from smartxfer.local.handler import Handler
 from smartxfer.local.http_messages import Request, Response, text_response
-from smartxfer.local.jsonrpc import Front, RpcError, Session, Sessions, method_of
+from smartxfer.local.jsonrpc import JsonRpcEndpoint, RpcError, Session, Sessions, find_method
 from smartxfer.local.listener import Listener
 from smartxfer.local.loopback import is_loopback
 
@@ -62,17 +62,17 @@ class Bridge:
             time.monotonic,
             lambda held: bool(held.logged_in),
         )
-        self._endpoint = Front(self._dispatch_call, self._sessions, lambda: IDLE_TIMEOUT)
+        self._endpoint = JsonRpcEndpoint(self._dispatch_call, self._sessions, lambda: IDLE_TIMEOUT)
         self._host = listen
         self.listener = Listener(
             "jetstream-bridge",
             self,
-            FaultBook(),
+            FaultRegistry(),
             Handler,
             host=listen,
             port=listen_port,
             strict=True,
-            named=_get_log_path,
+            log_path=_get_log_path,
         )
         #: Address of the bridge, without a slash at its end.
         self.url = self.listener.url
@@ -112,14 +112,14 @@ class Bridge:
     ) -> None:
         self.stop()
 
-    def answer(self, request: Request) -> Response:
-        """Answer one HTTP request."""
+    def handle(self, request: Request) -> Response:
+        """Handle one HTTP request."""
         if "origin" in request.headers:
             # A page in a browser, perhaps by a name that it had resolved to this machine.
-            return self.error(403, "no calls from web pages")
-        return self._endpoint.answer(request)
+            return self.error_response(403, "no calls from web pages")
+        return self._endpoint.handle(request)
 
-    def error(self, status: int, message: str) -> Response:
+    def error_response(self, status: int, message: str) -> Response:
         """An error of HTTP."""
         return text_response(status, message + "\n", "text/plain; charset=utf-8")
 
@@ -139,5 +139,5 @@ class Bridge:
 
 
 def _get_log_path(path: str, peek: Callable[[], bytes]) -> str:
-    method = method_of(peek()) if path == "/jsonrpc" else None
+    method = find_method(peek()) if path == "/jsonrpc" else None
     return f"{path}/{method}" if method else path

@@ -6,7 +6,7 @@ from typing import Any
 from smartxfer.errors import UsageError
 
 
-def text_of(value: Any, what: str) -> str:
+def require_str(value: Any, what: str) -> str:
     """Return a text that can be stored and can be part of a path.
 
     :param what: the name of the argument, for the message.
@@ -23,7 +23,7 @@ def text_of(value: Any, what: str) -> str:
     return value
 
 
-def member_of(value: Any, name: str) -> Any:
+def require_member(value: Any, name: str) -> Any:
     """Return a member of what a client returned, such as the ``id`` of a record; any other value as it is.
 
     :param value: an object with that attribute, a mapping with that key, or the member itself.
@@ -33,7 +33,7 @@ def member_of(value: Any, name: str) -> Any:
     return getattr(value, name, value)
 
 
-def bytes_of(value: Any) -> bytes:
+def to_bytes(value: Any) -> bytes:
     """Return the bytes to store.
 
     :raises UsageError: it is not bytes, bytearray or memoryview.
@@ -43,7 +43,7 @@ def bytes_of(value: Any) -> bytes:
     raise UsageError(f"data is bytes, not {type(value).__name__}", hint="data=b'...' or text.encode()")
 
 
-def mapping_of(value: Any, what: str) -> "Mapping[Any, Any]":
+def require_mapping(value: Any, what: str) -> "Mapping[Any, Any]":
     """Return a mapping, an empty one for None.
 
     :raises UsageError: it is something else.

@@ -1,4 +1,4 @@
-"""The temporary directory of a server's data: gone when the server stops, or when a later one starts."""
+"""The temporary directory of a server's data, removed when the server stops or when a later one starts."""
 
 import contextlib
 import os
@@ -22,25 +22,25 @@ _SAFE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class DataDirectory:
-    """A temporary directory; making one removes what servers that were killed have left."""
+    """A temporary directory. Creating one removes the directories of servers that were killed."""
 
     def __init__(self) -> None:
-        _clear(tempfile.gettempdir())
-        self._place = tempfile.TemporaryDirectory(prefix=_PREFIX)
-        self.path: str = self._place.name
+        _remove_tree(tempfile.gettempdir())
+        self._lock_path = tempfile.TemporaryDirectory(prefix=_PREFIX)
+        self.path: str = self._lock_path.name
         self._fd = os.open(os.path.join(self.path, _LOCK), os.O_RDWR | os.O_CREAT | os.O_EXCL | _SAFE, 0o600)
-        _is_locked_now(self._fd)
+        _holds_current_lock(self._fd)
 
     def close(self) -> None:
         """Remove it."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
-        self._place.cleanup()
+        self._lock_path.cleanup()
 
 
-def _is_locked_now(fd: int) -> bool:
-    """Lock a file; False where another process has it, or this system has no locks."""
+def _holds_current_lock(fd: int) -> bool:
+    """Lock a file; return False if another process holds the lock or the system has no locks."""
     if _fcntl is None:
         return False
     try:
@@ -50,14 +50,14 @@ def _is_locked_now(fd: int) -> bool:
     return True
 
 
-def _clear(directory: str) -> None:
+def _remove_tree(directory: str) -> None:
     with contextlib.suppress(OSError):
         for name in filter(_NAME.fullmatch, os.listdir(directory)):
             with contextlib.suppress(OSError):
-                _remove_left(os.path.join(directory, name))
+                _remove_stale(os.path.join(directory, name))
 
 
-def _remove_left(path: str) -> None:
+def _remove_stale(path: str) -> None:
     """Remove the directory of a server that was killed; nothing without its lock file, or of another user.
 
     :raises OSError: it is something else.
@@ -67,7 +67,7 @@ def _remove_left(path: str) -> None:
         return
     fd = os.open(os.path.join(path, _LOCK), os.O_RDWR | _SAFE)
     try:
-        if _is_locked_now(fd):
+        if _holds_current_lock(fd):
             shutil.rmtree(path, ignore_errors=True)  # follows no links
     finally:
         os.close(fd)

@@ -1,4 +1,4 @@
-"""The language of faults, read into effects; :mod:`smartxfer.local.faults` describes it."""
+"""Parser of the fault language; :mod:`smartxfer.local.faults` describes it."""
 
 import re
 import shlex
@@ -25,11 +25,11 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 @attrs.frozen
 class Effect:
-    """What goes wrong.
+    """Effect of a fault.
 
     :param text: the effect as written.
     :param kind: its first word.
-    :param amount: bytes, where the kind has a number of them; -1 for no such limit.  Answers, of ``interim``.
+    :param amount: number of bytes of some kinds, -1 for none; number of responses for ``interim``.
     :param status: HTTP status, of ``status``, ``replace``, ``interim`` and ``redirect``.
     :param seconds: pause between two pieces, of ``drip``.
     :param retry_after: value of ``Retry-After`` as written.
@@ -47,73 +47,73 @@ class Effect:
 
 
 class FaultSyntaxError(Exception):
-    """A word of an effect is not what its place wants."""
+    """Invalid word in an effect."""
 
 
-def parse(text: str) -> Effect:
+def parse_effect(text: str) -> Effect:
     """Read an effect.
 
     :param text: such as ``"reset-after 256K"``.
-    :raises UsageError: it is not in the language; the message lists the forms.
+    :raises UsageError: the text is not a valid effect; the message lists the valid ones.
     """
     try:
         kind, *words = shlex.split(text) or [""]
         if kind not in _FORMS:
-            raise FaultSyntaxError("no such effect")
-        form, least, most = _FORMS[kind]
-        if not least <= len(words) <= most:
-            raise FaultSyntaxError("it has too few or too many words")
+            raise FaultSyntaxError("unknown effect")
+        form, minimum, maximum = _FORMS[kind]
+        if not minimum <= len(words) <= maximum:
+            raise FaultSyntaxError("wrong number of words")
         return form(text, kind, words)
     except (FaultSyntaxError, ValueError) as error:
-        raise UsageError(f"fault {text!r} is not understood ({error}); the effects are:\n{GRAMMAR}") from None
+        raise UsageError(f"invalid fault {text!r} ({error}); the effects are:\n{GRAMMAR}") from None
 
 
-def size(word: str) -> int:
-    """A number of bytes: ``1000``, ``256K``, ``4M``, ``1G``."""
+def parse_size(word: str) -> int:
+    """Parse a number of bytes: ``1000``, ``256K``, ``4M``, ``1G``."""
     found = re.fullmatch(r"(\d+)([KMG]?)", word)
     if not found:
-        raise FaultSyntaxError(f"{word!r} is no number of bytes")
+        raise FaultSyntaxError(f"invalid number of bytes: {word!r}")
     return int(found.group(1)) * _UNITS[found.group(2)]
 
 
-def _code(word: str) -> int:
+def _status_code(word: str) -> int:
     if not re.fullmatch(r"[1-5]\d\d", word):
-        raise FaultSyntaxError(f"{word!r} is no HTTP status")
+        raise FaultSyntaxError(f"invalid HTTP status: {word!r}")
     return int(word)
 
 
 def _plain(text: str, kind: str, words: List[str]) -> Effect:
-    amount = size(words[0]) if words else -1
+    amount = parse_size(words[0]) if words else -1
     if kind == "rate" and not amount:
-        raise FaultSyntaxError("a rate is above 0")
+        raise FaultSyntaxError("a rate must be above 0")
     return Effect(text, kind, amount)
 
 
 def _status(text: str, kind: str, words: List[str]) -> Effect:
-    given = {}
+    options = {}
     for word in words[1:]:
         key, equals, value = word.partition("=")
-        if key not in ("retry-after", "body") or not equals or key in given:
-            raise FaultSyntaxError(f"{word!r} has no place here")
-        given[key] = value
-    body = given.get("body", "empty")
+        if key not in ("retry-after", "body") or not equals or key in options:
+            raise FaultSyntaxError(f"unexpected word: {word!r}")
+        options[key] = value
+    body = options.get("body", "empty")
     if body not in ("empty", "html") and not body.startswith(("json:", "file:")):
-        raise FaultSyntaxError(f"{body!r} is no body")
-    retry_after = given.get("retry-after", "")
+        raise FaultSyntaxError(f"invalid body: {body!r}")
+    retry_after = options.get("retry-after", "")
     if retry_after.startswith("date"):
         int(retry_after[4:])
-    return Effect(text, kind, status=_code(words[0]), retry_after=retry_after, detail=body)
+    return Effect(text, kind, status=_status_code(words[0]), retry_after=retry_after, detail=body)
 
 
 def _interim(text: str, kind: str, words: List[str]) -> Effect:
-    code = _code(words[0])
+    code = _status_code(words[0])
     if not 100 <= code < 200:
-        raise FaultSyntaxError(f"{code} is not from 100 to 199")
-    return Effect(text, kind, size(words[1]) if len(words) > 1 else 1, status=code)
+        raise FaultSyntaxError(f"{code} is not in the range 100 to 199")
+    return Effect(text, kind, parse_size(words[1]) if len(words) > 1 else 1, status=code)
 
 
 def _redirect(text: str, kind: str, words: List[str]) -> Effect:
-    code = _code(words[1]) if len(words) > 1 else 302
+    code = _status_code(words[1]) if len(words) > 1 else 302
     return Effect(text, kind, status=code, detail=words[0])
 
 
@@ -122,24 +122,24 @@ def _no_length(text: str, kind: str, words: List[str]) -> Effect:
     if not words:
         return Effect(text, kind, detail=mode)
     if len(words) != 2 or words[0] != "truncate":
-        raise FaultSyntaxError("{!r} has no place here".format(" ".join(words)))
-    return Effect(text, kind, size(words[1]), detail=mode)
+        raise FaultSyntaxError("unexpected words: {!r}".format(" ".join(words)))
+    return Effect(text, kind, parse_size(words[1]), detail=mode)
 
 
 def _drip(text: str, kind: str, words: List[str]) -> Effect:
     amount, slash, seconds = words[0].partition("/")
-    if not slash or size(amount) < 1 or not 0 <= float(seconds) < 3600:
+    if not slash or parse_size(amount) < 1 or not 0 <= float(seconds) < 3600:
         raise FaultSyntaxError(f"{words[0]!r} is not BYTES/SECONDS")
-    return Effect(text, kind, size(amount), seconds=float(seconds))
+    return Effect(text, kind, parse_size(amount), seconds=float(seconds))
 
 
 def _wrong_range(text: str, kind: str, words: List[str]) -> Effect:
     if words and words[0] not in ("start", "total"):
-        raise FaultSyntaxError(f"{words[0]!r} has no place here")
+        raise FaultSyntaxError(f"unexpected word: {words[0]!r}")
     return Effect(text, kind, detail=words[0] if words else "start")
 
 
-#: What reads each kind of effect, and how many words may follow the first.
+#: Parser of each kind of effect, with the least and largest number of words after the first.
 _FORMS: Dict[str, Tuple[Callable[[str, str, List[str]], Effect], int, int]] = {
     "status": (_status, 1, 3),
     "replace": (_status, 1, 3),

@@ -1,4 +1,4 @@
-"""Planned faults: what goes wrong, at which request, how often, and whether it did.
+"""Planned faults: their effect, the requests that they match, how often they apply, and how often they did.
 
 A fault has a service, a match, an effect, a number of times and a number of matches to skip::
 
@@ -7,26 +7,26 @@ A fault has a service, a match, an effect, a number of times and a number of mat
     assert fault.fired == 2
 
 **Match**: a method (or ``*``), a space, and a path without the base path of the service. ``*``
-stands for any text, slashes included. Where the pattern has a ``?``, path and query string are
+matches any text, slashes included. Where the pattern has a ``?``, path and query string are
 compared, else the path alone.
 
 **Effect**, with sizes as ``1000``, ``256K``, ``4M`` or ``1G`` (powers of 1024):
 
 ``status CODE [retry-after=V] [body=empty|html|json:MESSAGE|file:PATH]``
-    answer with this status; the request is not acted on. V is seconds, a date in quotes,
+    respond with this status without handling the request. V is seconds, a date in quotes,
     ``date+SECONDS``, ``date-SECONDS``, or anything else as it is. The bytes of a file go as JSON.
 ``replace CODE [retry-after=V] [body=empty|html|json:MESSAGE|file:PATH]``
-    the request is acted on, then this answer comes in place of the service's, as from a gateway
+    the request is handled, then this response replaces the service's, as from a gateway
 ``interim CODE [N]``
-    N answers (1 by default) with this status, of 100 to 199, come before the final one
+    N responses (1 by default) with this status, of 100 to 199, precede the final one
 ``redirect URL [CODE]``
-    answer 302 (or CODE); ``{target}`` in URL is the path and query of the request
+    respond with 302 (or CODE); ``{target}`` in URL is the path and query of the request
 ``reset-before``
     connection reset before anything is read of the body
 ``reset-after N``
     reset once N bytes of the request's body have come
 ``reset-after-sent N``
-    reset once N bytes of the answer's body have arrived
+    reset once N bytes of the response's body have arrived
 ``truncate N``
     full ``Content-Length``, N bytes of body, then a clean close
 ``no-length [chunked|close] [truncate N]``
@@ -35,28 +35,28 @@ compared, else the path alone.
 ``extra-byte``
     one byte more, and ``Content-Length`` says so
 ``flip N``
-    one bit of byte N of the answer's body is flipped
+    one bit of byte N of the response's body is flipped
 ``flip-in N``
     one bit of byte N of the request's body is flipped on its way in
 ``drip BYTES/SECONDS``
-    the answer's body comes BYTES at a time, SECONDS apart
+    the response's body comes BYTES at a time, SECONDS apart
 ``rate N``
     N bytes a second each way, shared by all connections that the fault matches
 ``stall``
-    nothing is read of the body, nothing is answered
+    the body is not read and no response is sent
 ``stall-after N``
     nothing more is read after N bytes of the body
 ``lose-answer``
-    the request is acted on, then reset instead of an answer
+    the request is handled, then the connection is reset instead of a response
 ``no-answer``
-    the request is acted on, then silence
+    the request is handled, but no response is sent
 ``ignore-range``
-    the ``Range`` header is not seen
+    the ``Range`` header is ignored
 ``wrong-range [start|total]``
     ``Content-Range`` starts (or totals) one more than it should
 
-A fault that matched but could not take effect (a body shorter than N) is not counted, nor used up.
-Several faults may match the same request; each takes effect.
+A fault that matched but had no effect (a body shorter than N) is not counted and can match again.
+Several faults may match the same request; all of them apply.
 """
 
 import re
@@ -64,14 +64,14 @@ import threading
 from typing import Any, List, Optional, Pattern
 
 from smartxfer.errors import UsageError
-from smartxfer.local.fault_grammar import Effect, parse
-from smartxfer.local.fault_plan import Bucket, Plan, Shot
+from smartxfer.local.fault_grammar import Effect, parse_effect
+from smartxfer.local.request_faults import PlannedFault, RequestFaults, TokenBucket
 
-__all__ = ["Fault", "FaultBook", "compile_match"]
+__all__ = ["Fault", "FaultRegistry", "compile_match"]
 
 
 class Fault:
-    """A planned fault and its account.
+    """A planned fault and the number of times it took effect.
 
     :param service: name of the service, ``"filesender"``.
     :param match: method and path pattern.
@@ -88,10 +88,10 @@ class Fault:
         self.after = after
         #: How often it took effect.
         self.fired = 0
-        #: Set when it is no longer planned; whoever it holds up goes on.
+        #: Set when the fault is removed; connections that it holds up then continue.
         self.cleared = threading.Event()
-        #: Shared pace of all connections, for ``rate``.
-        self.bucket = Bucket(effect.amount) if effect.kind == "rate" else None
+        #: Rate limit that all matching connections share, for ``rate``.
+        self.bucket = TokenBucket(effect.amount) if effect.kind == "rate" else None
         self._pattern = compile_match(match)
         self._skipped = 0
         self._claimed = 0
@@ -104,10 +104,10 @@ class Fault:
 
     @property
     def remaining(self) -> Optional[int]:
-        """How often it is still to take effect; None for always."""
+        """Number of times it can still take effect; None if unlimited."""
         return None if self.times is None else self.times - self.fired
 
-    def claim(self, method: str, target: str) -> Optional[Shot]:
+    def claim(self, method: str, target: str) -> Optional[PlannedFault]:
         """Reserve one firing for a request, if the fault matches it.
 
         :param method: HTTP method.
@@ -123,10 +123,10 @@ class Fault:
             if self.times is not None and self._claimed >= self.times:
                 return None
             self._claimed += 1
-        return Shot(self.effect, self.settle, self.cleared, self.bucket)
+        return PlannedFault(self.effect, self.record_outcome, self.cleared, self.bucket)
 
-    def settle(self, fired: bool) -> None:
-        """Say whether a claimed firing took effect."""
+    def record_outcome(self, fired: bool) -> None:
+        """Record whether a reserved firing took effect."""
         with self._changed:
             if fired:
                 self.fired += 1
@@ -145,8 +145,8 @@ class Fault:
             return self._changed.wait_for(lambda: self.fired >= times, timeout)
 
 
-class FaultBook:
-    """All planned faults of a server, in the order in which they were planned."""
+class FaultRegistry:
+    """All planned faults of a server, in the order of planning."""
 
     def __init__(self) -> None:
         self._faults: List[Fault] = []
@@ -155,15 +155,15 @@ class FaultBook:
     def plan(
         self, service: str, match: str, effect: str, *, times: Optional[int] = 1, after: int = 0
     ) -> Fault:
-        """Plan a fault; the module's description has the language.
+        """Plan a fault; see the module's description for the language.
 
-        :raises UsageError: the match or the effect is not understood.
+        :raises UsageError: invalid match or effect.
         """
         if times is not None and times < 1:
-            raise UsageError("times is a count of 1 or more, or None for always")
+            raise UsageError("times must be 1 or more, or None for always")
         if after < 0:
-            raise UsageError("after is a count of matches to let pass, 0 or more")
-        fault = Fault(service, match, parse(effect), times=times, after=after)
+            raise UsageError("after must be 0 or more: the number of matches to skip")
+        fault = Fault(service, match, parse_effect(effect), times=times, after=after)
         with self._lock:
             # A new list each time: requests read it without the lock.
             self._faults = [*self._faults, fault]
@@ -175,30 +175,30 @@ class FaultBook:
         return list(self._faults)
 
     def clear(self) -> None:
-        """Forget every fault, and let those go on whom one holds up."""
+        """Remove every fault and release the connections that one holds up."""
         with self._lock:
-            gone, self._faults = self._faults, []
-        for fault in gone:
+            removed, self._faults = self._faults, []
+        for fault in removed:
             fault.cleared.set()
 
     def unfired(self) -> List[Fault]:
-        """Faults that did not take effect as often as planned; once at least, without a count."""
+        """Return the faults that took effect fewer times than planned, or never if without a count."""
         return [fault for fault in self._faults if fault.fired < (fault.times or 1)]
 
-    def claim(self, service: str, method: str, target: str) -> Optional[Plan]:
-        """What is to go wrong with a request; None when nothing is."""
+    def claim(self, service: str, method: str, target: str) -> Optional[RequestFaults]:
+        """Return the faults that match a request, or None."""
         faults = self._faults
         if not faults:
             return None
         shots = [fault.claim(method, target) for fault in faults if fault.service == service]
         hits = [shot for shot in shots if shot is not None]
-        return Plan(hits) if hits else None
+        return RequestFaults(hits) if hits else None
 
 
 def compile_match(match: Any) -> Pattern[str]:
-    """A match as a regular expression over method, space and path.
+    """Compile a match to a regular expression over method, space and path.
 
-    :raises UsageError: it is not a method and a path.
+    :raises UsageError: it does not consist of a method and a path.
     """
     method, space, path = match.partition(" ") if isinstance(match, str) else ("", "", "")
     if not space or not path.startswith(("/", "*")) or not re.fullmatch(r"[A-Z]+|\*", method):

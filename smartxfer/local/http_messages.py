@@ -1,4 +1,4 @@
-"""HTTP messages as services see them: requests, responses, and refusals."""
+"""HTTP messages as services see them: requests, responses and errors."""
 
 import json
 from typing import Any, Dict, Generic, Iterable, Iterator, List, Optional, Tuple, TypeVar, Union
@@ -9,14 +9,14 @@ from werkzeug.datastructures import Authorization
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.http import parse_cookie
 
-from smartxfer.local.body import Body
+from smartxfer.local.request_body import RequestBody
 
 Headers = List[Tuple[str, str]]
 
 
 @attrs.frozen
 class FileSlice:
-    """A stretch of a file on disk, sent without passing through this process where the OS can.
+    """A range of a file on disk, sent with sendfile() where the system has it.
 
     :param path: file to read.
     :param start: offset of the first byte.
@@ -28,7 +28,7 @@ class FileSlice:
     count: int
 
     def pieces(self, size: int) -> Iterator[bytes]:
-        """Its bytes, read piece by piece.
+        """Yield the bytes, piece by piece.
 
         :param size: most bytes of a piece.
         """
@@ -55,8 +55,8 @@ class Response:
     :param status: HTTP status.
     :param headers: names and values, in order; ``Content-Length`` and ``Date`` are added when sent.
     :param parts: the body: bytes and slices of files, in order; may be a generator.
-    :param length: bytes that ``Content-Length`` promises. None: counted, then ``parts`` must be a
-        sequence. A body that does not keep the promise ends the connection, as on a real server.
+    :param length: value of ``Content-Length``. None: computed, then ``parts`` must be a
+        sequence. A body of another length ends the connection, as on a real server.
     """
 
     status: int
@@ -73,7 +73,7 @@ class Response:
 
 @attrs.define(eq=False)
 class Request:
-    """One request being answered.
+    """One request.
 
     :param method: HTTP method as sent, upper case.
     :param path: decoded path without the base path of the listener; starts with ``/``.
@@ -91,9 +91,9 @@ class Request:
     target: str
     query: str
     headers: Dict[str, str]
-    body: Body
+    body: RequestBody
     peer: str = ""
-    #: What a service finds out about the request while it handles it.
+    #: Data that the service attaches while it handles the request.
     context: Dict[str, Any] = attrs.field(factory=dict)
 
     @property
@@ -119,7 +119,7 @@ class Request:
 
     @property
     def authorization(self) -> Optional[Authorization]:
-        """The credentials in ``Authorization``; None where there are none, or they are malformed."""
+        """Credentials in ``Authorization``; None if missing or malformed."""
         try:
             return Authorization.from_header(self.headers.get("authorization"))
         except ValueError:
@@ -127,15 +127,15 @@ class Request:
 
     @property
     def bearer_token(self) -> str:
-        """The token in ``Authorization``, empty where there is none."""
-        # By hand: Authorization takes a token with "=" in it for a list of parameters.
+        """Bearer token in ``Authorization``, or an empty string."""
+        # Not by werkzeug: its Authorization parses a token with "=" in it as a list of parameters.
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
 
     def json(self, limit: int) -> Any:
         """Read the body as JSON; None if it is empty.
 
-        :param limit: most bytes to hold.
+        :param limit: largest number of bytes.
         :raises BodyTooLong: the body is longer.
         :raises ValueError: it is not JSON.
         """
@@ -147,7 +147,7 @@ class Request:
 
 
 class ApiError(Exception):
-    """A service refuses a request; each service has its own form of it.
+    """Error response of a service; each service has a subclass.
 
     :param status: HTTP status.
     :param message: what is wrong.
@@ -161,21 +161,21 @@ class ApiError(Exception):
         self.headers: Headers = list(headers)
 
 
-Known = TypeVar("Known")
+BackendType = TypeVar("BackendType")
 
 
 @attrs.define(eq=False)
-class Call(Generic[Known]):
-    """A request to an API, as the functions behind its routes get it; each service adds its own.
+class Call(Generic[BackendType]):
+    """A request to an API, as the functions behind its routes get it; each service has a subclass.
 
-    :param backend: what the service knows and keeps.
+    :param backend: state of the service.
     :param request: the request.
-    :param words: decoded segments of the path that the route does not name.
+    :param segments: decoded segments of the path that the route does not name.
     """
 
-    backend: Known
+    backend: BackendType
     request: Request
-    words: List[str]
+    segments: List[str]
 
     @property
     def method(self) -> str:
@@ -189,9 +189,9 @@ class Call(Generic[Known]):
         """
         return self.request.headers.get(name, default)
 
-    def word(self, place: int) -> str:
-        """The word at a place, empty where there is none."""
-        return self.words[place] if place < len(self.words) else ""
+    def segment(self, index: int) -> str:
+        """Return the segment at an index, or an empty string."""
+        return self.segments[index] if index < len(self.segments) else ""
 
 
 def text_response(status: int, text: str, kind: str = "text/html; charset=UTF-8") -> Response:

@@ -1,4 +1,4 @@
-"""A listening socket of the local server, its connections and its account of requests."""
+"""A listening socket of the local server, its connections and its request log."""
 
 import collections
 import socket
@@ -10,29 +10,29 @@ import attrs
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from smartxfer.errors import UsageError
-from smartxfer.local.fault_plan import Plan
-from smartxfer.local.faults import FaultBook, compile_match
+from smartxfer.local.faults import FaultRegistry, compile_match
 from smartxfer.local.http_messages import Request, Response
+from smartxfer.local.request_faults import RequestFaults
 
-#: Requests that the account of a listener remembers.
-ACCOUNT_LENGTH = 50_000
+#: Largest number of requests in the log of a listener.
+LOG_LENGTH = 50_000
 
 
-class Service(Protocol):
-    """What a listener needs of the service behind it."""
+class RequestHandler(Protocol):
+    """Interface of the service behind a listener."""
 
-    def answer(self, request: Request) -> Response:
-        """Answer one request."""
+    def handle(self, request: Request) -> Response:
+        """Handle one request."""
 
-    def error(self, status: int, message: str) -> Response:
-        """An error in the manner of the service."""
+    def error_response(self, status: int, message: str) -> Response:
+        """Return an error response in the service's format."""
 
     def now(self) -> float:
-        """The service's clock, in seconds since 1970."""
+        """Return the service's clock, in seconds since 1970."""
 
 
-class Seen(NamedTuple):
-    """A request that was served: method, path without base path, status (0: it got no answer)."""
+class LoggedRequest(NamedTuple):
+    """A served request: method, path without base path, status (0: no response was sent)."""
 
     method: str
     path: str
@@ -40,16 +40,16 @@ class Seen(NamedTuple):
 
 
 @attrs.define
-class Record:
-    """A request in full.
+class RequestRecord:
+    """A request with the bytes that it transferred.
 
-    :param seen: method, path and status.
+    :param request: method, path and status.
     :param received: bytes of its body that were read.
-    :param time: when its answer began, by :func:`time.monotonic`.
-    :param sent: bytes of the answer's body that were sent; known once the answer has gone.
+    :param time: start of the response, by :func:`time.monotonic`.
+    :param sent: bytes of the response's body that were sent; set once the response is complete.
     """
 
-    seen: Seen
+    request: LoggedRequest
     received: int
     time: float
     sent: int = 0
@@ -59,44 +59,44 @@ class Listener:
     """Accepts connections and serves them, one thread each.
 
     :param name: name of the service, as faults name it.
-    :param service: who answers.
+    :param service: the service behind it.
     :param faults: planned faults.
     :param handler: class that serves one connection.
     :param host: address to bind.
     :param port: port to bind, 0 for any.
-    :param base_path: path before every path of the service, without a slash at its end.
-    :param strict: refuse a request that has a length beside chunks.
-    :param named: the path by which faults and the account know a request, of its path and its body's start.
+    :param base_path: prefix of every path of the service, without a slash at its end.
+    :param strict: reject a request that has both a length and chunks.
+    :param log_path: returns the path under which faults and the log know a request.
     """
 
     def __init__(
         self,
         name: str,
-        service: Service,
-        faults: FaultBook,
+        service: RequestHandler,
+        faults: FaultRegistry,
         handler: Type[WSGIRequestHandler],
         *,
         host: str = "127.0.0.1",
         port: int = 0,
         base_path: str = "",
         strict: bool = False,
-        named: Callable[[str, Callable[[], bytes]], str] = lambda path, peek: path,
+        log_path: Callable[[str, Callable[[], bytes]], str] = lambda path, peek: path,
     ) -> None:
         self.name = name
         self.base_path = base_path
-        self.answer: Callable[[Request], Response] = service.answer
-        self.error: Callable[[int, str], Response] = service.error
+        self.handle: Callable[[Request], Response] = service.handle
+        self.error_response: Callable[[int, str], Response] = service.error_response
         self.strict = strict
-        self.named = named
+        self.log_path = log_path
         self.now: Callable[[], float] = service.now
         #: Set once the listener stops.
         self.stopping = threading.Event()
-        #: Exceptions that escaped the service: bugs of the server.
+        #: Exceptions that the service did not handle: bugs of the server.
         self.crashes: List[BaseException] = []
         self._faults = faults
-        self._open: Dict[socket.socket, threading.Thread] = {}
+        self._connections: Dict[socket.socket, threading.Thread] = {}
         self._lock = threading.Lock()
-        self._records: Deque[Record] = collections.deque(maxlen=ACCOUNT_LENGTH)
+        self._records: Deque[RequestRecord] = collections.deque(maxlen=LOG_LENGTH)
         # Bound here: werkzeug ends the process when it cannot bind.
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as bound:
@@ -133,71 +133,71 @@ class Listener:
             self._thread.join()
         self._server.server_close()
         with self._lock:
-            left = list(self._open.items())
+            left = list(self._connections.items())
         for connection, _ in left:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
-                pass  # It ended by itself meanwhile.
+                pass  # The connection has ended already.
         for _, thread in left:
             thread.join(10)
 
-    def opened(self, connection: socket.socket) -> None:
-        """Note a connection, so that :meth:`stop` can end it."""
+    def add_connection(self, connection: socket.socket) -> None:
+        """Register a connection, so that :meth:`stop` can end it."""
         with self._lock:
-            self._open[connection] = threading.current_thread()
+            self._connections[connection] = threading.current_thread()
         if self.stopping.is_set():
             raise ConnectionAbortedError("the server stops")
 
-    def closed(self, connection: socket.socket) -> None:
-        """Forget a connection."""
+    def remove_connection(self, connection: socket.socket) -> None:
+        """Remove a connection."""
         with self._lock:
-            self._open.pop(connection, None)
+            self._connections.pop(connection, None)
 
     @property
     def connections(self) -> int:
-        """Connections that are open: each is of a client, or has a request that is still being handled."""
-        return len(self._open)
+        """Number of open connections."""
+        return len(self._connections)
 
     def inner_path(self, path: str) -> str:
-        """A path without the base path; as it is when it lies outside."""
+        """Return a path without the base path; one outside of it is returned unchanged."""
         if self.base_path and path.startswith(self.base_path + "/"):
             return path[len(self.base_path) :]
         return path
 
-    def claim(self, method: str, target: str) -> Optional[Plan]:
-        """What is to go wrong with a request."""
+    def match_faults(self, method: str, target: str) -> Optional[RequestFaults]:
+        """Return the planned faults of a request, or None."""
         return self._faults.claim(self.name, method, target)
 
-    def account(self, method: str, path: str, status: int, received: int) -> Record:
-        """Write a request into the account.
+    def log_request(self, method: str, path: str, status: int, received: int) -> RequestRecord:
+        """Add a request to the log.
 
-        :return: the entry, for the bytes that are sent.
+        :return: the entry, in which the number of sent bytes is set later.
         """
-        record = Record(Seen(method, path, status), received, time.monotonic())
+        record = RequestRecord(LoggedRequest(method, path, status), received, time.monotonic())
         self._records.append(record)
         return record
 
     @property
-    def records(self) -> List[Record]:
-        """The latest requests, oldest first, in full."""
+    def records(self) -> List[RequestRecord]:
+        """The latest requests, oldest first, with their numbers of bytes."""
         return list(self._records)
 
     @property
-    def requests(self) -> List[Seen]:
+    def requests(self) -> List[LoggedRequest]:
         """The latest requests, oldest first: (method, path, status)."""
-        return [record.seen for record in list(self._records)]
+        return [record.request for record in list(self._records)]
 
     def count(self, match: str = "* *", status: Optional[int] = None) -> int:
-        """How many requests of the account match.
+        """Return the number of logged requests that match.
 
         :param match: method and path pattern, as faults have it.
-        :param status: count only those with this status; 0 for those without an answer.
+        :param status: count only those with this status; 0 for those without a response.
         """
         pattern = compile_match(match)
         seen = [one for one in self.requests if status is None or one.status == status]
         return sum(pattern.fullmatch(f"{one.method} {one.path}") is not None for one in seen)
 
-    def forget(self) -> None:
-        """Empty the account."""
+    def clear_log(self) -> None:
+        """Clear the log."""
         self._records.clear()

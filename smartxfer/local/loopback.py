@@ -1,10 +1,10 @@
-"""Which addresses lead to this machine only."""
+"""Detection of loopback addresses."""
 
 import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to bind, or a host's name, is this machine's alone."""
+    """Return True for an address or host name that only this machine can reach."""
     if host == "localhost":
         return True
     try:

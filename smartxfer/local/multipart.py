@@ -1,15 +1,15 @@
-"""Forms with files, taken apart as they come: one buffer, whatever the size of a part."""
+"""Streaming parser of multipart forms, with one buffer for parts of any size."""
 
 from typing import Any, Callable, Dict, List, Tuple
 
 from werkzeug.http import parse_options_header
 
-from smartxfer.local.objects import Stream
+from smartxfer.local.object_store import Readable
 
-# By hand: werkzeug's MultipartDecoder adds a CR to a file when a read ends inside of the last delimiter, and
+# Not by werkzeug: its MultipartDecoder adds a CR to a file when a read ends inside of the last delimiter, and
 # has half the speed.
 
-#: Bytes of the body held at a time.
+#: Size of the buffer in bytes.
 _PIECE = 1 << 20
 #: Longest head of a part, and longest value of an ordinary field, bytes.
 _HEAD_LIMIT, _VALUE_LIMIT = 16 << 10, 1 << 20
@@ -18,24 +18,24 @@ Write = Callable[[memoryview], Any]
 
 
 class BadMultipart(Exception):
-    """A body is no multipart form, or ends too early."""
+    """A body is not a multipart form, or is truncated."""
 
 
 class FieldTooLong(Exception):
-    """A field that is no file is longer than a form may have it."""
+    """A field that is not a file is too long."""
 
 
 def read_form(
-    body: Stream, content_type: str, open_file: Callable[[str, str], Write]
+    body: Readable, content_type: str, open_file: Callable[[str, str], Write]
 ) -> List[Tuple[str, str]]:
     """Read a form to its end.
 
     :param content_type: value of ``Content-Type``.
-    :param open_file: called with the name of a file's field and the name of the file; returns what takes
-        its bytes. A file without a name is passed over.
+    :param open_file: called with the name of a file's field and the name of the file; returns the function
+        that stores its bytes. A file without a name is skipped.
     :return: names and values of the other fields.
     :raises BadMultipart: the form is broken, or ends too early.
-    :raises FieldTooLong: see there.
+    :raises FieldTooLong: a field that is not a file is too long.
     """
     boundary = parse_options_header(content_type)[1].get("boundary", "")
     if not 0 < len(boundary) <= 200:
@@ -47,31 +47,31 @@ def read_form(
         options = _disposition(reader.read_until(b"\r\n\r\n"))
         name, filename = options.get("name", ""), options.get("filename")
         if filename is None:
-            value = _Value()
+            value = _ValueBuffer()
             reader.copy_part(value.write)
-            fields.append((name, value.held.decode("utf-8", "replace")))
+            fields.append((name, value.content.decode("utf-8", "replace")))
         else:
             reader.copy_part(open_file(name, filename) if filename else len)
     return fields
 
 
-class _Value:
+class _ValueBuffer:
     """The value of an ordinary field."""
 
     def __init__(self) -> None:
-        self.held = bytearray()
+        self.content = bytearray()
 
     def write(self, piece: memoryview) -> None:
-        """Take in a piece."""
-        if len(self.held) + len(piece) > _VALUE_LIMIT:
+        """Append a piece."""
+        if len(self.content) + len(piece) > _VALUE_LIMIT:
             raise FieldTooLong
-        self.held += piece
+        self.content += piece
 
 
 class _Reader:
     """Reads one multipart body from start to end."""
 
-    def __init__(self, body: Stream, delimiter: bytes) -> None:
+    def __init__(self, body: Readable, delimiter: bytes) -> None:
         self._body, self._delimiter = body, delimiter
         self._buffer = bytearray(_PIECE)
         self._view = memoryview(self._buffer)
@@ -80,7 +80,7 @@ class _Reader:
         self._start, self._end = 0, 2
 
     def next_part(self) -> bool:
-        """Read what is behind a delimiter; False, with the body read to its end, if it was the last one."""
+        """Read what follows a delimiter; after the last one, read the rest of the body and return False."""
         while self._end - self._start < 2:
             self._fill()
         if self._buffer.startswith(b"--", self._start):
@@ -94,27 +94,27 @@ class _Reader:
         return True
 
     def copy_part(self, write: Write) -> None:
-        """Read up to the next delimiter and over it; each piece is gone once it is written."""
+        """Copy the body up to the next delimiter, and skip the delimiter."""
         mark = self._delimiter
         while True:
-            at = self._buffer.find(mark, self._start, self._end)
-            # What may be the beginning of a delimiter waits for more.
-            stop = at if at >= 0 else self._end - len(mark) + 1
+            position = self._buffer.find(mark, self._start, self._end)
+            # Bytes that may be the start of a delimiter stay in the buffer.
+            stop = position if position >= 0 else self._end - len(mark) + 1
             if stop > self._start:
                 write(self._view[self._start : stop])
                 self._start = stop
-            if at >= 0:
+            if position >= 0:
                 self._start += len(mark)
                 return
             self._fill()
 
     def read_until(self, mark: bytes) -> bytes:
-        """Return what is before a mark, which is read too."""
+        """Return the bytes before a mark, and skip the mark."""
         while True:
-            at = self._buffer.find(mark, self._start, self._end)
-            if at >= 0:
-                found = bytes(self._view[self._start : at])
-                self._start = at + len(mark)
+            position = self._buffer.find(mark, self._start, self._end)
+            if position >= 0:
+                found = bytes(self._view[self._start : position])
+                self._start = position + len(mark)
                 return found
             if self._end - self._start > _HEAD_LIMIT:
                 raise BadMultipart("The head of a part is too long.")

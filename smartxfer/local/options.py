@@ -1,4 +1,4 @@
-"""What can be set on a service of the local server: values by name, each checked."""
+"""Configuration of a service: named values with validators."""
 
 import difflib
 import secrets
@@ -9,13 +9,13 @@ import attrs
 
 from smartxfer.errors import UsageError
 
-Own = TypeVar("Own", bound="Options")
+OptionsType = TypeVar("OptionsType", bound="Options")
 
 
-def a_count(instance: Any, attribute: "attrs.Attribute[int]", value: Any) -> None:
+def validate_count(instance: Any, attribute: "attrs.Attribute[int]", value: Any) -> None:
     """Validate a whole number of 0 or more."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise UsageError(f"{attribute.name} is a whole number of 0 or more, not {value!r}")
+        raise UsageError(f"{attribute.name} must be a whole number of 0 or more, not {value!r}")
 
 
 @attrs.frozen
@@ -25,23 +25,23 @@ class Options:
     :param port: port to listen on, 0 for any.
     """
 
-    #: How the service is called in messages.
+    #: Name of the service in messages.
     title: ClassVar[str] = ""
-    #: Values that a running service keeps.
+    #: Values that cannot change while the service runs.
     fixed: ClassVar[Tuple[str, ...]] = ("port", "users")
 
-    port: int = attrs.field(default=0, validator=a_count)
+    port: int = attrs.field(default=0, validator=validate_count)
 
     @classmethod
-    def from_options(cls: Type[Own], options: Optional[Mapping[str, Any]]) -> Own:
-        """A configuration with some values of its own.
+    def from_options(cls: Type[OptionsType], options: Optional[Mapping[str, Any]]) -> OptionsType:
+        """Return a configuration with some values changed from the defaults.
 
-        :param options: values by the names above.
-        :raises UsageError: a name is unknown or a value is not possible.
+        :param options: values by name.
+        :raises UsageError: unknown name or invalid value.
         """
-        given = dict(options or {})
+        value = dict(options or {})
         known = [field.name for field in _fields(cls)]
-        unknown = sorted(set(given) - set(known), key=str)
+        unknown = sorted(set(value) - set(known), key=str)
         if unknown:
             like = difflib.get_close_matches(str(unknown[0]), known, n=1)
             raise UsageError(
@@ -50,63 +50,63 @@ class Options:
                 ),
                 hint=f"write {like[0]!r}" if like else "",
             )
-        made = cls(**given)
+        made = cls(**value)
         made.check()
         return made
 
-    def changed(self: Own, options: Mapping[str, Any]) -> Own:
-        """The same with some values changed, but for those that are fixed.
+    def changed(self: OptionsType, options: Mapping[str, Any]) -> OptionsType:
+        """Return a copy with some values changed, except fixed ones.
 
-        :raises UsageError: a name is unknown or a value is not possible.
+        :raises UsageError: unknown name or invalid value.
         """
         known = {field.name: getattr(self, field.name) for field in _fields(type(self))}
         fixed = {name: known[name] for name in self.fixed}
         return self.from_options({**known, **options, **fixed})
 
     def check(self) -> None:
-        """Raise UsageError where values are not possible, alone or together."""
+        """Raise UsageError for invalid values or combinations of values."""
 
 
 def _fields(kind: Any) -> "Tuple[attrs.Attribute[Any], ...]":
     return attrs.fields(kind)  # type: ignore[no-any-return]
 
 
-def a_size(instance: Any, attribute: "attrs.Attribute[int]", value: Any) -> None:
+def validate_size(instance: Any, attribute: "attrs.Attribute[int]", value: Any) -> None:
     """Validate a whole number above 0."""
-    a_count(instance, attribute, value)
+    validate_count(instance, attribute, value)
     if not value:
-        raise UsageError(f"{attribute.name} is above 0")
+        raise UsageError(f"{attribute.name} must be above 0")
 
 
-def a_word(*words: Any) -> Any:
-    """A validator that admits these values."""
+def one_of(*words: Any) -> Any:
+    """Return a validator that accepts these values."""
 
     def check(instance: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
         if value not in words:
             known = ", ".join(map(str, words))
-            raise UsageError(f"{attribute.name} is one of {known}, not {value!r}")
+            raise UsageError(f"{attribute.name} must be one of {known}, not {value!r}")
 
     return check
 
 
-def a_number(instance: Any, attribute: "attrs.Attribute[float]", value: Any) -> None:
+def validate_number(instance: Any, attribute: "attrs.Attribute[float]", value: Any) -> None:
     """Validate a number of 0 or more."""
     if type(value) not in (int, float) or value < 0:
-        raise UsageError(f"{attribute.name} is a number, 0 or more, not {value!r}")
+        raise UsageError(f"{attribute.name} must be a number of 0 or more, not {value!r}")
 
 
-def words(value: Any) -> Tuple[str, ...]:
-    """Several words, or one."""
+def split_words(value: Any) -> Tuple[str, ...]:
+    """Return a tuple of words, from one word or several."""
     return (value,) if isinstance(value, str) else tuple(value)
 
 
 def random_word(length: int) -> str:
-    """Return random letters and digits, for a credential that is made here."""
+    """Return random letters and digits, for a generated credential."""
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
 
 
-def users(value: Any) -> Dict[str, Optional[str]]:
-    """Users with their keys, of a mapping, of names, or of one name; None stands for a key that is made."""
+def parse_users(value: Any) -> Dict[str, Optional[str]]:
+    """Return users with their keys, from a mapping, names or one name; a key None is generated."""
     if isinstance(value, Mapping):
         found = dict(value)
     else:

@@ -1,4 +1,4 @@
-"""From paths to what answers them."""
+"""Router: finds the handler of a path."""
 
 from typing import Any, Dict, Mapping, Tuple
 
@@ -10,32 +10,32 @@ class NoRoute(Exception):
     """No route matches the path."""
 
 
-class _Rest(PathConverter):
-    """The rest of a path, of any characters: that of werkzeug ends at a line break."""
+class _RestConverter(PathConverter):
+    """The rest of a path, with any characters; werkzeug's converter ends at a line break."""
 
     regex = r"[^/](?s:.)*?"
 
 
 class Router:
-    """Finds what answers a path, by the rules of :mod:`werkzeug.routing`; ``<rest:NAME>`` takes any slashes.
+    """Finds the handler of a path by rules of :mod:`werkzeug.routing`; ``<rest:NAME>`` matches slashes too.
 
-    :param routes: what answers, by rule.
-    :param rest: each rule is also one for what is below it, under the name ``rest``.
+    :param routes: handlers by rule.
+    :param rest: each rule also matches the paths below it, with the rest as ``rest``.
     """
 
     def __init__(self, routes: Mapping[str, Any], *, rest: bool = False) -> None:
         self._routes = {**routes, **{f"{rule}/<rest:rest>": found for rule, found in routes.items() if rest}}
-        # Slashes that come twice are each service's own matter; methods, too, for the sake of its 405.
-        rules = Map(converters={"rest": _Rest}, merge_slashes=False)
+        # Double slashes and methods are handled by each service: their error responses differ.
+        rules = Map(converters={"rest": _RestConverter}, merge_slashes=False)
         for rule in self._routes:
             rules.add(Rule(rule, endpoint=rule))
         self._rules = rules.bind("localhost")
 
     def match(self, path: str) -> Tuple[Any, Dict[str, str]]:
-        """Return what answers a path, and what the rule names in it.
+        """Return the handler of a path, and the values of the rule's variables.
 
         :param path: decoded.
-        :raises NoRoute: nothing does.
+        :raises NoRoute: no rule matches.
         """
         try:
             if path.startswith("//"):  # which werkzeug takes for one slash

@@ -1,4 +1,4 @@
-"""The local server: every service that is built, each on its own loopback address."""
+"""The local server: all services, each on its own loopback address."""
 
 import os
 import shlex
@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, 
 
 from smartxfer.errors import UsageError
 from smartxfer.local.data_directory import DataDirectory
-from smartxfer.local.faults import Fault, FaultBook
+from smartxfer.local.faults import Fault, FaultRegistry
 from smartxfer.local.filesender import FileSender
 from smartxfer.local.jetstream import JetStream, JetStreamPeer
 from smartxfer.local.loopback import is_loopback
 from smartxfer.local.nrp import NRP
-from smartxfer.local.objects import private_directory
+from smartxfer.local.object_store import private_directory
 from smartxfer.local.perseus import Perseus
 from smartxfer.local.service import Service
 from smartxfer.local.smartfile import SmartFile
 
-#: Every service, in the order in which they are started and shown.
+#: Every service, in the order of start.
 SERVICES: Tuple[Type[Service], ...] = (FileSender, SmartFile, NRP, Perseus, JetStream, JetStreamPeer)
 
 
 class LocalServer:
     """Runs the services on loopback.
 
-    :param data: directory that keeps objects and metadata over a restart. None: a temporary one,
+    :param data: directory for objects and metadata, which survive a restart. None: a temporary one,
         removed by :meth:`stop`.
     :param services: names of those to run, such as ``["nrp"]``. None: all of them.
     :param host: address to bind.
     :param allow_remote: permit an address that is not loopback.
-    :param export: file that gets shell ``export`` lines (mode 0600) once every service answers.
+    :param export: file for shell ``export`` lines (mode 0600), written once every service runs.
     :param options: options of each service by its name: ``filesender={...}`` as in
         :class:`smartxfer.local.filesender.Site`, ``smartfile={...}`` as in
         :class:`smartxfer.local.smartfile.Site`, ``nrp={...}`` as in
@@ -56,30 +56,30 @@ class LocalServer:
         export: "Union[str, os.PathLike[str], None]" = None,
         **options: Optional[Mapping[str, Any]],
     ) -> None:
-        wanted = _wanted(services, options)
+        requested = _services_to_run(services, options)
         if not allow_remote and not is_loopback(host):
             raise UsageError(
-                f"{host} is not a loopback address; the local server has no defences, "
-                "say allow_remote=True to open it to others"
+                f"{host} is not a loopback address; the local server is not secured;  "
+                "pass allow_remote=True to make it reachable from other machines"
             )
-        self._export = _target(export) if export is not None else None
-        self._book = FaultBook()
+        self._export = _check_path(export) if export is not None else None
+        self._faults = FaultRegistry()
         self._temporary: Optional[DataDirectory] = None
         if data is None:
             self._temporary = DataDirectory()
             self.data: str = self._temporary.path
         else:
-            self.data = private_directory(_target(data))
+            self.data = private_directory(_check_path(data))
         self._state = "new"
         #: The services by name.
         self.services: Dict[str, Service] = {}
         try:
-            for service in wanted:
+            for service in requested:
                 made = service(
                     options.get(service.name),
                     host=host,
                     data=os.path.join(self.data, service.name),
-                    faults=self._book,
+                    faults=self._faults,
                 )
                 self.services[service.name] = made
                 setattr(self, service.name, made)
@@ -109,9 +109,9 @@ class LocalServer:
         return f"<LocalServer, {self._state}: {', '.join(self.services)}>"
 
     def start(self) -> "LocalServer":
-        """Begin to answer; when this returns every service does."""
+        """Start every service; they accept requests when this returns."""
         if self._state != "new":
-            raise UsageError("a local server is started once")
+            raise UsageError("a local server can be started only once")
         self._state = "running"
         for service in self.services.values():
             service.start()
@@ -120,11 +120,11 @@ class LocalServer:
         return self
 
     def stop(self) -> None:
-        """Stop answering; afterwards no thread, no socket, and no temporary directory is left."""
+        """Stop every service, and remove threads, sockets and the temporary directory."""
         if self._state == "stopped":
             return
         running, self._state = self._state == "running", "stopped"
-        self._book.clear()
+        self._faults.clear()
         for service in self.services.values():
             service.stop(running=running)
         self._clean()
@@ -149,34 +149,34 @@ class LocalServer:
         :param effect: what goes wrong, such as ``"reset-after 256K"``.
         :param times: how often; None for always.
         :param after: matches to let pass first.
-        :raises UsageError: the service is unknown, or match or effect are not understood.
+        :raises UsageError: the service is unknown, or match or effect is invalid.
         """
         if service not in self.services:
             raise UsageError("no such service: {!r}; there are {}".format(service, ", ".join(self.services)))
-        return self._book.plan(service, match, effect, times=times, after=after)
+        return self._faults.plan(service, match, effect, times=times, after=after)
 
     @property
     def faults(self) -> List[Fault]:
         """The planned faults."""
-        return self._book.faults
+        return self._faults.faults
 
     def unfired(self) -> List[Fault]:
         """Faults that did not take effect as often as planned."""
-        return self._book.unfired()
+        return self._faults.unfired()
 
     def clear_faults(self) -> None:
-        """Forget every fault, and let those go on whom one holds up."""
-        self._book.clear()
+        """Remove every fault and release the connections that one holds up."""
+        self._faults.clear()
 
 
-def _wanted(services: Optional[Iterable[str]], options: Mapping[str, Any]) -> List[Type[Service]]:
+def _services_to_run(services: Optional[Iterable[str]], options: Mapping[str, Any]) -> List[Type[Service]]:
     """Return the services to run.
 
     :raises UsageError: a name is unknown, or a service that does not run has options.
     """
     known = [service.name for service in SERVICES]
     if isinstance(services, str):
-        raise UsageError(f"services={services!r} is one name, not a list of names")
+        raise UsageError(f"services must be a list of names, not {services!r}")
     names = known if services is None else list(services)
     unknown = sorted({*names, *options} - set(known))
     if unknown:
@@ -189,7 +189,7 @@ def _wanted(services: Optional[Iterable[str]], options: Mapping[str, Any]) -> Li
     return [service for service in SERVICES if service.name in names]
 
 
-def _target(path: "Union[str, os.PathLike[str]]") -> str:
+def _check_path(path: "Union[str, os.PathLike[str]]") -> str:
     """Return the path of a directory or file to write to, ``~/`` expanded.
 
     :raises UsageError: ``~`` alone, another user's, or a home directory that is unknown.
@@ -204,8 +204,8 @@ def _target(path: "Union[str, os.PathLike[str]]") -> str:
 
 
 def _write_export(path: str, env: Mapping[str, str]) -> None:
-    """Write ``export`` lines so that only the owner reads them, and nobody a half of them."""
-    lines = [f"export {name}={_quoted(value)}\n" for name, value in env.items()]
+    """Write ``export`` lines atomically, readable by the owner only."""
+    lines = [f"export {name}={_shell_quote(value)}\n" for name, value in env.items()]
     directory = os.path.dirname(path) or "."
     # mkstemp makes it with mode 0600.
     descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".export-")
@@ -218,6 +218,6 @@ def _write_export(path: str, env: Mapping[str, str]) -> None:
         raise
 
 
-def _quoted(value: str) -> str:
+def _shell_quote(value: str) -> str:
     quoted = shlex.quote(value)
     return quoted if quoted.startswith("'") else f"'{value}'"

@@ -1,4 +1,4 @@
-"""What every service of the local server has: an address, a configuration, data, a log of its requests."""
+"""Base classes of the services: address, configuration, data and request log."""
 
 import os
 import threading
@@ -6,20 +6,20 @@ import time
 from typing import Any, Callable, ClassVar, Dict, List, Mapping, Optional, Type
 
 from smartxfer.local.database import Database
-from smartxfer.local.faults import FaultBook
+from smartxfer.local.faults import FaultRegistry
 from smartxfer.local.handler import Handler
 from smartxfer.local.http_messages import Request, Response
-from smartxfer.local.listener import Listener, Record, Seen
-from smartxfer.local.objects import Objects, private_directory
+from smartxfer.local.listener import Listener, LoggedRequest, RequestRecord
+from smartxfer.local.object_store import ObjectStore, private_directory
 from smartxfer.local.options import Options
 from smartxfer.local.s3 import Storage
 
 
 class Backend:
-    """What a service knows and keeps.
+    """State of a service: configuration and data.
 
     :param site: the configuration.
-    :param data: directory of the data; made where missing.
+    :param data: directory of the data; created if missing.
     :param url: address of the service, without a slash at its end.
     """
 
@@ -30,7 +30,7 @@ class Backend:
         #: The configuration; replaced as a whole when it changes.
         self.site = site
         self.url = url
-        #: Held by what must not happen twice at a time.
+        #: Held by operations that must not run at the same time.
         self.lock = threading.RLock()
         self.data = private_directory(data)
         self.database = Database(os.path.join(self.data, "metadata.sqlite"), self.schema)
@@ -41,11 +41,11 @@ class Backend:
             raise
 
     def set_up(self) -> None:
-        """Prepare what the service has besides; the database is open."""
+        """Prepare the parts of the service; called with an open database."""
 
-    def object_store(self) -> Objects:
-        """Return the store of contents, made where missing."""
-        return Objects(os.path.join(self.data, "objects"))
+    def object_store(self) -> ObjectStore:
+        """Return the store of file contents, created if missing."""
+        return ObjectStore(os.path.join(self.data, "objects"))
 
     def close(self) -> None:
         """Close the files."""
@@ -59,47 +59,51 @@ class Backend:
 class Service:
     """One service on loopback.
 
-    It is bound when it is made and serves once started: its address is known before anything else.
+    The socket is bound in the constructor, so that the address is known before the service starts.
 
     :param options: values of the service's configuration.
     :param host: address to bind.
-    :param data: directory of its data; made where missing.
+    :param data: directory of its data; created if missing.
     :param faults: planned faults of the server that it is part of.
     """
 
-    #: How faults and options name it.
+    #: Name of the service in faults and options.
     name: ClassVar[str] = ""
     #: Its configuration.
     options: ClassVar[Type[Options]] = Options
-    #: What its calls work on, and its class.
+    #: State of the service, and its class.
     backend: Any
     _backend_type: ClassVar[Type[Any]] = Backend
-    #: Presigned storage at an origin of its own, of the services that have one.
+    #: Storage with presigned URLs at its own origin, for the services that have one.
     storage: Any = None
     #: Address of that storage; its paths are below ``/storage/``.
     storage_url: str = ""
-    #: What finds the objects of that storage.
-    _shelf_type: ClassVar[Optional[Type[Any]]] = None
+    #: Class that finds the objects of that storage.
+    _object_backend_type: ClassVar[Optional[Type[Any]]] = None
 
     def __init__(
-        self, options: Optional[Mapping[str, Any]], *, host: str, data: str, faults: FaultBook
+        self, options: Optional[Mapping[str, Any]], *, host: str, data: str, faults: FaultRegistry
     ) -> None:
         site: Any = self.options.from_options(options)
-        #: Address that it is bound to.
+        #: Address to which the service is bound.
         self.host = host
         where = {"host": host, "port": site.port, "base_path": getattr(site, "base_path", "")}
-        self.listener = Listener(self.name, self, faults, Handler, **where, named=self.named)
+        self.listener = Listener(self.name, self, faults, Handler, **where, log_path=self.log_path)
         #: Address of the site, without a slash at its end.
         self.url = self.listener.url
         try:
             self.backend = self._make_backend(site, data)
             try:
-                if self._shelf_type is not None:
+                if self._object_backend_type is not None:
                     self.storage = self.backend.storage = Storage(
-                        self.name, self._shelf_type(self.backend), faults=faults, now=self.now, host=host
+                        self.name,
+                        self._object_backend_type(self.backend),
+                        faults=faults,
+                        now=self.now,
+                        host=host,
                     )
                     self.storage_url = self.storage.url
-                self._opened()
+                self._backend_ready()
             except BaseException:
                 self.backend.close()
                 raise
@@ -107,36 +111,36 @@ class Service:
             self.listener.stop(running=False)
             raise
 
-    # What each service says for itself.
+    # Overridden by each service.
 
     def _make_backend(self, site: Any, data: str) -> Any:
         """Make the backend for a configuration."""
         return self._backend_type(site, data, self.url)
 
-    def _opened(self) -> None:
-        """Set what users of the local server look at; the backend is there."""
+    def _backend_ready(self) -> None:
+        """Set public attributes; called once the backend exists."""
 
-    def answer(self, request: Request) -> Response:
+    def handle(self, request: Request) -> Response:
         """Answer one request."""
-        raise LookupError("a service answers")
+        raise LookupError("handle() is not implemented")
 
-    def error(self, status: int, message: str) -> Response:
-        """An error in the manner of the API, for planned faults."""
-        raise LookupError("a service has errors")
+    def error_response(self, status: int, message: str) -> Response:
+        """Return an error response in the format of the API, for planned faults."""
+        raise LookupError("error_response() is not implemented")
 
     @property
     def env(self) -> Dict[str, str]:
         """Environment variables that point a client at the service."""
-        raise LookupError("a service can be found")
+        raise LookupError("env is not implemented")
 
-    def named(self, path: str, peek: Callable[[], bytes]) -> str:
-        """The path by which faults and the account know a request: its own, unless a service has one for all.
+    def log_path(self, path: str, peek: Callable[[], bytes]) -> str:
+        """Return the path under which faults and the log know a request.
 
-        :param peek: gives the first bytes of the body, without reading them.
+        :param peek: returns the first bytes of the body without consuming them.
         """
         return path
 
-    # What all have.
+    # Common to all services.
 
     def __repr__(self) -> str:
         return f"<{self.name} at {self.url}>"
@@ -146,12 +150,12 @@ class Service:
         return [self.listener] if self.storage is None else [self.listener, self.storage.listener]
 
     def start(self) -> None:
-        """Begin to answer, at each of its origins."""
+        """Start to serve, at each origin."""
         for listener in self._listeners:
             listener.start()
 
     def stop(self, *, running: bool = True) -> None:
-        """Stop answering, end connections and threads, close files.
+        """Stop the service: end connections and threads, close files.
 
         :param running: whether :meth:`start` was called.
         """
@@ -162,27 +166,27 @@ class Service:
     def configure(self, **options: Any) -> None:
         """Change the configuration of the running service, as an administrator would.
 
-        :param options: values of its configuration; port, users and credentials stay what they are.
+        :param options: values of its configuration; port, users and credentials cannot change.
         :raises UsageError: a name is unknown or a value is not possible.
         """
         self.backend.site = self.backend.site.changed(options)
 
     def now(self) -> float:
-        """The service's clock, seconds since 1970."""
+        """Return the service's clock, seconds since 1970."""
         seconds: float = self.backend.now()
         return seconds
 
     @property
-    def requests(self) -> List[Seen]:
-        """The latest requests, oldest first: (method, path, status); those to a storage included."""
-        return [record.seen for record in self.account]
+    def requests(self) -> List[LoggedRequest]:
+        """The latest requests, oldest first: (method, path, status); including those to a storage."""
+        return [record.request for record in self.request_log]
 
     @property
-    def account(self) -> List[Record]:
-        """The latest requests, oldest first, with the bytes that they moved; those to a storage included."""
+    def request_log(self) -> List[RequestRecord]:
+        """The latest requests, oldest first, with transferred bytes; including those to a storage."""
         every = [record for listener in self._listeners for record in listener.records]
         return sorted(every, key=lambda record: record.time)
 
     def count(self, match: str = "* *", status: Optional[int] = None) -> int:
-        """How many of the latest requests match; see :meth:`smartxfer.local.listener.Listener.count`."""
+        """Return the number of matching requests; see :meth:`smartxfer.local.listener.Listener.count`."""
         return sum(listener.count(match, status) for listener in self._listeners)

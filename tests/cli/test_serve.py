@@ -135,7 +135,7 @@ def test_what_is_not_loopback_is_refused(run: Any, host: str) -> None:
     [
         ("filesender", "is not understood"),
         ("filesender GET /rest.php/info", "is not understood"),
-        ("filesender GET /rest.php/info explode", "no such effect"),
+        ("filesender GET /rest.php/info explode", "unknown effect"),
         ("filesender GET rest.php reset-before", "a match is a method and a path"),
         ("teapot GET /x reset-before", "no such service"),
         ("filesender GET /x reset-before times=often", "'often' is no number"),

@@ -129,7 +129,7 @@ def test_a_cancel_that_is_set_already_sends_nothing(service: Any, make: Make, ou
     cancel = threading.Event()
     cancel.set()
     handle = service.plant({"reads.fastq": os.urandom(1000)}) if way == "down" else None
-    service.site.listener.forget()
+    service.site.listener.clear_log()
     with service.client() as client, pytest.raises(Cancelled):
         if way == "up":
             service.upload(client, [path], cancel=cancel)

@@ -41,7 +41,7 @@ def broken(service: Any, make: Make) -> Path:
 def test_an_upload_sends_only_what_is_missing(service: Any, broken: Path) -> None:
     acknowledged = service.acknowledged()
     assert acknowledged >= 5
-    service.site.listener.forget()
+    service.site.listener.clear_log()
     with service.client() as client:
         [result] = service.results(service.upload(client, [broken]))
     assert service.stored() == {"reads.fastq": broken.read_bytes()}
@@ -52,7 +52,7 @@ def test_an_upload_sends_only_what_is_missing(service: Any, broken: Path) -> Non
 
 def test_an_upload_of_a_file_that_changed_between_starts_anew(service: Any, broken: Path) -> None:
     broken.write_bytes(os.urandom(PARTS * service.chunk))
-    service.site.listener.forget()
+    service.site.listener.clear_log()
     with service.client() as client:
         [result] = service.results(service.upload(client, [broken]))
     assert service.stored() == {"reads.fastq": broken.read_bytes()}
@@ -60,7 +60,7 @@ def test_an_upload_of_a_file_that_changed_between_starts_anew(service: Any, brok
 
 
 def test_an_upload_with_resume_false_starts_anew(service: Any, broken: Path) -> None:
-    service.site.listener.forget()
+    service.site.listener.clear_log()
     with service.client() as client:
         [result] = service.results(service.upload(client, [broken], resume=False))
     assert service.stored() == {"reads.fastq": broken.read_bytes()}
@@ -86,7 +86,7 @@ def test_a_directory_upload_sends_only_the_files_that_are_missing(service: Any, 
     with service.client(retry=ONCE) as client, pytest.raises(BatchError, match=r"1 of 5 files failed"):
         service.upload(client, [folder])
     assert service.acknowledged() == 4
-    service.site.listener.forget()
+    service.site.listener.clear_log()
     with service.client() as client:
         results = service.results(service.upload(client, [folder]))
     assert service.site.count(service.part_request) == 1, "only what was missing"
@@ -106,13 +106,13 @@ def test_a_download_fetches_only_what_is_missing(
     mend(service)
     assert "reads.fastq" not in left_behind()
     assert left_behind() != []
-    service.site.listener.forget()
+    service.site.listener.clear_log()
     with service.client() as client:
         [result] = service.download(client, handle, out)
     assert (out / "reads.fastq").read_bytes() == data
     assert left_behind() == ["reads.fastq"]
     assert result.resumed == have
-    fetched = [one for one in service.site.account if one.received == 0 and one.seen.status in (200, 206)]
+    fetched = [one for one in service.site.request_log if one.received == 0 and one.request.status in (200, 206)]
     # What else was asked is a page or a few words of JSON.
     beyond = getattr(service, "beyond", 1)
     assert sum(one.sent for one in fetched if one.sent > service.chunk) <= len(data) - have + beyond
@@ -158,7 +158,7 @@ def test_a_download_skips_the_files_that_are_complete(service: Any, out: Path) -
     service.server.fault(service.name, service.bytes_request, "truncate 100", after=2, times=1)
     with service.client(retry=ONCE) as client, pytest.raises(BatchError, match=r"1 of 3 files failed"):
         service.download(client, handle, out)
-    service.site.listener.forget()
+    service.site.listener.clear_log()
     with service.client() as client:
         results = service.download(client, handle, out)
     assert service.site.count(service.bytes_request) == 1 + service.probes

@@ -34,7 +34,7 @@ def test_f35_a_huge_answer(harness: Any, match: str) -> None:
     token = harness.published(DATA).token
     client = harness.client()
     client.prepare()
-    harness.server.filesender.listener.forget()
+    harness.server.filesender.listener.clear_log()
     harness.fault(match, _huge(harness))
     with pytest.raises(DecodeError, match="over 8388608 bytes"):
         if match == PAGE:
@@ -44,7 +44,7 @@ def test_f35_a_huge_answer(harness: Any, match: str) -> None:
         else:
             client.get_server_info()
     client.close()
-    record = until(lambda: [one for one in harness.site.account if one.sent], "the end of the answer")[0]
+    record = until(lambda: [one for one in harness.site.request_log if one.sent], "the end of the answer")[0]
     assert record.sent < 32 * MIB, "the rest was not read"
 
 

@@ -72,7 +72,7 @@ def test_f05_truncated_for_good(harness: Any) -> None:
     assert (harness.out / "a.bin.part").read_bytes() == DATA[: 3 * CHUNK_SIZE]
     nothing_wrong_left(harness, DATA)
     harness.server.clear_faults()
-    harness.site.listener.forget()
+    harness.site.listener.clear_log()
     result = _down(harness, transfer, max_workers=1)
     assert (result.resumed, (harness.out / "a.bin").read_bytes()) == (3 * CHUNK_SIZE, DATA)
     assert harness.site.count(DOWNLOAD) == 3, "the password is proved by one chunk; two were missing"

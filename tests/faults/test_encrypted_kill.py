@@ -58,7 +58,7 @@ FRESH = partial(FileSenderHarness, encryption_iterations=7)
 def _ended_upload(harness: Any, program: Any, path: Any, point: int, end: Any) -> int:
     """An upload that ends after ``point`` chunks and a run that goes on; how many chunks went twice."""
     os.utime(path)  # another request: it does not go on with the one before
-    harness.site.listener.forget()
+    harness.site.listener.clear_log()
     with Tap(harness.site.listener.port) as tap:
         rate = harness.fault(CHUNK, f"rate {RATE * 64}K", times=None)
         # The last chunks are not taken: the upload cannot be complete before it is ended.
@@ -100,7 +100,7 @@ def test_f22_an_upload(harness: Any, program: Any) -> None:
 def _ended_download(harness: Any, program: Any, token: str, point: int, end: Any) -> bytes:
     """A download that ends after ``point`` chunks and a run that goes on; what it has fetched."""
     part, target = harness.out / "a.bin.part", harness.out / "a.bin"
-    harness.site.listener.forget()
+    harness.site.listener.clear_log()
     rate = harness.fault(DOWNLOAD, f"rate {RATE * 64}K", times=None)
     process = program("down", token, harness.out)
     reached(lambda: part.exists() and part.stat().st_blocks * 512 >= point * 65536, process)
@@ -108,7 +108,7 @@ def _ended_download(harness: Any, program: Any, token: str, point: int, end: Any
     assert rate.fired
     quiet(harness)
     assert not target.exists()
-    harness.site.listener.forget()
+    harness.site.listener.clear_log()
     resumed = finish(program("down", token, harness.out)) // 65536
     lost = SLACK + (UNNOTED_DOWN if end is kill else 0)
     assert resumed >= point - lost
@@ -145,7 +145,7 @@ def test_f22_while_the_key_is_derived(harness: Any, program: Any, way: str) -> N
     path = harness.file(noise(1000))
     with harness.client() as client:
         token = client.upload_workflow([path], link=True, password=PASSWORD).token if way == "down" else ""
-    harness.site.listener.forget()
+    harness.site.listener.clear_log()
     last = CREATE if way == "up" else "GET /"
     process = program(way, token or path, harness.out)
     reached(lambda: harness.site.count(last), process)

@@ -35,9 +35,9 @@ def _down(harness: Any, transfer: Any, files: Any = None, **options: Any) -> Non
 
 
 def _change(harness: Any, table: str, what: str, *values: Any) -> None:
-    records = harness.site.backend.records
+    records = harness.site.backend.repository
     with records.db.transaction():
-        records.db.change(f"UPDATE {table} SET {what}", *values)
+        records.db.execute_count(f"UPDATE {table} SET {what}", *values)
 
 
 _OTHER_IV = base64.b64encode(b"z" * 12).decode()
@@ -169,7 +169,7 @@ def test_f28_hostile_names(make_harness: Any, tmp_path: Path) -> None:
 def test_f30_an_archive_of_it(harness: Any) -> None:
     """The server would pack what nobody can open; it is not even asked."""
     transfer = published(harness, DATA)
-    harness.site.listener.forget()
+    harness.site.listener.clear_log()
     for form in ("zip", "tar"):
         with harness.client() as client, pytest.raises(PasswordRequired):
             client.download_archive(transfer.token, harness.out / f"all.{form}", archive_format=form)

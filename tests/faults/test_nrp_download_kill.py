@@ -80,7 +80,7 @@ def test_f23_many_files(harness: Served, program: ClientProgram, end: Any) -> No
     arrived = [name for name in harness.left() if not name.endswith((".part", ".json", ".tmp"))]
     assert len(arrived) < FILES
     assert all((harness.out / name).read_bytes() == files[name] for name in arrived)
-    until(lambda: not any(listener._open for listener in harness.listeners()), "the end of the connections")
+    until(lambda: not any(listener.connections for listener in harness.listeners()), "the end of the connections")
     harness.forget()
     noted = finish(program(record, harness.out))
     assert noted >= (len(arrived) - 8 if end is interrupt else 1)

@@ -164,7 +164,7 @@ def test_f15_parallel_ranges_of_a_large_file(harness: SmartFileHarness) -> None:
     harness.client().download("/large.bin", harness.out)
     assert (harness.out / "large.bin").read_bytes() == large
     assert harness.count(DOWNLOAD, 206) == 2
-    harness.site.listener.forget()
+    harness.site.listener.clear_log()
     harness.site.configure(ranges=False)
     harness.client().download("/large.bin", harness.out / "again.bin")
     assert (harness.out / "again.bin").read_bytes() == large

@@ -77,10 +77,10 @@ def test_f23_a_tree_up(harness: SmartFileHarness, program: ClientProgram, end: A
     end(process)
     assert rate.fired
     harness.server.clear_faults()
-    until(lambda: not harness.site.listener._open, "the end of the connections")
+    until(lambda: not harness.site.listener.connections, "the end of the connections")
     arrived = harness.stored()
     assert {len(data) for data in arrived.values()} == {MIB}, "no half files"
-    harness.site.listener.forget()
+    harness.site.listener.clear_log()
     noted = finish(program("upload_tree", harness.directory / "tree", "/t"))
     # Of an interrupted run all is written down but what was under way; of a killed one what was, a moment before.
     assert (len(arrived) - 8 if end is interrupt else 1) <= noted <= len(arrived)

@@ -86,7 +86,7 @@ def test_f39_one_of_a_hundred_downloads(harness: SmartFileHarness) -> None:
     assert [type(error) for error in caught.value.errors] == [LocalError]
     assert len(harness.left()) >= 99
     (harness.out / "50.txt").rmdir()
-    harness.site.listener.forget()
+    harness.site.listener.clear_log()
     harness.client().download_tree("/many", harness.out)
     assert harness.count(DOWNLOAD) == 1, "only what was missing"
     assert (harness.out / "50.txt").read_bytes() == b"50"
@@ -101,7 +101,7 @@ def test_f39_what_another_has_removed_is_sent_again(harness: SmartFileHarness) -
     api = harness.client()
     victim = next(iter(harness.site.files()))
     api.remove(victim)
-    harness.site.listener.forget()
+    harness.site.listener.clear_log()
     api.upload_tree(directory, "/many")
     assert harness.count(UPLOAD) == 2
     assert len(harness.stored()) == 100

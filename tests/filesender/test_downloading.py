@@ -72,7 +72,7 @@ def test_a_token_a_link_or_a_transfer(harness: Any, anyone: FileSenderClient, ou
 
 def test_no_credentials_are_needed(harness: Any, out: Path) -> None:
     transfer = harness.publish({"a.txt": b"1"})
-    harness.site.listener.forget()
+    harness.site.listener.clear_log()
     with FileSenderClient(harness.url) as client:
         client.download_files(transfer.token, out)
     # No redirect: the page, then the file.
@@ -191,7 +191,7 @@ def test_many_pieces(site_with: Callable[..., Any], out: Path, chunks: int, more
     harness = site_with(strict_ranges=strict)
     data = os.urandom(chunks * harness.chunk + more)
     transfer = harness.publish({"a.bin": data})
-    harness.site.listener.forget()
+    harness.site.listener.clear_log()
     [result] = harness.client(retry=ONCE).download_files(transfer.token, out)
     assert content(out) == {"a.bin": data}
     assert result.retries == 0

@@ -102,8 +102,8 @@ def acknowledged(server: LocalServer) -> int:
 
 
 def sent_back(server: LocalServer) -> int:
-    account = server.filesender.account
-    return sum(entry.sent for entry in account if entry.seen.path.startswith("/download.php"))
+    account = server.filesender.request_log
+    return sum(entry.sent for entry in account if entry.request.path.startswith("/download.php"))
 
 
 def uploaded(server: LocalServer, large: Path) -> str:

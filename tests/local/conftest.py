@@ -1,4 +1,4 @@
-"""Makes the bare client and the reader of captures importable, and gives a running server."""
+"""Fixtures of the local server's tests: a running server and HTTP origins."""
 
 import functools
 import http.server
@@ -13,7 +13,7 @@ from tests.support.local import bare_client
 
 @pytest.fixture
 def server() -> Iterator[LocalServer]:
-    """A running server; a bug of it, which shows as a 500, fails the test."""
+    """Start a server; an unhandled exception in it fails the test."""
     with LocalServer() as running:
         yield running
         for service in running.services.values():
@@ -22,15 +22,15 @@ def server() -> Iterator[LocalServer]:
 
 @pytest.fixture
 def site(server: LocalServer) -> bare_client.Site:
-    """Calls to its FileSender."""
+    """Return a bare client of its FileSender."""
     return bare_client.Site(server.filesender)
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
-    """The server that files are fetched from."""
+    """Server from which files are fetched."""
 
     def log_message(self, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")

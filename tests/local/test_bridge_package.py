@@ -1,4 +1,4 @@
-"""What the bridge takes for the vendor's package, and what it makes of its answers and exceptions."""
+"""Detection of the vendor's package by the bridge, and conversion of its results and exceptions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from smartxfer.local.jsonrpc import RpcError
 
 @pytest.fixture(autouse=True)
 def not_imported(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever has that name is looked for afresh."""
+    """Remove modules of that name, so that they are imported again."""
     monkeypatch.delitem(sys.modules, "jetstream", raising=False)
     yield
     sys.modules.pop("jetstream", None)

@@ -1,4 +1,4 @@
-"""Clients of the bridge that nobody invited: requests that can be read in two ways, and sessions by the thousand."""
+"""Unwanted clients of the bridge: ambiguous requests, and sessions by the thousand."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def bridge(package: Any) -> Iterator[Bridge]:
 
 
 class Guest:
-    """A client with a session of its own, on one connection."""
+    """A client with its own session, on one connection."""
 
     ids = itertools.count(1)
 
@@ -62,13 +62,13 @@ class Guest:
         return reply
 
     def flood(self, count: int) -> None:
-        """Open sessions and forget them."""
+        """Open sessions without ending them."""
         for _ in range(count):
             self.cookie = None
             assert self.call("echo", text="x")["result"] == "x"
 
 
-# -- requests that can be read in two ways --------------------------------------------------------------------
+# -- ambiguous requests -----------------------------------------------------------------------------------------
 
 LENGTH = b"Content-Length: %d\r\n" % len(CALL)
 JSON = b"Host: x\r\nContent-Type: application/json\r\n"
@@ -98,7 +98,7 @@ AMBIGUOUS = {
 
 
 def _ask(bridge: Bridge, rest: bytes) -> bytes:
-    """All that the bridge answers before it closes the connection, or before it waits for more."""
+    """Return everything that the bridge sends until it closes the connection or waits for more."""
     with socket.create_connection(("127.0.0.1", bridge.listener.port), 10) as sock:
         sock.sendall(b"POST /jsonrpc HTTP/1.1\r\n" + rest)
         sock.shutdown(socket.SHUT_WR)
@@ -106,14 +106,14 @@ def _ask(bridge: Bridge, rest: bytes) -> bytes:
         try:
             while not parts or parts[-1]:
                 parts.append(sock.recv(65536))
-        except ConnectionError:  # it closed before it had read all
+        except ConnectionError:  # closed before everything was read
             pass
         return b"".join(parts)
 
 
 @pytest.mark.parametrize("name", AMBIGUOUS)
 def test_a_request_that_can_be_read_in_two_ways_is_refused(bridge: Bridge, package: Any, name: str) -> None:
-    """Another program between the client and the bridge would see another request in it."""
+    """A proxy in front of the bridge could parse it as another request."""
     said = _ask(bridge, AMBIGUOUS[name])
     assert said.startswith(b"HTTP/1.1 400 ")
     assert said.count(b"HTTP/1.1 ") == 1, "nothing after it is read as a request"
@@ -133,7 +133,7 @@ def test_a_request_that_can_be_read_in_two_ways_is_refused(bridge: Bridge, packa
     ],
 )
 def test_a_chunk_whose_length_only_python_reads(bridge: Bridge, package: Any, rest: bytes) -> None:
-    """No call is made of it, and what follows it is not read as a request."""
+    """The call is not executed, and the following bytes are not parsed as a request."""
     said = _ask(bridge, rest + b"POST /jsonrpc HTTP/1.1\r\n" + JSON + LENGTH + b"\r\n" + CALL)
     assert b"200" not in said[:16]
     assert said.count(b"HTTP/1.1 ") <= 1
@@ -160,7 +160,7 @@ def test_what_can_be_read_in_one_way_is_answered(bridge: Bridge, rest: bytes) ->
 
 @pytest.mark.parametrize("count", [1100, pytest.param(3000, marks=pytest.mark.slow)])
 def test_sessions_without_a_login_push_out_no_login(bridge: Bridge, package: Any, count: int) -> None:
-    """A stranger opens sessions in a loop: who has logged in notices nothing."""
+    """A client without login opens sessions in a loop: sessions with a login survive."""
     user, stranger = Guest(bridge), Guest(bridge)
     assert user.call("auth", user="ann", password="s3cret")["result"] is None
     login = user.cookie
@@ -205,7 +205,7 @@ def test_a_flood_of_logins_of_one_address_ends_its_own() -> None:
 
 
 def test_a_session_with_a_call_at_work_is_ended_last() -> None:
-    """A login under way is still without a login."""
+    """A session with a running login has no login yet."""
     sessions = _sessions([])
     first = sessions.new()
 
@@ -214,7 +214,7 @@ def test_a_session_with_a_call_at_work_is_ended_last() -> None:
             sessions.new()
         return {"found": sessions.find(first.id) is first}
 
-    assert first.once(1, b"", login) == {"found": True}
+    assert first.call_once(1, b"", login) == {"found": True}
     for _ in range(300):
         sessions.new()
     assert sessions.find(first.id) is None

@@ -1,4 +1,4 @@
-"""The data of a server that was killed is removed by the next one; nothing else is."""
+"""The next server removes the data of a killed server, and nothing else."""
 
 from __future__ import annotations
 

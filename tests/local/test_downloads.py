@@ -28,7 +28,7 @@ def test_lists_for_a_token(site: wire.Site) -> None:
     assert message(anonymous) == (403, "rest_authentication_required")
     facts = site.call("GET", CREATE + "/fileidsextended?token=" + token).json()[0]
     assert (facts["name"], facts["size"], facts["encrypted"]) == ("a", 3, False)
-    # As a real server says it of plain files: what key version 0 would make of them.
+    # As on a real server for plain files: the size with key version 0.
     assert facts["encrypted_size"] == facts["encrypted-size"] == 32
     unknown = "00000000-0000-0000-0000-000000000000"
     assert site.bare("GET", CREATE + "/fileids?token=" + unknown).status == 500

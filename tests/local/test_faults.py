@@ -1,4 +1,4 @@
-"""Every kind of fault happens as its description says, and is counted."""
+"""Every kind of fault has the described effect, and is counted."""
 
 import email.utils
 import http.client
@@ -22,7 +22,7 @@ BROKEN = (ConnectionResetError, BrokenPipeError, http.client.RemoteDisconnected)
 
 
 class Raw:
-    """A connection of plain bytes."""
+    """A plain TCP connection."""
 
     def __init__(self, url: str) -> None:
         host, port = url[len("http://") :].split("/", maxsplit=1)[0].rsplit(":", 1)
@@ -39,7 +39,7 @@ class Raw:
         self.socket.sendall("\r\n".join(lines).encode())
 
     def until_end(self) -> "tuple[bytes, bool]":
-        """Everything until the connection ends, and whether it was reset."""
+        """Return all bytes until the connection ends, and True if it was reset."""
         got: List[bytes] = []
         while True:
             try:
@@ -53,12 +53,12 @@ class Raw:
 
 @pytest.fixture
 def sent(site: wire.Site) -> Any:
-    """A transfer of one file, ready to be downloaded."""
+    """Create a transfer of one file, ready for download."""
     return site.send("a.bin", DATA)
 
 
 def download(site: wire.Site, sent: Any, *headers: str) -> "tuple[str, bytes, bool]":
-    """Head and body as they came, and whether the connection was reset."""
+    """Return received head and body, and True if the connection was reset."""
     with Raw(site.url) as raw:
         raw.get(wire.download_target(sent), *headers)
         got, reset = raw.until_end()
@@ -104,7 +104,7 @@ def test_a_status_fault_takes_the_body_and_does_nothing(server: LocalServer, sit
     file = wire.real_files(transfer)[0]
     assert site.chunk(transfer, file, 0, DATA).status == 503
     assert server.filesender.transfers()[0]["files"][0]["stored"] == 0
-    assert server.filesender.account[-1].received == len(DATA)
+    assert server.filesender.request_log[-1].received == len(DATA)
 
 
 def test_another_answer_than_the_service_s(server: LocalServer, site: wire.Site) -> None:
@@ -116,7 +116,7 @@ def test_another_answer_than_the_service_s(server: LocalServer, site: wire.Site)
 
 
 def test_interim_answers(server: LocalServer) -> None:
-    """Read from the socket: http.client would hide them, or take one for the final answer."""
+    """Read from the socket, because http.client hides interim responses or takes one for the final response."""
     fault = server.fault("filesender", "GET /rest.php/info", "interim 102 3")
     where = urlsplit(server.filesender.url)
     with socket.create_connection((where.hostname or "", where.port or 0), 5) as sock:
@@ -141,7 +141,7 @@ def test_no_answer_but_a_reset(server: LocalServer, site: wire.Site, effect: str
     with pytest.raises(BROKEN):
         site.create([("a.bin", 1)])
     assert fault.wait(5)
-    # The work is done in one case and not in the other.
+    # The request is executed in one case, but not in the other.
     assert len(server.filesender.transfers()) == (effect == "lose-answer")
 
 
@@ -154,7 +154,7 @@ def test_reset_after_some_of_the_request(server: LocalServer, site: wire.Site) -
             site.chunk(transfer, file, 0, DATA)
     assert fault.wait(5, times=2)
     assert site.chunk(transfer, file, 0, DATA).status == 200
-    broken = [record for record in server.filesender.account if record.seen.status == 0]
+    broken = [record for record in server.filesender.request_log if record.request.status == 0]
     assert [record.received for record in broken] == [262144, 262144]
     assert site.complete(transfer)
 
@@ -173,7 +173,7 @@ def test_a_fault_that_cannot_happen_is_not_used_up(server: LocalServer, site: wi
     assert site.chunk(transfer, wire.real_files(transfer)[0], 0, b"12345").status == 200
     assert (fault.fired, fault.remaining) == (0, 1)
     assert server.unfired() == [fault]
-    # It is there for the next one at once.
+    # It is immediately available for the next request.
     assert site.chunk(transfer, wire.real_files(transfer)[0], 0, b"12345").status == 200
     big = site.create([("b.bin", 2 << 20)])
     with pytest.raises(BROKEN):

@@ -1,4 +1,4 @@
-"""The exchanges captured from a real 3.8 and 2.67, replayed: same statuses, keys, types and messages."""
+"""Replay of requests captured from a real 3.8 and 2.67: same statuses, keys, types and messages."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.support.local.replay import Replay
 DATA = Path(__file__).parent.parent / "data"
 
 def admitted(name: str) -> Dict[Tuple[str, str], str]:
-    """The committed differences: name of the exchange, path, reason, with ``|`` between them."""
+    """Return the known differences: name of the request, path, reason, separated by ``|``."""
     lines = (DATA / f"filesender-{name}-differences.txt").read_text("utf-8").splitlines()
     found = {}
     for line in lines:
@@ -31,7 +31,7 @@ def captured(capture_name: str) -> Path:
 
 
 VERSIONS = ("3.8", "2.67")
-#: Each capture, its release, and options of the site that it was taken from.
+#: Each capture, its release, and the options of its site.
 CAPTURES: Dict[str, Tuple[str, Dict[str, Any]]] = {
     "3.8": ("3.8", {"upload_chunk_size": 1048576, "users": ["sender@example.org"]}),
     "2.67": ("2.67", {"upload_chunk_size": 1048576, "users": ["sender@example.org"]}),
@@ -73,7 +73,7 @@ def test_the_differences_are_few(name: str) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_other_release_is_told_apart(version: str) -> None:
+def test_releases_are_distinguished(version: str) -> None:
     other = VERSIONS[1 - VERSIONS.index(version)]
     with LocalServer(
         services=["filesender"], filesender={"version": other, "users": ["sender@example.org"]}

@@ -1,4 +1,4 @@
-"""Care of transfers, terms of use and archives on both releases (FileSender protocol, sections 7 and 8)."""
+"""Management of transfers, terms of use and archives on both releases (FileSender protocol, sections 7 and 8)."""
 
 import http.client
 import io
@@ -41,7 +41,7 @@ def test_lists(server: LocalServer, site: wire.Site) -> None:
         assert [transfer["id"] for transfer in listed][:3] == ids
     assert listed[1] == site.call("GET", at(second)).json()
     assert listed[1]["recipients"][0]["token"] == second["recipients"][0]["token"]
-    # Neither count nor start matters.
+    # count and startIndex have no effect.
     assert len(site.call("GET", TRANSFER + "?count=1&startIndex=1").json()) == len(listed)
     assert site.call("GET", TRANSFER, **EVE).json() == []
     assert message(site.call("GET", TRANSFER + "/@all", **EVE)) == (403, "rest_admin_required")
@@ -49,7 +49,7 @@ def test_lists(server: LocalServer, site: wire.Site) -> None:
     assert message(site.call("GET", TRANSFER + "/nonsense")) == (400, "rest_bad_parameter")
 
 
-def test_what_belongs_to_somebody_else(site: wire.Site) -> None:
+def test_objects_of_another_user(site: wire.Site) -> None:
     transfer = site.send("a", b"abc")
     person = "/rest.php/recipient/{}".format(transfer["recipients"][0]["id"])
     file = "/rest.php/file/{}".format(transfer["files"][0]["id"])
@@ -125,7 +125,7 @@ def test_recipients(server: LocalServer, site: wire.Site) -> None:
     first, last = ("/rest.php/recipient/{}".format(person["id"]) for person in people[:2])
     assert site.call("DELETE", first).json() is None
     assert transfer["id"] in [t["id"] for t in site.call("GET", TRANSFER).json()]
-    # The last one takes the transfer along.
+    # The transfer is removed with its last file.
     assert site.call("DELETE", last).json() is None
     assert transfer["id"] not in [t["id"] for t in site.call("GET", TRANSFER).json()]
     late = site.call("POST", at(transfer, "recipient"), {"recipient": "late@example.net"})
@@ -162,7 +162,7 @@ def test_closing(server: LocalServer, site: wire.Site) -> None:
     closed = site.call("PUT", at(transfer), {"closed": True}).json()
     assert closed["id"] == transfer["id"]
     assert kinds(server, transfer)[-1] == ("bob@example.net", "transfer_closed")
-    # It is shown until it is purged; closing and reminding change nothing and send no mail.
+    # It is listed until it is purged; closing and reminding have no effect and send no mail.
     shown = site.call("GET", at(transfer)).json()
     assert (shown["id"], shown["expires"]["raw"] <= time.time()) == (transfer["id"], True)
     person = "/rest.php/recipient/{}".format(transfer["recipients"][0]["id"])
@@ -176,7 +176,7 @@ def test_closing(server: LocalServer, site: wire.Site) -> None:
     refused = (403, "cannot_alter_closed_transfer")
     assert message(site.call("POST", at(transfer) + "/recipient", {"recipient": "k@example.net"})) == refused
     assert message(site.call("DELETE", person)) == refused
-    # The file is looked for when the headers are out.
+    # The file is opened after the headers were sent.
     with pytest.raises(http.client.IncompleteRead):
         site.fetch(transfer)
     head = wire.request(site.url, "HEAD", wire.download_target(transfer))
@@ -206,13 +206,13 @@ def test_terms_of_use(server: LocalServer, site: wire.Site) -> None:
         for more in ({}, {"aup_checked": False}):
             assert message(site.call("POST", TRANSFER, {**body, **more})) == (400, "rest_bad_parameter")
         transfer = site.call("POST", TRANSFER, {**body, "aup_checked": True}).json()
-        # Consent was given with the transfer: later changes need none.
+        # The terms were accepted with the transfer: later changes do not need it.
         assert site.call("POST", at(transfer, "recipient"), {"recipient": "c@example.net"}).status == 201
 
 
 @pytest.fixture(scope="module")
 def bundle(server: LocalServer) -> Any:
-    """A transfer of several files."""
+    """Create a transfer of several files."""
     site = wire.Site(server.filesender)
     transfer = site.create([(name, len(data)) for name, data in CONTENTS.items()])
     for file in wire.real_files(transfer):

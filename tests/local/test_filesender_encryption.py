@@ -18,7 +18,7 @@ TRANSFER = "/rest.php/transfer"
 AEAD = base64.b64encode(
     b'{"aeadversion":1,"chunkcount":3,"chunksize":1024,"iv":"AAAAAAAAAAAAAAAA","aeadterminator":1}'
 ).decode()
-#: What a client sends for key versions with AES-GCM and with AES-CBC.
+#: Options of a client for key versions with AES-GCM and with AES-CBC.
 FIELDS: Dict[int, Dict[str, Any]] = {
     3: {
         "encryption_password_version": 1,
@@ -49,7 +49,7 @@ def create(site: wire.Site, size: int, version: int = 3, **more: Any) -> Any:
 
 
 def blobs(size: int, version: int) -> List[bytes]:
-    """What stands for the encrypted chunks of a file; the server cannot tell."""
+    """Random bytes in place of encrypted chunks, which the server cannot distinguish."""
     plain = [min(C, size - at) for at in range(0, size, C)]
     return [bytes((65 + n,)) * blob_size(count, version) for n, count in enumerate(plain)]
 
@@ -165,7 +165,7 @@ def test_headers_that_lie(server: LocalServer, site: wire.Site, changes: Dict[st
     transfer = create(site, 2500)
     reply = put(site, transfer, 0, bytes(C + 32), C, **changes)
     if reply.status == 500:
-        # A 3.x reads as many bytes as the header says, and dies.
+        # A 3.x reads the number of bytes in the header, and fails.
         assert server.filesender.backend.site.version == "3.8"
         assert reply.body == b""
     else:
@@ -206,7 +206,7 @@ def test_the_size_of_a_chunk_in_base64(server: LocalServer, site: wire.Site) -> 
         transfer = create(site, 2500)
         file = wire.real_files(transfer)[0]
         for place, blob in enumerate(stored[:2]):
-            # The header counts the text, or what it stands for.
+            # The header contains the length of the text or of the decoded bytes.
             length = str(len(blob)) if place else str(len(base64.b64encode(blob)))
             changes = {"X_Filesender_Chunk_Size_Encrypted": length}
             reply = put(site, transfer, place * C, base64.b64encode(blob), C, **changes)
@@ -219,13 +219,13 @@ def test_the_size_of_a_chunk_in_base64(server: LocalServer, site: wire.Site) -> 
         wrong = put(site, transfer, 0, base64.b64encode(stored[0][:-1]), C)
         assert message(wrong) == (400, "rest_sanity_check_failed")
         site.complete(transfer)
-        # Plain chunks stay what they are.
+        # Plain chunks are not decoded.
         assert site.fetch(site.send("p", b"QUJD")).body == b"QUJD"
     assert [fetched(site, transfer, n * C, len(blob)) for n, blob in enumerate(stored)] == stored
 
 
 def test_what_the_site_publishes(server: LocalServer, site: wire.Site) -> None:
-    def told(name: str) -> str:
+    def published(name: str) -> str:
         found = re.search(rf"^ *{name}: '?([^',]*)'?,$", script(), re.MULTILINE)
         assert found, name
         return found.group(1)
@@ -234,14 +234,14 @@ def test_what_the_site_publishes(server: LocalServer, site: wire.Site) -> None:
         return site.bare("GET", "/filesender-config.js.php").body.decode()
 
     in_base64 = "encryption_encode_encrypted_chunks_in_base64_during_upload"
-    assert told("encryption_password_hash_iterations_new_files") == "1000"
-    assert (told("encryption_mandatory"), told(in_base64)) == ("false", "false")
-    assert (told("upload_chunk_size"), told("upload_crypted_chunk_size")) == ("1024", "1056")
+    assert published("encryption_password_hash_iterations_new_files") == "1000"
+    assert (published("encryption_mandatory"), published(in_base64)) == ("false", "false")
+    assert (published("upload_chunk_size"), published("upload_crypted_chunk_size")) == ("1024", "1056")
     with configured(
         server, encryption_mandatory=True, base64_chunks=True, max_transfer_encrypted_file_size=9
     ):
-        assert (told("encryption_mandatory"), told(in_base64)) == ("true", "true")
-        assert told("max_transfer_encrypted_file_size") == "9"
+        assert (published("encryption_mandatory"), published(in_base64)) == ("true", "true")
+        assert published("max_transfer_encrypted_file_size") == "9"
     with LocalServer(services=["filesender"]) as stock:
         text = wire.Site(stock.filesender).bare("GET", "/filesender-config.js.php").body
     assert b"encryption_password_hash_iterations_new_files: '4096000'," in text
@@ -263,7 +263,7 @@ def test_each_kind_of_file_has_its_limit(server: LocalServer, site: wire.Site) -
             body = {"from": "ann@example.org", "options": {}, "encryption": encrypted}
             return site.call("POST", TRANSFER, {**body, "files": [{"name": "a", "size": size}]})
 
-        # The plain size counts, also of what is encrypted.
+        # The limit applies to the plain size, even of encrypted files.
         assert [ask(50, True).status, ask(100, False).status] == [201, 201]
         assert message(ask(51, True)) == (500, "transfer_maximum_encrypted_file_size_exceeded")
         assert message(ask(101, False)) == (500, "transfer_maximum_file_size_exceeded")
@@ -308,7 +308,7 @@ def test_sizes_by_the_formulas_of_the_page() -> None:
     assert [stored_offset(place * C, C) for place in range(3)] == [0, 1056, 2112]
 
 
-def test_options_that_are_none() -> None:
+def test_invalid_options() -> None:
     for wrong in ({"encryption_key_version": 4}, {"encryption_iterations": 0}):
         with pytest.raises(UsageError):
             LocalServer(services=["filesender"], filesender=wrong)

@@ -1,4 +1,4 @@
-"""Thirty encrypted files as real sites serve them: the same attributes, ranges and headers here."""
+"""Thirty encrypted files have the same attributes, ranges and headers as on real sites."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[LocalServer]:
 
 
 def stored(sample: Dict[str, Any]) -> List[bytes]:
-    """Return as many bytes for each chunk as the captured one has; the server cannot tell."""
+    """Return random bytes of the captured length for each chunk; the server cannot distinguish them."""
     counts = [int(one["headers"]["Content-Length"]) for one in sample["ranges"]]
     return [hashlib.shake_128(b"%d" % place).digest(count) for place, count in enumerate(counts)]
 

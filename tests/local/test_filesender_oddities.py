@@ -1,4 +1,4 @@
-"""Answers of real sites that are not what one would expect (FileSender protocol, section 15)."""
+"""Unexpected responses of real sites (FileSender protocol, section 15)."""
 
 import hashlib
 import http.client
@@ -36,7 +36,7 @@ def body(**more: Any) -> Dict[str, Any]:
 
 
 def broken_off(site: wire.Site, target: str, **headers: str) -> Tuple[int, int, bytes]:
-    """Return status, promised length and body of a download that breaks off."""
+    """Return status, Content-Length and body of an incomplete download."""
     parts = urlsplit(site.url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     try:
@@ -202,7 +202,7 @@ def test_archives_with_an_empty_file_break_off(site: wire.Site, kind: str, statu
     site.complete(transfer)
     found = broken_off(site, wire.download_target(transfer, archive_format=kind))
     assert (found[0], len(found[2]) < found[1]) == (status, True)
-    # The lengths that a real 3.8 and 2.67 promise: per file 120 and twice its name, or a header of 512.
+    # Content-Length of a real 3.8 and 2.67: per file 120 and twice its name, or a header of 512.
     zipped = 3 * 120 + 2 * len("aemptyb") + 6 + 22
     assert found[1] == (zipped if kind != "tar" else 3 * 512 + 2 * 512 + 1024)
 
@@ -289,7 +289,7 @@ def test_a_mail_server_that_fails_at_the_completion(server: LocalServer, site: w
 
 
 def test_a_voucher_of_the_web_form_without_recipients(site: wire.Site) -> None:
-    """The form sends every option: get_a_link is off, and the completion fails when all bytes are sent."""
+    """The form sends every option: get_a_link is off, and the completion fails after all bytes were sent."""
     options = {"guest": {"valid_only_one_time": False}, "transfer": {"get_a_link": False}}
     guest = Guest(site, invite(site, options=options))
     made = guest.create(3)
@@ -315,7 +315,7 @@ def test_the_security_token_is_renewed_in_any_call(server: LocalServer, site: wi
     name = "X-Filesender-Security-Token"
     assert guest.call("PUT", place, b"abc").headers.get(name) is None
     with configured(server, clock_offset=7201.0):
-        # A chunk with its file's key needs no security token, and still brings the new one.
+        # A chunk with its file's key needs no security token, but returns a new one.
         new = guest.call("PUT", place, b"abc").headers[name]
         assert (new != old, len(new)) == (True, len(old))
         complete = json.dumps({"complete": True}).encode()

@@ -1,4 +1,4 @@
-"""Where a 2.67 differs from a 3.8, and where it does not (FileSender protocol, section 13)."""
+"""Differences between 2.67 and 3.8 (FileSender protocol, section 13)."""
 
 import re
 from html.parser import HTMLParser
@@ -49,13 +49,13 @@ def test_info(site: wire.Site, old: bool) -> None:
     assert ("forward_capabilities" in site.bare("GET", "/rest.php/info").json()) is not old
 
 
-def test_the_version_where_it_is_told(server: LocalServer, site: wire.Site, release: str) -> None:
+def test_published_version(server: LocalServer, site: wire.Site, release: str) -> None:
     assert "version" not in site.bare("GET", "/rest.php/info").json()
     with configured(server, disclose_version=True):
         assert site.bare("GET", "/rest.php/info").json()["version"] == release
 
 
-def test_a_release_that_nobody_knows() -> None:
+def test_unknown_release() -> None:
     with pytest.raises(UsageError, match=r"3\.8, 2\.67"):
         LocalServer(services=["filesender"], filesender={"version": "1.6"})
 
@@ -89,13 +89,13 @@ def test_lists_for_a_token(site: wire.Site, old: bool) -> None:
 
 
 def test_key_versions(server: LocalServer, site: wire.Site, old: bool) -> None:
-    def told() -> List[bytes]:
+    def published() -> List[bytes]:
         text = site.bare("GET", "/filesender-config.js.php").body
         return re.findall(rb"(?:key_version_new_files|crypto_crypt_name): '([^']*)'", text)
 
-    assert told() == ([b"1", b"AES-CBC"] if old else [b"3", b"AES-GCM"])
+    assert published() == ([b"1", b"AES-CBC"] if old else [b"3", b"AES-GCM"])
     with configured(server, encryption_key_version=0):
-        assert told() == [b"0", b"AES-CBC"]
+        assert published() == [b"0", b"AES-CBC"]
 
 
 def test_unsigned_chunks_without_a_right_size_header(site: wire.Site, old: bool) -> None:
@@ -111,9 +111,9 @@ def test_unsigned_chunks_without_a_right_size_header(site: wire.Site, old: bool)
     lying = site.chunk(transfer, file, 0, DATA, X_Filesender_Chunk_Size="11")
     assert lying.status == (400 if old else 500)
     assert site.chunk(transfer, file, 10, DATA).json()["offset"] == (10 if old else "10")
-    # The web page says so of every chunk; the transfer knows better.
+    # The web page says so for every chunk; the transfer decides.
     assert site.chunk(transfer, file, 10, DATA, X_Filesender_Encrypted="1").json()["written"] == 10
-    # The length of a body in HTTP chunks shows at its end only.
+    # The length of a body in HTTP chunks is known only at its end.
     pieces = site.bare("PUT", wire.chunk_target(transfer, file, 0), iter([DATA[:5], DATA[5:]]))
     if old:
         assert pieces.json() == {"offset": 0, "written": 10}
@@ -176,7 +176,7 @@ def test_the_redirect(site: wire.Site, old: bool) -> None:
 
 
 def test_what_is_the_same_in_both(site: wire.Site) -> None:
-    # A link is the default, files have a `puid`, holes go unseen, faults of ranges are there.
+    # A link is the default, files have a `puid`, gaps are not detected, ranges have errors.
     assert site.create([("a", 1)], options={})["options"]["get_a_link"] is True
     transfer = site.create([("a", 20)])
     file = wire.real_files(transfer)[0]

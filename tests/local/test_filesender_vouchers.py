@@ -27,7 +27,7 @@ def at(voucher: Any, *more: str) -> str:
 
 
 def send(guest: Guest, body: bytes, **more: Any) -> Any:
-    """A whole transfer of a guest, of one file and one chunk."""
+    """Send a transfer of a guest with one file and one chunk."""
     size = more.pop("size", len(body))
     transfer = guest.create(files=[{"name": "g.bin", "size": size}], **more).json()
     file = transfer["files"][0]
@@ -51,7 +51,7 @@ def test_creation(server: LocalServer, site: wire.Site) -> None:
     assert (voucher["subject"], voucher["message"], voucher["transfer_count"]) == ("s", "m", 0)
     assert voucher["upload_url"] == "{}/?s=upload&vid={}".format(site.url, voucher["token"])
     assert voucher["options"]["valid_only_one_time"] is True
-    # Not for the inviter to set.
+    # The inviter cannot set this.
     assert voucher["options"]["email_guest_created"] is True
     assert voucher["transfer_options"] == {"add_me_to_recipients": False, "get_a_link": False}
     assert 0 < int(voucher["expires"]["raw"]) - time.time() <= 2 * DAY
@@ -80,7 +80,7 @@ def test_lists_and_one(server: LocalServer, site: wire.Site) -> None:
     assert message(site.bare("GET", GUEST)) == (403, "rest_authentication_required")
 
 
-def test_what_belongs_to_somebody_else(site: wire.Site) -> None:
+def test_objects_of_another_user(site: wire.Site) -> None:
     voucher = invite(site)
     for method, target, body in (
         ("GET", at(voucher), None),
@@ -139,7 +139,7 @@ def test_transfers_of_a_guest(site: wire.Site) -> None:
     assert list(found) == [str(transfer["id"])]
     assert found[str(transfer["id"])]["user_email"] == "g@example.net"
     assert site.call("GET", at(voucher)).json()["transfer_count"] == 1
-    # They are the inviter's.
+    # They belong to the inviter.
     assert transfer["id"] in [t["id"] for t in site.call("GET", "/rest.php/transfer").json()]
     log = site.call("GET", "/rest.php/transfer/{}/auditlog".format(transfer["id"])).json()
     assert (log[0]["author"]["type"], log[0]["author"]["identity"]) == ("Guest", "g@example.net")

@@ -38,7 +38,7 @@ def test_a_guest_uploads(server: LocalServer, site: wire.Site) -> None:
     file = transfer["files"][0]
     keys = "?" + urlencode({"key": file["puid"], "roundtriptoken": transfer["roundtriptoken"]})
     place = "/rest.php/file/{}".format(file["id"])
-    # The security token is not wanted where the key is given, the csrf token is.
+    # With the file's key the security token is not required, but the csrf token is.
     for target, body in ((place + "/chunk/0" + keys, DATA), (place + keys, {"complete": True})):
         assert guest.call("PUT", target, body, X_Filesender_Security_Token=None).status == 200
     done = guest.call("PUT", "/rest.php/transfer/{}".format(transfer["id"]), {"complete": True})
@@ -175,7 +175,7 @@ def test_managing_vouchers(server: LocalServer, site: wire.Site) -> None:
     extended = site.call("PUT", place, {"extend_expiry_date": True})
     assert extended.status == 403
     assert site.call("GET", place + "/transfers").json() == []
-    bad = site.call("POST", "/rest.php/guest", {"recipient": "nobody"})
+    bad = site.call("POST", "/rest.php/guest", {"recipient": "unknown"})
     assert message(bad) == (500, "bad_email")
     later = invite(site, expires=4102444800)
     assert int(later["expires"]["raw"]) < 4102444800

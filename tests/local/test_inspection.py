@@ -1,4 +1,4 @@
-"""What the local server's own methods do about odd arguments, after its end, and with a database that is in use."""
+"""Inspection methods with invalid arguments, after stop(), and with a locked database."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from smartxfer.errors import LocalError, SmartxferError, UsageError
 from smartxfer.local import LocalServer, database
 from smartxfer.local.database import Database
 
-#: What no id, path or name is.
+#: Values that are not a valid id, path or name.
 ODD: List[Any] = [0, -1, 10**30, "nope", "../x", None, "\ud800", "a\0b", 1.5, [], {}, b"x", True]
-#: Not for inspection: the life of a service, and what its listener calls.
-OTHER = {"start", "stop", "open", "answer", "error", "named", "configure", "options"}
+#: Methods for start and stop, and those that the listener calls.
+OTHER = {"start", "stop", "open", "handle", "error_response", "log_path", "configure", "options"}
 
 
 def _methods(site: Any) -> Iterator[Tuple[str, int]]:
-    """The name of each method or property of a service, and how many arguments it needs."""
+    """Yield the name of each method or property of a service, and its number of required arguments."""
     for name, found in inspect.getmembers(type(site)):
         if name.startswith("_") or name in OTHER:
             continue
@@ -33,7 +33,7 @@ def _methods(site: Any) -> Iterator[Tuple[str, int]]:
 
 
 def _wrong(server: LocalServer) -> List[str]:
-    """Errors that are not ours."""
+    """Return the errors that are not SmartxferErrors."""
     wrong = []
     for service, site in server.services.items():
         for name, count in _methods(site):
@@ -83,20 +83,20 @@ def test_several_threads_look_while_it_stops() -> None:
 
 
 def test_a_database_that_another_process_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_LOCKED_FOR", 0.01)
+    monkeypatch.setattr(database, "_LOCK_TIMEOUT", 0.01)
     path = str(tmp_path / "a.sqlite")
     opened = Database(path, "CREATE TABLE IF NOT EXISTS a (b TEXT)")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     try:
         with pytest.raises(LocalError, match=r"a\.sqlite cannot be used: database is locked"):
-            opened.run("INSERT INTO a VALUES (?)", "b")
+            opened.execute("INSERT INTO a VALUES (?)", "b")
         with pytest.raises(LocalError), opened.transaction():
             pass
     finally:
         other.close()
-    opened.run("INSERT INTO a VALUES (?)", "b")
-    assert len(opened.rows("SELECT * FROM a")) == 1
+    opened.execute("INSERT INTO a VALUES (?)", "b")
+    assert len(opened.fetchall("SELECT * FROM a")) == 1
     opened.close()
 
 
@@ -112,7 +112,7 @@ def test_a_value_that_cannot_be_stored_changes_nothing(tmp_path: Path) -> None:
     opened = Database(str(tmp_path / "a.sqlite"), "CREATE TABLE IF NOT EXISTS a (b TEXT)")
     for odd in ("\ud800", [], 1 << 70):
         with pytest.raises(UsageError, match="cannot store"), opened.transaction():
-            opened.run("INSERT INTO a VALUES (?)", "b")
-            opened.run("INSERT INTO a VALUES (?)", odd)
-    assert opened.rows("SELECT * FROM a") == []
+            opened.execute("INSERT INTO a VALUES (?)", "b")
+            opened.execute("INSERT INTO a VALUES (?)", odd)
+    assert opened.fetchall("SELECT * FROM a") == []
     opened.close()

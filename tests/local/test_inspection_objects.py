@@ -1,4 +1,4 @@
-"""The local server's own methods take what clients return, and explain what they do not take."""
+"""Inspection methods accept objects of clients, and explain invalid arguments."""
 
 from __future__ import annotations
 
@@ -75,17 +75,17 @@ def test_jetstream_takes_entries(server: LocalServer) -> None:
     assert Path(site.stored_path(entry)).read_bytes() == b"abc"
 
 
-#: What cannot be done, and what the message or its hint says.
+#: Patterns of messages or hints, and invalid calls.
 WRONG: Dict[str, Callable[[LocalServer, str], Any]] = {
     "no such file: 99 .transfers": lambda server, record: server.filesender.stored(99),
     "no such record: zz .drafts": lambda server, record: server.nrp.files("zz"),
     "has no file 'x'.*entries": lambda server, record: server.nrp.read(record, "x"),
-    r"which file is meant.*read\(record": lambda server, record: server.nrp.read(record),
+    r"missing record of the file.*read\(record": lambda server, record: server.nrp.read(record),
     "data is bytes, not str": lambda server, record: server.nrp.write(record, "k", "text"),  # type: ignore[arg-type]
     "files is a dictionary": lambda server, record: server.nrp.create(5),  # type: ignore[arg-type]
     "metadata is a dictionary": lambda server, record: server.nrp.create(metadata=5),  # type: ignore[arg-type]
     "access is a dictionary": lambda server, record: server.nrp.create(access=5),  # type: ignore[arg-type]
-    "until is a date": lambda server, record: server.nrp.share(record, until="tomorrow"),
+    "until must be a date": lambda server, record: server.nrp.share(record, until="tomorrow"),
     "nothing came for 'x' .records": lambda server, record: server.perseus.content("x"),
     "status must be text": lambda server, record: server.perseus.write("a", b"", status=5),  # type: ignore[arg-type]
     "a: data is bytes|data is bytes": lambda server, record: server.perseus.write("a", "x"),  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The bridge, against a stand-in of the vendor's package: nothing else of that kind can be had."""
+"""The bridge with a stand-in for the vendor's package, which is not publicly available."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STAND_IN = str(Path(__file__).parent.parent / "support" / "stand_in")
 
 
 class Refused(Exception):
-    """An error of the binding."""
+    """A JSON-RPC error."""
 
 
 class Calls:
@@ -136,8 +136,8 @@ def test_a_token_is_a_login(call: Calls) -> None:
 @pytest.mark.parametrize("wire", sorted(METHODS))
 def test_every_method_goes_where_its_name_says(call: Calls, package: Any, wire: str) -> None:
     entry = METHODS[wire]
-    told = package.RECORDED_METHODS[entry.interface.capitalize() + "Interface"].split()
-    if entry.name not in told:
+    names = package.RECORDED_METHODS[entry.interface.capitalize() + "Interface"].split()
+    if entry.name not in names:
         assert wire == "send.suspendTransfer" or hasattr(
             getattr(package, entry.interface.capitalize() + "Interface"), entry.name
         )
@@ -182,7 +182,7 @@ def test_calls_of_a_session_come_one_by_one(call: Calls, bridge: Bridge) -> None
     call.login()
     other = Calls(bridge.url).login()
     with ThreadPoolExecutor(6) as pool:
-        # The stand-in fails where two come at once to one interface.
+        # The stand-in fails if an interface is called concurrently.
         mine = [pool.submit(call, "sleep", milliseconds=20) for _ in range(5)]
         watch = Stopwatch()
         theirs = pool.submit(other, "sleep", milliseconds=1)
@@ -290,7 +290,7 @@ def test_a_page_in_a_browser_calls_nothing(bridge: Bridge, package: Any) -> None
 
 
 def test_the_account_has_methods_and_no_params(call: Calls, bridge: Bridge) -> None:
-    bridge.listener.forget()
+    bridge.listener.clear_log()
     call.login()
     assert bridge.listener.requests == [("POST", "/jsonrpc/auth", 200)]
 
@@ -309,7 +309,7 @@ def test_stopping_ends_waits_and_connections(package: Any, monkeypatch: pytest.M
         watch = Stopwatch()
         bridge.stop()
         assert watch.seconds() < 5
-        waiting.exception(10)  # an answer, or the end of the connection
+        waiting.exception(10)  # a response, or the end of the connection
     assert not interface.connected
 
 
@@ -340,6 +340,6 @@ def test_the_client_of_this_package_through_the_bridge(bridge: Bridge, package: 
             api.send.getManifests()
         package.REACHABLE.set()
         assert len(package.INTERFACES) == 1
-        assert list(api.send.getManifests()) == []  # logged in again by itself, on a new connection
+        assert list(api.send.getManifests()) == []  # automatically logged in again, on a new connection
     assert len(package.INTERFACES) == 2
     assert not any(interface.connected for interface in package.INTERFACES)

@@ -75,7 +75,7 @@ def test_info_before_and_after_login(site: JetStream) -> None:
 
 def test_wrong_logins(site: JetStream) -> None:
     api = Api(site)
-    for user, password in (("ann", "wrong"), ("nobody", ""), ("ann", "")):
+    for user, password in (("ann", "wrong"), ("unknown", ""), ("ann", "")):
         with pytest.raises(Refused) as refused:
             api("auth", user=user, password=password)
         assert (refused.value.kind, refused.value.code) == ("AuthenticationFailed", -32002)
@@ -219,7 +219,7 @@ def test_no_path_leads_out_of_the_root(site: JetStream, ann: Api, tmp_path: Any)
     assert names(ann.later("ls", path="/out")) == ["/out/in"]
     manifest = ann.manifest_of({"/a": "/out"})
     assert (manifest["status"], "/out/away" in manifest["errorMessage"]) == ("error", True)
-    # The link itself is a thing below the root.
+    # The link itself is below the root.
     assert ann.later("rm", path="/out/away") is None
     assert (tmp_path / "secret").exists()
 

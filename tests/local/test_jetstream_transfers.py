@@ -1,4 +1,4 @@
-"""Transfers between two local JetStreams: files that really arrive, whatever comes in between."""
+"""Transfers between two local JetStreams, with interruptions."""
 
 import http.client
 import os
@@ -46,7 +46,7 @@ def far(server: LocalServer) -> Api:
 
 
 def halfway(api: Api, transfer: str, blocks: int = 1) -> Any:
-    """The transfer once that many blocks arrived."""
+    """Wait until a number of blocks arrived, and return the transfer."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         shown = api("send.waitForTransfer", transferId=transfer, timeoutSeconds=0.01)
@@ -57,7 +57,7 @@ def halfway(api: Api, transfer: str, blocks: int = 1) -> Any:
 
 
 def wait_out(api: Api, transfer: str) -> None:
-    """Wait for a transfer of a server that ends: with an answer, or with the connection."""
+    """Wait for a transfer of a server that ends: for a response, or the end of the connection."""
     try:
         assert api("send.waitForTransfer", transferId=transfer)["processing"] is True
     except (OSError, http.client.HTTPException):
@@ -120,7 +120,7 @@ def test_suspend_and_resume_in_mid_copy(server: LocalServer, ann: Api, far: Api)
     done = ann("send.waitForTransfer", transferId=id)
     assert done["status"] == "complete"
     assert done["blocksAcked"] == done["totalBlocks"] == 4096
-    # What had arrived was not sent again.
+    # Acknowledged blocks were not sent again.
     assert done["blocksSent"] == 4096 + done["blocksRetransmitted"] < 4096 + still["blocksAcked"]
     assert server.jetstream_peer.read("/s/a") == DATA
 
@@ -189,7 +189,7 @@ def test_a_manifest_may_go_while_it_is_sent(server: LocalServer, ann: Api) -> No
     assert until(ann, id, "complete")["manifestId"] == shown["manifestId"]
     assert server.jetstream_peer.read("/g/a") == DATA
     number = int(shown["manifestId"])
-    assert server.jetstream.backend.database.row("SELECT 1 FROM manifests WHERE id=?", number) is None
+    assert server.jetstream.backend.database.fetchone("SELECT 1 FROM manifests WHERE id=?", number) is None
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_what_cannot_be_created(server: LocalServer, ann: Api) -> None:
 
 
 def pending(ann: Api, transfer: str, words: str) -> None:
-    """Wait until a destination says why it takes nothing in."""
+    """Wait until a destination has an error message."""
     deadline = time.monotonic() + 10
     while True:
         shown = ann("send.waitForTransfer", transferId=transfer, timeoutSeconds=0.02)
@@ -293,7 +293,7 @@ def test_a_destination_that_comes_later(server: LocalServer, ann: Api, tmp_path:
     manifest = ann.manifest_of({"/l/a": "/l/a"})["manifestId"]
     id = ann("send.createTransfer", destinationId=to, manifestId=manifest)["transferId"]
     pending(ann, id, "no server")
-    # Others are not held up.
+    # Other transfers are not delayed.
     until(ann, send(ann, server, {"/l/b": "/l/a"}), "complete")
     with LocalServer(tmp_path, services=BOTH, jetstream={"port": port}) as other:
         until(ann, id, "complete")
@@ -339,7 +339,7 @@ def test_a_restart_in_mid_copy(tmp_path: Path, after: str) -> None:
             again("send.resumeTransfer", transferId=id)
         done = again("send.waitForTransfer", transferId=id)
         assert (done["status"], done["blocksAcked"]) == ("complete", done["totalBlocks"])
-        # Nearly nothing was sent twice.
+        # Almost nothing was sent twice.
         assert done["blocksRetransmitted"] < before["blocksAcked"]
         assert server.jetstream_peer.read("/out/a") == DATA
         assert os.listdir(server.jetstream_peer.backend.staging) == []

@@ -1,4 +1,4 @@
-"""The JSON-RPC front and its sessions, over real sockets."""
+"""The JSON-RPC endpoint and its sessions, over real sockets."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
 
-from smartxfer.local.faults import FaultBook
+from smartxfer.local.faults import FaultRegistry
 from smartxfer.local.handler import Handler
 from smartxfer.local.http_messages import Request, Response, text_response
-from smartxfer.local.jsonrpc import Front, RpcError, Session, Sessions, method_of
+from smartxfer.local.jsonrpc import JsonRpcEndpoint, RpcError, Session, Sessions, find_method
 from smartxfer.local.listener import Listener
 
 
 class Counting:
-    """A service whose calls tell how often they were at work."""
+    """A service that counts its calls."""
 
     def __init__(self) -> None:
         self.clock = 100.0
@@ -31,8 +31,8 @@ class Counting:
         self.go_on = threading.Event()
         self.ended: List[Any] = []
         self.sessions = Sessions(dict, self.ended.append, lambda: self.clock)
-        self.front = Front(self.call, self.sessions, lambda: self.idle)
-        self.listener = Listener("counting", self, FaultBook(), Handler, named=self.named)
+        self.front = JsonRpcEndpoint(self.call, self.sessions, lambda: self.idle)
+        self.listener = Listener("counting", self, FaultRegistry(), Handler, log_path=self.log_path)
 
     def call(self, session: Session, method: str, params: Dict[str, Any]) -> Any:
         self.made.append(method)
@@ -45,13 +45,13 @@ class Counting:
             raise ConnectionAbortedError("in the midst of it")
         return {"made": len(self.made), **params}
 
-    def named(self, path: str, peek: Any) -> str:
-        return f"{path}/{method_of(peek())}"
+    def log_path(self, path: str, peek: Any) -> str:
+        return f"{path}/{find_method(peek())}"
 
-    def answer(self, request: Request) -> Response:
-        return self.front.answer(request)
+    def handle(self, request: Request) -> Response:
+        return self.front.handle(request)
 
-    def error(self, status: int, message: str) -> Response:
+    def error_response(self, status: int, message: str) -> Response:
         return text_response(status, message)
 
     def now(self) -> float:
@@ -72,7 +72,7 @@ class Reply:
 
 
 class Caller:
-    """Calls with a cookie of its own, each on a connection of its own."""
+    """A client with its own cookie, and a connection for each call."""
 
     def __init__(self, service: Counting) -> None:
         self.port = service.listener.port
@@ -152,7 +152,7 @@ def test_a_repeated_id_gets_the_answer_again(caller: Caller, service: Counting) 
     first = caller.call("make", id=5)
     assert caller.call("make", id=5).body == first.body
     assert service.made == ["make"]
-    assert caller.call("make", id="5").json["result"]["made"] == 2  # text is no number
+    assert caller.call("make", id="5").json["result"]["made"] == 2  # text and number differ
     refused = caller.call("refused", id=6)
     assert caller.call("refused", id=6).body == refused.body
     assert service.made == ["make", "make", "refused"]
@@ -168,7 +168,7 @@ def test_repeats_while_the_first_is_at_work_wait_for_it(caller: Caller, service:
         first = pool.submit(caller.call, "held", 1)
         assert service.begun.wait(10)
         repeats = [pool.submit(caller.call, "held", 1) for _ in range(3)]
-        assert caller.call("make", id=2).json["result"]["made"] == 3  # others go on
+        assert caller.call("make", id=2).json["result"]["made"] == 3  # other calls continue
         assert not any(repeat.done() for repeat in repeats)
         service.go_on.set()
         bodies = {future.result(10).body for future in [first, *repeats]}
@@ -182,24 +182,24 @@ def test_what_broke_off_is_not_done_again(caller: Caller, service: Counting) -> 
         caller.call("broken", id=1)
     reply = caller.call("broken", id=1)
     assert reply.error == (-32603, "InternalError")
-    assert "not known" in reply.json["error"]["message"]
+    assert "its effect is unknown" in reply.json["error"]["message"]
     assert service.made == ["echo", "broken"]
 
 
 def test_old_answers_are_forgotten_but_none_that_is_to_come(service: Counting) -> None:
     session = service.sessions.new()
     coming = threading.Thread(
-        target=session.once, args=("held", b"", lambda: {"made": service.call(session, "held", {})})
+        target=session.call_once, args=("held", b"", lambda: {"made": service.call(session, "held", {})})
     )
     coming.start()
     assert service.begun.wait(10)
     for number in range(300):
-        session.once(number, b"", dict)
+        session.call_once(number, b"", dict)
     again: List[int] = []
-    session.once(0, b"", lambda: again.append(0) or {})  # type: ignore[func-returns-value]
-    session.once(299, b"", lambda: again.append(299) or {})  # type: ignore[func-returns-value]
+    session.call_once(0, b"", lambda: again.append(0) or {})  # type: ignore[func-returns-value]
+    session.call_once(299, b"", lambda: again.append(299) or {})  # type: ignore[func-returns-value]
     service.go_on.set()
-    assert session.once("held", b"", dict) == {"made": {"made": 1}}
+    assert session.call_once("held", b"", dict) == {"made": {"made": 1}}
     coming.join(10)
     assert again == [0]
 
@@ -239,7 +239,7 @@ def test_idle_sessions_end(caller: Caller, service: Counting) -> None:
     assert service.ended == [{}]
     Caller(service).call("echo")
     service.clock += 61
-    Caller(service).call("echo")  # whoever comes sees to those that never came back
+    Caller(service).call("echo")  # each new session ends the idle ones
     assert len(service.sessions.all()) == 1
 
 
@@ -321,4 +321,4 @@ def test_a_call_that_is_too_large(service: Counting) -> None:
     ],
 )
 def test_the_method_that_faults_and_the_account_see(start: bytes, method: Optional[str]) -> None:
-    assert method_of(start) == method
+    assert find_method(start) == method

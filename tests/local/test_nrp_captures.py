@@ -1,4 +1,4 @@
-"""The exchanges captured from a real InvenioRDM 14, replayed: same statuses, keys, types and error bodies."""
+"""Replay of requests captured from a real InvenioRDM 14: same statuses, keys, types and error bodies."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ PARTS = sorted(DATA.glob("inveniordm-14-part*.txt"))
 
 def test_a_real_14_is_answered_alike(origin: str) -> None:
     options = {
-        # The captured owner was the first user, and might everything.
+        # The captured owner was the first user, and a superuser.
         "users": ["ann", "bob"],
         "superuser": "ann",
         "fetch_hosts": [origin],
         "remote_hosts": [origin],
-        # An answer never finds the fetch done that it began.
+        # The fetch is never done in the response that starts it.
         "fetch_delay": 0.05,
     }
     with LocalServer(services=["nrp"], nrp=options) as server:
         replay = Replay(server, origin)
         for _ in range(2):
-            server.nrp.create()  # Drafts of earlier runs, which the search finds.
+            server.nrp.create()  # Drafts of earlier runs, which the search returns.
         for part in PARTS:
             for exchange in capture.read(part):
                 replay.play(exchange)

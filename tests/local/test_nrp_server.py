@@ -87,7 +87,7 @@ def test_a_plain_inveniordm(api: Api, guest: Api) -> None:
 
 
 def test_a_wrong_token_is_a_guest(api: Api, guest: Api) -> None:
-    wrong = Api(api.service, "nobody-has-this")
+    wrong = Api(api.service, "unknown-token")
     assert api.call("GET", "user/records?size=1").headers["X-User-ID"] == "1"
     for other in (wrong, guest):
         assert other.refused("GET", "user/records?size=1") == (403, "Permission denied.")
@@ -122,7 +122,7 @@ def test_options_that_cannot_be() -> None:
         ({"models": ("user",)}, "models"),
         ({"models": ()}, "models"),
         ({"rate_window": 0}, "rate_window"),
-        ({"storage": "tape"}, "storage is one of"),
+        ({"storage": "tape"}, "storage must be one of"),
     ):
         with pytest.raises(UsageError, match=words):
             LocalServer(services=["nrp"], nrp=options)
@@ -292,7 +292,7 @@ def test_what_it_holds_can_be_looked_at(server: LocalServer) -> None:
     with pytest.raises(UsageError, match="no such record"):
         site.files("nothing")
     with pytest.raises(UsageError, match="no such user"):
-        site.create(user="nobody")
+        site.create(user="unknown")
 
 
 def test_the_storage_is_another_origin(server: LocalServer) -> None:

@@ -1,4 +1,4 @@
-"""The local repository: whose files are whose when records are published, edited and versioned."""
+"""The local repository: buckets when records are published, edited and versioned."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def test_a_draft_of_a_published_record_shows_its_files_locked(repository: Any) -
     for method, tail in (("DELETE", "/a.txt"), ("PUT", "/a.txt/content"), ("DELETE", "")):
         reply = draft.call(method, tail, b"x" if method == "PUT" else None)
         assert (reply.status, reply.json()["message"]) == (403, text)
-    # The start is let through, the content is not.
+    # The initialization is accepted, the content is not.
     draft.started("z")
     assert draft.put("z", b"x").status == 403
     assert record.keys() == ["a.txt"]
@@ -66,7 +66,7 @@ def test_a_new_version_shares_bytes_with_the_old_one(repository: Any) -> None:
     assert [entry["key"] for entry in reply.json()["entries"]] == ["a.txt"]
     assert repository.stored_path(draft.id, "a.txt") == path
     assert act(repository, "POST", f"{draft.id}/draft/actions/files-import").status == 400
-    # Each goes its own way.
+    # The buckets are independent.
     assert draft.call("DELETE", "/a.txt").status == 204
     draft.sent("a.txt", b"new")
     assert repository.read(draft.id, "a.txt") == b"new"

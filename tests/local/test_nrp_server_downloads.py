@@ -27,7 +27,7 @@ def draft(repository: Any) -> Draft:
 
 @pytest.fixture
 def proxied(repository: Any) -> Iterator[None]:
-    """A proxy stands in front of the storage for one test."""
+    """Configure a proxy in front of the storage for one test."""
     repository.configure(storage="proxy")
     yield
     repository.configure(storage="local")

@@ -15,7 +15,7 @@ PAGE = b"<html><h1>Error code: 404</h1></html>"
 
 
 class Origin(http.server.ThreadingHTTPServer):
-    """Where files are fetched from."""
+    """Server from which files are fetched."""
 
     daemon_threads = True
 
@@ -24,9 +24,9 @@ class Origin(http.server.ThreadingHTTPServer):
         self.host = f"127.0.0.1:{self.server_address[1]}"
         self.url = "http://" + self.host
         self.seen: List[str] = []
-        #: Set where a slow answer may end.
+        #: Set to end a slow response.
         self.go = threading.Event()
-        #: Set once a slow answer has begun.
+        #: Set once a slow response has begun.
         self.begun = threading.Event()
 
 
@@ -55,7 +55,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body[half:])
 
     def log_message(self, *_: Any) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
     def handle(self) -> None:
         try:
@@ -89,19 +89,19 @@ def repository(origin: Origin) -> Iterator[Any]:
 
 @pytest.fixture
 def configured(repository: Any) -> Iterator[Any]:
-    """``configure`` for one test."""
+    """Change the configuration for one test."""
     yield repository.configure
     repository.configure(max_file_size=0, fetch_delay=0.0)
 
 
 @pytest.fixture
 def draft(repository: Any) -> Draft:
-    """A draft, and the superuser at it."""
+    """Return a draft as seen by a superuser."""
     return Draft(repository, token=repository.superuser_token)
 
 
 def until(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
-    """Look until it is so, at most 10 seconds."""
+    """Poll a condition for at most 10 seconds."""
     pause = threading.Event()
     for _ in range(1000):
         seen = look()
@@ -150,7 +150,7 @@ def test_a_fetch_that_fails(draft: Draft, origin: Origin, configured: Any) -> No
     configured(max_file_size=1000)
     fetch(draft, "large", origin.url + "/blob.bin")
     assert settled(draft, "large")["transfer"]["error"] == "Maximum file size exceeded."
-    # No second try: away with it, and from the start.
+    # A second attempt is not possible: delete the file and start again.
     configured(max_file_size=0)
     assert draft.call("DELETE", "/large").status == 204
     fetch(draft, "large", origin.url + "/blob.bin")
@@ -158,7 +158,7 @@ def test_a_fetch_that_fails(draft: Draft, origin: Origin, configured: Any) -> No
 
 
 def test_a_host_that_does_not_answer(draft: Draft, repository: Any, origin: Origin) -> None:
-    # The host is allowed, but nobody listens there any more.
+    # The host is allowed, but the server has stopped.
     gone = Origin()
     gone.server_close()
     repository.configure(fetch_hosts=[origin.host, gone.host])

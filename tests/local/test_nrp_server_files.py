@@ -1,4 +1,4 @@
-"""The local repository: local files from the start call to the download (NRP protocol, section 5)."""
+"""The local repository: local files from initialization to download (NRP protocol, section 5)."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ def draft(repository: Any) -> Draft:
 
 @pytest.fixture
 def configured(repository: Any) -> Iterator[Any]:
-    """``configure`` for one test."""
+    """Change the configuration for one test."""
     yield repository.configure
     repository.configure(max_files=100, quota=0, max_file_size=0, reput_deletes=True)
 
@@ -103,7 +103,7 @@ def test_start_calls_that_are_not_valid(draft: Draft, body: Any, field: str, mes
     assert draft.keys() == []
 
 
-def test_every_field_has_its_complaint(draft: Draft) -> None:
+def test_every_field_has_its_error(draft: Draft) -> None:
     reply = draft.start({"nokey": 1})
     assert reply.json()["errors"] == [
         {"field": "0.key", "messages": ["Missing data for required field."]},
@@ -291,7 +291,7 @@ def test_deleted_files_leave_no_bytes(draft: Draft) -> None:
 def test_who_may_what(repository: Any, draft: Draft) -> None:
     draft.sent("a", b"x")
     guest = Draft(repository, draft.id, "")
-    # The file is looked for before the permission.
+    # The file is looked up before the check of permissions.
     assert guest.call("GET", "/nope").status == 404
     for method, tail in (("GET", "/a"), ("GET", "/a/content"), ("GET", ""), ("DELETE", "/a"), ("POST", "")):
         assert refusal(guest.call(method, tail)) == (403, "Permission denied.")

@@ -30,7 +30,7 @@ def draft(repository: Any) -> Draft:
 
 @pytest.fixture
 def configured(repository: Any) -> Iterator[Any]:
-    """``configure`` for one test."""
+    """Change the configuration for one test."""
     yield repository.configure
     repository.configure(
         storage="local", checksum_delay=0.0, commit_with_gaps=True, wrong_part_is_200=True,
@@ -44,7 +44,7 @@ def begun(draft: Draft, key: str = "m.bin", size: int = 25, parts: int = 3, **va
 
 
 def superuser(draft: Draft) -> Draft:
-    """The same draft, as a superuser sees it."""
+    """Return the same draft as seen by a superuser."""
     return Draft(draft.service, draft.id, draft.service.superuser_token)
 
 
@@ -61,7 +61,7 @@ def error(reply: Reply) -> Any:
 
 
 def until(look: Any, wanted: Any) -> Any:
-    """Look until it is so, at most 10 seconds."""
+    """Poll a condition for at most 10 seconds."""
     pause = threading.Event()
     for _ in range(1000):
         seen = look()
@@ -82,7 +82,7 @@ def test_the_entry_while_it_waits_for_parts(draft: Draft) -> None:
         (number, f"{own}/content/{number}") for number in (1, 2, 3)
     ]
     assert all(part["expiration"].endswith("+00:00") for part in entry["links"]["parts"])
-    # A superuser gets zeros where nothing was written, others nothing.
+    # A superuser gets zeros for missing parts, others get an error.
     assert draft.get("m.bin").status == draft.call("HEAD", "/m.bin/content").status == 403
     reply = superuser(draft).get("m.bin")
     assert (reply.status, reply.body, reply.headers["ETag"]) == (200, bytes(25), None)
@@ -128,7 +128,7 @@ def test_a_part_that_changes_is_hashed_as_it_is(draft: Draft) -> None:
     assert draft.commit("m.bin").json()["checksum"] == md5(WHOLE)
 
 
-def test_wrong_parts_are_told_in_a_success(draft: Draft) -> None:
+def test_errors_of_parts_have_status_200(draft: Draft) -> None:
     begun(draft)
     for part, data in (
         (1, b"x"),
@@ -240,11 +240,11 @@ def test_starts_that_are_not_valid(draft: Draft, size: Any, transfer: Any, wante
     assert draft.keys() == []
 
 
-# On S3: parts go to the storage's own origin.
+# On S3 parts are sent to the storage's origin.
 
 
 def sent(method: str, url: str, body: Any = None, headers: Any = None) -> Reply:
-    """A request to a presigned address, or to any other."""
+    """Send a request to a presigned or other URL."""
     parts = urlsplit(url)
     target = parts.path + "?" + parts.query
     return bare_client.request(f"{parts.scheme}://{parts.netloc}", method, target, body, headers)
@@ -297,7 +297,7 @@ def test_the_storage_counts_parts(draft: Draft, configured: Any) -> None:
         sent("PUT", urls[part], pieces()[part])
     assert draft.commit("m.bin").status == 500
     assert draft.entry("m.bin")["status"] == "pending"
-    # Looking again gives fresh links; a part may come twice.
+    # Another GET returns new links; a part may be sent twice.
     for part in (1, 2):
         assert sent("PUT", part_urls(draft)[part], pieces()[part]).status == 200
     assert draft.commit("m.bin").status == 200

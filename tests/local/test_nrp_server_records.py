@@ -60,7 +60,7 @@ def test_a_new_draft(api: Api) -> None:
     assert "errors" not in draft
 
 
-def test_fields_that_are_wrong_are_dropped_and_told(api: Api) -> None:
+def test_invalid_fields_are_dropped_and_reported(api: Api) -> None:
     draft = api.draft({**COMPLETE, "title": "x", "publication_date": "soon", "colour": "red", "version": 3})
     assert fields(draft["errors"]) == {
         "metadata.title": ["Shorter than minimum length 3."],
@@ -112,7 +112,7 @@ def test_what_is_no_object(api: Api, body: Any) -> None:
         {"access": {"record": "secret", "embargo": {"active": True}}, "files": {"enabled": "yes"}},
     ],
 )
-def test_nonsense_is_told_and_nothing_breaks(api: Api, body: Any) -> None:
+def test_invalid_documents_are_reported(api: Api, body: Any) -> None:
     draft = api.ok("POST", "records", body)
     assert draft["errors"]
     assert "errors" not in api.ok("GET", draft["links"]["self"])
@@ -194,7 +194,7 @@ def test_publishing(api: Api, guest: Api) -> None:
     }  # fmt: skip
     assert not any(link.endswith("/draft/files") for link in record["links"].values())
     assert {"draft", "latest", "latest_html", "parent"} < set(record["links"])
-    assert record["created"] > draft["created"], "it starts anew"
+    assert record["created"] > draft["created"], "a new draft"
     assert record["access"]["status"] == "open"
     assert api.refused("GET", draft["links"]["self"]) == (404, "The persistent identifier does not exist.")
     assert api.refused("POST", draft["links"]["publish"]) == (404, "Not found.")
@@ -265,7 +265,7 @@ def test_editing_what_is_published(api: Api) -> None:
     assert draft["is_published"]
     assert draft["is_draft"]
     assert draft["files"]["entries"]["a.txt"]["size"] == 11
-    assert draft["revision_id"] > 7, "it goes on from the draft before"
+    assert draft["revision_id"] > 7, "it continues from the previous draft"
     assert api.ok("POST", record["links"]["draft"])["revision_id"] == draft["revision_id"], "the same again"
     files = draft["links"]["files"]
     locked = (403, "Bucket is locked for modifications.")

@@ -22,13 +22,13 @@ def as_it_was(service: Any) -> None:
 
 @pytest.fixture
 def bob(service: Any) -> Api:
-    """One who does not decide."""
+    """Return the client of a user who is not a curator."""
     return Api(service, service.token_of("bob"))
 
 
 @pytest.fixture
 def ann(service: Any) -> Api:
-    """One who does: the first user."""
+    """Return the client of the first user, a curator."""
     return Api(service)
 
 
@@ -39,7 +39,7 @@ def drafted(api: Api) -> Any:
 
 
 def asked(api: Api, draft: Any, slug: str = "demo") -> Any:
-    """The review of a draft, not yet submitted."""
+    """Create the review of a draft, not submitted yet."""
     community = api.ok("GET", "communities/" + slug)["id"]
     body = {"receiver": {"community": community}, "type": "community-submission"}
     return api.ok("PUT", draft["links"]["review"], body)
@@ -183,7 +183,7 @@ def test_the_list_wants_a_slash(ann: Api, bob: Api) -> None:
 
 
 def applicable(api: Api, record: Any) -> Dict[str, str]:
-    """Where each type of request is made."""
+    """Create each type of request."""
     found = api.ok("GET", record["links"]["applicable_requests"])
     return {hit["type_id"]: hit["links"]["actions"]["create"] for hit in found["hits"]["hits"]}
 
@@ -241,7 +241,7 @@ def test_a_workflow_of_ones_own_choice(service: Any, bob: Api) -> None:
 def test_requests_that_are_not_applicable(service: Any, ann: Api, bob: Api) -> None:
     draft = drafted(bob)
     place = draft["links"]["self"] + "/requests/"
-    assert bob.refused("GET", place + "applicable")[0] == 404, "there are no workflows"
+    assert bob.refused("GET", place + "applicable")[0] == 404, "without workflows"
     service.configure(review="workflow")
     assert bob.refused("POST", place + "new_version")[0] == 404
     assert bob.refused("GET", place + "publish_draft")[0] == 405

@@ -27,70 +27,70 @@ def guest(service: Any) -> Api:
 
 
 @pytest.fixture(scope="module")
-def shelf(service: Any) -> List[str]:
-    """Five published records of a user who has no others, oldest first."""
+def library(service: Any) -> List[str]:
+    """Create five published records of a new user, oldest first."""
     titles = ("alpha one", "alpha two", "beta one", "Beta: two", "gamma")
     return [
         service.create(
-            {"a": b"x"}, published=True, user="bob", metadata={**COMPLETE, "title": "shelf " + title}
+            {"a": b"x"}, published=True, user="bob", metadata={**COMPLETE, "title": "library " + title}
         )
         for title in titles
     ]
 
 
-def test_pages(service: Any, shelf: List[str]) -> None:
+def test_pages(service: Any, library: List[str]) -> None:
     bob = Api(service, service.token_of("bob"))
     first = bob.ok("GET", "user/records?size=2&sort=oldest&is_published=true")
     assert first["hits"]["total"] == 5
     assert (first["page"], first["sortBy"]) == (1, "updated-asc")
-    assert ids(first) == shelf[:2]
+    assert ids(first) == library[:2]
     assert set(first["links"]) == {"self", "next"}
     assert first["links"]["next"] == bob.url + "/api/user/records?page=2&size=2&sort=updated-asc"
     second = bob.ok("GET", first["links"]["next"])
     assert set(second["links"]) == {"prev", "self", "next"}
     third = bob.ok("GET", second["links"]["next"])
-    assert ids(third) == shelf[4:]
+    assert ids(third) == library[4:]
     assert set(third["links"]) == {"prev", "self"}
 
 
-def test_links_keep_the_query(guest: Api, shelf: List[str]) -> None:
-    found = guest.ok("GET", "records?q=shelf&size=2&sort=oldest")
-    assert ids(found) == shelf[:2]
-    assert ids(guest.ok("GET", found["links"]["next"])) == shelf[2:4]
+def test_links_keep_the_query(guest: Api, library: List[str]) -> None:
+    found = guest.ok("GET", "records?q=library&size=2&sort=oldest")
+    assert ids(found) == library[:2]
+    assert ids(guest.ok("GET", found["links"]["next"])) == library[2:4]
     assert list(found["aggregations"]) == ["publication_date", "access_status", "file_type", "resource_type"]
 
 
 @pytest.mark.parametrize(
     ("query", "numbers"),
     [
-        ("shelf alpha", [0, 1]),
-        ("shelf AND alpha AND NOT one", [1]),
-        ("shelf -alpha", [2, 3, 4]),
-        ("(alpha OR gamma) AND shelf", [0, 1, 4]),
-        ("shelf AND (alpha AND (one OR two))", [0, 1]),
-        ('"shelf alpha one"', [0]),
+        ("library alpha", [0, 1]),
+        ("library AND alpha AND NOT one", [1]),
+        ("library -alpha", [2, 3, 4]),
+        ("(alpha OR gamma) AND library", [0, 1, 4]),
+        ("library AND (alpha AND (one OR two))", [0, 1]),
+        ('"library alpha one"', [0]),
         ("metadata.title:gamma", [4]),
         ('metadata.title:"beta: two"', [3]),
-        ("metadata.title:shelf*one", [0, 2]),
+        ("metadata.title:library*one", [0, 2]),
         ("metadata.creators.person_or_org.family_name:doe AND metadata.title:gamma", [4]),
-        ("shelf AND _exists_:metadata.description", []),
-        ("shelf AND created:[* TO 2999-01-01}", [0, 1, 2, 3, 4]),
-        ("shelf AND created:[2999-01-01 TO *]", []),
-        ("shelf nothing-like-it", []),
+        ("library AND _exists_:metadata.description", []),
+        ("library AND created:[* TO 2999-01-01}", [0, 1, 2, 3, 4]),
+        ("library AND created:[2999-01-01 TO *]", []),
+        ("library nothing-like-it", []),
     ],
 )
-def test_queries(guest: Api, shelf: List[str], query: str, numbers: List[int]) -> None:
+def test_queries(guest: Api, library: List[str], query: str, numbers: List[int]) -> None:
     found = guest.ok("GET", "records?sort=oldest&q=" + query.replace(" ", "+").replace('"', "%22"))
-    assert ids(found) == [shelf[number] for number in numbers]
+    assert ids(found) == [library[number] for number in numbers]
 
 
-def test_ranges_of_time(api: Api, guest: Api, shelf: List[str]) -> None:
-    stamps = [guest.ok("GET", "records/" + id)["created"].replace("+00:00", "Z") for id in shelf]
-    query = f"records?sort=oldest&q=(shelf)+AND+created:[{stamps[1]}+TO+{stamps[3]}%7D"
-    assert ids(guest.ok("GET", query)) == shelf[1:3]
+def test_ranges_of_time(api: Api, guest: Api, library: List[str]) -> None:
+    stamps = [guest.ok("GET", "records/" + id)["created"].replace("+00:00", "Z") for id in library]
+    query = f"records?sort=oldest&q=(library)+AND+created:[{stamps[1]}+TO+{stamps[3]}%7D"
+    assert ids(guest.ok("GET", query)) == library[1:3]
     query = query.replace("[", "%7B").replace("%7D", "%5D")
-    assert ids(guest.ok("GET", query)) == shelf[2:4]
-    assert ids(guest.ok("GET", "records?q=id:" + shelf[4])) == [shelf[4]]
+    assert ids(guest.ok("GET", query)) == library[2:4]
+    assert ids(guest.ok("GET", "records?q=id:" + library[4])) == [library[4]]
 
 
 @pytest.mark.parametrize(

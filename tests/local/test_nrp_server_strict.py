@@ -1,4 +1,4 @@
-"""The local repository where the captures show no more than one case: limits, links, pages, remote files (section 9)."""
+"""The local repository: limits, links, pages and remote files as in single captures (section 9)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_window_moves(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     assert at(9) == (429, 1, 0)
     # Less than a second is left: the header says 0.
     assert at(9.9) == (429, 0, 0)
-    # The one of second 0 has left, and those that were refused never counted.
+    # The request of second 0 has left the window; rejected ones were not counted.
     assert at(10.1) == (200, 4, 0)
     assert at(10.2) == (429, 4, 0)
     assert at(14.1) == (200, 6, 0)
@@ -100,13 +100,13 @@ def test_a_link_is_for_all_versions_of_one_record(service: Any, api: Api, guest:
     api.ok("POST", draft["links"]["self"] + "/actions/files-import")
     api.ok("POST", draft["links"]["publish"])
     assert guest.call("GET", f"records/{draft['id']}/files/a/content?token={token}").body == b"1"
-    # The id that they share leads to the newest version, and drops the token.
+    # The parent id redirects to the newest version, without the token.
     moved = guest.call("GET", f"records/{draft['parent']['id']}?token={token}")
     assert (moved.status, moved.headers["Location"]) == (302, "/api/records/" + draft["id"])
 
 
 def test_what_cannot_be_shared(service: Any) -> None:
-    with pytest.raises(UsageError, match="permission is one of view, preview, edit"):
+    with pytest.raises(UsageError, match="permission must be one of view, preview, edit"):
         service.share(service.create(), "own")
     with pytest.raises(UsageError, match="no such record"):
         service.share("none")

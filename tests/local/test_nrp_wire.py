@@ -1,4 +1,4 @@
-"""Labelled exchanges of a real InvenioRDM 14, replayed: same statuses, keys, types and error bodies."""
+"""Replay of labelled requests to a real InvenioRDM 14: same statuses, keys, types and error bodies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.local.nrp_replay import remaining
 
 HERE = Path(__file__).parent
 DATA = HERE.parent / "data"
-#: Captures, how many exchanges they have, and how many characters of answers at least.
+#: Captures, their number of requests, and the least number of characters in the responses.
 CAPTURES = {"wire": (226, 100_000), "more": (394, 180_000)}
 
 

@@ -1,4 +1,4 @@
-"""The local Perseus over bare HTTP: the calls, the addresses that it hands out, and what comes of a PUT."""
+"""The local Perseus over plain HTTP: calls, presigned URLs, and uploads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def running() -> Iterator[LocalServer]:
 
 @pytest.fixture
 def api(running: LocalServer) -> Iterator[Api]:
-    """The calls; the server has its first configuration again afterwards, and no faults."""
+    """Return a client; reset configuration and faults of the server afterwards."""
     yield Api(running)
     running.clear_faults()
     running.perseus.configure(
@@ -40,7 +40,7 @@ def api(running: LocalServer) -> Iterator[Api]:
 
 @pytest.fixture
 def data() -> bytes:
-    """A content that the server does not know."""
+    """Return content that the server does not know."""
     return os.urandom(1000)
 
 
@@ -123,8 +123,8 @@ class TestCreate:
         assert [file["id"] for file in api.find(sourceHashes=[sha256(data)])] == [known]
 
         api.perseus.configure(known="no-url")
-        told = api.call("POST", "/api/v0/file", body).json()
-        assert (told["file"]["id"], told["uploadUrl"]) == (known, None)
+        shown = api.call("POST", "/api/v0/file", body).json()
+        assert (shown["file"]["id"], shown["uploadUrl"]) == (known, None)
 
     def test_a_pending_record_that_may_be_made_again(self, api: Api, data: bytes) -> None:
         api.perseus.configure(recreate_pending=True)
@@ -156,12 +156,12 @@ class TestFind:
         files = [api.create(content, f"{number}.bin")[0] for number, content in enumerate(contents)]
         ids, hashes = [file["id"] for file in files], [sha256(content) for content in contents]
         assert api.find(ids=ids[:2]) == files[:2]
-        assert api.find(ids=[ids[2], "nobody"]) == [files[2]]
+        assert api.find(ids=[ids[2], "unknown"]) == [files[2]]
         assert api.find(sourceHashes=hashes[1:]) == files[1:]
         assert api.find(ids=ids[:2], sourceHashes=hashes[1:]) == [files[1]]
         assert api.find(ids=ids[:1], sourceHashes=hashes[1:]) == []
         assert [file for file in api.find() if file["id"] in ids] == files
-        assert api.find(ids=["nobody"]) == []
+        assert api.find(ids=["unknown"]) == []
 
     def test_empty_lists_match_nothing(self, api: Api, data: bytes) -> None:
         file, _ = api.create(data)
@@ -191,7 +191,7 @@ class TestDelete:
         assert code(put(url, data)) == "NoSuchKey"
         with pytest.raises(UsageError):
             api.perseus.content(file["id"])
-        # It can be made anew.
+        # It can be created again.
         again, _ = api.create(data)
         assert again["id"] != file["id"]
 
@@ -210,7 +210,7 @@ class TestPut:
         assert reply.headers["ETag"] == f'"{hashlib.md5(data).hexdigest()}"'
         assert api.status(file) == "uploaded"
         assert api.perseus.content(file["id"]) == data
-        # Until it expires, an address is good for another PUT.
+        # Until it expires, a URL can be used for another PUT.
         assert put(url, data).status == 200
         api.call("DELETE", f"/api/v0/file/{file['id']}")
 
@@ -253,7 +253,7 @@ class TestPut:
         assert code(put(url.replace("AKIA", "AKIB"), data)) == "InvalidAccessKeyId"
         assert put(url.partition("?")[0] + "?", data).status == 403
         assert api.status(file) == "pending"
-        # A spelling that says the same is as good.
+        # An equivalent encoding is accepted.
         assert put(url.replace("%2F", "/"), data).status == 200
 
     @pytest.mark.parametrize("signed", ["application/octet-stream", "text/plain"])
@@ -317,7 +317,7 @@ class TestStatus:
         assert api.status(file) == "pending"
         api.perseus.configure(clock_offset=31.0)
         assert api.status(file) == "uploaded"
-        # What is final stays so.
+        # A final status does not change.
         api.perseus.configure(clock_offset=0.0)
         assert api.status(file) == "uploaded"
 
@@ -354,9 +354,9 @@ class TestFaults:
         before = len(api.perseus.requests)
         put(url, data)
         api.status(file)
-        sent, asked = api.perseus.account[before:]
-        assert (sent.seen.method, sent.seen.status, sent.received) == ("PUT", 200, 1000)
-        assert asked.seen == ("POST", "/api/v0/file/find", 200)
+        sent, asked = api.perseus.request_log[before:]
+        assert (sent.request.method, sent.request.status, sent.received) == ("PUT", 200, 1000)
+        assert asked.request == ("POST", "/api/v0/file/find", 200)
 
 
 def test_data_survives_a_restart(tmp_path: Any) -> None:

@@ -1,4 +1,4 @@
-"""Ranges: the table of section 8.3, fault by fault, and the same site without them."""
+"""Ranges: the errors in the table of section 8.3, and a site without them."""
 
 import http.client
 from typing import Any, Dict, Iterator, Tuple
@@ -16,7 +16,7 @@ DATA = bytes(place % 251 for place in range(SIZE))
 
 @pytest.fixture(scope="module")
 def sites() -> Iterator[Dict[str, Tuple[wire.Site, Any]]]:
-    """The same transfer on a faulty, a correct and a plain site."""
+    """Create the same transfer on a faulty site, a correct one, and one without ranges."""
     kinds: Dict[str, Dict[str, Any]] = {
         "faulty": {},
         "correct": {"strict_ranges": False},
@@ -36,7 +36,7 @@ def sites() -> Iterator[Dict[str, Tuple[wire.Site, Any]]]:
 
 
 def ask(site: wire.Site, transfer: Any, text: str) -> "tuple[int, str, str, bytes]":
-    """Status, promised length, Content-Range and the bytes that came."""
+    """Return status, Content-Length, Content-Range and the received bytes."""
     try:
         reply = site.fetch(transfer, {"Range": text})
     except http.client.IncompleteRead as error:

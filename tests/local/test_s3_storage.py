@@ -1,4 +1,4 @@
-"""The presigned storage: signatures, times, headers, ranges and errors, each as S3 has it."""
+"""The presigned storage: signatures, times, headers, ranges and errors as in S3."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from smartxfer.local.body import Body
-from smartxfer.local.faults import FaultBook
+from smartxfer.local.faults import FaultRegistry
 from smartxfer.local.http_messages import FileSlice
-from smartxfer.local.objects import Objects, pour, write_all
-from smartxfer.local.s3 import Keys, Problem, Storage, Stored, presign
+from smartxfer.local.object_store import ObjectStore, copy_body, write_all
+from smartxfer.local.request_body import RequestBody
+from smartxfer.local.s3 import Keys, S3Error, Storage, StoredObject, presign
 from tests.support.local import bare_client as wire
 
 DATA = bytes(range(256)) * 40
 
 
-class Shelf:
-    """A bucket ``b`` whose objects lie in a directory; one upload, ``U``."""
+class MemoryBackend:
+    """A bucket ``b`` with objects in a directory, and one upload ``U``."""
 
     def __init__(self, root: Path) -> None:
-        self.objects = Objects(str(root))
-        self.held: Dict[str, Stored] = {}
+        self.objects = ObjectStore(str(root))
+        self.stored: Dict[str, StoredObject] = {}
         self.parts: Dict[int, bytes] = {}
 
-    def find(self, bucket: str, key: str) -> Optional[Stored]:
+    def find(self, bucket: str, key: str) -> Optional[StoredObject]:
         if bucket != "b":
-            raise Problem("NoSuchBucket", 404)
-        return self.held.get(key)
+            raise S3Error("NoSuchBucket", 404)
+        return self.stored.get(key)
 
-    def receive(self, bucket: str, key: str, query: Dict[str, str], body: Body) -> str:
+    def receive(self, bucket: str, key: str, query: Dict[str, str], body: RequestBody) -> str:
         if query.get("uploadId", "U") != "U":
-            raise Problem("NoSuchUpload", 404)
+            raise S3Error("NoSuchUpload", 404)
         number = 1000 + len(os.listdir(self.objects.path(0)[:-1]))
         running, descriptor = hashlib.md5(), self.objects.open(number)
 
-        def sink(view: memoryview, at: int) -> None:
+        def write(view: memoryview, at: int) -> None:
             running.update(view)
             write_all(descriptor, view, at)
 
         try:
-            size = pour(body, sink)
+            size = copy_body(body, write)
         finally:
             os.close(descriptor)
         path = self.objects.path(number)
@@ -61,7 +61,7 @@ class Shelf:
     def put(self, key: str, *spans: FileSlice) -> None:
         data = b"".join(Path(span.path).read_bytes()[span.start :][: span.count] for span in spans)
         tag = hashlib.md5(data).hexdigest()
-        self.held[key] = Stored(spans, len(data), tag, "text/x-odd", modified=1_700_000_000.0)
+        self.stored[key] = StoredObject(spans, len(data), tag, "text/x-odd", modified=1_700_000_000.0)
 
 
 class Bench:
@@ -69,9 +69,9 @@ class Bench:
 
     def __init__(self, root: Path) -> None:
         self.clock = 1_790_000_000.0
-        self.book = FaultBook()
-        self.shelf = Shelf(root)
-        self.storage = Storage("nrp", self.shelf, faults=self.book, now=lambda: self.clock)
+        self.book = FaultRegistry()
+        self.backend = MemoryBackend(root)
+        self.storage = Storage("nrp", self.backend, faults=self.book, now=lambda: self.clock)
 
     def call(self, method: str, url: str, body: Any = None, **headers: str) -> wire.Reply:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -94,19 +94,19 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 @pytest.fixture
 def bench(running: Bench) -> Bench:
-    """A storage with an object ``k`` whose bytes lie in two files."""
-    root = Path(running.shelf.objects.path(0)).parent
+    """Create a storage with an object ``k`` in two files."""
+    root = Path(running.backend.objects.path(0)).parent
     (root / "1").write_bytes(DATA[:1000] + b"not this")
     (root / "2").write_bytes(b"nor this" + DATA[1000:])
     running.clock = 1_790_000_000.0
-    running.shelf.held.clear()
-    running.shelf.parts.clear()
-    running.shelf.put("k", FileSlice(str(root / "1"), 0, 1000), FileSlice(str(root / "2"), 8, len(DATA) - 1000))
+    running.backend.stored.clear()
+    running.backend.parts.clear()
+    running.backend.put("k", FileSlice(str(root / "1"), 0, 1000), FileSlice(str(root / "2"), 8, len(DATA) - 1000))
     return running
 
 
 def code(reply: wire.Reply) -> str:
-    """The code in an error document, whose form is looked at on the way."""
+    """Check an error document and return its code."""
     assert reply.headers["Content-Type"] == "application/xml"
     root = ET.fromstring(reply.body)
     assert root.tag == "Error"
@@ -141,7 +141,7 @@ def test_a_key_of_any_spelling(bench: Bench, key: str) -> None:
     put = bench.call("PUT", bench.url("PUT", key), DATA, Content_Type="application/octet-stream")
     assert (put.status, put.body) == (200, b"")
     assert put.headers["ETag"] == f'"{hashlib.md5(DATA).hexdigest()}"'
-    assert bench.shelf.held[key].size == len(DATA)
+    assert bench.backend.stored[key].size == len(DATA)
     assert bench.call("GET", bench.url("GET", key)).body == DATA
 
 
@@ -180,7 +180,7 @@ def test_an_address_is_good_for_one_method(bench: Bench, method: str) -> None:
     assert reply.status == 403
     assert reply.headers["Content-Type"] == "application/xml"
     assert method == "HEAD" or code(reply) == "SignatureDoesNotMatch"
-    assert bench.shelf.held["k"].size == len(DATA)
+    assert bench.backend.stored["k"].size == len(DATA)
 
 
 def test_head_with_an_address_of_its_own(bench: Bench) -> None:
@@ -262,9 +262,9 @@ def test_how_a_body_has_to_be_announced(bench: Bench) -> None:
     chunked = bench.call("PUT", url, iter([b"some", b"thing"]))
     assert (chunked.status, code(chunked)) == (501, "NotImplemented")
     assert field(chunked, "Header") == "Transfer-Encoding"
-    assert "new" not in bench.shelf.held
+    assert "new" not in bench.backend.stored
     assert bench.call("PUT", url, b"").status == 200
-    assert bench.shelf.held["new"].size == 0
+    assert bench.backend.stored["new"].size == 0
     assert bench.call("GET", bench.url("GET", "new")).body == b""
 
 
@@ -281,7 +281,7 @@ def test_no_length_or_a_wrong_one(bench: Bench, length: str, status: bytes, word
         answer = b"".join(iter(lambda: peer.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 " + status + b" ")
     assert b"<Code>" + word + b"</Code>" in answer
-    assert "new" not in bench.shelf.held
+    assert "new" not in bench.backend.stored
 
 
 def test_content_md5(bench: Bench) -> None:
@@ -291,7 +291,7 @@ def test_content_md5(bench: Bench) -> None:
         assert bench.call("PUT", url, data, Content_MD5=right).status == 200
     wrong = bench.call("PUT", url, DATA, Content_MD5=base64.b64encode(bytes(16)).decode())
     assert (wrong.status, code(wrong)) == (400, "BadDigest")
-    assert bench.shelf.held["summed"].size == 0
+    assert bench.backend.stored["summed"].size == 0
     hexed = bench.call("PUT", url, DATA, Content_MD5=hashlib.md5(DATA).hexdigest())
     assert (hexed.status, code(hexed)) == (400, "InvalidDigest")
 
@@ -309,7 +309,7 @@ def test_parts(bench: Bench) -> None:
 
     assert part("2").headers["ETag"] == '"{}"'.format(hashlib.md5(b"part 2").hexdigest())
     assert part("1").status == 200
-    assert bench.shelf.parts == {1: b"part 1", 2: b"part 2"}
+    assert bench.backend.parts == {1: b"part 1", 2: b"part 2"}
     for number in ("0", "10001", "x"):
         reply = part(number)
         assert (reply.status, code(reply), field(reply, "ArgumentName")) == (
@@ -395,6 +395,6 @@ def test_planned_faults(bench: Bench) -> None:
     with pytest.raises(ConnectionError):
         bench.call("PUT", bench.url("PUT", "cut"), DATA)
     assert cut.wait()
-    assert "cut" not in bench.shelf.held
+    assert "cut" not in bench.backend.stored
     bench.book.clear()
     assert bench.storage.listener.count("GET /storage/b/k", status=503) == 1

@@ -1,4 +1,4 @@
-"""The server around the services: addresses, life and death, what it leaves behind."""
+"""The local server: addresses, start and stop, and remaining data."""
 
 import gc
 import os
@@ -26,7 +26,7 @@ def test_it_binds_nothing_but_loopback(host: str) -> None:
         LocalServer(host=host)
 
 
-def test_it_binds_more_when_told(tmp_path: Path) -> None:
+def test_other_addresses_with_allow_remote(tmp_path: Path) -> None:
     with LocalServer(host="0.0.0.0", allow_remote=True) as server:
         port = server.filesender.listener.port
         reply = wire.request(f"http://127.0.0.1:{port}", "GET", "/rest.php/info")
@@ -39,20 +39,20 @@ def test_a_port_in_use_is_a_usage_error(server: LocalServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected"),
     [
         ({"prot": 1}, "no such FileSender option: prot; there are port, base_path"),
-        ({"port": -1}, "port is a whole number"),
-        ({"port": "x"}, "port is a whole number"),
-        ({"upload_chunk_size": 0}, "upload_chunk_size is above 0"),
+        ({"port": -1}, "port must be a whole number"),
+        ({"port": "x"}, "port must be a whole number"),
+        ({"upload_chunk_size": 0}, "upload_chunk_size must be above 0"),
         ({"users": []}, "users: at least one"),
-        ({"chunk_security": "none"}, "chunk_security is one of key, auth"),
-        ({"version": "1.6"}, "version is one of 3.8"),
-        ({"valid_filename_regex": "["}, "no regular expression"),
+        ({"chunk_security": "none"}, "chunk_security must be one of key, auth"),
+        ({"version": "1.6"}, "version must be one of 3.8"),
+        ({"valid_filename_regex": "["}, "invalid regular expression"),
     ],
 )
-def test_options_that_are_none(options: Any, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_invalid_options(options: Any, expected: str) -> None:
+    with pytest.raises(UsageError, match=expected):
         LocalServer(filesender=options)
 
 
@@ -74,7 +74,7 @@ def test_nothing_is_left_behind() -> None:
     assert held.recv(1) == b""
     idle.close()
     held.close()
-    # Of what other tests have left, some may end meanwhile.
+    # Threads of other tests may end in the meantime.
     assert set(threading.enumerate()) <= threads
     assert open_files() <= descriptors
     assert not os.path.exists(data)
@@ -155,7 +155,7 @@ sys.stdin.read()
 
 
 class Process:
-    """A server in a process of its own."""
+    """A server in its own process."""
 
     def __init__(self, data: Path) -> None:
         self.popen = subprocess.Popen(
@@ -192,7 +192,7 @@ def test_it_survives_a_kill(tmp_path: Path) -> None:
         assert second.api_key == first.api_key
         site = wire.Site(second)
         assert site.fetch(whole).body == DATA
-        # What was begun goes on with the same tokens.
+        # Unfinished work continues with the same tokens.
         assert site.chunk(half, file, 100_000, DATA[100_000:]).status == 200
         site.complete(half)
         assert site.fetch(half).body == DATA
@@ -203,7 +203,7 @@ def test_it_survives_a_kill(tmp_path: Path) -> None:
 
 
 def test_many_requests_on_one_connection(server: LocalServer) -> None:
-    """Keep-alive holds over answers, refusals and unread bodies."""
+    """The connection is kept after responses, errors and unread bodies."""
     with socket.create_connection(("127.0.0.1", server.filesender.listener.port), 10) as raw:
         reader = raw.makefile("rb")
         for body in (b"", b"x" * 100_000, b"y"):
@@ -263,11 +263,11 @@ def test_parallel_chunks(server: LocalServer, site: wire.Site) -> None:
     assert bad == []
     site.complete(transfer)
     assert site.fetch(transfer).body == data
-    assert sum(record.received for record in server.filesender.account) > len(data)
+    assert sum(record.received for record in server.filesender.request_log) > len(data)
 
 
 def test_memory_and_speed_are_sane(server: LocalServer, site: wire.Site) -> None:
-    """A sparse file of 512 MiB comes back without being held."""
+    """A sparse file of 512 MiB is sent without loading it into memory."""
     import resource
 
     transfer = site.create([("big.bin", 512 << 20)])
@@ -304,7 +304,7 @@ def test_only_the_services_that_are_wanted_run() -> None:
 @pytest.mark.parametrize(
     ("services", "message"),
     [
-        ("nrp", "one name, not a list"),
+        ("nrp", "must be a list of names"),
         ([], "runs nothing"),
         (["nrq"], "no such service: nrq"),
         (["nrp"], "leaves out filesender, which has options"),

@@ -64,7 +64,7 @@ def test_the_clock_of_the_server_counts(server: LocalServer, site: wire.Site) ->
 def test_the_window_is_measured_when_the_body_has_come(server: LocalServer, site: wire.Site) -> None:
     transfer = site.create([("a.bin", 100_000)])
     file = wire.real_files(transfer)[0]
-    # More than a whole second under way: the window is counted in whole seconds.
+    # The request takes more than a second, because the window is in full seconds.
     server.fault("filesender", "PUT /rest.php/file/*", "rate 50K")
     target = "/rest.php/file/{}/chunk/0".format(file["id"])
     body = b"x" * 100_000
@@ -87,11 +87,11 @@ def test_what_is_not_verified_is_never_stored(server: LocalServer, site: wire.Si
 
 
 @pytest.mark.parametrize(
-    "changes", [{"key": "0" * 64}, {"key": ""}, {"user": "nobody@example.org"}, {"user": ""}]
+    "changes", [{"key": "0" * 64}, {"key": ""}, {"user": "unknown@example.org"}, {"user": ""}]
 )
 def test_wrong_keys_and_users(site: wire.Site, changes: Any) -> None:
     if changes.get("key") == "":
-        changes = {"user": "nobody@example.org", "key": ""}
+        changes = {"user": "unknown@example.org", "key": ""}
     assert message(site.call("GET", ME, **changes)) == FAILED
 
 

@@ -1,4 +1,4 @@
-"""Who asks, and the lists around an account."""
+"""The caller and the lists of an account."""
 
 import json
 from typing import Any, Dict, List
@@ -26,11 +26,11 @@ def names(reply: wire.Reply, field: str = "name") -> List[Any]:
 
 
 def test_whoami(api: wire.Api) -> None:
-    told = api.get("whoami").json()
-    assert told["address"] == "127.0.0.1"
-    assert told["user"]["username"] == told["username"] == api.service.username
-    assert "password" not in told["user"]
-    assert told["site"]["url"] == api.url + "/"
+    shown = api.get("whoami").json()
+    assert shown["address"] == "127.0.0.1"
+    assert shown["user"]["username"] == shown["username"] == api.service.username
+    assert "password" not in shown["user"]
+    assert shown["site"]["url"] == api.url + "/"
 
 
 def test_rights_and_roles_are_arrays(api: wire.Api) -> None:
@@ -40,7 +40,7 @@ def test_rights_and_roles_are_arrays(api: wire.Api) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["whoami", "right", "user", "pref", "activity", "access/path"])
-def test_nobody_is_told_without_credentials(api: wire.Api, endpoint: str) -> None:
+def test_account_needs_credentials(api: wire.Api, endpoint: str) -> None:
     api.headers = {}
     assert api.get(endpoint).status == 401
 

@@ -1,4 +1,4 @@
-"""Links and temporary direct URLs: made and ended by API calls, opened without an account."""
+"""Links and temporary direct URLs: created and deleted by API calls, visited without an account."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, Optional
@@ -16,7 +16,7 @@ NAME = "a b#ü.txt"
 
 @pytest.fixture
 def api(server: LocalServer) -> wire.Api:
-    """A site with a small tree."""
+    """Return a client of a site with a small tree."""
     api = wire.Api(server.smartfile)
     for path in ("/docs", "/docs/deep", "/private"):
         api.mkdir(path)
@@ -179,7 +179,7 @@ def test_a_password_guards_a_link(api: wire.Api) -> None:
     assert bare.headers["WWW-Authenticate"].startswith("Basic ")
     for wrong in (wire.basic("", "open"), wire.basic("öpen", ""), {"Authorization": "Basic ü"}):
         assert visit(link, NAME, headers=wrong).status == 401
-    assert visit(link, NAME, headers=wire.basic("anybody", "öpen")).body == DATA
+    assert visit(link, NAME, headers=wire.basic("visitor", "öpen")).body == DATA
     assert api.get("link", link["uid"]).json()["usage_count"] == 1
 
 

@@ -1,4 +1,4 @@
-"""The OAuth 1.0a provider: the three steps, calls signed with the access token, and what it refuses."""
+"""The OAuth 1.0a provider: the three steps, signed calls, and rejected requests."""
 
 import itertools
 import re
@@ -19,7 +19,7 @@ Signed = Dict[str, str]
 
 
 def parameters(client: Pair, token: Pair = ("", ""), **more: str) -> Signed:
-    """OAuth parameters of a request; an empty value in ``more`` takes one away."""
+    """Return the OAuth parameters of a request; an empty value in ``more`` removes one."""
     found = {
         "oauth_consumer_key": client[0],
         "oauth_token": token[0],
@@ -39,7 +39,7 @@ def header(given: Signed) -> Dict[str, str]:
 
 
 def pair_of(server: LocalServer) -> Pair:
-    """The application that the site knows."""
+    """Return token and secret of the registered application."""
     return server.smartfile.client_token, server.smartfile.client_secret
 
 
@@ -76,7 +76,7 @@ def refused(reply: wire.Reply, why: str) -> None:
 
 
 def approve(url: str, token: str) -> str:
-    """The verifier that the page shows."""
+    """Return the verifier on the page."""
     reply = wire.request(url, "GET", "/oauth/authorize/?" + urlencode({"oauth_token": token}))
     assert reply.status == 200, reply.body
     match = re.search(r"<code>(\w+)</code>", reply.body.decode())
@@ -86,7 +86,7 @@ def approve(url: str, token: str) -> str:
 
 @pytest.fixture
 def access(url: str, client: Pair) -> Pair:
-    """An access token by the three steps."""
+    """Return an access token by the three steps."""
     request = pair(post(url, "request_token", parameters(client)))
     verifier = approve(url, request[0])
     return pair(post(url, "access_token", parameters(client, request, oauth_verifier=verifier)))
@@ -189,7 +189,7 @@ def test_parameters_travel_in_header_query_or_form(
 
 
 WRONG = [
-    ({"oauth_consumer_key": "nobody"}, "application"),
+    ({"oauth_consumer_key": "unknown"}, "application"),
     ({"oauth_consumer_key": ""}, "application"),
     ({"oauth_signature": "wrong&"}, "signature"),
     ({"oauth_signature": ""}, "signature"),

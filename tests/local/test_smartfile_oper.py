@@ -1,4 +1,4 @@
-"""Operations of the local SmartFile, at once and as tasks."""
+"""Operations of the local SmartFile, immediate and as tasks."""
 
 import hashlib
 import io
@@ -22,7 +22,7 @@ def api(server: LocalServer) -> wire.Api:
 
 
 def begun(reply: wire.Reply) -> str:
-    """The uuid of a task that has begun."""
+    """Return the uuid of a started task."""
     assert reply.status == 200, reply.body
     task = reply.json()
     assert task["url"] == "/api/2/task/{}/".format(task["uuid"])
@@ -32,7 +32,7 @@ def begun(reply: wire.Reply) -> str:
 
 
 def done(api: wire.Api, reply: wire.Reply) -> Any:
-    """The result of a task that is done at once."""
+    """Return the result of an immediate task."""
     task = api.get("task", begun(reply)).json()
     assert task["status"] == task["result"]["status"] == "SUCCESS"
     return task["result"]["result"]
@@ -71,7 +71,7 @@ def test_rename(server: LocalServer, api: wire.Api) -> None:
 
 @pytest.mark.parametrize("dst", ["/other", "/other/"])
 def test_move_into_a_directory(server: LocalServer, api: wire.Api, dst: str) -> None:
-    # A slash after a file's name means nothing.
+    # A slash after a file's name is ignored.
     assert done(api, api.post("path/oper/move", src=["/docs/a.txt/", "/docs/sub"], dst=dst)) == {}
     assert set(server.smartfile.files()) == {"/other/a.txt", "/other/sub/b.txt", "/other/c.txt"}
     assert server.smartfile.read("/other/a.txt") == b"/docs/a.txt"

@@ -1,4 +1,4 @@
-"""What stands at a path of the local SmartFile, and the bytes of its files."""
+"""Paths and files of the local SmartFile."""
 
 import re
 import urllib.parse

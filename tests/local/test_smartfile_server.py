@@ -1,4 +1,4 @@
-"""The local SmartFile as a whole: who may ask, manners on request, faults, life and death."""
+"""The local SmartFile: credentials, options, faults, start and stop."""
 
 import json
 import os
@@ -37,13 +37,13 @@ def test_what_it_shows_of_itself(server: LocalServer) -> None:
     assert set(site.env.items()) < set(server.env.items())
 
 
-def test_nobody_gets_in_without_credentials(server: LocalServer) -> None:
+def test_calls_need_credentials(server: LocalServer) -> None:
     url = server.smartfile.url
     ping = bare_client.request(url, "GET", "/api/2/ping/")
     assert (ping.status, ping.json()) == (200, {"ping": "pong"})
     for headers in (
         {},
-        wire.basic(server.smartfile.key, "of-nobody"),
+        wire.basic(server.smartfile.key, "wrong"),
         wire.basic("ann", ""),
         {"Authorization": "Basic %%%"},
         {"Authorization": "Bearer " + server.smartfile.key},
@@ -74,18 +74,18 @@ def test_methods_that_a_route_does_not_have(server: LocalServer, api: wire.Api) 
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "expected"),
     [
         ({"prot": 1}, "no such SmartFile option: prot; there are port, api_key"),
-        ({"port": -1}, "port is a whole number"),
-        ({"page_size": 0}, "page_size is above 0"),
+        ({"port": -1}, "port must be a whole number"),
+        ({"page_size": 0}, "page_size must be above 0"),
         ({"users": []}, "users: at least one"),
-        ({"upload_answer": "list"}, "upload_answer is one of array, object"),
-        ({"api_key": "a:b"}, "api_key is ASCII text"),
+        ({"upload_answer": "list"}, "upload_answer must be one of array, object"),
+        ({"api_key": "a:b"}, "api_key must be ASCII text"),
     ],
 )
-def test_options_that_are_none(options: Any, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_invalid_options(options: Any, expected: str) -> None:
+    with pytest.raises(UsageError, match=expected):
         LocalServer(services=["smartfile"], smartfile=options)
 
 
@@ -112,7 +112,7 @@ def test_throttle(server: LocalServer, api: wire.Api, style: str, status: int, n
     for left in (1, 0):
         reply = api.call("POST", "path/data", "/docs", body=body, headers=headers)
         assert (reply.status, reply.headers[name]) == (status, value)
-        assert throttle.left == left
+        assert throttle.remaining == left
         assert server.smartfile.files() == {}
     api.upload("/docs", "a.bin", DATA)
     assert server.smartfile.read("/docs/a.bin") == DATA
@@ -166,7 +166,7 @@ def test_faults_and_the_account(server: LocalServer, api: wire.Api) -> None:
     assert site.count("POST /api/2/path/data/*") == 2
     assert site.count("POST /api/2/path/data/*", 0) == 1
     assert site.count("GET /api/2/path/info/*", 503) == 1
-    assert site.account[-1].received == len(body)
+    assert site.request_log[-1].received == len(body)
     cut = server.fault("smartfile", "GET /api/2/path/data/*", "truncate 1000")
     with pytest.raises(Exception, match="IncompleteRead"):
         api.data("/docs/a.bin")
@@ -200,7 +200,7 @@ sys.stdin.read()
 
 
 class Process:
-    """A server in a process of its own."""
+    """A server in its own process."""
 
     def __init__(self, data: Path) -> None:
         self.popen = subprocess.Popen(
@@ -245,7 +245,7 @@ def test_it_survives_a_kill(tmp_path: Path) -> None:
         assert second.api.data("/docs/whole.bin") == DATA
         assert second.api.data("/docs/old.bin") == b"the old one"
         assert second.api.get("path/info", "/docs/old.bin").json()["attributes"] == {"a": "b"}
-        # What was begun goes on.
+        # Unfinished tasks continue.
         assert second.api.get("task", task["uuid"]).json()["status"] == "SUCCESS"
         assert second.api.get("path/info", "/docs/whole.bin").status == 404
     finally:
@@ -253,7 +253,7 @@ def test_it_survives_a_kill(tmp_path: Path) -> None:
 
 
 def http_half(api: wire.Api, body: bytes, headers: Dict[str, str]) -> Any:
-    """A connection on which half of an upload has been sent."""
+    """Open a connection and send half of an upload."""
     import http.client
     from urllib.parse import urlsplit
 
@@ -266,7 +266,7 @@ def http_half(api: wire.Api, body: bytes, headers: Dict[str, str]) -> Any:
 
 
 def wait_for_bytes(incoming: Path) -> None:
-    """Wait until bytes of an upload lie on disk."""
+    """Wait until bytes of an upload are on disk."""
     import time
 
     ends_at = time.monotonic() + 10

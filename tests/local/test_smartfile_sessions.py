@@ -1,4 +1,4 @@
-"""Sessions by cookie: how they begin and end, and what guards a changing call."""
+"""Cookie sessions: start, end, and protection of changing calls."""
 
 from http.cookies import SimpleCookie
 from typing import Dict, Optional
@@ -12,7 +12,7 @@ OTHER = "http://elsewhere.example/"
 
 
 class Browser:
-    """Sends cookies and nothing else that could tell who asks."""
+    """A client with cookies as its only credentials."""
 
     def __init__(self, api: wire.Api) -> None:
         self.api = api
@@ -45,7 +45,7 @@ class Browser:
         return bare.call(method, endpoint, headers=headers, form=form)
 
     def mkdir(self, **given: Optional[str]) -> int:
-        """The status of a changing call, good but for what is given."""
+        """Return the status of a changing call, valid except for the given values."""
         right = {"token": self.cookies["csrftoken"], "referer": self.api.url + "/ui/"}
         return self.call("POST", "path/oper/mkdir", form={"path": "/a"}, **{**right, **given}).status
 
@@ -60,7 +60,7 @@ def browser(api: wire.Api) -> Browser:
     return Browser(api)
 
 
-def test_a_session_stands_for_the_credentials(browser: Browser) -> None:
+def test_a_session_replaces_the_credentials(browser: Browser) -> None:
     assert browser.call("GET", "whoami").json()["user"]["username"] == browser.api.service.username
     assert browser.mkdir() == 200
     assert browser.api.get("path/info", "/a").status == 200
@@ -108,7 +108,7 @@ def test_tokens_of_two_sessions_are_not_taken_for_each_other(api: wire.Api) -> N
 
 
 @pytest.mark.parametrize("cookies", [{}, {"sessionid": ""}, {"sessionid": "wrong", "csrftoken": "wrong"}])
-def test_without_a_session_nobody_is_known(browser: Browser, cookies: Dict[str, str]) -> None:
+def test_requests_without_a_valid_session(browser: Browser, cookies: Dict[str, str]) -> None:
     for endpoint in ("whoami", "session"):
         assert browser.call("GET", endpoint, cookies=cookies).status == 401
 

@@ -1,4 +1,4 @@
-"""Signature, delta and patch of stored files; rdiff is the second reading of the formats."""
+"""Signature, delta and patch of stored files, verified with rdiff."""
 
 import random
 import subprocess
@@ -125,7 +125,7 @@ def cut(whole: bytes) -> bytes:
 
 
 def beyond(_: bytes) -> bytes:
-    """A copy of bytes that lie behind the end of the old file."""
+    """Return a delta that copies bytes beyond the end of the old file."""
     return (
         bytes.fromhex("72730236")
         + b"\x4f"

@@ -1,4 +1,4 @@
-"""Bytes on their way into the local SmartFile: by form, and by API 3."""
+"""Uploads to the local SmartFile: by form, and by API 3."""
 
 import random
 import socket
@@ -78,7 +78,7 @@ def test_uploads_that_are_refused(
 
 
 def left_over(server: LocalServer) -> List[str]:
-    """Temporary files that nothing needs any more."""
+    """Return the temporary files that are not in use."""
     import os
 
     return os.listdir(server.smartfile.backend.tree.incoming)
@@ -169,7 +169,7 @@ def test_progress_of_an_upload(server: LocalServer, api: wire.Api) -> None:
 
 
 class Pieces:
-    """A body that comes in pieces of a given size."""
+    """A body that is read in pieces of a given size."""
 
     def __init__(self, data: bytes, size: int) -> None:
         self.data, self.size, self.at = data, size, 0
@@ -195,7 +195,7 @@ def parts_of(data: bytes, size: int, boundary: str = "b1") -> List[Tuple[str, An
 
 
 def nasty(seed: int) -> bytes:
-    """Bytes full of beginnings of delimiters, and of what nearly is one."""
+    """Return bytes with many prefixes of delimiters."""
     choose = random.Random(seed)
     pool = [b"\r\n--b", b"\r", b"\n", b"\r\n", b"--b1", b"-", b"\r\n--", b"x", b"\r\n--b2", b"\0" * 9]
     return b"".join(choose.choice(pool) for _ in range(choose.randrange(200))).replace(
@@ -257,7 +257,7 @@ def test_put(server: LocalServer, api3: wire.Api) -> None:
     assert api3.data("/docs/a b.bin") == DATA
     api3.call("PUT", "path/data", "/docs/a b.bin", body=iter([b"in ", b"chunks"]))
     assert server.smartfile.read("/docs/a b.bin") == b"in chunks"
-    # Failures are told in an answer with status 200.
+    # Failures have status 200.
     for path, status in (("/none/a", 404), ("/docs", 400), ("/", 400)):
         refused = api3.call("PUT", "path/data", path, body=b"x")
         assert (refused.status, refused.json()["status"]) == (200, status)

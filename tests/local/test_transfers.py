@@ -1,4 +1,4 @@
-"""Transfers: creation with its oddities, chunks, completion, management."""
+"""Transfers: creation, chunks, completion, management."""
 
 import http.client
 import time
@@ -96,7 +96,7 @@ def test_options(site: wire.Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "expected"),
     [
         ({"from": None}, "bad_email"),
         ({"from": "ann"}, "bad_email"),
@@ -111,14 +111,14 @@ def test_options(site: wire.Site) -> None:
     ],
 )  # fmt: skip
 def test_what_is_turned_down_without_a_trace(
-    server: LocalServer, site: wire.Site, more: Any, told: str
+    server: LocalServer, site: wire.Site, more: Any, expected: str
 ) -> None:
-    assert message(site.call("POST", CREATE, body(**more))) == (500, told)
+    assert message(site.call("POST", CREATE, body(**more))) == (500, expected)
     assert server.filesender.transfers() == []
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "expected"),
     [
         ("a" * 256, "database_access_failure"),
         ("a+b.txt", "transfer_file_name_invalid"), ("it's", "transfer_file_name_invalid"),
@@ -132,9 +132,9 @@ def test_what_is_turned_down_without_a_trace(
         ("x.a_b", "file_extension_not_allowed"),
     ],
 )  # fmt: skip
-def test_bad_names_leave_an_orphan(server: LocalServer, site: wire.Site, name: str, told: str) -> None:
+def test_bad_names_leave_an_orphan(server: LocalServer, site: wire.Site, name: str, expected: str) -> None:
     files = [{"name": "good.txt", "size": 1}, {"name": name, "size": 1}]
-    assert message(site.call("POST", CREATE, body(files=files))) == (500, told)
+    assert message(site.call("POST", CREATE, body(files=files))) == (500, expected)
     assert [(t["status"], t["files"]) for t in server.filesender.transfers()] == [("created", [])]
 
 
@@ -221,12 +221,12 @@ def test_chunks_against_headers_and_bounds(server: LocalServer, site: wire.Site)
     signed = site.signed("PUT", "/rest.php/file/{}/chunk/0".format(file["id"]), part)
     lying = site.bare("PUT", signed, part, {"X-Filesender-Chunk-Size": "7"})
     assert message(lying) == (400, "rest_sanity_check_failed")
-    # The call that died has written its bytes.
+    # The failed call has written its bytes.
     assert server.filesender.transfers()[0]["status"] == "uploading"
     assert site.chunk(transfer, file, 0, b"").json() == {"offset": 0, "written": 0}
     assert site.chunk(transfer, file, 1500, part).json() == {"offset": "1500", "written": 1000}
     assert server.filesender.transfers()[0]["status"] == "uploading"
-    # A hole in the middle goes unseen, and is zeros.
+    # A gap in the middle is not detected, and consists of zeros.
     site.complete(transfer)
     assert site.fetch(transfer).body == part + bytes(500) + part
 
@@ -238,7 +238,7 @@ def test_key_mode_from_chunk_to_end(site: wire.Site) -> None:
     for file in (first, second):
         target = "/rest.php/file/{}?key={}".format(file["id"], file["puid"])
         assert site.bare("PUT", target, b'{"complete":true}').body == b"true"
-        # Done twice, it changes nothing.
+        # A second call has no effect.
         assert site.bare("PUT", target, b'{"complete":true}').body == b"true"
     place = "{}/{}".format(CREATE, transfer["id"])
     keys = "?key={0}&puid={0}".format(first["puid"])
@@ -281,7 +281,7 @@ def test_the_round_trip_check(server: LocalServer, site: wire.Site) -> None:
     assert site.chunk(transfer, file, 0, b"abc").status == 200
     keyed = target + "&roundtriptoken=" + transfer["roundtriptoken"]
     assert site.call("PUT", keyed, {"complete": True}).body == b"true"
-    # Not wanted on the call of the transfer.
+    # Not required for the call of the transfer.
     place = "{}/{}".format(CREATE, transfer["id"])
     assert site.call("PUT", place, {"complete": True}).status == 200
 

@@ -171,7 +171,7 @@ def test_what_s3_refuses(rclone: RcloneS3, changes: Dict[str, str], status: int,
 def test_an_expired_address_leads_to_a_new_one(
     site: Any, rclone: RcloneS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right, made = site.backend.address, []
+    right, made = site.backend.presigned_url, []
 
     def address(row: Any) -> str:
         made.append(row["id"])
@@ -180,7 +180,7 @@ def test_an_expired_address_leads_to_a_new_one(
         site.configure(clock_offset=0.0)
         return url
 
-    monkeypatch.setattr(site.backend, "address", address)
+    monkeypatch.setattr(site.backend, "presigned_url", address)
     data = os.urandom(300_000)
     with client_of(site) as client:
         file = client.file.upload_file(("late.bin", data), wait=True, timeout=30)

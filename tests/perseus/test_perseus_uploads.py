@@ -165,7 +165,7 @@ class TestPending:
             def sleep(self, seconds: float) -> None:
                 super().sleep(seconds)
                 if len(self.waits) == 2:
-                    harness.site.backend.records.settle(id, "uploaded")
+                    harness.site.backend.records.set_status(id, "uploaded")
 
         file = harness.client(clock=Finishing()).file.upload_file(path)
         assert (file.id, file.status, file.reused) == (id, FileStatus.UPLOADED, True)
@@ -256,14 +256,14 @@ class TestExpired:
     ) -> None:
         backend = harness.site.backend
         addresses: List[str] = []
-        real = backend.address
+        real = backend.presigned_url
 
         def address(row: Any) -> str:
             addresses.append(real(row))
             harness.site.configure(clock_offset=7200.0)
             return addresses[-1]
 
-        monkeypatch.setattr(backend, "address", address)
+        monkeypatch.setattr(backend, "presigned_url", address)
         file = live.file.upload_file(path)
         assert harness.calls == ["find", "create", "put", "delete", "create", "put"]
         assert len(set(addresses)) == 2
@@ -274,7 +274,7 @@ class TestExpired:
         self, harness: PerseusServer, live: PerseusClient, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         backend = harness.site.backend
-        real = backend.address
+        real = backend.presigned_url
         offsets = iter(range(1, 100))
 
         def address(row: Any) -> str:
@@ -282,7 +282,7 @@ class TestExpired:
             harness.site.configure(clock_offset=7200.0 * next(offsets))
             return made
 
-        monkeypatch.setattr(backend, "address", address)
+        monkeypatch.setattr(backend, "presigned_url", address)
         with pytest.raises(StorageError, match="Request has expired") as raised:
             live.file.upload_file(path)
         assert (raised.value.expired, raised.value.code) == (True, "AccessDenied")
@@ -295,13 +295,13 @@ def test_a_file_that_changes_after_its_checksum(
     harness: PerseusServer, live: PerseusClient, path: Path, monkeypatch: pytest.MonkeyPatch, same_size: bool
 ) -> None:
     backend = harness.site.backend
-    real = backend.address
+    real = backend.presigned_url
 
     def address(row: Any) -> str:
         path.write_bytes(DATA[::-1] if same_size else DATA + b"more")
         return real(row)
 
-    monkeypatch.setattr(backend, "address", address)
+    monkeypatch.setattr(backend, "presigned_url", address)
     with pytest.raises(SourceChanged):
         live.file.upload_file(path)
     assert harness.statuses == []

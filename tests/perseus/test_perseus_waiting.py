@@ -27,7 +27,7 @@ class Moving(FakeClock):
 
 def settle(harness: PerseusServer, id: str, status: str = "uploaded") -> Callable[[], None]:
     """Makes a record final."""
-    return lambda: harness.site.backend.records.settle(id, status)
+    return lambda: harness.site.backend.records.set_status(id, status)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_one_look_is_taken_however_short_the_time(
     with pytest.raises(WaitTimeout):
         live.file.wait_for_file_upload(pending, timeout=0)
     assert (clock.waits, harness.calls) == ([], ["find"])
-    harness.site.backend.records.settle(pending, "uploaded")
+    harness.site.backend.records.set_status(pending, "uploaded")
     assert live.file.wait_for_file_upload(pending, timeout=0).id == pending
 
 

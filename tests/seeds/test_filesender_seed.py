@@ -144,7 +144,7 @@ def test_the_download_program(
             [tmp_path / name for name in SIZES], {"recipients": ["them@organisation.edu.au"]}
         )
     assert transfer.token is not None
-    site.listener.forget()
+    site.listener.clear_log()
 
     run(DOWNLOAD, tmp_path, site=site.url, token=transfer.token)
 

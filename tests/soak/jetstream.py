@@ -134,7 +134,7 @@ def _plant(server: LocalServer, top: str, contents: Dict[str, bytes]) -> Dict[st
 
 def _state(server: LocalServer, top: str) -> Tuple[Dict[str, str], Dict[str, str], List[str]]:
     """SHA-256 of each file of a case at the sending and at the receiving server, and transfers under way."""
-    rows = server.jetstream.backend.database.rows("SELECT * FROM transfers WHERE NOT deleted")
+    rows = server.jetstream.backend.database.fetchall("SELECT * FROM transfers WHERE NOT deleted")
     working = [f"{row['id']} ({row['status']})" for row in rows if row["status"] not in ("complete", "error")]
     return _digests(server.jetstream, top), _digests(server.jetstream_peer, top), working
 

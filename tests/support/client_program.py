@@ -86,7 +86,7 @@ ENDS = pytest.mark.parametrize("end", [interrupt, kill], ids=["SIGINT", "SIGKILL
 def quiet(harness: ServiceHarness) -> None:
     """Drop the faults that slow the server, and wait until nothing of the ended client is under way."""
     harness.server.clear_faults()
-    until(lambda: not any(listener._open for listener in harness.listeners()), "the end of the connections")
+    until(lambda: not any(listener.connections for listener in harness.listeners()), "the end of the connections")
 
 
 def written(part: Path, size: int) -> bool:

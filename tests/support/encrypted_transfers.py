@@ -58,7 +58,7 @@ def running(harness: Any) -> Iterator[Dict[str, Any]]:
 
 def lent(harness: Any) -> Iterator[Any]:
     """A shared site, for one test: what it did for others is not counted."""
-    harness.site.listener.forget()
+    harness.site.listener.clear_log()
     yield harness
     unfired = harness.server.unfired()
     harness.server.clear_faults()

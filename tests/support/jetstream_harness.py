@@ -114,7 +114,7 @@ class JetStreamHarness(ServiceHarness):
 
     def held(self, table: str) -> List[int]:
         """The ids of the objects that the first server keeps: of manifests, destinations, transfers or tokens."""
-        rows = self.site.backend.database.rows(f"SELECT * FROM {table} WHERE NOT deleted ORDER BY id")
+        rows = self.site.backend.database.fetchall(f"SELECT * FROM {table} WHERE NOT deleted ORDER BY id")
         return [row["id"] for row in rows]
 
     def calls(self) -> List[str]:

@@ -48,11 +48,11 @@ class ManagementSite:
         unfired, crashes = self.server.unfired(), self.site.listener.crashes
         self.server.clear_faults()
         for transfer in self.site.transfers():
-            self.site.backend.records.delete_transfer(transfer["id"])
-        self.site.backend.records.db.run("DELETE FROM guests")
+            self.site.backend.repository.delete_transfer(transfer["id"])
+        self.site.backend.repository.db.execute("DELETE FROM guests")
         self.site.backend.mails.clear()
         self.site.backend.sent.clear()
-        self.site.listener.forget()
+        self.site.listener.clear_log()
         self.site.configure(**PLAIN)
         assert unfired == [], f"planned faults did not take effect: {unfired}"
         assert crashes == []

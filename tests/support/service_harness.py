@@ -93,7 +93,7 @@ class ServiceHarness:
         """Empty the accounts."""
         self._heads.clear()
         for listener in self.listeners():
-            listener.forget()
+            listener.clear_log()
 
     def heads(self, match: str) -> List[Dict[str, str]]:
         """Headers of each such request, names in lower case; those that a fault answered too."""
@@ -109,7 +109,7 @@ class ServiceHarness:
         """Bytes of each answer to such requests, once all of them have gone."""
         pattern = compile_match(match)
         records = [record for listener in self.listeners() for record in listener.records]
-        return [one.sent for one in records if pattern.fullmatch(f"{one.seen.method} {one.seen.path}")]
+        return [one.sent for one in records if pattern.fullmatch(f"{one.request.method} {one.request.path}")]
 
     def left(self) -> List[str]:
         """The names of the files in the directory of downloads."""
@@ -170,9 +170,9 @@ def _noting(base: Any, heads: List[Tuple[str, str, Dict[str, str]]]) -> Any:
     assert issubclass(base, Handler)
 
     class Noting(base):  # type: ignore[misc]
-        def _answer(self, listener: Any, exchange: Any, plan: Any) -> Any:
-            heads.append((f"{exchange.method} {exchange.path}", exchange.target, dict(exchange.headers)))
-            return super()._answer(listener, exchange, plan)
+        def _respond(self, listener: Any, request: Any, faults: Any) -> Any:
+            heads.append((f"{request.method} {request.path}", request.target, dict(request.headers)))
+            return super()._respond(listener, request, faults)
 
     return Noting
 

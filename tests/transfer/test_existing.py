@@ -174,7 +174,7 @@ def test_newer(service: Any, tmp_path: Path) -> None:
 
 def test_a_word_that_means_nothing_is_refused_before_anything_is_asked(service: Any, tmp_path: Path) -> None:
     service.hold({"a.txt": b"1"})
-    service.site.listener.forget()
+    service.site.listener.clear_log()
     with pytest.raises(UsageError, match="exists is"):
         service.fetch(tmp_path, exists="overwrite")
     assert fetches(service) == 0

@@ -1,4 +1,4 @@
-"""One API call: who asks, for what, with which body.
+"""One API call with its caller and body.
 
 Source: FileSender protocol, sections 3, 6.2 and 10 (order of authentication methods, guests).
 """
@@ -10,15 +10,35 @@ import attrs
 
 from smartxfer.local import http_messages
 from smartxfer.local.database import Row
-from smartxfer.local.filesender.arguments import Arguments
 from smartxfer.local.filesender.backend import Backend
-from smartxfer.local.filesender.refusals import ApiError, Fatal, error_response, fatal, json_response
-from smartxfer.local.filesender.views import author_view
+from smartxfer.local.filesender.errors import (
+    ApiError,
+    PhpFatal,
+    error_response,
+    fatal_response,
+    json_response,
+)
+from smartxfer.local.filesender.request_args import RequestArguments
+from smartxfer.local.filesender.serializers import serialize_author
 from smartxfer.local.http_messages import FileSlice, Part, Request, Response, text_response
 
 __all__ = [
-    "TOKEN", "ApiError", "Arguments", "Backend", "Call", "Fatal", "FileSlice", "Identity", "Part",
-    "Request", "Response", "Row", "error_response", "fatal", "json_response", "text_response",
+    "TOKEN",
+    "ApiError",
+    "Backend",
+    "Call",
+    "FileSlice",
+    "Identity",
+    "Part",
+    "PhpFatal",
+    "Request",
+    "RequestArguments",
+    "Response",
+    "Row",
+    "error_response",
+    "fatal_response",
+    "json_response",
+    "text_response",
 ]  # fmt: skip
 
 #: Shape of every token (section 1); need not be hex.
@@ -27,7 +47,7 @@ TOKEN = re.compile(r"[a-z0-9]{8}(-[a-z0-9]{4}){3}-[a-z0-9]{12}", re.IGNORECASE)
 
 @attrs.define
 class Identity:
-    """Who asks.
+    """Caller of the API.
 
     :param user: the user who signed, or who invited the guest.
     :param guest: the voucher, for a guest.
@@ -38,32 +58,32 @@ class Identity:
 
     @property
     def author(self) -> Dict[str, Any]:
-        """How the audit log names them."""
-        return author_view(self.user, self.guest)
+        """Author in the audit log."""
+        return serialize_author(self.user, self.guest)
 
 
 @attrs.define
 class Call(http_messages.Call[Backend]):
     """A call of ``rest.php``.
 
-    :param words: the words after the endpoint.
+    :param segments: path segments after the endpoint.
     :param arguments: its query arguments.
-    :param endpoint: first word after ``rest.php``.
-    :param identity: who asks.
-    :param body: decoded and cleaned JSON body, None where there is none.
+    :param endpoint: first path segment after ``rest.php``.
+    :param identity: the caller.
+    :param body: decoded and cleaned JSON body, None if missing.
     """
 
-    arguments: Arguments
+    arguments: RequestArguments
     endpoint: str
     identity: Identity = attrs.field(factory=Identity)
     body: Any = None
 
     def number(self, place: int = 0) -> int:
-        """The id at a place after the endpoint.
+        """Return the id at an index after the endpoint.
 
         :raises ApiError: ``rest_missing_parameter`` or ``rest_bad_parameter``.
         """
-        word = self.word(place)
+        word = self.segment(place)
         if not word:
             raise ApiError("rest_missing_parameter")
         if not re.fullmatch(r"-?\d{1,19}", word, re.ASCII):
@@ -71,7 +91,7 @@ class Call(http_messages.Call[Backend]):
         return int(word)
 
     def user(self) -> Row:
-        """The user who asks; the inviter for a guest.
+        """The calling user; the inviter for a guest.
 
         :raises ApiError: ``rest_authentication_required``.
         """
@@ -80,18 +100,18 @@ class Call(http_messages.Call[Backend]):
         return self.identity.user
 
     def fields(self) -> Dict[str, Any]:
-        """The body as an object, empty where it is something else."""
+        """The body, or an empty object if it is not an object."""
         return self.body if isinstance(self.body, dict) else {}
 
     def is_admin(self) -> bool:
-        """Whether an administrator asks."""
+        """Return True if the caller is an administrator."""
         user = self.identity.user
         return (
             user is not None and self.identity.guest is None and user["username"] in self.backend.site.admins
         )
 
     def may_change(self, transfer: Row) -> None:
-        """Check that a transfer belongs to who asks.
+        """Check that a transfer belongs to the caller.
 
         :raises ApiError: ``rest_authentication_required``, ``rest_ownership_required``, or for
             another guest ``rest_unknown_principal``.

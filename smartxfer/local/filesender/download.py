@@ -15,24 +15,24 @@ from urllib.parse import parse_qsl, quote
 import attrs
 
 from smartxfer.local.filesender.archives import tar_stream
+from smartxfer.local.filesender.authentication import begin_signature, signing_user
 from smartxfer.local.filesender.call import (
     TOKEN,
     ApiError,
-    Arguments,
     Backend,
     FileSlice,
     Identity,
     Part,
     Request,
+    RequestArguments,
     Response,
     Row,
-    fatal,
+    fatal_response,
     text_response,
 )
 from smartxfer.local.filesender.encryption import stored_size
-from smartxfer.local.filesender.identify import begin_signature, signer
-from smartxfer.local.filesender.ranges import Range, Stretch, encrypted_spans, read_ranges, spans
-from smartxfer.local.filesender.views import author_view, recipient_author_view
+from smartxfer.local.filesender.ranges import Range, Span, encrypted_spans, read_ranges, spans
+from smartxfer.local.filesender.serializers import serialize_author, serialize_recipient_author
 from smartxfer.local.zip_stream import ZipMember, zip_stream
 
 _BOUNDARY = "MIME_BOUNDARY"
@@ -41,12 +41,12 @@ _FORM_LIMIT = 1 << 20
 
 @attrs.frozen
 class DownloadRequest:
-    """What is downloaded, by whom.
+    """A download: files and caller.
 
     :param transfer: the transfer.
-    :param files: its files that are wanted, in the order asked for.
-    :param recipient: whose token was used; None for the owner.
-    :param author: how the audit log names who asks.
+    :param files: the requested files, in the requested order.
+    :param recipient: recipient of the token; None for the owner.
+    :param author: the caller in the audit log.
     :param arguments: query arguments, form fields among them.
     """
 
@@ -54,43 +54,43 @@ class DownloadRequest:
     files: List[Row]
     recipient: Optional[Row]
     author: Dict[str, Any]
-    arguments: Arguments
+    arguments: RequestArguments
 
 
-def answer(backend: Backend, request: Request) -> Response:
-    """Answer a request for ``/download.php``."""
+def handle(backend: Backend, request: Request) -> Response:
+    """Handle a request for ``/download.php``."""
     if request.method not in ("GET", "HEAD", "POST"):
         return text_response(405, "")
     try:
         arguments = _arguments(request)
         if not TOKEN.fullmatch(arguments.get("transaction_id")):
             return _with_transaction(backend, request)
-        download = _requested(backend, request, arguments)
+        download = _parse_request(backend, request, arguments)
     except ApiError as refusal:
         if backend.sessions.get(request.cookies.get("PHPSESSID", "")) is None:
-            return fatal()
-        # A browser is sent to a page, which then answers 200.
+            return fatal_response()
+        # A browser is redirected to a page with status 200.
         place = f"{backend.url}/?s=exception&exception={refusal.message}"
         return Response(302, [("Location", place)])
-    # A closed transfer is looked for, too; its files are missing then.
+    # Closed transfers are found too, but their files are missing.
     kind = arguments.get("archive_format") or ("zip" if len(download.files) > 1 else "")
     if kind:
         if request.method != "HEAD":
-            _account(backend, download, archive=True)
+            _log_download(backend, download, archive=True)
         return _archive(backend, download, "tar" if kind == "tar" else "zip")
     return _file(backend, request, download)
 
 
-def _arguments(request: Request) -> Arguments:
+def _arguments(request: Request) -> RequestArguments:
     query = request.query
     if request.method == "POST":
         form = request.body.read(_FORM_LIMIT).decode("utf-8", "replace")
         query += "&" + form if parse_qsl(form) else ""
-    return Arguments(query)
+    return RequestArguments(query)
 
 
 def _with_transaction(backend: Backend, request: Request) -> Response:
-    """The redirect to itself; that of a 3.x has a doubled question mark."""
+    """Return the redirect to the same URL with a transaction id; that of a 3.x has a second question mark."""
     query = "{}&transaction_id={}".format(request.query.lstrip("?"), uuid.uuid4())
     mark = "?" if backend.site.is_2x else "??"
     response = text_response(302, "")
@@ -98,17 +98,17 @@ def _with_transaction(backend: Backend, request: Request) -> Response:
     return response
 
 
-def _requested(backend: Backend, request: Request, arguments: Arguments) -> DownloadRequest:
-    numbers = arguments.listed("files_ids") or arguments.listed("file_id")
+def _parse_request(backend: Backend, request: Request, arguments: RequestArguments) -> DownloadRequest:
+    numbers = arguments.get_list("files_ids") or arguments.get_list("file_id")
     if not numbers or not all(re.fullmatch(r"\d{1,18}", word, re.ASCII) for word in numbers):
         raise ApiError("rest_bad_parameter")
-    records = backend.records
+    records = backend.repository
     token = arguments.get("token")
     signature = begin_signature(backend, request, arguments)
     recipient = None
     if signature is not None and not token:
         signature.verify(backend.now())
-        identity = Identity(signer(backend, arguments))
+        identity = Identity(signing_user(backend, arguments))
         transfer = records.transfer(records.file(int(numbers[0]))["transfer_id"])
         if identity.user is None or transfer["userid"] != identity.user["id"]:
             raise ApiError("rest_ownership_required")
@@ -119,23 +119,23 @@ def _requested(backend: Backend, request: Request, arguments: Arguments) -> Down
             raise ApiError("recipient_not_found")
         transfer = found
         recipient = records.db.find("recipients", token=token)
-        author = author_view() if recipient is None else recipient_author_view(recipient)
+        author = serialize_author() if recipient is None else serialize_recipient_author(recipient)
     if transfer["status"] not in ("available", "closed"):
         raise ApiError("transfer_not_found")
     files = {str(file["id"]): file for file in records.files(transfer["id"])}
     missing = [word for word in numbers if word not in files]
     if missing:
         raise ApiError("file_not_found")
-    wanted = list(dict.fromkeys(numbers))
-    return DownloadRequest(transfer, [files[word] for word in wanted], recipient, author, arguments)
+    requested = list(dict.fromkeys(numbers))
+    return DownloadRequest(transfer, [files[word] for word in requested], recipient, author, arguments)
 
 
 def _file(backend: Backend, request: Request, download: DownloadRequest) -> Response:
-    """One file, whole or in part."""
+    """Return one file or ranges of it."""
     file, transfer = download.files[0], download.transfer
     site = backend.site
     encrypted = json.loads(transfer["encryption"])["encryption"]
-    # What ranges are measured by is the plain size, what a whole download sends is the stored one.
+    # Ranges refer to the plain size; a whole download sends the stored size.
     plain, size = file["size"], stored_size(transfer, file)
     header = request.headers.get("range")
     ranges: Optional[List[Range]] = None
@@ -143,18 +143,18 @@ def _file(backend: Backend, request: Request, download: DownloadRequest) -> Resp
         ranges = read_ranges(header, plain if site.strict_ranges else size, strict=site.strict_ranges)
         if ranges is None:
             return Response(416, [("Content-Range", f"bytes */{plain}")])
-    missing = bool(size) and not os.path.exists(backend.records.objects.path(file["id"]))
+    missing = bool(size) and not os.path.exists(backend.repository.objects.path(file["id"]))
     if request.method != "HEAD" and not missing:
-        _account(backend, download, resumed=ranges is not None)
+        _log_download(backend, download, resumed=ranges is not None)
     headers = _headers(transfer, file, ranges[0] if ranges and len(ranges) == 1 else None)
     chunk = transfer["chunk_size"]
     if ranges is None:
-        stretches: List[Stretch] = [(0, size)] if size else []
+        stretches: List[Span] = [(0, size)] if size else []
         if encrypted and site.strict_ranges:
             stretches = encrypted_spans(0, size, size, size, chunk)
-        headers += _naming(file)
+        headers += _content_disposition(file)
         if missing:
-            # The headers are out before the file is looked for.
+            # The headers are sent before the file is opened.
             return Response(500, headers, (b"",), size)
         return Response(200, headers, _parts(backend, file, stretches), size)
     if missing:
@@ -174,9 +174,9 @@ def _file(backend: Backend, request: Request, download: DownloadRequest) -> Resp
     return Response(206, headers, _parts(backend, file, stretches), one.length)
 
 
-def _parts(backend: Backend, file: Row, stretches: List[Stretch]) -> Tuple[Part, ...]:
-    path = backend.records.objects.path(file["id"])
-    return tuple(FileSlice(path, start, count) for start, count in stretches)
+def _parts(backend: Backend, file: Row, ranges: List[Span]) -> Tuple[Part, ...]:
+    path = backend.repository.objects.path(file["id"])
+    return tuple(FileSlice(path, start, count) for start, count in ranges)
 
 
 def _headers(transfer: Row, file: Row, one: Optional[Range]) -> List[Tuple[str, str]]:
@@ -195,9 +195,9 @@ def _headers(transfer: Row, file: Row, one: Optional[Range]) -> List[Tuple[str, 
     ]
 
 
-def _naming(file: Row) -> List[Tuple[str, str]]:
+def _content_disposition(file: Row) -> List[Tuple[str, str]]:
     base = file["name"].rsplit("/", 1)[-1]
-    # A header has no place for quotes and line breaks; no site's rule lets them pass either.
+    # Quotes and line breaks are not possible in a header; the name rules of sites exclude them too.
     plain = re.sub(r"[\x00-\x1f\"\x7f]", "_", base)
     value = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(base)}"
     return [("Content-Disposition", value), ("Accept-Ranges", "bytes")]
@@ -206,7 +206,7 @@ def _naming(file: Row) -> List[Tuple[str, str]]:
 def _multipart(
     backend: Backend, download: DownloadRequest, ranges: List[Range], headers: List[Tuple[str, str]]
 ) -> Response:
-    """Several ranges, with a ``Content-Length`` that leaves the boundaries out."""
+    """Return several ranges, with a ``Content-Length`` that does not count the boundaries."""
     file = download.files[0]
     size = stored_size(download.transfer, file)
     parts: List[Part] = []
@@ -218,17 +218,17 @@ def _multipart(
         parts += _parts(backend, file, spans(one.start, one.last, size, size + 2))
     parts.append(f"\r\n--{_BOUNDARY}--\r\n".encode("ascii"))
     kind = "multipart/byteranges; boundary=" + _BOUNDARY
-    promised = sum(one.length for one in ranges)
-    return Response(206, [("Content-Type", kind), *headers[1:]], parts, promised)
+    length = sum(one.length for one in ranges)
+    return Response(206, [("Content-Type", kind), *headers[1:]], parts, length)
 
 
 def _archive(backend: Backend, download: DownloadRequest, kind: str) -> Response:
-    """Several files in one; no ranges.
+    """Return an archive of several files, without ranges.
 
-    Where a file has nothing on disk, as an empty one, both break off there, and a zip answers 500.
-    Which bytes a real server still sends is unknown: those before that file here.
+    If a file does not exist on disk, such as an empty one, both end there, and a zip has status 500.
+    It is unknown which bytes a real server sends before; this one sends the files before it.
     """
-    objects, created = backend.records.objects, float(download.transfer["created"])
+    objects, created = backend.repository.objects, float(download.transfer["created"])
     members = []
     for file in download.files:
         bytes_of_it = FileSlice(objects.path(file["id"]), 0, file["size"])
@@ -246,11 +246,11 @@ def _archive(backend: Backend, download: DownloadRequest, kind: str) -> Response
     return Response(500 if broken else 200, headers, parts, length)
 
 
-def _account(
+def _log_download(
     backend: Backend, download: DownloadRequest, *, resumed: bool = False, archive: bool = False
 ) -> None:
-    """Audit log, the recipient's last activity, and the mails about a complete download."""
-    records, now = backend.records, backend.now()
+    """Write the audit log and the recipient's last activity, and send mails about a complete download."""
+    records, now = backend.repository, backend.now()
     number = download.transfer["id"]
     with records.db.transaction():
         if archive:
@@ -270,6 +270,6 @@ def _account(
     options = json.loads(download.transfer["options"])
     if options.get("email_download_complete") and download.recipient is not None:
         backend.mail(download.transfer["user_email"], "download_complete", download.transfer)
-    asked = download.arguments.get("notify_upon_completion") == "1"
-    if asked and download.recipient is not None and download.recipient["email"]:
+    wants_mail = download.arguments.get("notify_upon_completion") == "1"
+    if wants_mail and download.recipient is not None and download.recipient["email"]:
         backend.mail(download.recipient["email"], "recipient_download_complete", download.transfer)

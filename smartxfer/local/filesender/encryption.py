@@ -1,6 +1,6 @@
-"""Encrypted transfers as the server sees them: fields that it keeps, sizes and offsets that it checks.
+"""Server side of encrypted transfers: stored fields, and checks of sizes and offsets.
 
-The server neither encrypts nor decrypts: it stores what it gets.
+The server neither encrypts nor decrypts.
 
 Source: FileSender protocol, section 9.
 """
@@ -9,7 +9,7 @@ import json
 from typing import Any, Dict
 
 from smartxfer.local.database import Row
-from smartxfer.local.filesender.fields import flag, text, whole
+from smartxfer.local.filesender.php_values import flag, to_int, to_text
 
 #: Bytes that encryption adds to a full chunk.
 OVERHEAD = 32
@@ -19,25 +19,25 @@ _IV, _BLOCK, _TAG = 16, 16, 16
 _GCM = (2, 3)
 
 
-def parameters(given: Dict[str, Any]) -> Dict[str, Any]:
-    """Encryption parameters of a new transfer, as sent.
+def parameters(value: Dict[str, Any]) -> Dict[str, Any]:
+    """Return the encryption parameters of a new transfer, as sent.
 
-    The field beside the options decides; the option of the same name follows it.
+    The field next to the options takes precedence over the option of the same name.
 
-    :param given: the body of the request.
+    :param value: the body of the request.
     """
     return {
-        "encryption": flag(given.get("encryption")),
-        "key_version": whole(given.get("encryption_key_version"), 0),
-        "password_encoding": text(given.get("encryption_password_encoding")) or "none",
-        "password_version": whole(given.get("encryption_password_version"), 1),
-        "password_hash_iterations": whole(given.get("encryption_password_hash_iterations"), 150000),
-        "client_entropy": text(given.get("encryption_client_entropy")) or "",
+        "encryption": flag(value.get("encryption")),
+        "key_version": to_int(value.get("encryption_key_version"), 0),
+        "password_encoding": to_text(value.get("encryption_password_encoding")) or "none",
+        "password_version": to_int(value.get("encryption_password_version"), 1),
+        "password_hash_iterations": to_int(value.get("encryption_password_hash_iterations"), 150000),
+        "client_entropy": to_text(value.get("encryption_client_entropy")) or "",
     }
 
 
 def blob_size(plain: int, key_version: int) -> int:
-    """Bytes of one encrypted chunk; an empty one does not exist.
+    """Return the size of an encrypted chunk; empty chunks do not exist.
 
     :param plain: its bytes before encryption.
     :param key_version: key version of the transfer.
@@ -50,7 +50,7 @@ def blob_size(plain: int, key_version: int) -> int:
 def encrypted_size(size: int, chunk: int, encryption: Dict[str, Any]) -> int:
     """Return the bytes of a file once encrypted: every chunk but the last grows by :data:`OVERHEAD`.
 
-    A real server computes it for plain files too, with key version 0. It means nothing there.
+    A real server computes it for plain files too, with key version 0, where it has no meaning.
 
     :param size: its bytes.
     :param chunk: bytes of a chunk.
@@ -73,9 +73,9 @@ def stored_size(transfer: Row, file: Row) -> int:
 
 
 def stored_offset(offset: int, chunk: int) -> int:
-    """Where a chunk of an encrypted file is stored.
+    """Return the offset of an encrypted chunk in the stored file.
 
-    :param offset: where it is in the plain file.
+    :param offset: its offset in the plain file.
     :param chunk: bytes of a chunk.
     """
     return offset * (chunk + OVERHEAD) // chunk

@@ -6,39 +6,39 @@ Source: FileSender protocol, sections 2, 3, 10, 13 and 15.
 import json
 from typing import Any, Callable, Dict, List, Tuple
 
-from smartxfer.local.body import BodyTooLong
-from smartxfer.local.filesender import chunk, create, facts, guest_calls, transfer_calls
-from smartxfer.local.filesender.arguments import clean
-from smartxfer.local.filesender.call import (
-    ApiError,
-    Arguments,
-    Backend,
-    Call,
-    Fatal,
-    Identity,
-    Request,
-    Response,
-    error_response,
-    fatal,
-    text_response,
-)
-from smartxfer.local.filesender.identify import (
+from smartxfer.local.filesender import chunk_calls, guest_calls, info_calls, transfer_calls, transfer_create
+from smartxfer.local.filesender.authentication import (
+    authenticate_file_key,
     begin_signature,
     check_tokens,
     guest_identity,
-    key_call,
-    signer,
+    signing_user,
 )
+from smartxfer.local.filesender.call import (
+    ApiError,
+    Backend,
+    Call,
+    Identity,
+    PhpFatal,
+    Request,
+    RequestArguments,
+    Response,
+    error_response,
+    fatal_response,
+    text_response,
+)
+from smartxfer.local.filesender.request_args import clean
+from smartxfer.local.request_body import BodyTooLong
 
-#: Largest JSON body that the front end lets through, bytes.
+#: Largest JSON body that the front end accepts, bytes.
 _JSON_LIMIT = 32 << 20
 
-# By hand: rest.php looks at methods and endpoints in an order of its own, with an error for each step.
+# Not by the router: rest.php checks methods and endpoints in its own order, with an error for each.
 _CALLS: Dict[Tuple[str, str], Callable[[Call], Response]] = {
-    ("GET", "info"): facts.info,
-    ("GET", "user"): facts.user,
-    ("GET", "echo"): facts.echo,
-    ("POST", "transfer"): create.post,
+    ("GET", "info"): info_calls.info,
+    ("GET", "user"): info_calls.user,
+    ("GET", "echo"): info_calls.echo,
+    ("POST", "transfer"): transfer_create.post,
     ("GET", "transfer"): transfer_calls.get,
     ("PUT", "transfer"): transfer_calls.put,
     ("DELETE", "transfer"): transfer_calls.delete,
@@ -54,21 +54,21 @@ _CALLS: Dict[Tuple[str, str], Callable[[Call], Response]] = {
     ("DELETE", "guest"): guest_calls.delete,
 }
 _ENDPOINTS = {endpoint for _, endpoint in _CALLS}
-#: What only a 2.x has (section 13).
+#: Endpoints that only a 2.x has (section 13).
 _CALLS_2X: Dict[Tuple[str, str], Callable[[Call], Response]] = {
-    ("GET", "legacyuploadprogress"): facts.progress,
+    ("GET", "legacyuploadprogress"): info_calls.progress,
 }
 _ENDPOINTS_2X = {endpoint for _, endpoint in _CALLS_2X}
-#: Errors that come before the endpoint is looked at, and do not name it.
+#: Errors that precede the check of the endpoint, and do not contain it.
 _BEFORE_ENDPOINT = ("rest_endpoint_missing", "rest_method_not_allowed")
 
 
-def answer(backend: Backend, request: Request) -> Response:
-    """Answer a request below ``/rest.php``."""
-    words = [word for word in request.path[len("/rest.php") :].split("/") if word]
-    endpoint = words[0] if words else ""
+def handle(backend: Backend, request: Request) -> Response:
+    """Handle a request below ``/rest.php``."""
+    segments = [word for word in request.path[len("/rest.php") :].split("/") if word]
+    endpoint = segments[0] if segments else ""
     try:
-        reply = _dispatch(backend, request, endpoint, words[1:])
+        reply = _dispatch(backend, request, endpoint, segments[1:])
     except ApiError as refusal:
         details = None
         if refusal.status != 500:
@@ -76,15 +76,15 @@ def answer(backend: Backend, request: Request) -> Response:
             if refusal.message not in _BEFORE_ENDPOINT:
                 details["endpoint"] = endpoint
         reply = error_response(refusal.message, refusal.status, details)
-    except Fatal:
-        reply = fatal()
+    except PhpFatal:
+        reply = fatal_response()
     except BodyTooLong:
         reply = text_response(413, "<html><h1>413 Request Entity Too Large</h1></html>", "text/html")
     _add_tokens(backend, request, reply)
     return reply
 
 
-def _dispatch(backend: Backend, request: Request, endpoint: str, words: List[str]) -> Response:
+def _dispatch(backend: Backend, request: Request, endpoint: str, segments: List[str]) -> Response:
     if backend.site.database_down:
         raise ApiError("failed_to_connect_to_database")
     if backend.site.maintenance:
@@ -99,21 +99,21 @@ def _dispatch(backend: Backend, request: Request, endpoint: str, words: List[str
     act = (_CALLS_2X if old else _CALLS).get((request.method, endpoint))
     if act is None:
         raise ApiError("rest_method_not_implemented")
-    if (request.method, endpoint) == ("POST", "transfer") and words:
+    if (request.method, endpoint) == ("POST", "transfer") and segments:
         # `/transfer/ID/recipient`
         act = transfer_calls.add_recipient
-    call = Call(backend, request, words, Arguments(request.query), endpoint)
-    if request.method == "PUT" and endpoint == "file" and call.word(1) == "chunk":
-        return chunk.put(call)
+    call = Call(backend, request, segments, RequestArguments(request.query), endpoint)
+    if request.method == "PUT" and endpoint == "file" and call.segment(1) == "chunk":
+        return chunk_calls.put(call)
     raw = request.body.read(_JSON_LIMIT)
     authenticate(call, raw)
     if raw:
-        call.body = _decode(raw)
+        call.body = _decode_json(raw)
     return act(call)
 
 
 def authenticate(call: Call, raw: bytes) -> None:
-    """Find out who asks, and check the tokens of a call that is not signed.
+    """Authenticate the caller, and check the tokens of a call that is not signed.
 
     :param raw: the whole body.
     :raises ApiError: see sections 2.1 and 10.
@@ -123,30 +123,30 @@ def authenticate(call: Call, raw: bytes) -> None:
     if signature is not None:
         signature.update(raw)
         signature.verify(backend.now())
-        call.identity = Identity(signer(backend, call.arguments))
+        call.identity = Identity(signing_user(backend, call.arguments))
         return
     if "vid" in call.arguments:
         call.identity = guest_identity(backend, call.arguments.get("vid"))
     if call.request.method == "GET":
         return
-    if call.identity.guest is None and key_call(call):
+    if call.identity.guest is None and authenticate_file_key(call):
         return
     check_tokens(call)
 
 
-def _decode(raw: bytes) -> Any:
+def _decode_json(raw: bytes) -> Any:
     try:
         value = clean(json.loads(raw))
         if b"\\u" in raw:
-            # A half of a surrogate pair is no text to PHP.
+            # A lone surrogate is not text in PHP.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
-        raise Fatal from None
+        raise PhpFatal from None
     return value
 
 
 def _add_tokens(backend: Backend, request: Request, reply: Response) -> None:
-    """New csrf cookies, twice with different paths, and a renewed security token (section 10)."""
+    """Add csrf cookies, twice with different paths, and a renewed security token (section 10)."""
     token = request.context.get("csrf")
     if token:
         for path in ("/", "/rest.php"):

@@ -9,12 +9,12 @@ import threading
 import uuid
 from typing import List
 
-from smartxfer.local.recent import Recent
+from smartxfer.local.bounded_dict import BoundedDict
 
-#: Seconds that a security token lives, and that the one before it is still taken.
+#: Lifetime of a security token in seconds, and the time for which the previous one is still accepted.
 _TOKEN_LIFE, _TOKEN_GRACE = 7200, 900
-#: Csrf tokens that a session remembers beside the one in use.
-_CSRF_KEPT = 200
+#: Largest number of csrf tokens of a session besides the one in use.
+_MAX_CSRF_TOKENS = 200
 
 
 class Session:
@@ -26,22 +26,22 @@ class Session:
     def __init__(self, now: float) -> None:
         self.id = secrets.token_hex(13)
         self.security_token = str(uuid.uuid4())
-        self._made = now
-        self._former = ""
+        self._issued = now
+        self._previous = ""
         self._csrf: List[str] = []
         self._lock = threading.Lock()
 
     def issue_csrf(self) -> str:
-        """A new csrf token; those before stay valid until a newer one is used."""
+        """Return a new csrf token; older ones stay valid until a newer one is used."""
         token = secrets.token_hex(5)
         with self._lock:
             self._csrf.append(token)
-            # The one in use is the first, and stays.
-            del self._csrf[1:-_CSRF_KEPT]
+            # The first one is in use, and stays.
+            del self._csrf[1:-_MAX_CSRF_TOKENS]
         return token
 
     def use_csrf(self, token: str) -> bool:
-        """Check a csrf token; using it ends the life of older ones."""
+        """Check a csrf token, and invalidate older ones."""
         with self._lock:
             if token not in self._csrf:
                 return False
@@ -49,24 +49,24 @@ class Session:
             return True
 
     def allows(self, token: str, now: float) -> bool:
-        """Whether a security token is the session's, or the one before in its grace."""
-        given = token.encode("utf-8", "surrogateescape")
-        if hmac.compare_digest(self.security_token.encode("ascii"), given):
+        """Return True for the session's security token, or the previous one within its grace period."""
+        value = token.encode("utf-8", "surrogateescape")
+        if hmac.compare_digest(self.security_token.encode("ascii"), value):
             return True
-        fresh = now - self._made < _TOKEN_GRACE
-        return bool(self._former) and fresh and self._former.encode("ascii") == given
+        is_new = now - self._issued < _TOKEN_GRACE
+        return bool(self._previous) and is_new and self._previous.encode("ascii") == value
 
     def renew(self, now: float) -> str:
-        """A new security token when the present one is too old, else empty."""
+        """Return a new security token if the current one is too old, else an empty string."""
         with self._lock:
-            if now - self._made < _TOKEN_LIFE:
+            if now - self._issued < _TOKEN_LIFE:
                 return ""
-            self._former, self.security_token = self.security_token, str(uuid.uuid4())
-            self._made = now
+            self._previous, self.security_token = self.security_token, str(uuid.uuid4())
+            self._issued = now
             return self.security_token
 
 
-class Sessions(Recent[str, Session]):
+class Sessions(BoundedDict[str, Session]):
     """The latest sessions, kept in memory."""
 
     def begin(self, now: float) -> Session:

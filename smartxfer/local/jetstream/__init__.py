@@ -1,4 +1,4 @@
-"""JetStream servers on loopback, that really copy files to one another.
+"""JetStream servers on loopback, which copy files to each other.
 
 Source: JetStream protocol, section 9.6.
 """

@@ -9,63 +9,63 @@ import shutil
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Tuple
 
-from smartxfer.local.jetstream.call import Call, RpcError, bad
-from smartxfer.local.jetstream.paths import View, joined, segments, within
+from smartxfer.local.jetstream.call import Call, RpcError, invalid_params
+from smartxfer.local.jetstream.paths import Sandbox, is_within, join_segments, segments
 
 Entry = Dict[str, Any]
 
 
 def ls(call: Call) -> List[Entry]:
     """``lsAsync``: the entries of a folder, or of each of several; a file is its own entry."""
-    view = _view(call)
-    return [entry for path in _paths(call) for entry in _listed(view, path)]
+    view = _sandbox(call)
+    return [entry for path in _paths(call) for entry in _list_folder(view, path)]
 
 
 def ls_list(call: Call) -> Dict[str, List[Entry]]:
     """``lsListAsync``: the entries of each folder by its path."""
-    view = _view(call)
-    return {path: _listed(view, path) for path in _paths(call)}
+    view = _sandbox(call)
+    return {path: _list_folder(view, path) for path in _paths(call)}
 
 
 def ls_roots(call: Call) -> List[Entry]:
-    """``lsRootsAsync``: the folders in which everything lies."""
-    view = _view(call)
+    """``lsRootsAsync``: the top folders."""
+    view = _sandbox(call)
     return [_entry(view, path) for path in view.roots()]
 
 
 def du(call: Call) -> int:
-    """``duAsync``: bytes of everything at a path, or at each of several."""
-    view = _view(call)
+    """``duAsync``: total size at a path, or at each of several."""
+    view = _sandbox(call)
     total = 0
     for path in _paths(call):
-        with _errors_of(path):
-            total += _measured(view, path)
+        with _os_errors(path):
+            total += _measure(view, path)
     return total
 
 
 def make_folder(call: Call) -> None:
-    """``mkdirAsync``: make a folder and those above it; one that exists stays."""
+    """``mkdirAsync``: create a folder and its parents, if missing."""
     real, path = _writable(call, "path")
-    with _errors_of(path):
+    with _os_errors(path):
         if os.path.isfile(real):
             raise RpcError("InvalidState", f"{path}: a file is there")
         os.makedirs(real, exist_ok=True)
 
 
 def make_file(call: Call) -> None:
-    """``mkFileAsync``: make an empty file, and the folders above it."""
+    """``mkFileAsync``: create an empty file and its parents."""
     real, path = _writable(call, "path")
-    with _errors_of(path):
+    with _os_errors(path):
         os.makedirs(os.path.dirname(real), exist_ok=True)
         with open(real, "xb"):
             pass
 
 
 def move(call: Call) -> None:
-    """``mvAsync``: move or rename a file or a folder; onto a folder moves it in there."""
+    """``mvAsync``: move or rename a file or a folder; an existing folder as target receives it."""
     source, path = _writable(call, "from")
     target, into = _writable(call, "to", top=True)
-    with _errors_of(path):
+    with _os_errors(path):
         place = target
         if os.path.isdir(target):
             place = os.path.join(target, segments(path)[-1])
@@ -73,7 +73,7 @@ def move(call: Call) -> None:
             raise RpcError("NotFound", f"{path}: no such file or folder")
         if os.path.lexists(place):
             raise RpcError("InvalidState", f"{into}: something is there")
-        if within(place, source):
+        if is_within(place, source):
             raise RpcError("InvalidState", f"{into}: lies in what is moved")
         os.rename(source, place)
 
@@ -81,40 +81,40 @@ def move(call: Call) -> None:
 def remove(call: Call) -> None:
     """``rmAsync``: remove a file, or a folder with everything in it."""
     real, path = _writable(call, "path")
-    with _errors_of(path):
+    with _os_errors(path):
         if os.path.isdir(real) and not os.path.islink(real):
             shutil.rmtree(real)
         else:
             os.unlink(real)
 
 
-def _view(call: Call) -> View:
-    return View(call.backend, call.person.name, call.person.bound)
+def _sandbox(call: Call) -> Sandbox:
+    return Sandbox(call.backend, call.user.name, call.user.folder)
 
 
 def _paths(call: Call) -> List[str]:
-    given = call.params.get("path")
-    paths = [given] if isinstance(given, str) else given
+    value = call.params.get("path")
+    paths = [value] if isinstance(value, str) else value
     if not isinstance(paths, list) or not paths or not all(isinstance(path, str) for path in paths):
-        raise bad("path is a path, or a list of paths")
+        raise invalid_params("path is a path, or a list of paths")
     return paths
 
 
 def _writable(call: Call, name: str, top: bool = False) -> Tuple[str, str]:
-    """Where a path lies on disk, and the path.
+    """Return the path on disk and the canonical path.
 
-    :param top: whether it may be a root.
+    :param top: accept a root.
     """
     path = call.text(name)
-    view = _view(call)
+    view = _sandbox(call)
     if not top and view.is_top(path):
         raise RpcError("PermissionDenied", f"{path}: a root stays what it is")
-    return view.real(path, follow=top), path
+    return view.real_path(path, follow=top), path
 
 
 @contextmanager
-def _errors_of(path: str) -> Iterator[None]:
-    """Tell errors of the file system in the words of the API."""
+def _os_errors(path: str) -> Iterator[None]:
+    """Convert errors of the file system to errors of the API."""
     try:
         yield
     except FileNotFoundError:
@@ -125,18 +125,18 @@ def _errors_of(path: str) -> Iterator[None]:
         raise RpcError("InvalidState", f"{path}: {error.strerror}") from None
 
 
-def _listed(view: View, path: str) -> List[Entry]:
-    top = view.sandbox is not None and not segments(path)
-    with _errors_of(path):
-        if not top and not os.path.isdir(view.existing(path)):
+def _list_folder(view: Sandbox, path: str) -> List[Entry]:
+    top = view.mappings is not None and not segments(path)
+    with _os_errors(path):
+        if not top and not os.path.isdir(view.existing_path(path)):
             return [_entry(view, path)]
         return [_entry(view, below) for below in view.names(path)]
 
 
-def _entry(view: View, path: str) -> Entry:
-    real = view.existing(path)
+def _entry(view: Sandbox, path: str) -> Entry:
+    real = view.existing_path(path)
     state, folder = os.stat(real), os.path.isdir(real)
-    shown = joined(path)
+    shown = join_segments(path)
     return {
         "name": shown.rpartition("/")[2],
         "path": shown,
@@ -146,10 +146,10 @@ def _entry(view: View, path: str) -> Entry:
     }
 
 
-def _measured(view: View, path: str) -> int:
-    if view.sandbox is not None and not segments(path):
-        return sum(_measured(view, below) for below in view.roots())
-    real = view.existing(path)
+def _measure(view: Sandbox, path: str) -> int:
+    if view.mappings is not None and not segments(path):
+        return sum(_measure(view, below) for below in view.roots())
+    real = view.existing_path(path)
     if not os.path.isdir(real):
         return os.stat(real).st_size
     return sum(

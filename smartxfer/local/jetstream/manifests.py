@@ -1,4 +1,4 @@
-"""Manifests: sets of files, walked in the background.
+"""Manifests: sets of files, read in the background.
 
 Source: JetStream protocol, sections 4, 5.2, 6 and 9.6.
 """
@@ -7,80 +7,80 @@ import json
 import os
 from typing import Any, Dict, Iterator, List, Tuple
 
-from smartxfer.local.jetstream.call import Backend, Call, Row, RpcError, bad, pick
-from smartxfer.local.jetstream.paths import View, joined
+from smartxfer.local.jetstream.call import Backend, Call, Row, RpcError, invalid_params, select_columns
+from smartxfer.local.jetstream.paths import Sandbox, join_segments
 
 
 def create(call: Call) -> Dict[str, Any]:
-    """``send.createManifest``: name files; they are looked up in the background."""
+    """``send.createManifest``: create a set of files, which are looked up in the background."""
     mappings = call.mapping("mappings")
     if not mappings or not all(isinstance(source, str) and source for source in mappings.values()):
-        raise bad("mappings are paths here by paths at the destination, at least one")
-    backend, person = call.backend, call.person
+        raise invalid_params("mappings are paths here by paths at the destination, at least one")
+    backend, user = call.backend, call.user
     with backend.lock:
-        told = json.dumps(mappings)
-        row = call.insert("manifest", mappings=told, viewer=person.name, bound=person.bound)
+        reported = json.dumps(mappings)
+        row = call.insert("manifest", mappings=reported, viewer=user.name, bound=user.folder)
     backend.job(lambda: _build(backend, row["id"]))
-    return shown(call, row)
+    return serialize(call, row)
 
 
 def resume(backend: Backend) -> None:
-    """Go on with manifests that were not finished when the server ended."""
+    """Continue with the manifests that were unfinished when the server ended."""
     for row in backend.database.select("manifests", "id", status="pending", deleted=0):
         backend.job(lambda id=row["id"]: _build(backend, id))  # type: ignore[misc]
 
 
 def wait(call: Call) -> Dict[str, Any]:
-    """``send.waitForManifest``: the manifest once it is processed, or as it is when the time is up."""
+    """``send.waitForManifest``: the manifest once it is processed, or its state after the timeout."""
     id = call.find("manifest")["id"]
 
     def finished() -> bool:
-        row = call.look("manifest", id)
+        row = call.lookup("manifest", id)
         return row is None or row["status"] != "pending"
 
     call.backend.wait(finished, call.seconds("timeoutSeconds"))
-    return shown(call, call.find("manifest"))
+    return serialize(call, call.find("manifest"))
 
 
 def files(call: Call) -> Dict[str, str]:
-    """``send.getManifestFiles``: path here by path at the destination."""
+    """``send.getManifestFiles``: local path by path at the destination."""
     row = call.find("manifest")
     found = call.backend.database.select("manifest_files", "number", manifest=row["id"])
     return {file["destination"]: file["source"] for file in found}
 
 
 def delete(call: Call) -> None:
-    """``send.deleteManifest``: transfers that use it go on."""
+    """``send.deleteManifest``: transfers that use it continue."""
     backend = call.backend
     with backend.lock:
-        row = call.own("manifest")
+        row = call.owned("manifest")
         backend.database.update("manifests", row["id"], deleted=1)
         clean(backend)
         backend.changed.notify_all()
 
 
 def clean(backend: Backend) -> int:
-    """Forget deleted manifests that no unfinished transfer needs.
+    """Remove deleted manifests that no unfinished transfer needs.
 
-    :return: how many.
+    :return: number of removed manifests.
     """
     unused = """deleted AND id NOT IN (SELECT manifest FROM transfers
         WHERE NOT deleted AND status IN ('pending', 'sending', 'suspended'))"""
     with backend.database.transaction():
-        backend.database.run(
+        backend.database.execute(
             f"DELETE FROM manifest_files WHERE manifest IN (SELECT id FROM manifests WHERE {unused})"  # noqa: S608
         )
-        return backend.database.change(f"DELETE FROM manifests WHERE {unused}")  # noqa: S608
+        return backend.database.execute_count(f"DELETE FROM manifests WHERE {unused}")  # noqa: S608
 
 
-def shown(call: Call, row: Row) -> Dict[str, Any]:
-    """A manifest as the caller sees it."""
+def serialize(call: Call, row: Row) -> Dict[str, Any]:
+    """Return a manifest as the caller sees it."""
     return {
         "manifestId": str(row["id"]),
         "status": row["status"],
         "processing": row["status"] == "pending",
-        **pick(row, errorMessage="error", totalFiles="total_files", totalSize="total_size"),
-        **call.owner_shown(row),
+        **select_columns(row, errorMessage="error", totalFiles="total_files", totalSize="total_size"),
+        **call.serialize_owner(row),
     }
 
 
@@ -94,8 +94,8 @@ def _build(backend: Backend, id: int) -> None:
     error, total = None, 0
     found: List[Tuple[Any, ...]] = []
     try:
-        view = View(backend, row["viewer"], row["bound"])
-        for number, file in enumerate(_walked(view, json.loads(row["mappings"]))):
+        view = Sandbox(backend, row["viewer"], row["bound"])
+        for number, file in enumerate(_walk(view, json.loads(row["mappings"]))):
             if backend.stopping.is_set():
                 return
             found.append((id, number, *file))
@@ -111,7 +111,7 @@ def _build(backend: Backend, id: int) -> None:
             return
         if error is None:
             for values in found:
-                backend.database.run("INSERT INTO manifest_files VALUES (?,?,?,?,?,?,?)", *values)
+                backend.database.execute("INSERT INTO manifest_files VALUES (?,?,?,?,?,?,?)", *values)
         columns: Dict[str, Any] = {"status": "complete", "total_files": len(found), "total_size": total}
         if error is not None:
             columns = {"status": "error", "error": error}
@@ -120,14 +120,16 @@ def _build(backend: Backend, id: int) -> None:
         backend.changed.notify_all()
 
 
-def _walked(view: View, mappings: Dict[str, str]) -> Iterator[Tuple[str, str, str, int, int]]:
-    """Each file: destination, source as named, place on disk, bytes, change in nanoseconds."""
+def _walk(view: Sandbox, mappings: Dict[str, str]) -> Iterator[Tuple[str, str, str, int, int]]:
+    """Yield each file: destination, source as named, path on disk, size, mtime in nanoseconds."""
     for destination, source in mappings.items():
-        real = view.existing(source)
-        yield from _below(view, "/" + destination.lstrip("/"), joined(source), real)
+        real = view.existing_path(source)
+        yield from _walk_below(view, "/" + destination.lstrip("/"), join_segments(source), real)
 
 
-def _below(view: View, destination: str, source: str, real: str) -> Iterator[Tuple[str, str, str, int, int]]:
+def _walk_below(
+    view: Sandbox, destination: str, source: str, real: str
+) -> Iterator[Tuple[str, str, str, int, int]]:
     try:
         (destination + source).encode("utf-8")
     except UnicodeEncodeError:
@@ -137,11 +139,11 @@ def _below(view: View, destination: str, source: str, real: str) -> Iterator[Tup
         yield destination, source, real, state.st_size, state.st_mtime_ns
         return
     for name in sorted(os.listdir(real)):
-        below = joined(source, name)
+        below = join_segments(source, name)
         path = os.path.join(real, name)
         if os.path.islink(path):
             if os.path.isdir(path):
-                # A folder elsewhere below the root, or one that holds this one.
+                # A link to a folder elsewhere below the root, or to a parent of this folder.
                 raise RpcError("PermissionDenied", f"{below}: links to folders are not followed")
-            path = view.existing(below)
-        yield from _below(view, destination.rstrip("/") + "/" + name, below, path)
+            path = view.existing_path(below)
+        yield from _walk_below(view, destination.rstrip("/") + "/" + name, below, path)

@@ -9,16 +9,16 @@ BLOCK = 256
 
 
 def blocks(size: int) -> int:
-    """Blocks of that many bytes."""
+    """Return the number of blocks for a number of bytes."""
     return -(-size // BLOCK)
 
 
 @attrs.define(eq=False)
-class Live:
-    """A transfer under way.
+class LiveProgress:
+    """Progress of a running transfer.
 
     :param id: its id.
-    :param number: which file of its manifest is copied, from 0.
+    :param number: index of the current file in the manifest.
     :param offset: bytes of that file that arrived.
     """
 
@@ -29,15 +29,15 @@ class Live:
     blocks_acked: int
     retransmitted: int
     bytes_sent: int
-    #: Set to make the copying stop: suspended, failed, deleted, or the server ends.
+    #: Set to stop the copying: suspended, failed, deleted, or the server ends.
     control: threading.Event = attrs.field(factory=threading.Event)
 
     def sent(self, size: int) -> None:
-        """Count a piece that leaves."""
+        """Count a sent piece."""
         self.blocks_sent += blocks(size)
         self.bytes_sent += size
 
     def acked(self, size: int) -> None:
-        """Count a piece that arrived."""
+        """Count an acknowledged piece."""
         self.blocks_acked += blocks(size)
         self.offset += size

@@ -1,4 +1,4 @@
-"""Which servers run in this process, so that a destination finds the one that it names."""
+"""Registry of the servers in this process, for lookups of destinations."""
 
 import threading
 from typing import Dict, List, Optional
@@ -10,22 +10,22 @@ _lock = threading.Lock()
 _running: Dict[int, Backend] = {}
 
 
-def join(backend: Backend) -> None:
-    """Let a server be found; those who look for one look again."""
+def register(backend: Backend) -> None:
+    """Register a server, and notify the others."""
     with _lock:
         _running[backend.port] = backend
-    tell_others(backend)
+    notify_peers(backend)
 
 
-def leave(backend: Backend) -> None:
-    """Let a server be found no more."""
+def unregister(backend: Backend) -> None:
+    """Remove a server from the registry."""
     with _lock:
         if _running.get(backend.port) is backend:
             del _running[backend.port]
 
 
 def find(address: str, port: int) -> Optional[Backend]:
-    """The server at an address of this machine, None where there is none."""
+    """Return the server at an address of this machine, or None."""
     with _lock:
         found = _running.get(port)
     if found is None or not (is_loopback(address.lower()) or address == found.host):
@@ -33,14 +33,14 @@ def find(address: str, port: int) -> Optional[Backend]:
     return found
 
 
-def others(backend: Backend) -> List[Backend]:
-    """Every other running server."""
+def peers(backend: Backend) -> List[Backend]:
+    """Return every other running server."""
     with _lock:
         return [one for one in _running.values() if one is not backend]
 
 
-def tell_others(backend: Backend) -> None:
-    """Make the others look again whether a server takes something in; the caller holds no lock."""
-    for one in others(backend):
-        one.tell()
+def notify_peers(backend: Backend) -> None:
+    """Notify the other servers of a changed state of this one; the caller must not hold a lock."""
+    for one in peers(backend):
+        one.notify_changed()
 

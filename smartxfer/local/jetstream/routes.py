@@ -1,6 +1,6 @@
-"""Every method: what it takes, who may call it, since which API version there is one.
+"""Table of the methods: parameters, access and API version.
 
-Source: JetStream protocol, sections 5 and 9.3; who may call beyond what it says is an assumption.
+Source: JetStream protocol, sections 5 and 9.3; access beyond these is an assumption.
 """
 
 from functools import partial
@@ -10,16 +10,16 @@ import attrs
 
 from smartxfer.local.jetstream import (
     admin_calls,
+    async_requests,
     destinations,
     file_calls,
     manifests,
-    requests,
     server_calls,
     tokens,
     transfers,
 )
-from smartxfer.local.jetstream.call import Backend, Call, Row, RpcError, bad
-from smartxfer.local.jetstream.people import Person, check
+from smartxfer.local.jetstream.call import Backend, Call, Row, RpcError, invalid_params
+from smartxfer.local.jetstream.users import User, require_login
 
 #: API versions since which there are groups of methods.
 _LICENSE, _API_TOKENS, _NEWEST = 30, 34, 40
@@ -30,43 +30,43 @@ _ROOT, _SEND = "superuser", "download"
 class Method:
     """A method.
 
-    :param work: what it does.
-    :param needs: parameters that it must have.
-    :param takes: parameters that it may have.
-    :param who: ``"anyone"``, ``"login"``, ``"user"`` (no shared token), ``"superuser"``.
-    :param right: what an API token must permit.
+    :param function: the function.
+    :param required: required parameters.
+    :param optional: optional parameters.
+    :param access: ``"anyone"``, ``"login"``, ``"user"`` (no shared token), ``"superuser"``.
+    :param right: right that an API token must have.
     :param since: API version.
-    :param anything: whether any other parameter is taken.
+    :param any_params: accept any other parameter.
     """
 
-    work: Callable[[Call], Any]
-    needs: Tuple[str, ...] = ()
-    takes: Tuple[str, ...] = ()
-    who: str = "login"
+    function: Callable[[Call], Any]
+    required: Tuple[str, ...] = ()
+    optional: Tuple[str, ...] = ()
+    access: str = "login"
     right: str = ""
     since: int = 1
-    anything: bool = False
+    any_params: bool = False
 
     def check(self, name: str, params: Dict[str, Any]) -> None:
-        """Refuse parameters that are unknown, and calls that lack one."""
-        unknown: FrozenSet[str] = frozenset(params) - frozenset(self.needs + self.takes)
-        if unknown and not self.anything:
-            raise bad("{} has no parameter {}".format(name, ", ".join(sorted(unknown))))
-        missing = [one for one in self.needs if params.get(one) is None]
+        """Check for unknown and missing parameters."""
+        unknown: FrozenSet[str] = frozenset(params) - frozenset(self.required + self.optional)
+        if unknown and not self.any_params:
+            raise invalid_params("{} has no parameter {}".format(name, ", ".join(sorted(unknown))))
+        missing = [one for one in self.required if params.get(one) is None]
         if missing:
-            raise bad("{} needs {}".format(name, ", ".join(missing)))
+            raise invalid_params("{} needs {}".format(name, ", ".join(missing)))
 
 
-Show = Callable[[Call, Row], Dict[str, Any]]
+Serialize = Callable[[Call, Row], Dict[str, Any]]
 
 
-def _one(kind: str, show: Show) -> Callable[[Call], Any]:
-    """Return what shows one object of a kind."""
+def _get_method(kind: str, show: Serialize) -> Callable[[Call], Any]:
+    """Return the method that returns one object of a kind."""
     return lambda call: show(call, call.find(kind))
 
 
-def _every(kind: str, show: Show) -> Callable[[Call], Any]:
-    """Return what lists the objects of a kind."""
+def _list_method(kind: str, show: Serialize) -> Callable[[Call], Any]:
+    """Return the method that lists the objects of a kind."""
     return lambda call: [show(call, row) for row in call.all(kind)]
 
 
@@ -74,45 +74,45 @@ _WAIT = ("timeoutSeconds",)
 _TOKEN = ("description", "expiryTime", "password")
 _MANIFEST, _DESTINATION, _TRANSFER = ("manifestId",), ("destinationId",), ("transferId",)
 
-#: Methods that answer at once.
+#: Synchronous methods.
 METHODS: Dict[str, Method] = {
-    "auth": Method(server_calls.auth, ("user", "password"), who="anyone"),
-    "authToken": Method(tokens.login, ("token",), ("password",), who="anyone"),
-    "superuser": Method(server_calls.superuser, who="user"),
-    "wrangler": Method(server_calls.wrangler, who="user"),
-    "getServerInfo": Method(server_calls.info, who="anyone"),
-    "getRequestStatus": Method(requests.status, ("requestId",), who="anyone"),
-    "getRequestResult": Method(requests.result, ("requestId",), _WAIT, who="anyone"),
-    "echo": Method(server_calls.echo, (), ("text",), who="anyone"),
+    "auth": Method(server_calls.auth, ("user", "password"), access="anyone"),
+    "authToken": Method(tokens.login, ("token",), ("password",), access="anyone"),
+    "superuser": Method(server_calls.superuser, access="user"),
+    "wrangler": Method(server_calls.wrangler, access="user"),
+    "getServerInfo": Method(server_calls.info, access="anyone"),
+    "getRequestStatus": Method(async_requests.status, ("requestId",), access="anyone"),
+    "getRequestResult": Method(async_requests.result, ("requestId",), _WAIT, access="anyone"),
+    "echo": Method(server_calls.echo, (), ("text",), access="anyone"),
     "sleep": Method(server_calls.sleep, ("milliseconds",)),
-    "getEventLog": Method(server_calls.event_log, who="user", anything=True),
+    "getEventLog": Method(server_calls.event_log, access="user", any_params=True),
     "getThirdPartyLicenses": Method(server_calls.licenses),
     "createAPIToken": Method(
-        tokens.create_api, (), (*_TOKEN, "permissions", "path", "userData"), who="user", since=_API_TOKENS
+        tokens.create_api, (), (*_TOKEN, "permissions", "path", "userData"), access="user", since=_API_TOKENS
     ),
-    "getAPIToken": Method(partial(tokens.get, "api"), ("token",), who="user", since=_API_TOKENS),
-    "getAPITokens": Method(partial(tokens.list_all, "api"), who="user", since=_API_TOKENS),
-    "deleteAPIToken": Method(partial(tokens.delete, "api"), ("token",), who="user", since=_API_TOKENS),
-    "setSandboxMapping": Method(admin_calls.set_sandbox, ("user", "mapping"), who=_ROOT),
-    "getSandboxMappings": Method(admin_calls.sandboxes, who=_ROOT),
-    "deleteSandboxMapping": Method(admin_calls.delete_sandbox, ("user",), who=_ROOT),
-    "deleteWrangler": Method(admin_calls.delete_wrangler, (), ("user", "group"), who=_ROOT, since=_NEWEST),
-    "getWranglers": Method(admin_calls.wranglers, who=_ROOT, since=_NEWEST),
-    "updateBandwidthLimits": Method(admin_calls.limit, who=_ROOT, anything=True),
-    "recvDiscoverPacketAsync": Method(server_calls.discover, who="user", anything=True),
-    "garbageCollect": Method(server_calls.collect_garbage, who="user"),
-    "terminate": Method(server_calls.terminate, who=_ROOT),
-    "send.createManifest": Method(manifests.create, ("mappings",), ("userData",), who="user", right=_SEND),
-    "send.getManifest": Method(_one("manifest", manifests.shown), _MANIFEST),
-    "send.getManifests": Method(_every("manifest", manifests.shown)),
+    "getAPIToken": Method(partial(tokens.get, "api"), ("token",), access="user", since=_API_TOKENS),
+    "getAPITokens": Method(partial(tokens.list_all, "api"), access="user", since=_API_TOKENS),
+    "deleteAPIToken": Method(partial(tokens.delete, "api"), ("token",), access="user", since=_API_TOKENS),
+    "setSandboxMapping": Method(admin_calls.set_sandbox, ("user", "mapping"), access=_ROOT),
+    "getSandboxMappings": Method(admin_calls.sandboxes, access=_ROOT),
+    "deleteSandboxMapping": Method(admin_calls.delete_sandbox, ("user",), access=_ROOT),
+    "deleteWrangler": Method(admin_calls.delete_wrangler, (), ("user", "group"), access=_ROOT, since=_NEWEST),
+    "getWranglers": Method(admin_calls.wranglers, access=_ROOT, since=_NEWEST),
+    "updateBandwidthLimits": Method(admin_calls.limit, access=_ROOT, any_params=True),
+    "recvDiscoverPacketAsync": Method(server_calls.discover, access="user", any_params=True),
+    "garbageCollect": Method(server_calls.collect_garbage, access="user"),
+    "terminate": Method(server_calls.terminate, access=_ROOT),
+    "send.createManifest": Method(manifests.create, ("mappings",), ("userData",), access="user", right=_SEND),
+    "send.getManifest": Method(_get_method("manifest", manifests.serialize), _MANIFEST),
+    "send.getManifests": Method(_list_method("manifest", manifests.serialize)),
     "send.getManifestFiles": Method(manifests.files, _MANIFEST),
     "send.waitForManifest": Method(manifests.wait, _MANIFEST, _WAIT),
     "send.deleteManifest": Method(manifests.delete, _MANIFEST),
     "send.createDestination": Method(
         destinations.create, ("destinationAddress",), ("destinationPort", "sendRateMax", "userData")
     ),
-    "send.getDestination": Method(_one("destination", destinations.shown), _DESTINATION),
-    "send.getDestinations": Method(_every("destination", destinations.shown)),
+    "send.getDestination": Method(_get_method("destination", destinations.serialize), _DESTINATION),
+    "send.getDestinations": Method(_list_method("destination", destinations.serialize)),
     "send.deleteDestination": Method(destinations.delete, _DESTINATION),
     "send.getConnection": Method(destinations.connection, ("connectionId",)),
     "send.getConnections": Method(destinations.connections),
@@ -120,15 +120,15 @@ METHODS: Dict[str, Method] = {
         transfers.create, ("destinationId", "manifestId"),
         ("priority", "destinationPath", "checkpointFrequencySeconds", "userData"), right=_SEND,
     ),
-    "send.getTransfer": Method(_one("transfer", transfers.shown), _TRANSFER),
-    "send.getTransfers": Method(_every("transfer", transfers.shown)),
+    "send.getTransfer": Method(_get_method("transfer", transfers.serialize), _TRANSFER),
+    "send.getTransfers": Method(_list_method("transfer", transfers.serialize)),
     "send.waitForTransfer": Method(transfers.wait, _TRANSFER, _WAIT),
     "send.resumeTransfer": Method(transfers.resume, _TRANSFER),
     "send.suspendTransfer": Method(transfers.suspend, _TRANSFER),
     "send.failTransfer": Method(transfers.fail, ("transferId", "errorMessage")),
     "send.deleteTransfer": Method(transfers.delete, _TRANSFER),
     "send.createSharedToken": Method(
-        tokens.create_shared, _MANIFEST, (*_TOKEN, "downloadLimit", "userData"), who="user", right="share"
+        tokens.create_shared, _MANIFEST, (*_TOKEN, "downloadLimit", "userData"), access="user", right="share"
     ),
     "send.getSharedToken": Method(partial(tokens.get, "shared"), ("token",)),
     "send.getSharedTokens": Method(partial(tokens.list_all, "shared")),
@@ -137,57 +137,57 @@ METHODS: Dict[str, Method] = {
     "send.deleteObjectUserData": Method(server_calls.delete_user_data, ("objectId", "key")),
 }  # fmt: skip
 
-#: Methods that answer with a request, and are worked on afterwards.
-LATER: Dict[str, Method] = {
+#: Asynchronous methods, which return a request.
+ASYNC_METHODS: Dict[str, Method] = {
     "authAsync": METHODS["auth"],
-    "lsAsync": Method(file_calls.ls, ("path",), who="user"),
-    "lsListAsync": Method(file_calls.ls_list, ("path",), who="user", since=_NEWEST),
-    "lsRootsAsync": Method(file_calls.ls_roots, who="user"),
-    "duAsync": Method(file_calls.du, ("path",), who="user"),
-    "mkdirAsync": Method(file_calls.make_folder, ("path",), who="user", right="modify"),
-    "mkFileAsync": Method(file_calls.make_file, ("path",), who="user", right="modify", since=_NEWEST),
-    "mvAsync": Method(file_calls.move, ("from", "to"), who="user", right="modify"),
-    "rmAsync": Method(file_calls.remove, ("path",), who="user", right="modify"),
-    "addWranglerAsync": Method(admin_calls.add_wrangler, (), ("user", "group"), who=_ROOT, since=_NEWEST),
-    "setLicenseKeyAsync": Method(admin_calls.set_license, ("key",), who=_ROOT, since=_LICENSE),
-    "sendDiscoverPacketAsync": Method(server_calls.send_packet, who="user", anything=True),
-    "send.setSendRateAsync": Method(server_calls.set_rate, anything=True),
-    "recv.addAuthorizedClientAsync": Method(admin_calls.add_client, ("clientPublicKey",), who=_ROOT),
-    "recv.removeAuthorizedClientAsync": Method(admin_calls.remove_client, ("clientPublicKey",), who=_ROOT),
+    "lsAsync": Method(file_calls.ls, ("path",), access="user"),
+    "lsListAsync": Method(file_calls.ls_list, ("path",), access="user", since=_NEWEST),
+    "lsRootsAsync": Method(file_calls.ls_roots, access="user"),
+    "duAsync": Method(file_calls.du, ("path",), access="user"),
+    "mkdirAsync": Method(file_calls.make_folder, ("path",), access="user", right="modify"),
+    "mkFileAsync": Method(file_calls.make_file, ("path",), access="user", right="modify", since=_NEWEST),
+    "mvAsync": Method(file_calls.move, ("from", "to"), access="user", right="modify"),
+    "rmAsync": Method(file_calls.remove, ("path",), access="user", right="modify"),
+    "addWranglerAsync": Method(admin_calls.add_wrangler, (), ("user", "group"), access=_ROOT, since=_NEWEST),
+    "setLicenseKeyAsync": Method(admin_calls.set_license, ("key",), access=_ROOT, since=_LICENSE),
+    "sendDiscoverPacketAsync": Method(server_calls.send_packet, access="user", any_params=True),
+    "send.setSendRateAsync": Method(server_calls.set_rate, any_params=True),
+    "recv.addAuthorizedClientAsync": Method(admin_calls.add_client, ("clientPublicKey",), access=_ROOT),
+    "recv.removeAuthorizedClientAsync": Method(admin_calls.remove_client, ("clientPublicKey",), access=_ROOT),
     "recv.allowOnlyAuthorizedClientsAsync": Method(
-        admin_calls.only_authorized, ("onlyAuthorizedClientsAllowed",), who=_ROOT
+        admin_calls.only_authorized, ("onlyAuthorizedClientsAllowed",), access=_ROOT
     ),
-    "recv.getSourcesAsync": Method(admin_calls.sources, who=_ROOT),
-    "recv.getTransfersAsync": Method(admin_calls.transfers, who=_ROOT),
+    "recv.getSourcesAsync": Method(admin_calls.sources, access=_ROOT),
+    "recv.getTransfersAsync": Method(admin_calls.transfers, access=_ROOT),
 }
 
 
-def call(backend: Backend, person: Person, name: str, params: Dict[str, Any]) -> Any:
-    """Do one call.
+def call(backend: Backend, user: User, name: str, params: Dict[str, Any]) -> Any:
+    """Execute one call.
 
     :param name: name of the method.
-    :raises RpcError: whatever is wrong with it.
+    :raises RpcError: the call failed.
     """
-    method = METHODS.get(name) or LATER.get(name)
+    method = METHODS.get(name) or ASYNC_METHODS.get(name)
     if method is None:
-        raise RpcError("MethodNotFound", f"there is no method {name}")
+        raise RpcError("MethodNotFound", f"unknown method {name}")
     if method.since > backend.site.api_version:
         raise RpcError("ApiVersion", f"{name} needs API version {method.since}")
     method.check(name, params)
-    if method.who != "anyone":
-        check(backend, person)
-    _permit(person, name, method)
+    if method.access != "anyone":
+        require_login(backend, user)
+    _check_access(user, name, method)
     given = {key: value for key, value in params.items() if value is not None}
-    made = Call(backend, person, name, given)
-    if name in LATER:
-        return requests.ask(made, lambda: method.work(made))
-    return method.work(made)
+    made = Call(backend, user, name, given)
+    if name in ASYNC_METHODS:
+        return async_requests.start(made, lambda: method.function(made))
+    return method.function(made)
 
 
-def _permit(person: Person, name: str, method: Method) -> None:
-    if method.who == _ROOT and not person.superuser:
+def _check_access(user: User, name: str, method: Method) -> None:
+    if method.access == _ROOT and not user.superuser:
         raise RpcError("PermissionDenied", f"{name} is for superusers")
-    if method.who == "user" and person.kind == "shared":
+    if method.access == "user" and user.kind == "shared":
         raise RpcError("PermissionDenied", f"a shared token does not permit {name}")
-    if method.right and method.right not in person.rights:
+    if method.right and method.right not in user.rights:
         raise RpcError("PermissionDenied", f"the token does not permit {name}")

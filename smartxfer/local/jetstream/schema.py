@@ -1,6 +1,6 @@
-"""The tables in which a server keeps what outlives it."""
+"""Tables of the database of a server."""
 
-#: Tables of objects that have an owner, by what people call one of them.
+#: Tables of objects that have an owner, by the name of the kind.
 TABLES = {
     "manifest": "manifests",
     "destination": "destinations",
@@ -8,7 +8,7 @@ TABLES = {
     "token": "tokens",
 }
 
-# `session` is the mark of the session in which an object was made, whoever was logged in there.
+# `session` is the id of the session in which an object was made, independent of the login.
 _OWNED = """id INTEGER PRIMARY KEY, owner TEXT NOT NULL, owner_token TEXT, session TEXT NOT NULL,
     user_data TEXT NOT NULL DEFAULT '{}', deleted INTEGER NOT NULL DEFAULT 0"""
 

@@ -9,14 +9,14 @@ import socket
 from typing import Any, Callable, Dict, List, Tuple
 
 from smartxfer.local.jetstream import manifests, registry
+from smartxfer.local.jetstream.async_requests import finish, new_request
 from smartxfer.local.jetstream.call import Backend, Call, Row, RpcError, not_found
-from smartxfer.local.jetstream.people import is_wrangler
-from smartxfer.local.jetstream.receiving import LISTED
-from smartxfer.local.jetstream.requests import opened, settle
 from smartxfer.local.jetstream.schema import TABLES
+from smartxfer.local.jetstream.staging import MAX_LISTED
 from smartxfer.local.jetstream.tokens import token_row
+from smartxfer.local.jetstream.users import is_wrangler
 
-#: What the server says of its version.
+#: Version information.
 VERSION = "2.9.0-loopback"
 LICENSES = "This is a loopback server for tests. It contains Werkzeug (BSD-3-Clause) and attrs (MIT).\n"
 
@@ -31,40 +31,40 @@ def auth(call: Call) -> None:
     good = hmac.compare_digest((known or "").encode(), password.encode())
     if known is None or not good:
         raise RpcError("AuthenticationFailed", "the user name or the password is wrong")
-    call.person.become_user(user)
+    call.user.become_user(user)
 
 
 def superuser(call: Call) -> None:
-    """``superuser``: take the rights of a superuser.
+    """``superuser``: acquire the rights of a superuser.
 
     :raises RpcError: PermissionDenied.
     """
-    user = _user(call)
+    user = _login_user(call)
     if not call.backend.site.may_be_superuser(user):
         raise RpcError("PermissionDenied", f"{user} may not be superuser")
-    call.person.superuser = call.person.wrangler = True
+    call.user.superuser = call.user.wrangler = True
 
 
 def wrangler(call: Call) -> None:
-    """``wrangler``: take the right to see and change what others have.
+    """``wrangler``: acquire access to the objects of all users.
 
     :raises RpcError: PermissionDenied.
     """
-    user = _user(call)
+    user = _login_user(call)
     if not is_wrangler(call.backend, user):
         raise RpcError("PermissionDenied", f"{user} may not be wrangler")
-    call.person.wrangler = True
+    call.user.wrangler = True
 
 
-def _user(call: Call) -> str:
-    """Who is logged in by name and password."""
-    if call.person.user is None or call.person.token is not None:
+def _login_user(call: Call) -> str:
+    """Return the name of the user who is logged in by password."""
+    if call.user.username is None or call.user.token is not None:
         raise RpcError("PermissionDenied", "only users have such rights")
-    return call.person.user
+    return call.user.username
 
 
 def info(call: Call) -> Dict[str, Any]:
-    """``getServerInfo``: what the server is; its configuration for superusers only."""
+    """``getServerInfo``: properties of the server; the configuration for superusers only."""
     backend = call.backend
     site = backend.site
     shown = {
@@ -90,7 +90,7 @@ def info(call: Call) -> Dict[str, Any]:
             "onlyAuthorizedClientsAllowed": bool(backend.setting("only_authorized")),
         },
     }
-    if call.person.superuser:
+    if call.user.superuser:
         shown["configuration"] = {
             "root": backend.root,
             "rate": site.rate,
@@ -103,13 +103,13 @@ def info(call: Call) -> Dict[str, Any]:
 
 
 def event_log(call: Call) -> List[Dict[str, Any]]:
-    """``getEventLog``: what happened, oldest first; what concerns others is left out."""
-    person = call.person
-    everything = person.superuser or person.wrangler
+    """``getEventLog``: events, oldest first, without those of other users."""
+    user = call.user
+    sees_all = user.superuser or user.wrangler
     return [
         {"_event": row["name"], "_timestamp": row["moment"], **json.loads(row["details"])}
         for row in call.backend.database.select("events", "id")
-        if everything or row["owner"] is None or (person.name and row["owner"] == person.name)
+        if sees_all or row["owner"] is None or (user.name and row["owner"] == user.name)
     ]
 
 
@@ -124,27 +124,27 @@ def echo(call: Call) -> str:
 
 
 def sleep(call: Call) -> None:
-    """``sleep``: wait, no longer than the server lives."""
-    call.backend.stopping.wait((call.whole("milliseconds") or 0) / 1000)
+    """``sleep``: wait, at most until the server ends."""
+    call.backend.stopping.wait((call.integer("milliseconds") or 0) / 1000)
 
 
 def collect_garbage(call: Call) -> None:
-    """``garbageCollect``: forget what is deleted, expired or over."""
+    """``garbageCollect``: remove deleted, expired and finished objects."""
     backend = call.backend
     with backend.lock:
-        now = backend.micros()
+        now = backend.now_micros()
         manifests.clean(backend)
         database = backend.database
-        database.run("DELETE FROM tokens WHERE expires<=?", now)
-        database.run("DELETE FROM received WHERE status!='receiving' AND last_recv<?", now - LISTED)
-        database.run("DELETE FROM transfers WHERE deleted")
-        database.run(
+        database.execute("DELETE FROM tokens WHERE expires<=?", now)
+        database.execute("DELETE FROM received WHERE status!='receiving' AND last_recv<?", now - MAX_LISTED)
+        database.execute("DELETE FROM transfers WHERE deleted")
+        database.execute(
             "DELETE FROM destinations WHERE deleted AND id NOT IN (SELECT destination FROM transfers)"
         )
 
 
 def terminate(call: Call) -> None:
-    """``terminate``: end the server once this is answered."""
+    """``terminate``: stop the server after this response."""
     call.backend.terminate()
 
 
@@ -155,26 +155,26 @@ def update_user_data(call: Call) -> None:
 
 
 def delete_user_data(call: Call) -> None:
-    """``send.deleteObjectUserData``: take one key out of an object's user data."""
+    """``send.deleteObjectUserData``: remove one key of an object's user data."""
     key = call.text("key")
     _change_user_data(call, lambda data: data.pop(key, None))
 
 
 def _change_user_data(call: Call, change: Callable[[Dict[str, Any]], Any]) -> None:
     with call.backend.lock:
-        table, row = _object(call)
-        call.permit_change(row, table)
+        table, row = _user_data_object(call)
+        call.require_modify(row, table)
         data = json.loads(row["user_data"])
         change(data)
         call.backend.database.update(table, row["id"], user_data=json.dumps(data))
 
 
-def _object(call: Call) -> Tuple[str, Row]:
-    """The object of any kind that ``objectId`` names; a token by its text."""
+def _user_data_object(call: Call) -> Tuple[str, Row]:
+    """Return the object of any kind that ``objectId`` names; a token by its text."""
     number = call.id("objectId")
     for kind, table in TABLES.items():
         if kind != "token":
-            row = call.look(kind, number)
+            row = call.lookup(kind, number)
             if row is not None:
                 return table, row
     if isinstance(call.params["objectId"], str):
@@ -185,32 +185,32 @@ def _object(call: Call) -> Tuple[str, Row]:
 def set_rate(call: Call) -> None:
     """``send.setSendRateAsync``: change ``sendRateMax`` of a destination, named by ``destinationId``.
 
-    Assumption: the vendor's parameters are not known; other ones are taken and have no effect.
+    Assumption: the vendor's parameters are not known; other ones are ignored.
     """
     if "destinationId" in call.params:
         with call.backend.lock:
-            row = call.own("destination")
-            call.backend.database.update("destinations", row["id"], rate=call.whole("sendRateMax"))
+            row = call.owned("destination")
+            call.backend.database.update("destinations", row["id"], rate=call.integer("sendRateMax"))
 
 
 def discover(call: Call) -> Dict[str, Any]:
     """``recvDiscoverPacketAsync``: wait for a discovery packet; its request ends when one comes."""
     backend = call.backend
     with backend.lock:
-        request = opened(call.person)
-        backend.discovering.append(lambda packet: settle(backend, request, packet))
+        request = new_request(call.user)
+        backend.discovering.append(lambda packet: finish(backend, request, packet))
     return {"requestId": request.id}
 
 
 def send_packet(call: Call) -> None:
-    """``sendDiscoverPacketAsync``: tell servers that wait of this one.
+    """``sendDiscoverPacketAsync``: announce this server to waiting ones.
 
-    Assumption: ``destinationAddress`` and ``destinationPort`` name one server; without them all are told.
+    Assumption: ``destinationAddress`` and ``destinationPort`` name one server; without them all receive it.
     """
     address = call.text("destinationAddress", "127.0.0.1")
-    port = call.whole("destinationPort")
+    port = call.integer("destinationPort")
     if port is None:
-        found = registry.others(call.backend)
+        found = registry.peers(call.backend)
     else:
         one = registry.find(address, port)
         if one is None:

@@ -1,4 +1,4 @@
-"""The local JetStream: where it listens, its threads, and what its users look at.
+"""The local JetStream service.
 
 Source: JetStream protocol, section 9.
 """
@@ -9,15 +9,15 @@ import time
 from typing import Any, Callable, Dict, Optional
 
 from smartxfer.errors import UsageError
-from smartxfer.local.arguments import bytes_of, member_of, text_of
+from smartxfer.local.arguments import require_member, require_str, to_bytes
 from smartxfer.local.http_messages import Request, Response, text_response
 from smartxfer.local.jetstream import manifests, registry, routes, transfers
 from smartxfer.local.jetstream.backend import Backend
-from smartxfer.local.jetstream.copying import Copier
-from smartxfer.local.jetstream.paths import place, segments
-from smartxfer.local.jetstream.people import Person, is_known
+from smartxfer.local.jetstream.paths import resolve_path, segments
+from smartxfer.local.jetstream.sender import Sender
 from smartxfer.local.jetstream.site import Site
-from smartxfer.local.jsonrpc import Front, RpcError, Sessions, method_of
+from smartxfer.local.jetstream.users import User, is_logged_in
+from smartxfer.local.jsonrpc import JsonRpcEndpoint, RpcError, Sessions, find_method
 from smartxfer.local.service import Service
 
 
@@ -31,11 +31,11 @@ class JetStream(Service):
     def _make_backend(self, site: Site, data: str) -> Backend:
         """Make the backend for a configuration."""
         self._stopped = threading.Lock()
-        self._ended = False
-        self._ending: Optional[threading.Thread] = None
+        self._has_ended = False
+        self._stop_thread: Optional[threading.Thread] = None
         return Backend(site, data, self.name, self.host, self.listener.port)
 
-    def _opened(self) -> None:
+    def _backend_ready(self) -> None:
         """Prepare the sessions and the thread that sends."""
         backend = self.backend
         backend.terminate = self._terminate
@@ -46,74 +46,74 @@ class JetStream(Service):
         #: Folder on disk that ``/`` means.
         self.root = backend.root
         self.sessions = Sessions(
-            Person, lambda person: None, time.monotonic, lambda person: is_known(backend, person)
+            User, lambda user: None, time.monotonic, lambda user: is_logged_in(backend, user)
         )
-        self.front = Front(
+        self.endpoint = JsonRpcEndpoint(
             lambda session, method, params: routes.call(backend, session.state, method, params),
             self.sessions,
             lambda: backend.site.session_idle,
         )
-        self._copier = Copier(backend)
+        self._sender = Sender(backend)
 
     def start(self) -> None:
-        """Begin to answer, and go on with what was under way."""
+        """Start to serve, and resume unfinished work."""
         backend = self.backend
         backend.log("serverStarted", {"serverId": backend.server_id})
-        transfers.restore(backend)
-        registry.join(backend)
-        self._copier.start()
+        transfers.resume_after_restart(backend)
+        registry.register(backend)
+        self._sender.start()
         manifests.resume(backend)
         super().start()
 
     def stop(self, *, running: bool = True) -> None:
-        """Stop answering, end waits, connections and threads, close files."""
-        ending = self._ending
+        """Stop the service: end waits, connections and threads, close files."""
+        ending = self._stop_thread
         if ending is not None and ending is not threading.current_thread():
             ending.join()
         with self._stopped:
-            if self._ended:
+            if self._has_ended:
                 return
-            self._ended = True
-            registry.leave(self.backend)
-            self.backend.halt()
-            self._copier.join()
+            self._has_ended = True
+            registry.unregister(self.backend)
+            self.backend.stop_threads()
+            self._sender.join()
             super().stop(running=running)
             self.sessions.clear()
 
     def _terminate(self) -> None:
-        """Stop once the answer to the call of this thread has gone."""
+        """Stop once the response to the current call was sent."""
         caller = threading.current_thread()
-        # Connections are closed after their answer from now on.
+        # From now on connections are closed after their response.
         self.listener.stopping.set()
 
         def end() -> None:
             caller.join(10)
             self.stop()
 
-        self._ending = threading.Thread(target=end, name=f"local-{self.name}-end", daemon=True)
-        self._ending.start()
+        self._stop_thread = threading.Thread(target=end, name=f"local-{self.name}-end", daemon=True)
+        self._stop_thread.start()
 
     def configure(self, **options: Any) -> None:
-        """Change the configuration of the running service; port, users and root stay what they are."""
+        """Change the configuration of the running service; port, users and root cannot change."""
         super().configure(**options)
-        self.backend.tell()
-        registry.tell_others(self.backend)
+        self.backend.notify_changed()
+        registry.notify_peers(self.backend)
 
-    def named(self, path: str, peek: Callable[[], bytes]) -> str:
-        """``/jsonrpc/<method>`` for a call."""
-        method = method_of(peek()) if path == "/jsonrpc" else None
+    def log_path(self, path: str, peek: Callable[[], bytes]) -> str:
+        """Return ``/jsonrpc/<method>`` for a call."""
+        method = find_method(peek()) if path == "/jsonrpc" else None
         return path if method is None else f"{path}/{method}"
 
-    def answer(self, request: Request) -> Response:
-        """Answer one request."""
-        return self.front.answer(request)
+    def handle(self, request: Request) -> Response:
+        """Handle one request."""
+        return self.endpoint.handle(request)
 
-    def error(self, status: int, message: str) -> Response:
-        """An error of HTTP, for planned faults."""
+    def error_response(self, status: int, message: str) -> Response:
+        """Return an HTTP error, for planned faults."""
         text = message or "the server has a problem"
         return text_response(status, text + "\n", "text/plain; charset=utf-8")
 
-    # What users of the local server look at.
+    # Inspection methods for tests and examples.
 
     @property
     def env(self) -> Dict[str, str]:
@@ -126,7 +126,7 @@ class JetStream(Service):
         }
 
     def files(self) -> Dict[str, int]:
-        """Size of every file below the root in bytes, by path."""
+        """Return the size of every file below the root in bytes, by path."""
         found = {}
         for folder, _, names in os.walk(self.root):
             for name in names:
@@ -140,22 +140,22 @@ class JetStream(Service):
         """Return the bytes of a file.
 
         :param path: its path, or an entry of it as ``api.ls`` returned it.
-        :raises UsageError: there is no such file.
+        :raises UsageError: the file does not exist.
         """
         try:
             with open(self.stored_path(path), "rb") as stream:
                 return stream.read()
         except OSError as error:
-            name = member_of(path, "path")
+            name = require_member(path, "path")
             raise UsageError(f"{name}: {error.strerror}", hint="files() lists the paths") from None
 
     def write(self, path: str, data: bytes = b"") -> None:
-        """Put a file at a path, whatever was there; missing folders are made.
+        """Write a file, replacing an existing one; create missing folders.
 
         :raises UsageError: the path leads out of the root, or a directory or a file is in the way.
         """
-        full, content = self.stored_path(path), bytes_of(data)
-        if self._ended:
+        full, content = self.stored_path(path), to_bytes(data)
+        if self._has_ended:
             raise UsageError("the local server has been stopped")
         try:
             os.makedirs(os.path.dirname(full), exist_ok=True)
@@ -165,23 +165,23 @@ class JetStream(Service):
             raise UsageError(f"{path}: {error.strerror}") from None
 
     def stored_path(self, path: Any) -> str:
-        """Return where a path is on disk.
+        """Return the path on disk.
 
         :raises UsageError: it leads out of the root.
         """
         try:
-            text = text_of(member_of(path, "path"), "path")
-            return place(self.root, segments(text), text)
+            text = require_str(require_member(path, "path"), "path")
+            return resolve_path(self.root, segments(text), text)
         except RpcError as error:
             raise UsageError(error.message) from None
 
 
 class JetStreamPeer(JetStream):
-    """Another one, to send to."""
+    """A second JetStream, as destination."""
 
     name = "jetstream_peer"
 
     @property
     def env(self) -> Dict[str, str]:
-        """Where it is found, as the address of a destination."""
+        """Environment variables with its address, for destinations."""
         return {"JETSTREAM_PEER_HOST": f"{self.host}:{self.port}"}

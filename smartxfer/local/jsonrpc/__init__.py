@@ -1,7 +1,7 @@
-"""JSON-RPC 2.0 over HTTP, with sessions: what the local JetStream and the bridge answer through."""
+"""JSON-RPC 2.0 over HTTP with sessions, for the local JetStream and the bridge."""
 
+from smartxfer.local.jsonrpc.endpoint import JsonRpcEndpoint, find_method
 from smartxfer.local.jsonrpc.errors import CODES, RpcError
-from smartxfer.local.jsonrpc.front import Front, method_of
 from smartxfer.local.jsonrpc.sessions import Session, Sessions
 
-__all__ = ["CODES", "Front", "RpcError", "Session", "Sessions", "method_of"]
+__all__ = ["CODES", "JsonRpcEndpoint", "RpcError", "Session", "Sessions", "find_method"]

@@ -1,4 +1,4 @@
-"""The errors of the binding, by the name that ``data.type`` has.
+"""JSON-RPC errors, by the name in ``data.type``.
 
 Source: JetStream protocol, section 9.3.
 """
@@ -23,10 +23,10 @@ CODES: Dict[str, int] = {
 
 
 class RpcError(Exception):
-    """A call is turned down.
+    """Error response to a call.
 
     :param kind: a name of :data:`CODES`.
-    :param message: text for people.
+    :param message: error message.
     """
 
     def __init__(self, kind: str, message: str) -> None:
@@ -34,6 +34,6 @@ class RpcError(Exception):
         self.kind = kind
         self.message = message
 
-    def shown(self) -> Dict[str, Any]:
-        """The error object of an answer."""
+    def to_json(self) -> Dict[str, Any]:
+        """Return the error object of the response."""
         return {"code": CODES[self.kind], "message": self.message, "data": {"type": self.kind}}

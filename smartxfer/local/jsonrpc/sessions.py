@@ -1,4 +1,4 @@
-"""Sessions: what stands in the place of a connection.
+"""Sessions, which replace the connections of the vendor's protocol.
 
 Source: JetStream protocol, sections 9.2 and 9.5.
 """
@@ -10,19 +10,19 @@ from typing import Any, Callable, Dict, List, Optional
 
 from smartxfer.local.jsonrpc.errors import RpcError
 
-#: Answers that a session keeps for repeated ids.
-KEPT = 256
-#: Sessions that are kept at all.
-MOST = 1000
-#: Sessions without a login that are kept, where the service tells them apart: these never push out a login.
-MOST_ANONYMOUS = 250
+#: Largest number of replies that a session caches for repeated ids.
+MAX_REPLIES = 256
+#: Largest number of sessions.
+MAX_SESSIONS = 1000
+#: Largest number of sessions without a login, so that they never displace one with a login.
+MAX_ANONYMOUS_SESSIONS = 250
 
 
 class Session:
     """One client's session.
 
     :param id: the cookie.
-    :param state: whatever the service keeps of it.
+    :param state: state that the service keeps for it.
     :param address: address of the client that opened it.
     """
 
@@ -30,145 +30,147 @@ class Session:
         self.id = id
         self.state = state
         self.address = address
-        self.used = 0.0
+        self.last_used = 0.0
         self._lock = threading.Lock()
-        self._answers: collections.OrderedDict[Any, _Kept] = collections.OrderedDict()
+        self._replies: collections.OrderedDict[Any, _CachedReply] = collections.OrderedDict()
 
-    def once(self, id: Any, call: Any, work: Callable[[], Dict[str, Any]]) -> Dict[str, Any]:
-        """What ``work`` answers; for an id that came before, what it answered then.
+    def call_once(self, id: Any, call: Any, function: Callable[[], Dict[str, Any]]) -> Dict[str, Any]:
+        """Call ``function`` and return its reply; for a repeated id, return the cached reply.
 
-        A repeat that comes while the first is at work waits for it.  Never is the work of one id done twice.
+        A repeated call waits for the first one to finish.  The function is called only once for an id.
 
-        :param call: what is called; a repeat has the same.
-        :raises RpcError: the id is another call's, or the first attempt broke off.
+        :param call: digest of the call; a repeat has the same.
+        :raises RpcError: the id belongs to another call, or the first attempt failed.
         """
         with self._lock:
-            kept = self._answers.get((type(id), id))
-            mine = kept is None
-            if kept is None:
-                kept = self._answers[type(id), id] = _Kept(call)
+            stored = self._replies.get((type(id), id))
+            is_first = stored is None
+            if stored is None:
+                stored = self._replies[type(id), id] = _CachedReply(call)
                 self._trim()
-        if mine:
+        if is_first:
             try:
-                kept.answer = work()
+                stored.reply = function()
             finally:
-                kept.done.set()
-            return kept.answer
-        if kept.call != call:
+                stored.done.set()
+            return stored.reply
+        if stored.call != call:
             raise RpcError("InvalidRequest", "the id belongs to another call of this session")
-        kept.done.wait()
-        if kept.answer is None:
-            raise RpcError("InternalError", "the first attempt broke off: what it did is not known")
-        return kept.answer
+        stored.done.wait()
+        if stored.reply is None:
+            raise RpcError("InternalError", "the first attempt failed: its effect is unknown")
+        return stored.reply
 
     @property
-    def at_work(self) -> bool:
-        """Return True while a call of the session has no answer yet."""
+    def is_busy(self) -> bool:
+        """Return True while a call of the session is running."""
         with self._lock:
-            return any(not kept.done.is_set() for kept in self._answers.values())
+            return any(not stored.done.is_set() for stored in self._replies.values())
 
     def _trim(self) -> None:
-        """Forget the oldest answers, but none that is still to come."""
-        spare = len(self._answers) - KEPT
-        if spare > 0:
-            for key in [key for key, kept in self._answers.items() if kept.done.is_set()][:spare]:
-                del self._answers[key]
+        """Drop the oldest replies, except those of running calls."""
+        surplus = len(self._replies) - MAX_REPLIES
+        if surplus > 0:
+            for key in [key for key, stored in self._replies.items() if stored.done.is_set()][:surplus]:
+                del self._replies[key]
 
 
-class _Kept:
+class _CachedReply:
     def __init__(self, call: Any) -> None:
         self.call = call
         self.done = threading.Event()
-        self.answer: Optional[Dict[str, Any]] = None
+        self.reply: Optional[Dict[str, Any]] = None
 
 
 class Sessions:
-    """Every session of a service.
+    """All sessions of a service.
 
-    :param opened: makes the state of a new session.
-    :param closed: told of the state of each that ends.
-    :param now: seconds on a clock that never steps back.
-    :param logged_in: says of a state if its client has logged in; None where the service knows no logins.
+    :param new_state: returns the state of a new session.
+    :param on_end: called with the state of each session that ends.
+    :param now: monotonic clock in seconds.
+    :param logged_in: returns True if the client of a state has logged in; None if the service has no logins.
     """
 
     def __init__(
         self,
-        opened: Callable[[], Any],
-        closed: Callable[[Any], Any],
+        new_state: Callable[[], Any],
+        on_end: Callable[[Any], Any],
         now: Callable[[], float],
         logged_in: Optional[Callable[[Any], bool]] = None,
     ) -> None:
-        self._opened, self._closed, self._now = opened, closed, now
+        self._new_state, self._on_end, self._now = new_state, on_end, now
         self._logged_in = logged_in
         self._lock = threading.Lock()
-        self._known: Dict[str, Session] = {}
+        self._sessions: Dict[str, Session] = {}
 
     def new(self, address: str = "") -> Session:
-        """Open a session, and end one where there are too many.
+        """Start a session, and end another if there are too many.
 
         :param address: address of the client.
         """
-        session = Session(secrets.token_urlsafe(24), self._opened(), address)
-        session.used = self._now()
+        session = Session(secrets.token_urlsafe(24), self._new_state(), address)
+        session.last_used = self._now()
         with self._lock:
-            self._known[session.id] = session
-            spare = self._spare(session)
-        if spare is not None:
-            self.end(spare.id)
+            self._sessions[session.id] = session
+            surplus = self._surplus_session(session)
+        if surplus is not None:
+            self.end(surplus.id)
         return session
 
-    def _spare(self, fresh: Session) -> Optional[Session]:
-        """Return the session to end: of those without a login first, and of the address that has the most.
+    def _surplus_session(self, is_new: Session) -> Optional[Session]:
+        """Return the session to end, or None: one without a login first, of the address with most sessions.
 
-        Of these it is one without a call at work, idle for longest.
+        Among these, the session without a running call that has been idle for longest.
         """
-        groups: List[List[Session]] = [list(self._known.values())]
+        groups: List[List[Session]] = [list(self._sessions.values())]
         if self._logged_in is not None:
             known: Dict[bool, List[Session]] = {False: [], True: []}
             for one in groups[0]:
                 known[self._logged_in(one.state)].append(one)
             groups = [known[False], known[True]]
-        for group, most in zip(groups, (MOST_ANONYMOUS if self._logged_in else MOST, MOST)):
-            if len(group) > most:
-                held = collections.Counter(one.address for one in group)
-                most_of_all = max(held, key=lambda address: held[address])
-                others = [one for one in group if one.address == most_of_all and one is not fresh]
-                return min(others or [fresh], key=lambda one: (one.at_work, one.used))
+        for group, maximum in zip(
+            groups, (MAX_ANONYMOUS_SESSIONS if self._logged_in else MAX_SESSIONS, MAX_SESSIONS)
+        ):
+            if len(group) > maximum:
+                stored = collections.Counter(one.address for one in group)
+                most_of_all = max(stored, key=lambda address: stored[address])
+                others = [one for one in group if one.address == most_of_all and one is not is_new]
+                return min(others or [is_new], key=lambda one: (one.is_busy, one.last_used))
         return None
 
-    def find(self, id: str, idle: float = 0.0) -> Optional[Session]:
-        """The session of a cookie, None where there is none (any more).
+    def find(self, id: str, idle_timeout: float = 0.0) -> Optional[Session]:
+        """Return the session of a cookie, or None if it is unknown or has expired.
 
-        :param idle: seconds without a call after which a session ends; 0: never.
+        :param idle_timeout: seconds without a call after which a session ends; 0: never.
         """
         with self._lock:
-            session = self._known.get(id)
+            session = self._sessions.get(id)
         if session is None:
             return None
-        if idle and self._now() - session.used > idle:
+        if idle_timeout and self._now() - session.last_used > idle_timeout:
             self.end(id)
             return None
-        session.used = self._now()
+        session.last_used = self._now()
         return session
 
     def end(self, id: str) -> None:
-        """End a session; one that is not there is none."""
+        """End a session, if it exists."""
         with self._lock:
-            session = self._known.pop(id, None)
+            session = self._sessions.pop(id, None)
         if session is not None:
-            self._closed(session.state)
+            self._on_end(session.state)
 
-    def sweep(self, idle: float) -> None:
-        """End the sessions without a call for ``idle`` seconds; 0: none."""
-        if idle:
+    def end_idle(self, idle_timeout: float) -> None:
+        """End the sessions without a call for ``idle_timeout`` seconds; 0 ends none."""
+        if idle_timeout:
             for session in self.all():
-                if self._now() - session.used > idle:
+                if self._now() - session.last_used > idle_timeout:
                     self.end(session.id)
 
     def all(self) -> List[Session]:
-        """Every open session."""
+        """Return every open session."""
         with self._lock:
-            return list(self._known.values())
+            return list(self._sessions.values())
 
     def clear(self) -> None:
         """End every session."""

@@ -1,4 +1,4 @@
-"""One call to the API, as the functions behind the routes get it, and the record that it is about.
+"""One call to the API, and the owner of the files that it is about.
 
 Source: NRP protocol, sections 2 and 3.
 """
@@ -9,24 +9,37 @@ from typing import Any, Dict
 import attrs
 
 from smartxfer.local import http_messages
-from smartxfer.local.body import BodyTooLong
 from smartxfer.local.http_messages import Headers, Response, json_response, text_response
-from smartxfer.local.nrp.answers import (
+from smartxfer.local.nrp.api_responses import (
     ApiError,
-    Broken,
-    Moved,
-    denied,
+    InternalError,
+    Redirected,
     error_response,
-    framework,
+    framework_error,
     framework_json,
-    invalid,
+    invalid_field,
+    permission_denied,
 )
 from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.people import GUEST, User
+from smartxfer.local.nrp.users import GUEST, User
+from smartxfer.local.request_body import BodyTooLong
 
 __all__ = [
-    "ApiError", "Backend", "Broken", "Call", "Headers", "Moved", "Owner", "Response", "denied",
-    "error_response", "framework", "framework_json", "invalid", "json_response", "text_response",
+    "ApiError",
+    "Backend",
+    "Call",
+    "Headers",
+    "InternalError",
+    "Owner",
+    "Redirected",
+    "Response",
+    "error_response",
+    "framework_error",
+    "framework_json",
+    "invalid_field",
+    "json_response",
+    "permission_denied",
+    "text_response",
 ]  # fmt: skip
 
 #: Largest JSON body, bytes.
@@ -35,17 +48,17 @@ JSON_LIMIT = 16 << 20
 
 @attrs.frozen
 class Owner:
-    """A record or a draft, as its files see it.
+    """The record or draft that owns files.
 
     :param id: id of the record.
     :param bucket: bucket of the files.
     :param draft: whether it is a draft.
     :param enabled: whether it has files at all.
-    :param locked: whether the files may not change; the bucket itself may say so too.
+    :param locked: whether the files must not change; the bucket can be locked too.
     :param base: URL of the file list.
     :param readable: whether the caller may read the files.
     :param writable: whether the caller may change them.
-    :param preview: key of the file that pages show first; empty where none was chosen.
+    :param preview: key of the file that pages show first, or an empty string.
     """
 
     id: str
@@ -63,25 +76,25 @@ class Owner:
 class Call(http_messages.Call[Backend]):
     """One call.
 
-    :param words: decoded segments of the path behind ``/api``; empty ones are kept.
-    :param who: who asks; a guest where nobody known does.
-    :param model: name of the model whose records the call is about; empty where it is about none.
+    :param segments: decoded segments of the path after ``/api``, including empty ones.
+    :param caller: the user; a guest without a valid token.
+    :param model: name of the model of the records, or an empty string.
     """
 
-    who: User = GUEST
+    caller: User = GUEST
     model: str = ""
-    #: Media type that was asked for.
+    #: Requested media type.
     kind: str = "application/json"
 
     @property
     def user(self) -> str:
-        """Name of the user who asks, empty for a guest."""
-        return self.who.name
+        """Name of the calling user, empty for a guest."""
+        return self.caller.name
 
     @property
     def superuser(self) -> bool:
-        """Whether the caller may everything."""
-        return self.who.superuser
+        """True if the caller is a superuser."""
+        return self.caller.superuser
 
     @cached_property
     def query(self) -> Dict[str, str]:
@@ -89,7 +102,7 @@ class Call(http_messages.Call[Backend]):
         return self.request.arguments
 
     def json_body(self) -> Any:
-        """The body as JSON; None where it is empty.
+        """Return the body as JSON, or None if it is empty.
 
         :raises ApiError: 400, it is not JSON.
         """
@@ -101,18 +114,18 @@ class Call(http_messages.Call[Backend]):
             raise ApiError(400, "Unable to decode JSON data in request body.") from None
 
     def json(self, value: Any, status: int = 200) -> Response:
-        """An answer whose body is ``value`` as JSON, with line breaks if ``prettyprint`` asks for them."""
+        """Return a response with ``value`` as JSON, indented if ``prettyprint`` is set."""
         pretty = self.query.get("prettyprint", "0") not in ("", "0")
         return json_response(value, status, indent=2 if pretty else None)
 
     def empty(self, status: int = 204) -> Response:
-        """An answer without a body."""
+        """Return a response without a body."""
         return text_response(status, "", "text/html; charset=utf-8")
 
-    def only(self, *methods: str) -> None:
+    def require_method(self, *methods: str) -> None:
         """Check the method of the request.
 
         :raises ApiError: 405, the path has only these methods.
         """
         if self.method not in methods:
-            raise framework(405)
+            raise framework_error(405)

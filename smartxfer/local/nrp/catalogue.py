@@ -1,66 +1,66 @@
-"""Lists beside the records: vocabularies and their entries, and users.
+"""Vocabularies and the list of users.
 
 Source: NRP protocol, sections 1 and 9.
 """
 
 from typing import Any, Dict
 
-from smartxfer.local.nrp.call import ApiError, Call, Moved, Response, denied, framework
-from smartxfer.local.nrp.looking import NOT_KNOWN
+from smartxfer.local.nrp.call import ApiError, Call, Redirected, Response, framework_error, permission_denied
+from smartxfer.local.nrp.record_lookup import NOT_KNOWN
 from smartxfer.local.nrp.search import page
 from smartxfer.local.nrp.vocabularies import APART, PROPS, VOCABULARIES
 
-#: Entries of a page where the caller does not say how many.
+#: Default number of entries of a page.
 _SIZE = 25
 
 
 def users(call: Call) -> Response:
-    """Answer a call for the list of users; the server shows no one in it who did not agree to that.
+    """Handle a call for the list of users; it is empty, because users must agree to be listed.
 
     :raises ApiError: 403, the caller is a guest.
     """
-    call.only("GET")
+    call.require_method("GET")
     if not call.user:
-        raise denied()
-    if call.words[1:]:
-        raise framework(404)
+        raise permission_denied()
+    if call.segments[1:]:
+        raise framework_error(404)
     return page(call, f"{call.backend.api}/users", [], "newest", show=dict, numbered=False)
 
 
 def vocabulary(call: Call) -> Response:
-    """Answer a call for a vocabulary, all of them, or one entry.
+    """Handle a call for a vocabulary, all of them, or one entry.
 
     :raises ApiError: 404, no such vocabulary or entry.
     """
-    call.only("GET")
-    api, words = call.backend.api, call.words
-    if words[0] in APART:
-        if len(words) == 1:
-            return page(call, f"{api}/{words[0]}", [], APART[words[0]], size=_SIZE, show=dict)
+    call.require_method("GET")
+    api, segments = call.backend.api, call.segments
+    if segments[0] in APART:
+        if len(segments) == 1:
+            return page(call, f"{api}/{segments[0]}", [], APART[segments[0]], size=_SIZE, show=dict)
         raise ApiError(404, NOT_KNOWN)
-    if words[1:] == []:
-        raise Moved(f"{api}/vocabularies/")
-    if words[1:] == [""]:
+    if segments[1:] == []:
+        raise Redirected(f"{api}/vocabularies/")
+    if segments[1:] == [""]:
         hits = [
             {"id": name, "count": len(VOCABULARIES[name]), "is_custom_vocabulary": False, "links": {}}
             for name in sorted(set(VOCABULARIES) - set(APART))
         ]
         return call.json({"hits": {"hits": hits, "total": len(hits)}})
-    if words[1] not in VOCABULARIES or words[1] in APART:
+    if segments[1] not in VOCABULARIES or segments[1] in APART:
         raise ApiError(404, "Not found.")
-    listed = [_shown(call, words[1], id) for id in VOCABULARIES[words[1]]]
-    if len(words) == 2:
-        return page(call, f"{api}/vocabularies/{words[1]}", listed, "title", size=_SIZE, show=dict)
-    for one in listed:
-        if words[2:] == [one["id"]]:
+    entries = [_serialize_entry(call, segments[1], id) for id in VOCABULARIES[segments[1]]]
+    if len(segments) == 2:
+        return page(call, f"{api}/vocabularies/{segments[1]}", entries, "title", size=_SIZE, show=dict)
+    for one in entries:
+        if segments[2:] == [one["id"]]:
             found = call.json(one)
             found.headers.append(("ETag", '"1"'))
             return found
     raise ApiError(404, NOT_KNOWN)
 
 
-def _shown(call: Call, name: str, id: str) -> Dict[str, Any]:
-    then = call.backend.stamp(call.backend.started)
+def _serialize_entry(call: Call, name: str, id: str) -> Dict[str, Any]:
+    then = call.backend.stamp(call.backend.started_uploads)
     return {
         "id": id,
         "created": then,

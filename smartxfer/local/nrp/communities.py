@@ -1,4 +1,4 @@
-"""Communities that review what is deposited in them.
+"""Communities, which review submissions.
 
 Source: NRP protocol, section 4 (community review).
 """
@@ -6,14 +6,14 @@ Source: NRP protocol, section 4 (community review).
 import uuid
 from typing import Any, Dict, Optional, Sequence
 
-from smartxfer.local.nrp.call import ApiError, Backend, Call, Response, framework
-from smartxfer.local.nrp.looking import NOT_KNOWN
+from smartxfer.local.nrp.call import ApiError, Backend, Call, Response, framework_error
+from smartxfer.local.nrp.record_lookup import NOT_KNOWN
 from smartxfer.local.nrp.search import page
 
-#: Ids of communities are made of their names, so that they are the same after a restart.
+#: Ids of communities are derived from their names, so that they are stable.
 _NAMES = uuid.UUID("6b1d0f3e-3f0a-4f58-9a55-2f1f0a2c7d11")
 
-#: Links of a community, by the path below its own.
+#: Links of a community, by subpath.
 _BELOW = {
     **{name: name for name in ("logo", "rename", "members")},
     "public_members": "members/public",
@@ -24,24 +24,24 @@ _BELOW = {
 
 
 def community_id(slug: str) -> str:
-    """Id of the community of a name."""
+    """Return the id of the community with a name."""
     return str(uuid.uuid5(_NAMES, slug))
 
 
-def community(backend: Backend, named: str) -> Optional[str]:
-    """Id of a community, of its id or its name; None where there is none."""
+def find_community(backend: Backend, named: str) -> Optional[str]:
+    """Return the id of a community by id or name, or None."""
     for slug in backend.site.communities:
         if named in (slug, community_id(slug)):
             return community_id(slug)
     return None
 
 
-def _shown(backend: Backend, slug: str) -> Dict[str, Any]:
-    place = f"{backend.api}/communities/{community_id(slug)}"
+def _serialize(backend: Backend, slug: str) -> Dict[str, Any]:
+    url = f"{backend.api}/communities/{community_id(slug)}"
     html = f"{backend.url}/communities/{slug}"
-    then = backend.stamp(backend.started)
-    links = {"self": place, "self_html": html + "/", "settings_html": html + "/settings"}
-    links.update((name, f"{place}/{path}") for name, path in _BELOW.items())
+    then = backend.stamp(backend.started_uploads)
+    links = {"self": url, "self_html": html + "/", "settings_html": html + "/settings"}
+    links.update((name, f"{url}/{path}") for name, path in _BELOW.items())
     return {
         "id": community_id(slug),
         "created": then,
@@ -70,16 +70,16 @@ def _facets(slugs: Sequence[str]) -> Dict[str, Any]:
 
 
 def communities(call: Call) -> Response:
-    """Answer a call below ``communities``: all of them, or one by its id or name."""
-    call.only("GET")
-    backend, words = call.backend, call.words[1:]
-    if not words:
-        shown = [_shown(backend, slug) for slug in backend.site.communities]
+    """Handle a call below ``communities``: all of them, or one by its id or name."""
+    call.require_method("GET")
+    backend, segments = call.backend, call.segments[1:]
+    if not segments:
+        shown = [_serialize(backend, slug) for slug in backend.site.communities]
         facets = _facets(backend.site.communities)
         return page(call, f"{backend.api}/communities", shown, "newest", show=dict, size=25, facets=facets)
-    if len(words) > 1:
-        raise framework(404)
+    if len(segments) > 1:
+        raise framework_error(404)
     for slug in backend.site.communities:
-        if words[0] in (slug, community_id(slug)):
-            return call.json(_shown(backend, slug))
+        if segments[0] in (slug, community_id(slug)):
+            return call.json(_serialize(backend, slug))
     raise ApiError(404, NOT_KNOWN)

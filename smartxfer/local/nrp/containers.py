@@ -1,4 +1,4 @@
-"""Zip files as containers: their members listed and sent one by one.
+"""Listing of zip files, and downloads of their members.
 
 Source: NRP protocol, sections 5 (look into an archive) and 9.
 """
@@ -7,29 +7,29 @@ import contextlib
 import zipfile
 from typing import Any, Dict, Iterator, List
 
-from smartxfer.local.nrp import entries, stored
-from smartxfer.local.nrp.call import ApiError, Backend, Call, Owner, Response, denied
-from smartxfer.local.nrp.entries import Entry
-from smartxfer.local.nrp.keys import encoded, extension
-from smartxfer.local.objects import PIECE, media_type
+from smartxfer.local.nrp import file_entries, file_storage
+from smartxfer.local.nrp.call import ApiError, Backend, Call, Owner, Response, permission_denied
+from smartxfer.local.nrp.file_entries import FileEntry
+from smartxfer.local.nrp.file_keys import encode_key, extension
+from smartxfer.local.object_store import PIECE, media_type
 
 _NOT_ZIP = "File is not a zip file"
-#: Status for a file that is not an archive by its content, as the real server has it.
+#: Status for a file whose content is not an archive, as on the real server.
 _NO_ARCHIVE = 999
 
 
 def is_container(key: str) -> bool:
-    """Tell whether a file is taken for an archive; its key alone decides."""
+    """Return True if a file is an archive by its key."""
     return extension(key) == "zip"
 
 
 @contextlib.contextmanager
-def _opened(backend: Backend, entry: Entry) -> Iterator[zipfile.ZipFile]:
-    """The archive in a stored file.
+def _open_zip(backend: Backend, entry: FileEntry) -> Iterator[zipfile.ZipFile]:
+    """Open a stored file as an archive.
 
-    :raises zipfile.BadZipFile: it is not one.
+    :raises zipfile.BadZipFile: it is not a zip file.
     """
-    number, _ = stored.assemble(backend.database, backend.objects, entry)
+    number, _ = file_storage.assemble(backend.database, backend.objects, entry)
     try:
         with zipfile.ZipFile(backend.objects.path(number)) as found:
             yield found
@@ -37,36 +37,36 @@ def _opened(backend: Backend, entry: Entry) -> Iterator[zipfile.ZipFile]:
         raise zipfile.BadZipFile(str(error)) from None
 
 
-def noted(backend: Backend, entry: Entry) -> Dict[str, Any]:
-    """Return the metadata that the server itself writes for a file that was just completed."""
+def save_listing(backend: Backend, entry: FileEntry) -> Dict[str, Any]:
+    """Return the metadata that the server adds to a completed file."""
     if not is_container(entry.key) or entry.spans is None:
         return {}
     try:
-        with _opened(backend, entry) as found:
+        with _open_zip(backend, entry) as found:
             return {"zip_toc_position": found.start_dir}
     except zipfile.BadZipFile:
         return {"error": _NOT_ZIP}
 
 
-def answer(call: Call, owner: Owner, key: str, member: str) -> Response:
-    """Answer a call for an archive's list, or for one member.
+def handle(call: Call, owner: Owner, key: str, member: str) -> Response:
+    """Handle a call for an archive's list, or for one member.
 
     :param key: key of the archive.
     :param member: path of the member; empty for the list.
-    :raises ApiError: 404, no such file, not completed, or no such member; 400, not an archive by its name;
-        999, not one by its content.
+    :raises ApiError: 404, the file or member does not exist or is not completed; 400, not an archive by name;
+        999, not an archive by content.
     """
     backend = call.backend
-    entry = entries.find(backend.database, owner.bucket, key)
+    entry = file_entries.find(backend.database, owner.bucket, key)
     if entry is None or entry.status != "completed":
         raise _missing(owner, key)
     if not owner.readable:
-        raise denied()
+        raise permission_denied()
     if not is_container(key) or entry.spans is None:
         raise ApiError(400, f"No extractor found for the file '{key}'.")
     try:
-        with _opened(backend, entry) as found:
-            return _member(found, owner, member) if member else call.json(_listed(found, owner, key))
+        with _open_zip(backend, entry) as found:
+            return _member(found, owner, member) if member else call.json(_list_members(found, owner, key))
     except zipfile.BadZipFile:
         raise ApiError(_NO_ARCHIVE, f"Invalid file content for file '{key}': {_NOT_ZIP}.") from None
 
@@ -75,14 +75,14 @@ def _missing(owner: Owner, key: str) -> ApiError:
     return ApiError(404, f"Record '{owner.id}' has no file '{key}'.")
 
 
-def _listed(found: zipfile.ZipFile, owner: Owner, key: str) -> Dict[str, Any]:
-    # The links lead to the published record, also in a draft.
-    place = owner.base.replace("/draft/files", "/files") + f"/{encoded(key)}/container/"
+def _list_members(found: zipfile.ZipFile, owner: Owner, key: str) -> Dict[str, Any]:
+    # The links refer to the published record, even in a draft.
+    url = owner.base.replace("/draft/files", "/files") + f"/{encode_key(key)}/container/"
     files: List[Dict[str, Any]] = []
     directories: List[Dict[str, Any]] = []
     for one in found.infolist():
         name = one.filename.rstrip("/")
-        links = {"content": place + encoded(name)}
+        links = {"content": url + encode_key(name)}
         if one.is_dir():
             directories.append({"key": name, "links": links, "entries": None})
             continue

@@ -1,4 +1,4 @@
-"""What the repository tells of itself: as an NRP repository, or by the home page of a plain InvenioRDM.
+"""Discovery: the well-known documents of an NRP repository, or the home page of a plain InvenioRDM.
 
 Source: NRP protocol, section 1.
 """
@@ -6,45 +6,45 @@ Source: NRP protocol, section 1.
 import html
 from typing import Any, Dict, List
 
-from smartxfer.local.nrp.call import Call, Moved, Response, framework, text_response
+from smartxfer.local.nrp.call import Call, Redirected, Response, framework_error, text_response
 
 _PATH = ".well-known/repository"
 
 
-def answer(call: Call) -> Response:
-    """Answer a call outside the API.
+def handle(call: Call) -> Response:
+    """Handle a call outside the API.
 
-    :raises ApiError: 404, there is nothing.
+    :raises ApiError: 404, unknown path.
     """
-    words = call.words
-    if words[:2] == [".well-known", "repository"]:
+    segments = call.segments
+    if segments[:2] == [".well-known", "repository"]:
         if not call.backend.site.well_known:
-            raise framework(404)
-        call.only("GET")
-        return _told(call, words[2:])
-    if words == [""] or (len(words) == 2 and words[0] in ("uploads", *call.backend.site.models)):
-        call.only("GET")
+            raise framework_error(404)
+        call.require_method("GET")
+        return _describe(call, segments[2:])
+    if segments == [""] or (len(segments) == 2 and segments[0] in ("uploads", *call.backend.site.models)):
+        call.require_method("GET")
         return _page(call)
-    raise framework(404)
+    raise framework_error(404)
 
 
-def _told(call: Call, words: List[str]) -> Response:
-    if not words:
-        raise Moved(f"{call.backend.url}/{_PATH}/")
-    if words == [""]:
+def _describe(call: Call, segments: List[str]) -> Response:
+    if not segments:
+        raise Redirected(f"{call.backend.url}/{_PATH}/")
+    if segments == [""]:
         return call.json(_info(call))
-    if words == ["models"]:
+    if segments == ["models"]:
         models = [_model(call, name) for name in sorted(call.backend.site.models)]
         return call.json([*models, _vocabulary_model(call)])
-    if words[0] == "schema" and len(words) == 2:
+    if segments[0] == "schema" and len(segments) == 2:
         for name in call.backend.site.models:
-            if words[1] == _schema_name(name):
+            if segments[1] == _schema_name(name):
                 return call.json(_schema(name))
-    raise framework(404)
+    raise framework_error(404)
 
 
 def _page(call: Call) -> Response:
-    """A page for browsers; its generator is what a plain InvenioRDM is known by."""
+    """Return the home page; its generator tag identifies a plain InvenioRDM."""
     mark = html.escape(f"InvenioRDM {call.backend.site.version}")
     text = (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
@@ -84,11 +84,11 @@ def _schema_name(model: str) -> str:
 
 def _model(call: Call, name: str) -> Dict[str, Any]:
     backend = call.backend
-    place = f"{backend.api}/{name}"
+    url = f"{backend.api}/{name}"
     kind: Dict[str, Any] = {"content_type": "application/json", "code": "json", "name": "JSON"}
     kind.update(description="", can_export=True, can_deposit=True)
     kind["schema"] = f"{backend.url}/{_PATH}/schema/{_schema_name(name)}"
-    links = {"html": f"{backend.url}/{name}", "records": place, "deposit": place}
+    links = {"html": f"{backend.url}/{name}", "records": url, "deposit": url}
     return {
         "type": name, "name": name, "schema": f"local://{_schema_name(name)}", "description": "",
         "version": "1.0.0",
@@ -114,7 +114,7 @@ def _vocabulary_model(call: Call) -> Dict[str, Any]:
 
 
 def _schema(model: str) -> Dict[str, Any]:
-    """The JSON schema of a model's records, references resolved."""
+    """Return the JSON schema of a model's records, references resolved."""
     text = {"type": "string"}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

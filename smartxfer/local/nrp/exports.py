@@ -14,8 +14,8 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _GENERAL = {"dataset": "Dataset", "software": "Software", "publication": "Text", "image": "Image"}
 
 
-class _Facts:
-    """What the formats say of a record, in their own words each."""
+class _RecordFields:
+    """Fields of a record that the formats need."""
 
     def __init__(self, record: Record, url: str) -> None:
         metadata = record["metadata"]
@@ -30,12 +30,12 @@ class _Facts:
         self.year = str(self.date)[:4]
 
     def families(self) -> List[Tuple[Any, Any]]:
-        """Family name, or the whole one, and given name of each person."""
+        """Return family and given name of each person."""
         names = [one.get("family_name", one.get("name", "")) for one in self.people]
         return [(name, one.get("given_name", "")) for name, one in zip(names, self.people)]
 
 
-def _bibtex(facts: _Facts) -> str:
+def _bibtex(facts: _RecordFields) -> str:
     first = facts.families()[0][0] or facts.names[0] if facts.people else "unknown"
     kind = facts.type if facts.type in ("software", "dataset") else "misc"
     bare = ("month", "year")
@@ -54,7 +54,7 @@ def _bibtex(facts: _Facts) -> str:
     return "@{}{{{},\n{}}}".format(kind, label, "".join(lines))
 
 
-def _datacite(facts: _Facts) -> Record:
+def _datacite(facts: _RecordFields) -> Record:
     creators = []
     for one in facts.people:
         personal = one.get("type") == "personal"
@@ -75,25 +75,25 @@ def _datacite(facts: _Facts) -> Record:
     }
 
 
-def _citation(facts: _Facts) -> Record:
+def _citation(facts: _RecordFields) -> Record:
     return {
         "id": facts.record["id"],
         "type": "document",
         "title": facts.title,
-        "author": [{"family": family, "given": given} for family, given in facts.families()],
+        "author": [{"family": family, "given": value} for family, value in facts.families()],
         "issued": {"date-parts": [facts.day]},
         "publisher": facts.publisher,
     }
 
 
-def _bibliography(facts: _Facts) -> str:
-    people = [str(family) + (f", {given[0]}." if given else "") for family, given in facts.families()]
-    return f"{', '.join(people)} ({facts.year}) \u201c{facts.title}\u201d. {facts.publisher}."
+def _bibliography(facts: _RecordFields) -> str:
+    users = [str(family) + (f", {value[0]}." if value else "") for family, value in facts.families()]
+    return f"{', '.join(users)} ({facts.year}) \u201c{facts.title}\u201d. {facts.publisher}."
 
 
-def _schema_org(facts: _Facts) -> Record:
+def _schema_org(facts: _RecordFields) -> Record:
     keys = {"name": "name", "givenName": "given_name", "familyName": "family_name"}
-    people = [
+    users = [
         {**{key: one.get(name, "") for key, name in keys.items()}, "@type": "Person"} for one in facts.people
     ]
     return {
@@ -101,8 +101,8 @@ def _schema_org(facts: _Facts) -> Record:
         "@type": "https://schema.org/CreativeWork",
         "identifier": facts.record["links"]["self"],
         "name": facts.title,
-        "creator": people,
-        "author": people,
+        "creator": users,
+        "author": users,
         "publisher": {"@type": "Organization", "name": facts.publisher},
         "dateCreated": facts.record["created"],
         "dateModified": facts.record["updated"],
@@ -111,7 +111,7 @@ def _schema_org(facts: _Facts) -> Record:
     }
 
 
-def _dublin_core(facts: _Facts) -> str:
+def _dublin_core(facts: _RecordFields) -> str:
     values = [("creator", name) for name in facts.names]
     values += [("date", facts.date), ("publisher", facts.publisher), ("title", facts.title)]
     lines = "".join(f"  <dc:{name}>{escape(str(value))}</dc:{name}>\n" for name, value in values if value)
@@ -123,15 +123,15 @@ def _dublin_core(facts: _Facts) -> str:
     )
 
 
-def _linkset(facts: _Facts) -> Record:
-    place = facts.record["links"]["self"]
-    described = [{"href": place, "type": kind} for kind in sorted(KINDS)]
+def _linkset(facts: _RecordFields) -> Record:
+    url = facts.record["links"]["self"]
+    described = [{"href": url, "type": kind} for kind in sorted(KINDS)]
     about: Record = {"describedby": described, "type": [{"href": "https://schema.org/AboutPage"}]}
     about["anchor"] = facts.page
-    return {"linkset": [about, {"anchor": place, "describes": [{"href": facts.page, "type": "text/html"}]}]}
+    return {"linkset": [about, {"anchor": url, "describes": [{"href": facts.page, "type": "text/html"}]}]}
 
 
-_MAKERS: Dict[str, Callable[[_Facts], Any]] = {
+_EXPORTERS: Dict[str, Callable[[_RecordFields], Any]] = {
     "application/ld+json": _schema_org,
     "application/vnd.citationstyles.csl+json": _citation,
     "application/vnd.datacite.datacite+json": _datacite,
@@ -141,23 +141,23 @@ _MAKERS: Dict[str, Callable[[_Facts], Any]] = {
     "application/x-bibtex": _bibtex,
     "application/linkset+json": _linkset,
 }
-#: Media types that are made.
-KINDS = tuple(_MAKERS)
-#: Those whose answers have no ``ETag``.
+#: Supported media types.
+KINDS = tuple(_EXPORTERS)
+#: Media types whose responses lack an ``ETag``.
 WITHOUT_TAG = ("application/ld+json", "application/linkset+json")
 
 
-def made(kind: str, record: Record, url: str) -> Optional[Response]:
-    """Return a record in another format, None where the format is not an export.
+def export(kind: str, record: Record, url: str) -> Optional[Response]:
+    """Return a record in another format, or None for an unknown one.
 
     :param kind: its media type.
     :param record: the record as the API shows it.
     :param url: address of the site.
     """
-    maker = _MAKERS.get(kind)
+    maker = _EXPORTERS.get(kind)
     if maker is None:
         return None
-    found = maker(_Facts(record, url))
+    found = maker(_RecordFields(record, url))
     text = found if isinstance(found, str) else json.dumps(found)
     label = "text/plain" if kind == "text/x-bibliography" else kind
     return text_response(200, text, label)

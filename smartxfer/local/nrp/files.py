@@ -1,4 +1,4 @@
-"""Files of records: which call does what below ``files``, and what the rest of the service asks of them.
+"""Files of records: calls below ``files``, and functions for the rest of the service.
 
 Source: NRP protocol, sections 5 and 6.
 """
@@ -7,89 +7,108 @@ import io
 import uuid
 from typing import Any, Dict, List, Optional
 
-from smartxfer.local.nrp import containers, content, entries, fetching, parts, serving, starting, stored
-from smartxfer.local.nrp.call import ApiError, Backend, Call, Owner, Response, denied, framework
-from smartxfer.local.nrp.checks import Errors, object_of, storable, truth, unknown
-from smartxfer.local.nrp.entries import Entry
-from smartxfer.local.nrp.finding import changeable, readable, removed, unlocked
-from smartxfer.local.nrp.showing import listing, shown
+from smartxfer.local.nrp import (
+    containers,
+    file_content,
+    file_download,
+    file_entries,
+    file_init,
+    file_parts,
+    file_storage,
+    remote_fetch,
+)
+from smartxfer.local.nrp.call import (
+    ApiError,
+    Backend,
+    Call,
+    Owner,
+    Response,
+    framework_error,
+    permission_denied,
+)
+from smartxfer.local.nrp.file_entries import FileEntry
+from smartxfer.local.nrp.file_lookup import remove, require_readable, require_unlocked, require_writable
+from smartxfer.local.nrp.file_serializers import serialize_entry, serialize_list
+from smartxfer.local.nrp.validators import Errors, add_unknown, check_bool, check_object, is_storable
 
-#: What is said of a record that has no file, and does not say that it needs none.
+#: Error message for a record with enabled but missing files.
 MISSING = "Missing uploaded files. To disable files for this record please mark it as metadata-only."
 
 
-def answer(call: Call, owner: Owner, words: List[str]) -> Response:
-    """Answer a call at or below a file list.
+def handle(call: Call, owner: Owner, segments: List[str]) -> Response:
+    """Handle a call at or below a file list.
 
-    A key may span several segments; what follows it is told by the last ones and the method.
+    A key may have several segments; the last segments and the method determine the action.
 
-    :param words: decoded segments behind ``files``, empty ones included.
+    :param segments: decoded segments after ``files``, including empty ones.
     """
     method = call.method
-    if not words:
+    if not segments:
         return _list_call(call, owner, method)
-    if not words[0]:
-        raise framework(404)  # An empty key leads nowhere.
+    if not segments[0]:
+        raise framework_error(404)  # An empty key does not exist.
     if not owner.draft and method != "GET":
-        raise framework(405)
-    key, before, last = "/".join(words), "/".join(words[:-1]), words[-1]
-    if "container" in words[1:]:
-        return _container(call, owner, words, method)
+        raise framework_error(405)
+    key, before, last = "/".join(segments), "/".join(segments[:-1]), segments[-1]
+    if "container" in segments[1:]:
+        return _container(call, owner, segments, method)
     if method == "GET":
         if last == "content" and before:
-            return serving.download(call, owner, before)
-        return call.json(shown(call.backend, owner, readable(call, owner, key)))
+            return file_download.download(call, owner, before)
+        return call.json(serialize_entry(call.backend, owner, require_readable(call, owner, key)))
     if method == "PUT":
         if last == "content" and before:
-            return content.put(call, owner, before)
-        if len(words) > 2 and words[-2] == "content" and last.isascii() and last.isdigit():
-            content.octets_only(call)
-            # Beyond all parts is beyond all parts.
-            return parts.put(call, owner, "/".join(words[:-2]), int(last) if len(last) < 19 else 1 << 62)
+            return file_content.put(call, owner, before)
+        if len(segments) > 2 and segments[-2] == "content" and last.isascii() and last.isdigit():
+            file_content.require_octet_stream(call)
+            # Part numbers that are too large are all treated alike.
+            return file_parts.put(
+                call, owner, "/".join(segments[:-2]), int(last) if len(last) < 19 else 1 << 62
+            )
         return _change(call, owner, key)
     if method == "DELETE":
         return _delete(call, owner, key)
     if method == "POST" and last == "commit" and before:
-        return content.commit(call, owner, before)
-    raise framework(405)
+        return file_content.commit(call, owner, before)
+    raise framework_error(405)
 
 
-def _container(call: Call, owner: Owner, words: List[str], method: str) -> Response:
+def _container(call: Call, owner: Owner, segments: List[str], method: str) -> Response:
     if method != "GET":
-        raise framework(405)
-    at = words.index("container", 1)
-    return containers.answer(call, owner, "/".join(words[:at]), "/".join(words[at + 1 :]))
+        raise framework_error(405)
+    position = segments.index("container", 1)
+    return containers.handle(call, owner, "/".join(segments[:position]), "/".join(segments[position + 1 :]))
 
 
 def _list_call(call: Call, owner: Owner, method: str) -> Response:
     if method == "GET":
         if not owner.readable:
-            raise denied()
-        return call.json(listing(call.backend, owner))
+            raise permission_denied()
+        return call.json(serialize_list(call.backend, owner))
     if not owner.draft or method not in ("POST", "DELETE"):
-        raise framework(405)
+        raise framework_error(405)
     if not owner.writable:
-        raise denied()
+        raise permission_denied()
     if not owner.enabled:
         raise ApiError(403, "Files are not enabled.")
     if method == "POST":
-        return starting.start(call, owner)
-    unlocked(call, owner)
+        return file_init.init_files(call, owner)
+    require_unlocked(call, owner)
     drop(call.backend, owner.bucket, keep=True)
-    call.backend.touched(owner)
+    call.backend.next_revision_stamp(owner)
     return call.empty(204)
 
 
 def _change(call: Call, owner: Owner, key: str) -> Response:
-    """Replace the metadata of a file, or who sees it."""
+    """Replace the metadata of a file, or its visibility."""
     backend = call.backend
-    changeable(call, owner, key)
+    require_writable(call, owner, key)
     body, errors = call.json_body(), Errors()
     if not isinstance(body, dict):
         errors.add("_schema", "Invalid input type.")
         body = {}
     if "metadata" in body:
-        errors.add("metadata", object_of(body["metadata"]))
+        errors.add("metadata", check_object(body["metadata"]))
     access = body.get("access", {})
     if access is None:
         errors.add("access", "Field may not be null.")
@@ -97,39 +116,39 @@ def _change(call: Call, owner: Owner, key: str) -> Response:
         errors.add("access._schema", "Invalid input type.")
     else:
         if "hidden" in access:
-            errors.add("access.hidden", truth(access["hidden"]))
-        unknown(errors, "access.", access, ("hidden",))
-    unknown(errors, "", body, ("metadata", "access"))
-    errors.check()
-    if not storable(body.get("metadata")):
-        raise framework(500)
+            errors.add("access.hidden", check_bool(access["hidden"]))
+        add_unknown(errors, "access.", access, ("hidden",))
+    add_unknown(errors, "", body, ("metadata", "access"))
+    errors.raise_if_any()
+    if not is_storable(body.get("metadata")):
+        raise framework_error(500)
     with backend.database.transaction():
-        entry = changeable(call, owner, key)
+        entry = require_writable(call, owner, key)
         entry.metadata = body.get("metadata", entry.metadata)
         entry.hidden = access.get("hidden", entry.hidden)
         entry.updated = backend.stamp()
-        entries.save(backend.database, entry)
-    return call.json(shown(backend, owner, entry))
+        file_entries.save(backend.database, entry)
+    return call.json(serialize_entry(backend, owner, entry))
 
 
 def _delete(call: Call, owner: Owner, key: str) -> Response:
-    entry = changeable(call, owner, key)
-    if entry.known:
-        # What has no file yet can go even where the files are locked.
-        unlocked(call, owner)
-    removed(call.backend, entry)
-    call.backend.touched(owner)
+    entry = require_writable(call, owner, key)
+    if entry.is_size_known:
+        # Entries without content can be deleted even if the files are locked.
+        require_unlocked(call, owner)
+    remove(call.backend, entry)
+    call.backend.next_revision_stamp(owner)
     return call.empty(204)
 
 
-# What the rest of the service asks for.
+# Functions for the rest of the service.
 
 
 def problems(backend: Backend, owner: Owner) -> List[Dict[str, Any]]:
-    """What hinders the publishing of a draft: field and messages of each complaint."""
+    """Return the errors that prevent the publication of a draft, by field."""
     if not owner.enabled:
         return []
-    there = entries.in_bucket(backend.database, owner.bucket)
+    there = file_entries.in_bucket(backend.database, owner.bucket)
     if not there:
         return [{"field": "files.enabled", "messages": [MISSING]}]
     if any(entry.status != "completed" for entry in there):
@@ -139,107 +158,109 @@ def problems(backend: Backend, owner: Owner) -> List[Dict[str, Any]]:
 
 
 def new_bucket(backend: Backend) -> str:
-    """Id of a new, empty bucket."""
+    """Return the id of a new, empty bucket."""
     bucket = str(uuid.uuid4())
     backend.database.insert("buckets", id=bucket)
     return bucket
 
 
 def copy(backend: Backend, source: str, target: str) -> None:
-    """Give a bucket the completed files of another; the bytes are shared."""
+    """Copy the completed files of a bucket to another; the bytes are shared."""
     with backend.database.transaction():
-        for entry in entries.in_bucket(backend.database, source):
+        for entry in file_entries.in_bucket(backend.database, source):
             if entry.status == "completed":
                 entry.bucket, entry.version_id = target, str(uuid.uuid4())
                 entry.created = entry.updated = backend.stamp()
                 entry.metadata = entry.metadata or {}
-                entries.add(backend.database, entry)
+                file_entries.add(backend.database, entry)
 
 
 def lock(backend: Backend, bucket: str) -> None:
-    """Let the files of a bucket change no more."""
+    """Lock the files of a bucket."""
     backend.database.update("buckets", bucket, locked=1)
 
 
 def drop(backend: Backend, bucket: str, *, keep: bool = False) -> None:
-    """Remove every file of a bucket, and the bucket.
+    """Delete every file of a bucket, and the bucket.
 
-    :param keep: the bucket itself stays.
+    :param keep: keep the bucket itself.
     """
     with backend.database.transaction():
-        for entry in entries.in_bucket(backend.database, bucket):
-            removed(backend, entry)
+        for entry in file_entries.in_bucket(backend.database, bucket):
+            remove(backend, entry)
         if not keep:
             backend.database.delete("buckets", id=bucket)
 
 
 def keys(backend: Backend, bucket: str) -> List[str]:
-    """Keys of a bucket's files, oldest first, pending ones included."""
+    """Return the keys of a bucket, oldest first, including pending files."""
     return [row["key"] for row in backend.database.select("entries", "number", bucket=bucket)]
 
 
 def count(backend: Backend, bucket: str) -> int:
-    """How many files a bucket has, pending ones included."""
+    """Return the number of files in a bucket, including pending ones."""
     return len(keys(backend, bucket))
 
 
-def listed(backend: Backend, bucket: str) -> List[Dict[str, Any]]:
-    """The entries of a bucket, oldest first, without links."""
-    return [entries.view(entry, "", {}) for entry in entries.in_bucket(backend.database, bucket)]
+def all_entries(backend: Backend, bucket: str) -> List[Dict[str, Any]]:
+    """Return the entries of a bucket, oldest first, without links."""
+    return [
+        file_entries.serialize(entry, "", {}) for entry in file_entries.in_bucket(backend.database, bucket)
+    ]
 
 
-def completed(backend: Backend, bucket: str) -> Dict[str, int]:
-    """Bytes of every completed file, by key."""
-    there = entries.in_bucket(backend.database, bucket)
-    return {entry.key: entry.held for entry in there if entry.status == "completed"}
+def completed_entries(backend: Backend, bucket: str) -> Dict[str, int]:
+    """Return the size of every completed file, by key."""
+    there = file_entries.in_bucket(backend.database, bucket)
+    return {entry.key: entry.is_stored for entry in there if entry.status == "completed"}
 
 
 def write(
     backend: Backend, bucket: str, key: str, data: bytes, metadata: Optional[Dict[str, Any]] = None
 ) -> None:
-    """Put a completed file into a bucket, whatever was there under its key, however odd the key is."""
-    received = stored.receive(backend.database, backend.objects, io.BytesIO(data))
+    """Store a completed file, replacing an existing one; any key is accepted."""
+    received = file_storage.receive(backend.database, backend.objects, io.BytesIO(data))
     with backend.database.transaction():
-        entry = entries.find(backend.database, bucket, key)
+        entry = file_entries.find(backend.database, bucket, key)
         if entry is not None:
-            removed(backend, entry)
+            remove(backend, entry)
         stamp = backend.stamp()
-        entry = Entry(bucket, key, stamp, stamp, metadata=dict(metadata or {}), status="completed")
+        entry = FileEntry(bucket, key, stamp, stamp, metadata=dict(metadata or {}), status="completed")
         entry.size, entry.checksum = received.size, f"md5:{received.md5}"
-        entries.add(backend.database, entry)
-        content.adopt(backend, entry, received)
+        file_entries.add(backend.database, entry)
+        file_content.set_content(backend, entry, received)
 
 
-def _held(backend: Backend, bucket: str, key: str) -> Entry:
-    entry = entries.find(backend.database, bucket, key)
+def _stored_entry(backend: Backend, bucket: str, key: str) -> FileEntry:
+    entry = file_entries.find(backend.database, bucket, key)
     if entry is None or entry.spans is None:
         raise LookupError(key)
     return entry
 
 
 def read(backend: Backend, bucket: str, key: str) -> bytes:
-    """The bytes of a file that lies here.
+    """Return the bytes of a stored file.
 
-    :raises LookupError: there is none, or it has no bytes yet.
+    :raises LookupError: the file does not exist or has no content.
     """
-    entry = _held(backend, bucket, key)
-    spans = entry.stretches(backend.objects)
-    return b"".join(piece for span in spans for piece in span.pieces(1 << 20))
+    entry = _stored_entry(backend, bucket, key)
+    slices = entry.slices(backend.objects)
+    return b"".join(piece for file_slice in slices for piece in file_slice.pieces(1 << 20))
 
 
 def stored_path(backend: Backend, bucket: str, key: str) -> str:
-    """Where the bytes of a file lie on disk; brought into one place where they came in parts.
+    """Return the path of a file's bytes on disk; parts are merged first.
 
-    :raises LookupError: there is none, or it has no bytes yet.
+    :raises LookupError: the file does not exist or has no content.
     """
-    number, _ = stored.assemble(backend.database, backend.objects, _held(backend, bucket, key))
+    number, _ = file_storage.assemble(backend.database, backend.objects, _stored_entry(backend, bucket, key))
     return backend.objects.path(number)
 
 
 def start(backend: Backend) -> None:
-    """Begin the work in the background, with what the last process left undone."""
-    stored.sweep(backend.database, backend.objects)
-    for entry in entries.everything(backend.database):
+    """Start the background jobs, including unfinished ones of the last process."""
+    file_storage.sweep(backend.database, backend.objects)
+    for entry in file_entries.all_entries(backend.database):
         if entry.type == "F" and entry.status == "pending":
-            fetching.begin(backend, entry)
-        parts.check_later(backend, entry)
+            remote_fetch.begin(backend, entry)
+        file_parts.check_later(backend, entry)

@@ -5,22 +5,22 @@ Source: NRP protocol, section 4.
 
 from typing import Any, Dict
 
-#: Paths below a record, behind those of its files, whose links are named like them.
+#: Links with the name of their path below a record, after those of the files.
 _BELOW = (
     "access/links", "access/grants", "access/users", "access/groups", "access/request", "access",
     "communities", "communities-suggestions",
 )  # fmt: skip
 
 
-def _around(place: str, *, published: bool) -> Dict[str, str]:
-    """Links that a record and its draft share, below the record's address.
+def _around(url: str, *, published: bool) -> Dict[str, str]:
+    """Return the links that a record and its draft share.
 
-    :param published: whether there is a published record.
+    :param published: whether a published record exists.
     """
-    links = {path.replace("/", "_"): f"{place}/{path}" for path in _BELOW}
+    links = {path.replace("/", "_"): f"{url}/{path}" for path in _BELOW}
     for name in ("request-deletion", "file-modification", "quota-increase", "requests"):
         if published or name in ("quota-increase", "requests"):
-            links[name.replace("-", "_")] = f"{place}/{name}"
+            links[name.replace("-", "_")] = f"{url}/{name}"
     return links
 
 
@@ -28,23 +28,23 @@ def _place(view: Any) -> str:
     return f"{view.backend.api}/{view.item.model}/{view.item.id}"
 
 
-def _content(view: Any, place: str, kind: str) -> Dict[str, str]:
-    """Links to pictures and files, below the address of a record or draft."""
+def _content(view: Any, url: str, kind: str) -> Dict[str, str]:
+    """Return the links to images and files of a record or draft."""
     iiif = f"{view.backend.api}/iiif/{kind}:{view.item.id}"
     return {
         "self_iiif_manifest": f"{iiif}/manifest",
         "self_iiif_sequence": f"{iiif}/sequence/default",
-        "files": f"{place}/files",
-        "media_files": f"{place}/media-files",
-        "archive": f"{place}/files-archive",
-        "archive_media": f"{place}/media-files-archive",
+        "files": f"{url}/files",
+        "media_files": f"{url}/media-files",
+        "archive": f"{url}/files-archive",
+        "archive_media": f"{url}/media-files-archive",
     }
 
 
 def draft_links(view: Any) -> Dict[str, str]:
-    """Links of a draft.
+    """Return the links of a draft.
 
-    :param view: the draft, a :class:`smartxfer.local.nrp.views.Shown`.
+    :param view: the draft, a :class:`smartxfer.local.nrp.record_serializers.RecordView`.
     """
     url, id, place = view.backend.url, view.item.id, _place(view)
     html, draft = f"{url}/{view.item.model}/{id}", f"{place}/draft"
@@ -71,9 +71,9 @@ def draft_links(view: Any) -> Dict[str, str]:
 
 
 def record_links(view: Any) -> Dict[str, str]:
-    """Links of a published record.
+    """Return the links of a published record.
 
-    :param view: the record, a :class:`smartxfer.local.nrp.views.Shown`.
+    :param view: the record, a :class:`smartxfer.local.nrp.record_serializers.RecordView`.
     """
     url, place = view.backend.url, _place(view)
     html, parent = f"{url}/{view.item.model}/{view.item.id}", f"{view.item.model}/{view.parent.id}"

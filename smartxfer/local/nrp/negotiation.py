@@ -1,4 +1,4 @@
-"""Media types: what a call may send, and what it can be answered with.
+"""Content negotiation: media types of requests and responses.
 
 Source: NRP protocol, section 3.
 """
@@ -10,9 +10,9 @@ from werkzeug.http import parse_accept_header
 from smartxfer.local.nrp.call import ApiError, Call, Response
 
 JSON, RDM = "application/json", "application/vnd.inveniordm.v1+json"
-#: What file lists and entries are answered as.
+#: Media types of file lists and entries.
 FILES = (JSON, RDM)
-#: What records can be had as on the real server; some of the exports are not made here.
+#: Media types of records on the real server; some exports are not implemented here.
 RECORDS = (
     JSON, "application/ld+json",
     "application/vnd.inveniordm.v1.full+csv", "application/vnd.inveniordm.v1.simple+csv",
@@ -27,11 +27,11 @@ _CRATE = 'application/ld+json;profile="https://w3id.org/ro/crate/1.1"'
 
 
 def acceptable(call: Call, kinds: Sequence[str] = (JSON,), made: Sequence[str] = ()) -> str:
-    """The media type of the answer.
+    """Return the media type of the response.
 
-    :param kinds: those that are told when none will do.
-    :param made: those that can be made besides the two kinds of JSON.
-    :raises ApiError: 406, the caller wants something else.
+    :param kinds: media types in the error message.
+    :param made: supported media types besides the two kinds of JSON.
+    :raises ApiError: 406, the caller accepts none of them.
     """
     for kind, quality in parse_accept_header(call.header("accept") or "*/*"):
         kind = kind.partition(";")[0].lower()
@@ -44,21 +44,21 @@ def acceptable(call: Call, kinds: Sequence[str] = (JSON,), made: Sequence[str] =
 
 
 def json_only(call: Call, *, crate: bool = False) -> None:
-    """Go on only with a JSON body, or one that does not say what it is.
+    """Check that the body is JSON or has no media type.
 
-    :param crate: whether a crate would do on the real server; it is told so.
-    :raises ApiError: 415, it is something else.
+    :param crate: list crates in the error message, as the real server does.
+    :raises ApiError: 415, it has another media type.
     """
     if call.request.media_type not in ("", JSON):
         kinds = [JSON, _CRATE] if crate else [JSON]
         raise ApiError(415, "Invalid 'Content-Type' header. Expected one of: " + ", ".join(kinds))
 
 
-def labelled(answer: Response, kind: str) -> Response:
-    """An answer under the media type that was asked for; refusals are plain JSON."""
-    if kind != JSON and answer.status < 300:
-        answer.headers = [
+def with_content_type(response: Response, kind: str) -> Response:
+    """Return a response with the requested media type; errors are plain JSON."""
+    if kind != JSON and response.status < 300:
+        response.headers = [
             (name, kind if name.lower() == "content-type" and value == JSON else value)
-            for name, value in answer.headers
+            for name, value in response.headers
         ]
-    return answer
+    return response

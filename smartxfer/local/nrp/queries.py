@@ -8,9 +8,9 @@ import json
 import re
 from typing import Any, Callable, List, Optional
 
-from smartxfer.local.nrp.views import Shown
+from smartxfer.local.nrp.record_serializers import RecordView
 
-Matcher = Callable[[Shown], bool]
+Matcher = Callable[[RecordView], bool]
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -21,28 +21,28 @@ _TOKEN = re.compile(
           | (?P<word>(?:[^\s"()\[\]{}\\]|\\.)+) ) )\s*""",
     re.VERBOSE,
 )
-#: How deep groups may lie in each other.
+#: Largest nesting depth of groups.
 _DEPTH = 50
 
 
-class BadQuery(Exception):
-    """The query is not understood."""
+class InvalidQuery(Exception):
+    """Invalid query."""
 
 
 def matcher(query: str) -> Matcher:
-    """What tells whether a record matches a query; terms are joined by AND unless ``OR`` stands between.
+    """Return a function that matches records with a query; terms without ``OR`` between them are ANDed.
 
-    :raises BadQuery: it is not understood.
+    :raises InvalidQuery: invalid syntax.
     """
     reader = _Reader(query)
     found = reader.choices(0)
     if reader.token is not None:
-        raise BadQuery(query)
+        raise InvalidQuery(query)
     return found
 
 
 class _Reader:
-    """Reads a query from left to right; ``token`` is what comes next."""
+    """Parses a query from left to right; ``token`` is the next token."""
 
     def __init__(self, query: str) -> None:
         self._query, self._at = query, 0
@@ -55,7 +55,7 @@ class _Reader:
             return
         self.token = _TOKEN.match(self._query, self._at)
         if self.token is None:
-            raise BadQuery(self._query)
+            raise InvalidQuery(self._query)
         self._at = self.token.end()
 
     @property
@@ -63,7 +63,7 @@ class _Reader:
         return None if self.token is None else self.token["mark"]
 
     def choices(self, depth: int) -> Matcher:
-        """Terms with OR between them, to the end of a group."""
+        """Parse terms with OR between them, to the end of a group."""
         found = [self._terms(depth)]
         while self._mark in ("OR", "||"):
             self._step()
@@ -81,7 +81,7 @@ class _Reader:
 
     def _term(self, depth: int) -> Matcher:
         if self.token is None or depth > _DEPTH:
-            raise BadQuery(self._query)
+            raise InvalidQuery(self._query)
         mark, token = self._mark, self.token
         self._step()
         if mark in ("NOT", "-", "!"):
@@ -90,11 +90,11 @@ class _Reader:
         if mark == "(":
             group = self.choices(depth + 1)
             if self._mark != ")":
-                raise BadQuery(self._query)
+                raise InvalidQuery(self._query)
             self._step()
             return group
         if mark is not None:
-            raise BadQuery(self._query)
+            raise InvalidQuery(self._query)
         return _single(token)
 
 
@@ -110,13 +110,13 @@ def _single(token: "re.Match[str]") -> Matcher:
 
 
 def _range(field: str, token: "re.Match[str]") -> Matcher:
-    low, high = _bound(token["low"]), _bound(token["high"])
+    low, high = _parse_bound(token["low"]), _parse_bound(token["high"])
     with_low, with_high = token["open"] == "[", token["close"] == "]"
 
-    def test(view: Shown) -> bool:
+    def test(view: RecordView) -> bool:
         for value in map(str, _values(view, field)):
             above = low == "*" or value > low or (with_low and value == low)
-            # A day as upper bound stands for the whole of it.
+            # A day as upper bound includes the whole day.
             below = high == "*" or value < high or (with_high and value.startswith(high))
             if above and below and (with_low or not value.startswith(low)):
                 return True
@@ -125,44 +125,44 @@ def _range(field: str, token: "re.Match[str]") -> Matcher:
     return test
 
 
-def _bound(text: str) -> str:
-    """A bound as times are shown, so that they compare as text."""
+def _parse_bound(text: str) -> str:
+    """Convert a bound to the format of shown times, which compare as text."""
     text = text.strip('"').replace("\\", "")
     return text[:-1] + "+00:00" if text.endswith("Z") and "T" in text else text
 
 
 def _text(field: str, text: str) -> Matcher:
-    wanted = text.lower()
-    if wanted == "*":
+    requested = text.lower()
+    if requested == "*":
         return (lambda view: bool(_values(view, field))) if field else (lambda view: True)
 
-    def test(view: Shown) -> bool:
+    def test(view: RecordView) -> bool:
         if field:
-            return any(_same(str(value).lower(), wanted) for value in _values(view, field))
-        within = [view.item.id, view.half.values["metadata"]]
-        return wanted.strip("*") in json.dumps(within, ensure_ascii=False).lower()
+            return any(_same(str(value).lower(), requested) for value in _values(view, field))
+        within = [view.item.id, view.state.values["metadata"]]
+        return requested.strip("*") in json.dumps(within, ensure_ascii=False).lower()
 
     return test
 
 
-def _same(value: str, wanted: str) -> bool:
-    if "*" in wanted or "?" in wanted:
-        return fnmatch.fnmatchcase(value, wanted)
-    # Text fields are searched by words.
-    return value == wanted or re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", value) is not None
+def _same(value: str, requested: str) -> bool:
+    if "*" in requested or "?" in requested:
+        return fnmatch.fnmatchcase(value, requested)
+    # Text fields match single words.
+    return value == requested or re.search(rf"(?<!\w){re.escape(requested)}(?!\w)", value) is not None
 
 
-def _values(view: Shown, path: str) -> List[Any]:
-    """Values of a field; lists on the way are gone through."""
-    half = view.half
+def _values(view: RecordView, path: str) -> List[Any]:
+    """Return the values of a field, including those in lists."""
+    state = view.state
     document = {
         "id": view.item.id,
-        "created": half.created,
-        "updated": half.updated,
+        "created": state.created,
+        "updated": state.updated,
         "is_published": str(view.item.record is not None).lower(),
         "parent": {"id": view.parent.id},
         "versions": {"index": view.item.position},
-        **half.values,
+        **state.values,
     }
     found: List[Any] = [document]
     for name in path.split("."):

@@ -1,86 +1,100 @@
-"""Published records: read, their versions, deleted.
+"""Published records: read, versions and delete.
 
 Source: NRP protocol, sections 3 and 4.
 """
 
 
-from smartxfer.local.nrp import items
-from smartxfer.local.nrp.call import ApiError, Backend, Call, Moved, Response, denied, json_response
-from smartxfer.local.nrp.drafts import discard, record_answer
-from smartxfer.local.nrp.items import Item
-from smartxfer.local.nrp.looking import NOT_REGISTERED, guarded, the_item, the_record, viewed
+from smartxfer.local.nrp import record_store
+from smartxfer.local.nrp.call import (
+    ApiError,
+    Backend,
+    Call,
+    Redirected,
+    Response,
+    json_response,
+    permission_denied,
+)
+from smartxfer.local.nrp.drafts import discard, record_response
+from smartxfer.local.nrp.record_lookup import (
+    NOT_REGISTERED,
+    check_revision,
+    require_published,
+    require_record,
+    view_of,
+)
+from smartxfer.local.nrp.record_store import StoredRecord
 from smartxfer.local.nrp.search import page
 
 
 def read(call: Call, id: str) -> Response:
-    """Show a published record; the id that its versions share leads to the latest one."""
-    if items.find(call.backend.database, id) is None:
-        found = items.latest(items.versions(call.backend.database, id))
+    """Return a published record; the parent id redirects to the latest version."""
+    if record_store.find(call.backend.database, id) is None:
+        found = record_store.latest(record_store.versions(call.backend.database, id))
         if found is not None and found.model == call.model:
-            # The token of a secret link is not carried on.
-            raise Moved(f"/api/{call.model}/{found.id}", 302, front=False)
-    view = the_record(call, id, NOT_REGISTERED)
-    if not view.readable:
-        raise denied()
-    answer = record_answer(call, view, linked=True)
-    place = f"{call.backend.api}/{call.model}/{id}"
-    answer.headers.append(("Link", f'<{place}> ; rel="linkset" ; type="application/linkset+json"'))
-    return answer
+            # The token of a secret link is not part of the redirect.
+            raise Redirected(f"/api/{call.model}/{found.id}", 302, is_frontend=False)
+    view = require_published(call, id, NOT_REGISTERED)
+    if not view.is_readable:
+        raise permission_denied()
+    response = record_response(call, view, linked=True)
+    url = f"{call.backend.api}/{call.model}/{id}"
+    response.headers.append(("Link", f'<{url}> ; rel="linkset" ; type="application/linkset+json"'))
+    return response
 
 
 def delete(call: Call, id: str) -> Response:
-    """Delete a published record, as only a superuser may; what is left says that it was there."""
+    """Delete a published record (superusers only); a tombstone remains."""
     backend = call.backend
     body = call.json_body()
     with backend.database.transaction():
-        view = the_record(call, id, NOT_REGISTERED)
+        view = require_published(call, id, NOT_REGISTERED)
         if not call.superuser:
-            raise denied()
-        guarded(call, view.half)
+            raise permission_denied()
+        check_revision(call, view.state)
         retract(backend, view.item, body)
     return call.empty(204)
 
 
-def retract(backend: Backend, item: Item, reason: object) -> None:
-    """Delete a published record with the draft that edits it; its bytes stay, out of reach.
+def retract(backend: Backend, record: StoredRecord, reason: object) -> None:
+    """Delete a published record and its draft; the bytes are kept, but not accessible.
 
-    :param reason: what was said of it.
+    :param reason: the given reason.
     """
     with backend.database.transaction():
-        discard(backend, item)
-        item.deleted = {"when": backend.stamp(), "reason": reason}
-        items.save(backend.database, item)
+        discard(backend, record)
+        record.deleted = {"when": backend.stamp(), "reason": reason}
+        record_store.save(backend.database, record)
 
 
 def latest(call: Call, id: str) -> Response:
-    """Lead from a published record, or from the id that versions share, to the latest version.
+    """Redirect from a published record, or the parent id, to the latest version.
 
     :raises ApiError: 404, the id itself was never published.
     """
     database = call.backend.database
     parent = id
-    if items.find(database, id) is not None or items.parent_of(database, id) is None:
-        parent = the_record(call, id, NOT_REGISTERED).parent.id
-    found = items.latest(items.versions(database, parent))
+    if record_store.find(database, id) is not None or record_store.parent_of(database, id) is None:
+        parent = require_published(call, id, NOT_REGISTERED).parent.id
+    found = record_store.latest(record_store.versions(database, parent))
     if found is None:
         raise ApiError(404, NOT_REGISTERED)
-    if not viewed(call, found, False).readable:
-        raise denied()
-    place = f"{call.backend.api}/{found.model}/{found.id}"
-    answer = json_response({"status": 301, "message": "Redirecting...", "location": place}, 301)
-    answer.headers.append(("Location", place))
-    return answer
+    if not view_of(call, found, False).is_readable:
+        raise permission_denied()
+    url = f"{call.backend.api}/{found.model}/{found.id}"
+    response = json_response({"status": 301, "message": "Redirecting...", "location": url}, 301)
+    response.headers.append(("Location", url))
+    return response
 
 
 def versions(call: Call, id: str) -> Response:
-    """The published versions, newest first."""
-    item = the_item(call, id)
-    half = item.record or item.draft
-    own = viewed(call, item, item.record is None)
-    if half is not None and half.values["access"]["record"] != "public" and not own.readable:
-        raise denied()
-    there = items.versions(call.backend.database, item.parent)
-    found = [viewed(call, one, False) for one in there if one.record is not None and one.deleted is None]
+    """Return the published versions, newest first."""
+    record = require_record(call, id)
+    state = record.record or record.draft
+    own = view_of(call, record, record.record is None)
+    if state is not None and state.values["access"]["record"] != "public" and not own.is_readable:
+        raise permission_denied()
+    there = record_store.versions(call.backend.database, record.parent)
+    found = [view_of(call, one, False) for one in there if one.record is not None and one.deleted is None]
     found.sort(key=lambda view: -view.item.position)
-    place = f"{call.backend.api}/{call.model}/{id}/versions"
-    return page(call, place, found, "version", size=25)
+    url = f"{call.backend.api}/{call.model}/{id}/versions"
+    return page(call, url, found, "version", size=25)

@@ -1,4 +1,4 @@
-"""Requests that somebody is to decide on, as they are kept.
+"""Stored requests for decisions.
 
 Source: NRP protocol, section 4 (publishing through requests).
 """
@@ -24,12 +24,12 @@ class Request:
     :param id: UUID.
     :param type: such as ``"community-submission"`` or ``"publish_draft"``.
     :param status: created, submitted, accepted, declined or cancelled.
-    :param topic: id of the record that it is about.
-    :param creator: id of the user who made it.
+    :param topic: id of the record.
+    :param creator: id of its creator.
     :param created: time, as shown.
     :param updated: time of the latest change, as shown.
-    :param community: id of the community that decides; empty where none does.
-    :param payload: what came with it.
+    :param community: id of the deciding community, or an empty string.
+    :param payload: its payload.
     :param title: its title.
     """
 
@@ -47,8 +47,8 @@ class Request:
     number: int = 0
 
     @property
-    def open(self) -> bool:
-        """Whether somebody is to decide on it."""
+    def is_open(self) -> bool:
+        """True until it is decided."""
         return self.status == "submitted"
 
 
@@ -63,25 +63,25 @@ def _document(request: Request) -> str:
 
 
 def add(database: Database, request: Request) -> None:
-    """Keep a new request."""
+    """Insert a request."""
     request.number = database.insert("requests", id=request.id, document=_document(request))
 
 
 def save(database: Database, request: Request) -> None:
-    """Keep a changed request."""
+    """Update a request."""
     request.revision += 1
     database.update("requests", request.id, document=_document(request))
 
 
 def remove(database: Database, id: str) -> None:
-    """Forget a request."""
+    """Delete a request."""
     database.delete("requests", id=id)
 
 
 def cancel(database: Database, topic: str, stamp: str) -> None:
-    """End the requests about a draft that is given up.
+    """Cancel the requests about a deleted draft.
 
-    :param stamp: time of that, as shown.
+    :param stamp: time, as shown.
     """
     for request in all_of(database):
         if request.topic == topic and request.status in ("created", "submitted"):
@@ -90,11 +90,11 @@ def cancel(database: Database, topic: str, stamp: str) -> None:
 
 
 def find(database: Database, id: str) -> Optional[Request]:
-    """The request of an id, None where there is none."""
+    """Return the request of an id, or None."""
     row = database.find("requests", id=id)
     return None if row is None else _request(row)
 
 
 def all_of(database: Database) -> List[Request]:
-    """Every request, oldest first."""
+    """Return every request, oldest first."""
     return [_request(row) for row in database.select("requests", "number")]

@@ -1,4 +1,4 @@
-"""From path to function.
+"""Routes of the API.
 
 Source: NRP protocol, sections 1, 3, 4 and 5.
 """
@@ -7,34 +7,42 @@ from typing import Callable, Dict, List, Tuple
 from urllib.parse import quote, unquote
 
 from smartxfer.local.http_messages import Request
-from smartxfer.local.nrp import access, discovery, drafts, files, publishing, records, search
+from smartxfer.local.nrp import access, discovery, drafts, files, publication, records, search
 from smartxfer.local.nrp import request_actions as actions
 from smartxfer.local.nrp.archive import archive
-from smartxfer.local.nrp.call import ApiError, Backend, Call, Moved, Response, error_response, framework
+from smartxfer.local.nrp.call import (
+    ApiError,
+    Backend,
+    Call,
+    Redirected,
+    Response,
+    error_response,
+    framework_error,
+)
 from smartxfer.local.nrp.catalogue import users, vocabulary
 from smartxfer.local.nrp.communities import communities
 from smartxfer.local.nrp.exports import KINDS
-from smartxfer.local.nrp.looking import the_draft, the_record
-from smartxfer.local.nrp.negotiation import FILES, RECORDS, acceptable, json_only, labelled
-from smartxfer.local.nrp.people import GUEST, User
-from smartxfer.local.nrp.views import owner_of
+from smartxfer.local.nrp.negotiation import FILES, RECORDS, acceptable, json_only, with_content_type
+from smartxfer.local.nrp.record_lookup import require_draft, require_published
+from smartxfer.local.nrp.record_serializers import file_owner
+from smartxfer.local.nrp.users import GUEST, User
 from smartxfer.local.nrp.vocabularies import APART
 from smartxfer.local.routing import NoRoute, Router
 
-#: Functions by method; they answer a call, about the record of an id where there is one.
+#: Functions by method, called with the call and the id in the path, if any.
 Methods = Dict[str, Callable[..., Response]]
 
-_DRAFT = {"GET": drafts.read, "PUT": drafts.replace, "DELETE": drafts.delete, "POST": publishing.edit}
-#: What can be done to a record, by its path below the model.
+_DRAFT = {"GET": drafts.read, "PUT": drafts.replace, "DELETE": drafts.delete, "POST": publication.edit}
+#: Functions for a record, by path below the model.
 RECORD = Router(
     {
         "/<id>": {"GET": records.read, "DELETE": records.delete},
         "/<id>/draft": _DRAFT,
-        "/<id>/draft/actions/publish": {"POST": publishing.publish},
-        "/<id>/draft/actions/files-import": {"POST": publishing.import_files},
+        "/<id>/draft/actions/publish": {"POST": publication.publish},
+        "/<id>/draft/actions/files-import": {"POST": publication.import_files},
         "/<id>/draft/actions/submit-review": {"POST": actions.submit},
-        "/<id>/draft/review": {"GET": actions.read, "PUT": actions.ask, "DELETE": actions.withdraw},
-        "/<id>/versions": {"GET": records.versions, "POST": publishing.new_version},
+        "/<id>/draft/review": {"GET": actions.read, "PUT": actions.create, "DELETE": actions.withdraw},
+        "/<id>/versions": {"GET": records.versions, "POST": publication.new_version},
         "/<id>/versions/latest": {"GET": records.latest},
         "/<id>/draft/pids/doi": {"POST": access.reserve},
         "/<id>/access/grants": {"GET": access.grants},
@@ -43,11 +51,11 @@ RECORD = Router(
 )
 
 
-def answer(backend: Backend, request: Request) -> Response:
-    """Answer one request."""
+def handle(backend: Backend, request: Request) -> Response:
+    """Handle one request."""
     # Empty segments are kept.
     call = Call(backend, request, unquote(request.encoded_path).split("/")[1:])
-    call.who = _user(call)
+    call.caller = _user(call)
     try:
         headers = backend.limits.take(backend.site, call.user, backend.now())
     except ApiError as refusal:
@@ -56,82 +64,84 @@ def answer(backend: Backend, request: Request) -> Response:
         found = _dispatch(call)
     except ApiError as refusal:
         found = error_response(refusal)
-        if refusal.unrouted:
+        if refusal.is_unrouted:
             return found
     if call.user:
-        found.headers.append(("X-User-ID", call.who.id))
+        found.headers.append(("X-User-ID", call.caller.id))
     if call.request.path.startswith("/api"):
         found.headers += headers
     return found
 
 
 def _user(call: Call) -> User:
-    """The user who makes a call; a guest where there is no token, or one that is not known."""
+    """Return the calling user; a guest without a known token."""
     scheme = call.header("authorization").partition(" ")[0].lower()
     token = call.request.bearer_token if scheme == "bearer" else call.query.get("access_token", "")
-    user = call.backend.people.by_token(token.strip())
+    user = call.backend.users.by_token(token.strip())
     return GUEST if user is None or user.name in call.backend.site.without_scope else user
 
 
 def _dispatch(call: Call) -> Response:
-    if call.words[0] != "api":
-        return discovery.answer(call)
-    words = call.words = call.words[1:]
-    _lines(call)
-    first = words[0] if words else ""
+    if call.segments[0] != "api":
+        return discovery.handle(call)
+    segments = call.segments = call.segments[1:]
+    _split_lines(call)
+    first = segments[0] if segments else ""
     if first in call.backend.site.models:
         call.model = first
-        return _records(call, words[1:])
-    if first == "user" and len(words) == 2 and words[1] in call.backend.site.models:
-        call.model = words[1]
-        return _only(call, {"GET": search.user_records}, RECORDS)
+        return _records(call, segments[1:])
+    if first == "user" and len(segments) == 2 and segments[1] in call.backend.site.models:
+        call.model = segments[1]
+        return _require_method(call, {"GET": search.user_records}, RECORDS)
     if first == "requests":
-        return actions.answer(call)
+        return actions.handle(call)
     if first == "communities":
         return communities(call)
     if first in ("vocabularies", *APART):
         return vocabulary(call)
     if first == "users":
         return users(call)
-    raise framework(404)
+    raise framework_error(404)
 
 
-def _lines(call: Call) -> None:
-    """Refuse a path that no route has, or that a route has only with fewer slashes.
+def _split_lines(call: Call) -> None:
+    """Reject a path that no route matches, or only with fewer slashes.
 
-    :raises ApiError: 404, a line break in it; 308, to the address without empty segments.
+    :raises ApiError: 404, line break in the path; 308, to the URL without empty segments.
     """
-    words = call.words
-    if not call.backend.site.any_key and any("\n" in word for word in words):
-        raise framework(404)
-    if words[:1] == [""] and len(words) > 1:
-        words[:] = words[1:]  # Below the API itself they do not matter.
-    if words[:1] and words[0] in call.backend.site.models:
-        at = next((place for place, word in enumerate(words) if place > 1 and word == "files"), len(words))
-        # A key may have them, but not at its start; the last one is a route's own matter.
-        plain, key = words[: at + 1], words[at + 1 :]
+    segments = call.segments
+    if not call.backend.site.any_key and any("\n" in word for word in segments):
+        raise framework_error(404)
+    if segments[:1] == [""] and len(segments) > 1:
+        segments[:] = segments[1:]  # Directly below the API they have no effect.
+    if segments[:1] and segments[0] in call.backend.site.models:
+        position = next(
+            (url for url, word in enumerate(segments) if url > 1 and word == "files"), len(segments)
+        )
+        # A key may contain them, but not at its start; routes handle a trailing one themselves.
+        plain, key = segments[: position + 1], segments[position + 1 :]
         if "" in plain[1:-1] or (key[:1] == [""] and len(key) > 1):
             while key[:1] == [""]:
                 del key[0]
             path = "/".join([word for word in plain if word] + key)
             query = "?" + call.request.query if call.request.query else ""
-            raise Moved(f"{call.backend.api}/{quote(path, safe='/:@!$&()*+,;=~')}{query}")
+            raise Redirected(f"{call.backend.api}/{quote(path, safe='/:@!$&()*+,;=~')}{query}")
 
 
-def _only(call: Call, methods: Methods, kinds: Tuple[str, ...], *about: str) -> Response:
+def _require_method(call: Call, methods: Methods, kinds: Tuple[str, ...], *about: str) -> Response:
     handler = methods.get(call.method)
     if handler is None:
-        raise framework(405)
+        raise framework_error(405)
     kind = call.kind = acceptable(call, kinds, KINDS if kinds is RECORDS else ())
     if call.method in ("POST", "PUT"):
         json_only(call, crate=True)
-    return labelled(handler(call, *about), kind)
+    return with_content_type(handler(call, *about), kind)
 
 
-def _records(call: Call, words: List[str]) -> Response:
-    if not words:
-        return _only(call, {"GET": search.published, "POST": drafts.create}, RECORDS)
-    id, rest = words[0], words[1:]
+def _records(call: Call, segments: List[str]) -> Response:
+    if not segments:
+        return _require_method(call, {"GET": search.published, "POST": drafts.create}, RECORDS)
+    id, rest = segments[0], segments[1:]
     if rest[:2] == ["access", "links"]:
         return access.links(call, id, rest[2:])
     if rest == ["access", "request"]:
@@ -143,27 +153,27 @@ def _records(call: Call, words: List[str]) -> Response:
         if rest[count] == "files":
             return _files(call, id, bool(behind), rest[count + 1 :])
         if rest[count:] == ["files-archive"]:
-            call.only("GET")
-            view = the_draft(call, id) if behind else the_record(call, id)
-            return archive(call, owner_of(view))
+            call.require_method("GET")
+            view = require_draft(call, id) if behind else require_published(call, id)
+            return archive(call, file_owner(view))
         if rest[count] == "requests" and len(rest) > count + 1:
             return actions.of_workflow(call, id, bool(behind), rest[count + 1 :])
     try:
-        methods = RECORD.match("/" + "/".join(words))[0]
+        methods = RECORD.match("/" + "/".join(segments))[0]
     except NoRoute:
-        raise framework(404) from None
-    return _only(call, methods, RECORDS, id)
+        raise framework_error(404) from None
+    return _require_method(call, methods, RECORDS, id)
 
 
-def _files(call: Call, id: str, draft: bool, words: List[str]) -> Response:
+def _files(call: Call, id: str, draft: bool, segments: List[str]) -> Response:
     if not draft and call.method != "GET":
-        # Nothing is published at this address that could be written to, whatever the id.
-        raise framework(405)
-    content = "content" in words[1:]
+        # Published records are not writable at this URL, independent of the id.
+        raise framework_error(405)
+    content = "content" in segments[1:]
     kind = FILES[0]
     if not (content and call.method == "GET"):
         kind = acceptable(call, FILES)
-        if call.method in ("POST", "PUT") and not content and words[-1:] != ["commit"]:
+        if call.method in ("POST", "PUT") and not content and segments[-1:] != ["commit"]:
             json_only(call)
-    view = the_draft(call, id) if draft else the_record(call, id)
-    return labelled(files.answer(call, owner_of(view), words), kind)
+    view = require_draft(call, id) if draft else require_published(call, id)
+    return with_content_type(files.handle(call, file_owner(view), segments), kind)

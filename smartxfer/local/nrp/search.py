@@ -1,4 +1,4 @@
-"""Searches: what matches, in what order, a page at a time.
+"""Searches: matching, order and pages.
 
 Source: NRP protocol, section 4 (search page).
 """
@@ -6,18 +6,18 @@ Source: NRP protocol, section 4 (search page).
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from urllib.parse import urlencode
 
-from smartxfer.local.nrp import items
-from smartxfer.local.nrp.call import ApiError, Call, Response, denied, invalid
-from smartxfer.local.nrp.items import Half
-from smartxfer.local.nrp.looking import viewed
-from smartxfer.local.nrp.queries import BadQuery, Matcher, matcher
-from smartxfer.local.nrp.views import Shown, shown
+from smartxfer.local.nrp import record_store
+from smartxfer.local.nrp.call import ApiError, Call, Response, invalid_field, permission_denied
+from smartxfer.local.nrp.queries import InvalidQuery, Matcher, matcher
+from smartxfer.local.nrp.record_lookup import view_of
+from smartxfer.local.nrp.record_serializers import RecordView, serialize
+from smartxfer.local.nrp.record_store import RecordState
 
-#: How searches of published records may be ordered, and of one's own.
+#: Sort orders of published records, and of a user's own records.
 _SORTS = (
     "bestmatch", "newest", "oldest", "updated-desc", "updated-asc", "version", "mostviewed", "mostdownloaded",
 )  # fmt: skip
-#: What a search of one's own makes of orders that it has not.
+#: Replacements of orders that the search of own records lacks.
 _OWN_SORTS = {"newest": "updated-desc", "oldest": "updated-asc"}
 _LABELS = {
     "publication_date": "Publication date",
@@ -25,10 +25,10 @@ _LABELS = {
     "file_type": "File type",
     "resource_type": "Resource types",
 }
-#: Hits of a page where nobody says how many.
+#: Default number of hits of a page.
 _SIZE = 10
 
-Order = Tuple[Callable[[Half], Any], bool]
+Order = Tuple[Callable[[RecordState], Any], bool]
 _ORDERS: Dict[str, Order] = {
     "newest": (lambda half: half.created, True),
     "oldest": (lambda half: half.created, False),
@@ -38,16 +38,16 @@ _ORDERS: Dict[str, Order] = {
 
 
 def published(call: Call) -> Response:
-    """Search the published records that the caller may read; of each the latest version, or all."""
+    """Search the published records that the caller may read: latest or all versions."""
     sort = _sort(call, "newest")
     matches, every = _matcher(call), call.query.get("allversions", "false") in ("true", "1")
-    found: Dict[str, List[Shown]] = {}
-    for item in items.all_of(call.backend.database, call.model):
-        if item.record is None or item.deleted is not None:
+    found: Dict[str, List[RecordView]] = {}
+    for record in record_store.all_of(call.backend.database, call.model):
+        if record.record is None or record.deleted is not None:
             continue
-        view = viewed(call, item, False)
-        if view.readable:
-            found.setdefault(item.parent, []).append(view)
+        view = view_of(call, record, False)
+        if view.is_readable:
+            found.setdefault(record.parent, []).append(view)
     views = [
         view
         for listed in found.values()
@@ -58,21 +58,21 @@ def published(call: Call) -> Response:
 
 
 def user_records(call: Call) -> Response:
-    """Search one's own records; of an id that has both, the draft is shown."""
+    """Search the caller's own records; the draft takes precedence over the published record."""
     if not call.user:
-        raise denied()
+        raise permission_denied()
     sort = _sort(call, "updated-desc")
     sort = _OWN_SORTS.get(sort, sort)
     matches = _matcher(call)
-    wanted = call.query.get("is_published")
+    requested = call.query.get("is_published")
     views = []
-    for item in items.all_of(call.backend.database, call.model):
-        if item.deleted is not None:
+    for record in record_store.all_of(call.backend.database, call.model):
+        if record.deleted is not None:
             continue
-        view = viewed(call, item, item.draft is not None)
-        if view.parent.owner != call.who.id or not matches(view):
+        view = view_of(call, record, record.draft is not None)
+        if view.parent.owner != call.caller.id or not matches(view):
             continue
-        if wanted is None or (wanted == "true") == (item.record is not None):
+        if requested is None or (requested == "true") == (record.record is not None):
             views.append(view)
     return page(call, f"{call.backend.api}/user/{call.model}", _ordered(views, sort), sort, facets=_facets())
 
@@ -80,23 +80,23 @@ def user_records(call: Call) -> Response:
 def _matcher(call: Call) -> Matcher:
     try:
         return matcher(call.query.get("q", ""))
-    except BadQuery:
+    except InvalidQuery:
         raise ApiError(400, "The syntax of the search query is invalid.") from None
 
 
 def _sort(call: Call, default: str) -> str:
     asked = call.query.get("sort") or ("bestmatch" if call.query.get("q") else default)
     if asked not in _SORTS:
-        raise invalid("_schema", f"Invalid sort option '{asked}'.")
+        raise invalid_field("_schema", f"Invalid sort option '{asked}'.")
     return asked
 
 
-def _ordered(views: List[Shown], sort: str) -> List[Shown]:
+def _ordered(views: List[RecordView], sort: str) -> List[RecordView]:
     if sort == "version":
         return sorted(views, key=lambda view: view.item.position, reverse=True)
-    # Nothing is viewed or scored here: what is left is the newest first.
+    # Views and scores are not implemented: such orders are newest first.
     key, reverse = _ORDERS.get(sort, _ORDERS["newest"])
-    return sorted(views, key=lambda view: key(view.half), reverse=reverse)
+    return sorted(views, key=lambda view: key(view.state), reverse=reverse)
 
 
 def _number(call: Call, name: str, default: int) -> int:
@@ -106,15 +106,15 @@ def _number(call: Call, name: str, default: int) -> int:
     try:
         value = int(text)
     except ValueError:
-        raise invalid(name, "Not a valid integer.") from None
+        raise invalid_field(name, "Not a valid integer.") from None
     if value < 1:
-        raise invalid(name, "Must be greater than or equal to 1.")
+        raise invalid_field(name, "Must be greater than or equal to 1.")
     return value
 
 
-def _hit(view: Shown) -> Dict[str, Any]:
-    """A record as it lies in the index, which knows nothing of storage."""
-    found = shown(view)
+def _hit(view: RecordView) -> Dict[str, Any]:
+    """Return a record as in the index, which lacks the storage class."""
+    found = serialize(view)
     for entry in found["files"].get("entries", {}).values():
         entry.pop("storage_class", None)
     return found
@@ -126,7 +126,7 @@ def _facets() -> Dict[str, Any]:
 
 def page(
     call: Call,
-    place: str,
+    url: str,
     found: Sequence[Any],
     sort: str,
     *,
@@ -135,22 +135,22 @@ def page(
     size: int = _SIZE,
     numbered: bool = True,
 ) -> Response:
-    """An answer with one page of what was found.
+    """Return a response with one page of the hits.
 
-    :param place: URL of the search.
-    :param found: all of it, in order.
-    :param sort: name of that order.
-    :param facets: the aggregations, None where there are none.
-    :param show: how a hit is shown; None: as a record.
-    :param size: hits of a page where the caller does not say how many.
-    :param numbered: whether the page's number is shown.
-    :raises ApiError: 400, there is no such page, or it lies behind the window.
+    :param url: URL of the search.
+    :param found: all hits, in order.
+    :param sort: name of the order.
+    :param facets: the aggregations, or None.
+    :param show: serializer of a hit; None: that of records.
+    :param size: default number of hits of a page.
+    :param numbered: show the page's number.
+    :raises ApiError: 400, the page does not exist, or is beyond the window.
     """
     number, size = _number(call, "page", 1), _number(call, "size", size)
     site = call.backend.site
-    most = site.page_size if call.user else site.page_size_guest
-    if most and size > most:
-        raise invalid("size", f"Page size cannot be greater than {most}.")
+    maximum = site.page_size if call.user else site.page_size_guest
+    if maximum and size > maximum:
+        raise invalid_field("size", f"Page size cannot be greater than {maximum}.")
     if number * size > site.search_window:
         raise ApiError(400, "Invalid querystring parameters.")
     hits = [(show or _hit)(one) for one in found[(number - 1) * size : number * size]]
@@ -165,14 +165,14 @@ def page(
         links = {"prev": number - 1, **links}
     if number * size < len(found):
         links["next"] = number + 1
-    body["links"] = {name: _link(call, place, where, size, sort) for name, where in links.items()}
+    body["links"] = {name: _link(call, url, where, size, sort) for name, where in links.items()}
     return call.json(body)
 
 
-def _link(call: Call, place: str, number: int, size: int, sort: str) -> str:
+def _link(call: Call, url: str, number: int, size: int, sort: str) -> str:
     # Facets are not repeated in the links, as on the real server.
     values: Dict[str, Any] = {"page": number, "size": size, "sort": sort}
     for name in ("q", "allversions"):
         if call.query.get(name):
             values[name] = call.query[name]
-    return place + "?" + urlencode(sorted(values.items()))
+    return url + "?" + urlencode(sorted(values.items()))

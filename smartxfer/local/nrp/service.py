@@ -1,4 +1,4 @@
-"""The local repository: where it listens, which part answers, and what its users look at.
+"""The local repository service.
 
 Source: NRP protocol, sections 1 to 8.
 """
@@ -8,20 +8,20 @@ import re
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar
 
 from smartxfer.errors import UsageError
-from smartxfer.local.arguments import bytes_of, mapping_of, member_of, text_of
+from smartxfer.local.arguments import require_mapping, require_member, require_str, to_bytes
 from smartxfer.local.http_messages import Request, Response
-from smartxfer.local.nrp import drafts, files, items, publishing, routes, sharing
-from smartxfer.local.nrp.answers import BROKEN, error_answer
+from smartxfer.local.nrp import drafts, files, publication, record_store, routes, secret_links
+from smartxfer.local.nrp.api_responses import INTERNAL_ERROR, json_error
 from smartxfer.local.nrp.backend import Backend
-from smartxfer.local.nrp.items import Half, Item
-from smartxfer.local.nrp.shelf import FileShelf
+from smartxfer.local.nrp.record_store import RecordState, StoredRecord
+from smartxfer.local.nrp.s3_backend import FileStorageBackend
 from smartxfer.local.nrp.site import Site
-from smartxfer.local.nrp.validation import accepted
+from smartxfer.local.nrp.validation import clean_document
 from smartxfer.local.service import Service
 
 T = TypeVar("T")
 
-#: Metadata of records that are put here without any.
+#: Default metadata of created records.
 _METADATA: Dict[str, Any] = {
     "title": "Measurements",
     "resource_type": {"id": "dataset"},
@@ -38,39 +38,39 @@ class NRP(Service):
     options = Site
     backend: Backend
     _backend_type = Backend
-    _shelf_type = FileShelf
+    _object_backend_type = FileStorageBackend
 
-    def _opened(self) -> None:
-        """Take up the work in the background, and set the tokens."""
+    def _backend_ready(self) -> None:
+        """Start the background jobs, and set the tokens."""
         files.start(self.backend)
         #: Bearer token of the first user.
-        self.token = self.backend.people.first.token
-        #: Bearer token of the user who may everything.
-        self.superuser_token = self.backend.people.superuser.token
+        self.token = self.backend.users.first.token
+        #: Bearer token of the superuser.
+        self.superuser_token = self.backend.users.superuser.token
 
     def configure(self, **options: Any) -> None:
-        """Change the configuration; counting of requests begins anew where their limits change."""
+        """Change the configuration; changed rate limits reset the counts."""
         super().configure(**options)
         if any(name.startswith("rate_") for name in options):
-            self.backend.limits.begin_anew()
+            self.backend.limits.reset()
 
-    def answer(self, request: Request) -> Response:
-        """Answer one request."""
-        return routes.answer(self.backend, request)
+    def handle(self, request: Request) -> Response:
+        """Handle one request."""
+        return routes.handle(self.backend, request)
 
-    def error(self, status: int, message: str) -> Response:
-        """An error in the manner of the API, for planned faults.
+    def error_response(self, status: int, message: str) -> Response:
+        """Return an error response in the format of the API, for planned faults.
 
-        What comes from the application has the headers that every answer has; 429, 502, 503 and 504 are
-        taken for a front end's, which has none of them.
+        Errors of the application have the headers of every response; 429, 502, 503 and 504 are
+        those of a proxy, without these headers.
         """
-        answer = error_answer(status, message or BROKEN)
+        response = json_error(status, message or INTERNAL_ERROR)
         backend = self.backend
         if status not in (429, 502, 503, 504):
-            answer.headers += backend.limits.headers(backend.site, backend.people.first.name, backend.now())
-        return answer
+            response.headers += backend.limits.headers(backend.site, backend.users.first.name, backend.now())
+        return response
 
-    # What users of the local server look at.
+    # Inspection methods for tests and examples.
 
     @property
     def env(self) -> Dict[str, str]:
@@ -78,11 +78,11 @@ class NRP(Service):
         return {"NRP_REPOSITORY_URL": self.url, "NRP_TOKEN": self.token}
 
     def token_of(self, user: str) -> str:
-        """Bearer token of a user.
+        """Return the bearer token of a user.
 
-        :raises UsageError: there is no such user.
+        :raises UsageError: the user does not exist.
         """
-        found = self.backend.people.named(text_of(user, "user"))
+        found = self.backend.users.by_name(require_str(user, "user"))
         if found is None:
             raise UsageError(f"no such user: {user}")
         return found.token
@@ -97,21 +97,21 @@ class NRP(Service):
         model: Optional[str] = None,
         access: Optional[Mapping[str, str]] = None,
     ) -> str:
-        """Put a record here.
+        """Create a record.
 
         :param files: contents by key.
-        :param published: whether it is published at once, complete or not; else it stays a draft.
+        :param published: publish it, complete or not; else it stays a draft.
         :param metadata: its metadata; None: those of a complete record.
-        :param user: whose it is; None: the first user's.
-        :param model: its model; None: the first one.
-        :param access: who may read: ``record`` and ``files``, each ``"public"`` or ``"restricted"``.
+        :param user: the owner; None: the first user.
+        :param model: its model; None: the first model.
+        :param access: read access: ``record`` and ``files``, each ``"public"`` or ``"restricted"``.
         :return: its id.
-        :raises UsageError: there is no such user or model.
+        :raises UsageError: the user or model does not exist.
         """
         backend = self.backend
-        contents, readers = mapping_of(files, "files"), mapping_of(access, "access")
-        shown = _METADATA if metadata is None else mapping_of(metadata, "metadata")
-        owner = backend.people.first if user is None else backend.people.named(user)
+        contents, readers = require_mapping(files, "files"), require_mapping(access, "access")
+        shown = _METADATA if metadata is None else require_mapping(metadata, "metadata")
+        owner = backend.users.first if user is None else backend.users.by_name(user)
         if owner is None:
             raise UsageError(f"no such user: {user}")
         name = model or backend.site.models[0]
@@ -122,64 +122,66 @@ class NRP(Service):
             "files": {"enabled": files is not None or not published},
             "access": dict(readers),
         }
-        values, _ = accepted(body, open_schema=backend.site.open_schema(name))
-        item = drafts.made(backend, owner, name, body, values)
+        values, _ = clean_document(body, open_schema=backend.site.open_schema(name))
+        record = drafts.create_draft(backend, owner, name, body, values)
         for key, data in contents.items():
-            self.write(item.id, key, data)
+            self.write(record.id, key, data)
         if published:
-            publishing.published(backend, self._item(item.id))
-        return item.id
+            publication.publish_draft(backend, self._item(record.id))
+        return record.id
 
     def share(self, record: Any, permission: str = "view", *, until: Optional[str] = None) -> str:
-        """Make a secret link to a record and its versions.
+        """Create a secret link to a record and its versions.
 
         :param record: its id, or the record as a client returned it.
         :param permission: ``"view"``, ``"preview"`` (drafts, too) or ``"edit"``.
-        :param until: its last day, such as ``"2026-12-31"``; None: it does not end.
-        :return: its token, which goes into URLs as ``?token=``.
-        :raises UsageError: no record has the id, the permission is not known, or ``until`` is not a date.
+        :param until: its last day, such as ``"2026-12-31"``; None: unlimited.
+        :return: its token, for ``?token=`` in URLs.
+        :raises UsageError: unknown record or permission, or ``until`` is not a date.
         """
         if until is not None:
             _check_date(until)
-        if permission not in sharing.PERMISSIONS:
-            raise UsageError(f"permission is one of {', '.join(sharing.PERMISSIONS)}, not {permission!r}")
+        if permission not in secret_links.PERMISSIONS:
+            raise UsageError(
+                f"permission must be one of {', '.join(secret_links.PERMISSIONS)}, not {permission!r}"
+            )
         backend = self.backend
         with backend.database.transaction():
             item = self._item(record)
-            parent = items.parent_of(backend.database, item.parent)
+            parent = record_store.parent_of(backend.database, item.parent)
             if parent is None:
                 raise _no_record(item.id)
-            link = sharing.make(backend, parent, {"permission": permission, "expires_at": until})
-            items.save_parent(backend.database, parent)
+            link = secret_links.create_link(backend, parent, {"permission": permission, "expires_at": until})
+            record_store.save_parent(backend.database, parent)
         return str(link["token"])
 
-    def _item(self, record: Any) -> Item:
-        id = text_of(member_of(record, "id"), "record")
-        item = items.find(self.backend.database, id)
+    def _item(self, record: Any) -> StoredRecord:
+        id = require_str(require_member(record, "id"), "record")
+        item = record_store.find(self.backend.database, id)
         if item is None:
             raise _no_record(id)
         return item
 
-    def _half(self, record: Any) -> Half:
+    def _state_of(self, record: Any) -> RecordState:
         """Return the draft, else the published record."""
         item = self._item(record)
-        half = item.draft or item.record
-        if half is None:
+        state = item.draft or item.record
+        if state is None:
             raise _no_record(item.id)
-        return half
+        return state
 
-    def _held(self, record: Any, key: Any, step: Callable[[Backend, str, str], T]) -> T:
-        """Do a step with a file that has bytes.
+    def _stored_entry(self, record: Any, key: Any, step: Callable[[Backend, str, str], T]) -> T:
+        """Return the entry of a file with content.
 
-        :param record: of a file that a client returned, the key is taken, too.
+        :param record: the record, or a file that a client returned.
         """
         if key is None:
-            record, key = _place_of(record)
-        name = text_of(member_of(key, "key"), "key")
+            record, key = _bucket_of(record)
+        name = require_str(require_member(key, "key"), "key")
         try:
-            return step(self.backend, self._half(record).bucket, name)
+            return step(self.backend, self._state_of(record).bucket, name)
         except LookupError:
-            id = member_of(record, "id")
+            id = require_member(record, "id")
             hint = f"entries({id!r}) lists its files"
             raise UsageError(f"{id} has no file {name!r} with bytes", hint=hint) from None
 
@@ -187,68 +189,70 @@ class NRP(Service):
         """Return the bytes of every completed file, by key; of the draft, else of the published record.
 
         :param record: its id, or the record as a client returned it.
-        :raises UsageError: there is no such record.
+        :raises UsageError: the record does not exist.
         """
-        return files.completed(self.backend, self._half(record).bucket)
+        return files.completed_entries(self.backend, self._state_of(record).bucket)
 
     def entries(self, record: Any) -> List[Dict[str, Any]]:
-        """Return every file as the API shows it, without links, those that are pending included."""
-        return files.listed(self.backend, self._half(record).bucket)
+        """Return every file as the API shows it, without links, including pending ones."""
+        return files.all_entries(self.backend, self._state_of(record).bucket)
 
     def read(self, record: Any, key: Any = None) -> bytes:
         """Return the bytes of a file: ``read(record, key)``, or ``read(file)`` with a client's File.
 
-        :raises UsageError: there is no such file, or it has no bytes yet.
+        :raises UsageError: the file does not exist or has no content.
         """
-        return self._held(record, key, files.read)
+        return self._stored_entry(record, key, files.read)
 
     def stored_path(self, record: Any, key: Any = None) -> str:
         """Return where the bytes of a file are on disk; the arguments are those of :meth:`read`.
 
-        :raises UsageError: there is no such file, or it has no bytes yet.
+        :raises UsageError: the file does not exist or has no content.
         """
-        return self._held(record, key, files.stored_path)
+        return self._stored_entry(record, key, files.stored_path)
 
     def write(
         self, record: Any, key: str, data: bytes = b"", metadata: Optional[Mapping[str, Any]] = None
     ) -> None:
-        """Put a completed file into a record, whatever was there under its key.
+        """Store a completed file in a record, replacing an existing one.
 
-        :raises UsageError: there is no such record.
+        :raises UsageError: the record does not exist.
         """
-        bucket = self._half(record).bucket
-        text_of(key, "key")
-        shown = None if metadata is None else dict(mapping_of(metadata, "metadata"))
-        files.write(self.backend, bucket, key, bytes_of(data), shown)
+        bucket = self._state_of(record).bucket
+        require_str(key, "key")
+        shown = None if metadata is None else dict(require_mapping(metadata, "metadata"))
+        files.write(self.backend, bucket, key, to_bytes(data), shown)
 
     def plant(self, record: Any, key: str, data: bytes = b"") -> None:
-        """Put a file under any key, ``"../x"`` for one."""
+        """Store a file under any key, such as ``"../x"``."""
         self.write(record, key, data)
 
     def drafts(self) -> List[str]:
-        """Ids of all drafts, oldest first."""
-        return [item.id for item in items.all_of(self.backend.database, "") if item.draft is not None]
+        """Return the ids of all drafts, oldest first."""
+        return [
+            record.id for record in record_store.all_of(self.backend.database, "") if record.draft is not None
+        ]
 
     def published(self) -> List[str]:
-        """Ids of all published records that were not deleted, oldest first."""
-        every = items.all_of(self.backend.database, "")
-        return [item.id for item in every if item.record is not None and item.deleted is None]
+        """Return the ids of all published records, oldest first."""
+        every = record_store.all_of(self.backend.database, "")
+        return [record.id for record in every if record.record is not None and record.deleted is None]
 
 
 def _no_record(id: str) -> UsageError:
     return UsageError(f"no such record: {id}", hint="drafts() and published() list the ids")
 
 
-def _place_of(file: Any) -> Tuple[str, Any]:
+def _bucket_of(file: Any) -> Tuple[str, Any]:
     """Return the id of the record and the key of a file that a client returned.
 
-    :raises UsageError: it is not such a file.
+    :raises UsageError: it is not a file.
     """
-    link = member_of(member_of(file, "links"), "self")
+    link = require_member(require_member(file, "links"), "self")
     found = re.search(r"/records/([^/?#]+)/", link) if isinstance(link, str) else None
-    key = member_of(file, "key")
+    key = require_member(file, "key")
     if found is None or key is file:
-        raise UsageError("which file is meant?", hint="give read(record, 'key') or a client's File")
+        raise UsageError("missing record of the file", hint="read(record, 'key') or read(file) of a client")
     return found.group(1), key
 
 
@@ -256,4 +260,4 @@ def _check_date(text: Any) -> None:
     try:
         dt.date.fromisoformat(text)
     except (TypeError, ValueError):
-        raise UsageError(f"until is a date such as '2026-12-31', not {text!r:.40}") from None
+        raise UsageError(f"until must be a date such as '2026-12-31', not {text!r:.40}") from None

@@ -1,4 +1,4 @@
-"""What a draft may hold: fields that are wrong are dropped and told, those that miss hinder publishing.
+"""Validation of drafts: invalid fields are dropped and reported, missing ones prevent the publication.
 
 Source: NRP protocol, section 4.
 """
@@ -6,8 +6,8 @@ Source: NRP protocol, section 4.
 import re
 from typing import Any, Callable, Dict, List, Tuple
 
-from smartxfer.local.nrp.answers import ApiError
-from smartxfer.local.nrp.vocabularies import unknown_id
+from smartxfer.local.nrp.api_responses import ApiError
+from smartxfer.local.nrp.vocabularies import find_unknown_id
 
 Errors = List[Dict[str, Any]]
 
@@ -24,24 +24,24 @@ _MANDATORY = ("creators", "publication_date", "resource_type", "title")
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?(/\d{4}(-\d{2}(-\d{2})?)?)?")
 
 
-def accepted(body: Dict[str, Any], *, open_schema: bool) -> Tuple[Dict[str, Any], Errors]:
-    """What is kept of a draft, and what was dropped.
+def clean_document(body: Dict[str, Any], *, open_schema: bool) -> Tuple[Dict[str, Any], Errors]:
+    """Return the valid part of a draft, and the errors of dropped fields.
 
-    Members that are unknown, and a document without metadata, are no error.
+    Unknown members and missing metadata are not errors.
 
-    :param body: the document as it came.
-    :param open_schema: whether any metadata will do.
-    :raises ApiError: 400, the metadata names an entry that its vocabulary does not have.
+    :param body: the received document.
+    :param open_schema: accept any metadata.
+    :raises ApiError: 400, the metadata names an unknown entry of a vocabulary.
     """
     errors: Errors = []
-    given = body.get("metadata")
+    value = body.get("metadata")
     metadata: Dict[str, Any] = {}
-    if isinstance(given, dict):
-        metadata = _metadata(given, errors, open_schema)
-        errors += missing({"metadata": given}, open_schema=open_schema)
-    elif given is not None:
+    if isinstance(value, dict):
+        metadata = _metadata(value, errors, open_schema)
+        errors += missing_fields({"metadata": value}, open_schema=open_schema)
+    elif value is not None:
         _add(errors, "metadata._schema", _WRONG_TYPE)
-    id = None if open_schema else unknown_id(metadata)
+    id = None if open_schema else find_unknown_id(metadata)
     if id is not None:
         raise ApiError(400, f"Invalid value {id}.")
     errors.sort(key=lambda error: str(error["field"]))
@@ -54,8 +54,8 @@ def accepted(body: Dict[str, Any], *, open_schema: bool) -> Tuple[Dict[str, Any]
     }, errors
 
 
-def missing(values: Dict[str, Any], *, open_schema: bool) -> Errors:
-    """Mandatory metadata that are not there."""
+def missing_fields(values: Dict[str, Any], *, open_schema: bool) -> Errors:
+    """Return the errors for missing mandatory metadata."""
     mandatory = ("title",) if open_schema else _MANDATORY
     return [
         {"field": f"metadata.{name}", "messages": [_MISSING]}
@@ -65,7 +65,7 @@ def missing(values: Dict[str, Any], *, open_schema: bool) -> Errors:
 
 
 def _add(errors: Errors, field: str, message: str) -> Any:
-    """Note a complaint; nothing is kept of the value."""
+    """Add an error; the value is dropped."""
     errors.append({"field": field, "messages": [message]})
 
 
@@ -100,17 +100,17 @@ def _access(value: Any, errors: Errors) -> Dict[str, Any]:
 
 
 def _metadata(given: Dict[str, Any], errors: Errors, open_schema: bool) -> Dict[str, Any]:
-    kept: Dict[str, Any] = {}
+    stored: Dict[str, Any] = {}
     for name, value in given.items():
         field = f"metadata.{name}"
         if open_schema and name != "title":
-            kept[name] = value
+            stored[name] = value
             continue
         before = len(errors)
         found = _CHECKS[name](value, field, errors) if name in _CHECKS else _add(errors, field, _UNKNOWN)
         if len(errors) == before:
-            kept[name] = found
-    return kept
+            stored[name] = found
+    return stored
 
 
 def _title(value: Any, field: str, errors: Errors) -> Any:
@@ -147,7 +147,7 @@ def _kind(value: Any, field: str, errors: Errors) -> Any:
 
 
 def _kinds(value: Any, field: str, errors: Errors) -> Any:
-    """Entries of a vocabulary, each by its id."""
+    """Validate entries of a vocabulary by id."""
     listed = _list(value, field, errors)
     return [_kind(one, f"{field}.{index}", errors) for index, one in enumerate(listed)]
 
@@ -157,29 +157,29 @@ def _creators(value: Any, field: str, errors: Errors) -> Any:
         return _add(errors, field, _MISSING)
     found: List[Any] = []
     for index, creator in enumerate(_list(value, field, errors)):
-        place = f"{field}.{index}.person_or_org"
-        person = creator.get("person_or_org") if isinstance(creator, dict) else None
-        if isinstance(person, dict):
-            found.append({**creator, "person_or_org": _person(person, place, errors)})
+        url = f"{field}.{index}.person_or_org"
+        user = creator.get("person_or_org") if isinstance(creator, dict) else None
+        if isinstance(user, dict):
+            found.append({**creator, "person_or_org": _person(user, url, errors)})
         else:
-            _add(errors, place, _MISSING)
+            _add(errors, url, _MISSING)
     return found
 
 
-def _person(person: Dict[str, Any], field: str, errors: Errors) -> Any:
-    """A person's name is made of its parts; an organisation has one."""
-    kind = person.get("type")
+def _person(user: Dict[str, Any], field: str, errors: Errors) -> Any:
+    """Validate a person, whose name is derived from its parts, or an organisation."""
+    kind = user.get("type")
     if kind == "personal":
-        family, given = person.get("family_name"), person.get("given_name")
+        family, given = user.get("family_name"), user.get("given_name")
         if not isinstance(family, str) or not family:
             return _add(errors, f"{field}.family_name", "Family name must be filled.")
         name = f"{family}, {given}" if given else family
-        rest = {key: value for key, value in person.items() if key not in ("type", "name")}
+        rest = {key: value for key, value in user.items() if key not in ("type", "name")}
         return {"type": kind, "name": name, **rest}
     if kind == "organizational":
-        if not isinstance(person.get("name"), str) or not person["name"]:
+        if not isinstance(user.get("name"), str) or not user["name"]:
             _add(errors, f"{field}.name", "Name cannot be blank.")
-        return person
+        return user
     message = _MISSING if kind is None else "Invalid value. Choose one of ['organizational', 'personal']."
     return _add(errors, f"{field}.type", message)
 

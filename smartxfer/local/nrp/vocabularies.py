@@ -1,11 +1,11 @@
-"""Vocabularies: the words that metadata may name by their ids, with their titles.
+"""Vocabularies: titles of the entries that metadata refer to by id.
 
 Source: NRP protocol, sections 1 and 9.
 """
 
 from typing import Any, Dict, List, Optional, Tuple
 
-#: Titles by id, of each vocabulary. What is not here is unknown to the server.
+#: Titles by id, of each vocabulary. The server does not know other entries.
 VOCABULARIES: Dict[str, Dict[str, str]] = {
     "languages": {"eng": "English", "ces": "Czech"},
     "licenses": {"cc-by-4.0": "CC BY 4.0"},
@@ -34,7 +34,7 @@ PROPS: Dict[str, Dict[str, Dict[str, Any]]] = {
         }
     },
 }
-#: Vocabularies with a path of their own, and the order of their lists.
+#: Vocabularies with their own path, and the order of their lists.
 APART = {"subjects": "subject", "affiliations": "name"}
 
 
@@ -47,7 +47,7 @@ def title(name: str, id: str) -> str:
     return VOCABULARIES[name].get(id) or id.replace("-", " ").capitalize()
 
 
-#: Where metadata names entries: field, path inside each of its values, vocabulary.
+#: Metadata that refer to entries: field, path inside each of its values, vocabulary.
 _NAMED: Tuple[Tuple[str, Tuple[str, ...], str], ...] = (
     ("resource_type", (), "resourcetypes"),
     ("languages", (), "languages"),
@@ -65,8 +65,8 @@ _NAMED: Tuple[Tuple[str, Tuple[str, ...], str], ...] = (
 )
 
 
-def unknown_id(metadata: Dict[str, Any]) -> Optional[str]:
-    """Return the first id in metadata that no vocabulary has, None where all are known."""
+def find_unknown_id(metadata: Dict[str, Any]) -> Optional[str]:
+    """Return the first unknown id in metadata, or None."""
     for field, path, name in _NAMED:
         found: List[Any] = _flat([metadata.get(field)])
         for step in path:

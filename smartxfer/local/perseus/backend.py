@@ -1,4 +1,4 @@
-"""What the service knows and keeps: configuration, key, records, contents, and its clock.
+"""State of the service: configuration, API key, file records and contents.
 
 Source: Perseus protocol, sections A.3 and A.11.
 """
@@ -10,8 +10,8 @@ from typing import Any, Dict, List, Optional, Sequence
 from urllib.parse import quote
 
 from smartxfer.local import service
-from smartxfer.local.database import Database, Row, pick
-from smartxfer.local.perseus.foreign import Foreign
+from smartxfer.local.database import Database, Row, select_columns
+from smartxfer.local.perseus.external_s3 import ExternalBucket
 from smartxfer.local.perseus.site import Site
 
 SCHEMA = """
@@ -26,9 +26,9 @@ CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)
 
 
 class Records:
-    """What is known of files.
+    """Table of the file records.
 
-    :param database: holds the tables of :data:`SCHEMA`.
+    :param database: database with the tables of :data:`SCHEMA`.
     """
 
     def __init__(self, database: Database) -> None:
@@ -43,44 +43,44 @@ class Records:
         return found
 
     def get(self, id: str) -> Optional[Row]:
-        """The record of an id."""
+        """Return the record of an id, or None."""
         return self._database.find("files", id=id)
 
-    def every(self) -> List[Row]:
+    def all(self) -> List[Row]:
         """Every record, oldest first."""
         return self._database.select("files", "number")
 
-    def of_hash(self, source_hash: str) -> List[Row]:
-        """The records of one content, oldest first."""
+    def find_by_hash(self, source_hash: str) -> List[Row]:
+        """Return the records with this hash, oldest first."""
         return self._database.select("files", "number", hash=source_hash)
 
     def matching(self, ids: Optional[Sequence[str]], hashes: Optional[Sequence[str]]) -> List[Row]:
-        """Records of these ids and these hashes; None stands for no filter.
+        """Return the records with these ids and hashes; None means no filter.
 
-        Assumption: with both filters a record has to match both.
+        Assumption: with both filters a record must match both.
         """
         if ids is not None:
             found = [row for id in dict.fromkeys(ids) for row in [self.get(id)] if row is not None]
         elif hashes is not None:
-            found = [row for value in dict.fromkeys(hashes) for row in self.of_hash(value)]
+            found = [row for value in dict.fromkeys(hashes) for row in self.find_by_hash(value)]
         else:
-            found = self.every()
+            found = self.all()
         return [row for row in found if hashes is None or row["hash"] in hashes]
 
-    def arrived(self, id: str, sha256: str, size: int, now: float, md5: str = "") -> None:
-        """Note that content has come."""
+    def record_upload(self, id: str, sha256: str, size: int, now: float, md5: str = "") -> None:
+        """Record that the content was uploaded."""
         self._database.update("files", id, arrived=now, sha256=sha256, md5=md5, size=size)
 
-    def settle(self, id: str, status: str) -> None:
-        """Give a record its final status."""
+    def set_status(self, id: str, status: str) -> None:
+        """Set the status of a record."""
         self._database.update("files", id, status=status)
 
     def delete(self, id: str) -> bool:
-        """Remove a record; whether there was one."""
+        """Delete a record; return True if it existed."""
         return self._database.delete("files", id=id) > 0
 
-    def setting(self, name: str, value: Optional[str] = None) -> Optional[str]:
-        """A value that outlives the process; with ``value``, it is set."""
+    def get_or_store_setting(self, name: str, value: Optional[str] = None) -> Optional[str]:
+        """Return a persistent setting; with ``value``, store it."""
         if value is not None:
             self._database.replace("settings", name=name, value=value)
             return value
@@ -88,11 +88,11 @@ class Records:
         return None if row is None else str(row["value"])
 
 
-def shown(row: Row, echo_hash: bool) -> Dict[str, Any]:
-    """A record as it goes out."""
+def serialize(row: Row, echo_hash: bool) -> Dict[str, Any]:
+    """Return a record as the API shows it."""
     moment = dt.datetime.fromtimestamp(row["created"], dt.timezone.utc)
     created = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    made = {**pick(row, "id", "name", "status"), "createdAt": created}
+    made = {**select_columns(row, "id", "name", "status"), "createdAt": created}
     return {**made, "sourceHash": row["hash"]} if echo_hash else made
 
 
@@ -101,80 +101,86 @@ BUCKET = "perseus-files"
 
 
 class Backend(service.Backend):
-    """What every call works on."""
+    """State of the service."""
 
     site: Site
     schema = SCHEMA
-    #: Presigned storage beside the service; there once the service has made it.
+    #: Storage with presigned URLs; set by the service.
     storage: Any
 
     def set_up(self) -> None:
         """Prepare records and contents, and the API key."""
         self.objects = self.object_store()
         self.records = Records(self.database)
-        known = self.site.api_key or self.records.setting("api_key")
+        known = self.site.api_key or self.records.get_or_store_setting("api_key")
         #: The API key.
-        self.api_key = self.records.setting("api_key", known or "sk-perseus-" + secrets.token_hex(20)) or ""
-        #: The S3 server that stands behind the addresses, where one was named.
-        self.foreign: Optional[Foreign] = Foreign(self.site) if self.site.s3_endpoint else None
+        self.api_key = (
+            self.records.get_or_store_setting("api_key", known or "sk-perseus-" + secrets.token_hex(20)) or ""
+        )
+        #: External S3 bucket for the contents, if one is configured.
+        self.external: Optional[ExternalBucket] = ExternalBucket(self.site) if self.site.s3_endpoint else None
 
     # -- addresses --------------------------------------------------------------------------------------
 
-    def key(self, row: Row) -> str:
-        """Key of a record's content at the storage."""
+    def object_key(self, row: Row) -> str:
+        """Return the storage key of a record's content."""
         return f"file/{row['id']}/{row['name']}"
 
-    def address(self, row: Row) -> str:
-        """Where the content of a record goes."""
+    def presigned_url(self, row: Row) -> str:
+        """Return the presigned URL for the content of a record."""
         signed = {"content-type": self.site.signed_type} if self.site.signed_type else None
-        if self.foreign is not None:
-            path = quote(self.key(row))
-            return self.foreign.presign("PUT", path, self.site.url_seconds, self.now(), signed)
-        url: str = self.storage.presign("PUT", BUCKET, self.key(row), self.site.url_seconds, headers=signed)
+        if self.external is not None:
+            path = quote(self.object_key(row))
+            return self.external.presign("PUT", path, self.site.url_seconds, self.now(), signed)
+        url: str = self.storage.presign(
+            "PUT", BUCKET, self.object_key(row), self.site.url_seconds, headers=signed
+        )
         return url
 
     def content(self, row: Row) -> bytes:
-        """The bytes that came for a record.
+        """Return the uploaded bytes of a record.
 
-        :raises OSError: none did.
+        :raises OSError: nothing was uploaded.
         """
-        if self.foreign is not None:
-            return self.foreign.read(quote(self.key(row)), self.now())
+        if self.external is not None:
+            return self.external.read(quote(self.object_key(row)), self.now())
         with open(self.objects.path(row["number"]), "rb") as stream:
             return stream.read()
 
     # -- records ----------------------------------------------------------------------------------------
 
-    def of_hash(self, source_hash: str) -> List[Row]:
-        """The records of one content, as they are now."""
-        return [row for row in map(self._settled, self.records.of_hash(source_hash)) if row is not None]
+    def find_by_hash(self, source_hash: str) -> List[Row]:
+        """Return the records with this hash, with their current status."""
+        return [
+            row for row in map(self._with_status, self.records.find_by_hash(source_hash)) if row is not None
+        ]
 
     def matching(self, ids: Optional[Sequence[str]], hashes: Optional[Sequence[str]]) -> List[Row]:
-        """The records that match, as they are now."""
-        return [row for row in map(self._settled, self.records.matching(ids, hashes)) if row is not None]
+        """Return the matching records with their current status."""
+        return [row for row in map(self._with_status, self.records.matching(ids, hashes)) if row is not None]
 
-    def _settled(self, row: Row) -> Optional[Row]:
-        """A record, made final where its content came long enough ago."""
+    def _with_status(self, row: Row) -> Optional[Row]:
+        """Return a record, with its final status once the upload delay has passed."""
         if row["status"] != "pending":
             return row
-        if row["arrived"] is None and self.foreign is not None:
-            found = self.foreign.look(quote(self.key(row)), self.now())
+        if row["arrived"] is None and self.external is not None:
+            found = self.external.head(quote(self.object_key(row)), self.now())
             if found is not None:
-                self.records.arrived(row["id"], *found, self.now())
+                self.records.record_upload(row["id"], *found, self.now())
                 row = self.records.get(row["id"]) or row
         if row["arrived"] is not None and self.now() >= row["arrived"] + self.site.upload_delay:
             good = row["sha256"] == row["hash"] or not self.site.compare_hash
-            self.records.settle(row["id"], "uploaded" if good else "failed")
+            self.records.set_status(row["id"], "uploaded" if good else "failed")
         return self.records.get(row["id"])
 
     def delete(self, id: str) -> bool:
-        """Remove a record and its content; whether there was one."""
+        """Delete a record and its content; return True if it existed."""
         with self.lock:
             row = self.records.get(id)
             if row is None:
                 return False
             self.records.delete(id)
             self.objects.delete(row["number"])
-            if self.foreign is not None:
-                self.foreign.delete(quote(self.key(row)), self.now())
+            if self.external is not None:
+                self.external.delete(quote(self.object_key(row)), self.now())
             return True

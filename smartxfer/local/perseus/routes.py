@@ -9,9 +9,9 @@ import re
 from typing import Any, Dict, List, Optional
 
 from smartxfer.local import http_messages
-from smartxfer.local.body import BodyTooLong
 from smartxfer.local.http_messages import ApiError, Request, Response
-from smartxfer.local.perseus.backend import Backend, shown
+from smartxfer.local.perseus.backend import Backend, serialize
+from smartxfer.local.request_body import BodyTooLong
 from smartxfer.local.routing import NoRoute, Router
 
 _BODY_LIMIT = 4 << 20
@@ -24,12 +24,12 @@ def _json(value: Any, status: int = 200) -> Response:
 
 
 def error_response(status: int, message: Any) -> Response:
-    """A refusal as it goes out."""
+    """Return an error response."""
     more = {} if status == 401 else {"error": _REASONS.get(status, "Error"), "statusCode": status}
     return _json({"message": message, **more}, status)
 
 
-def answer(backend: Backend, request: Request) -> Response:
+def handle(backend: Backend, request: Request) -> Response:
     """Answer one request to the API."""
     try:
         return _dispatch(backend, request)
@@ -49,8 +49,8 @@ def _dispatch(backend: Backend, request: Request) -> Response:
 
 
 def create(backend: Backend, request: Request) -> Response:
-    """Make a record, and the address for its content."""
-    body = _object(request)
+    """Create a record and the presigned URL for its content."""
+    body = _json_object(request)
     name, source_hash = body.get("name"), body.get("sourceHash")
     wrong = []
     if not isinstance(name, str) or not name:
@@ -60,26 +60,26 @@ def create(backend: Backend, request: Request) -> Response:
     if wrong or not isinstance(name, str) or not isinstance(source_hash, str):
         raise ApiError(400, wrong)
     with backend.lock:
-        known = backend.of_hash(source_hash)
+        known = backend.find_by_hash(source_hash)
         if backend.site.recreate_pending:
             known = [row for row in known if row["status"] != "pending"]
         if known and backend.site.known == "409":
             raise ApiError(409, "A file with this content already exists")
         if known:
-            return _json({"file": shown(known[-1], backend.site.echo_hash), "uploadUrl": None})
+            return _json({"file": serialize(known[-1], backend.site.echo_hash), "uploadUrl": None})
         row = backend.records.add(name, source_hash, backend.now())
-        url = backend.address(row)
-    record = shown(row, backend.site.echo_hash)
+        url = backend.presigned_url(row)
+    record = serialize(row, backend.site.echo_hash)
     return _json({"file": record, "uploadUrl": url}, backend.site.create_status)
 
 
 def find(backend: Backend, request: Request) -> Response:
-    """The records that match; without a filter, all."""
-    body = _object(request)
+    """Return the matching records; without a filter, all."""
+    body = _json_object(request)
     ids, hashes = _texts(body, "ids"), _texts(body, "sourceHashes")
     with backend.lock:
         rows = backend.matching(ids, hashes)
-    return _json({"files": [shown(row, backend.site.echo_hash) for row in rows]})
+    return _json({"files": [serialize(row, backend.site.echo_hash) for row in rows]})
 
 
 def delete(backend: Backend, request: Request, id: str = "find") -> Response:
@@ -98,7 +98,7 @@ _ROUTES = Router(
 )
 
 
-def _object(request: Request) -> Dict[str, Any]:
+def _json_object(request: Request) -> Dict[str, Any]:
     try:
         found = json.loads(request.body.read(_BODY_LIMIT) or b"{}")
     except BodyTooLong:

@@ -1,4 +1,4 @@
-"""Objects on their way out of the storage: conditions, one range, headers that the address sets.
+"""GetObject: conditions, one range, and headers that the URL sets.
 
 Source: NRP protocol, section 5 (download, S3); Perseus protocol, section A.6; RFC 9110, sections 13, 14.
 """
@@ -9,11 +9,11 @@ from werkzeug.http import http_date, parse_etags
 
 from smartxfer.local.http_messages import Response
 from smartxfer.local.http_ranges import RangeNotSatisfiable, requested_range
-from smartxfer.local.s3.problems import Problem, request_id
-from smartxfer.local.s3.shelf import Stored
+from smartxfer.local.s3.backend import StoredObject
+from smartxfer.local.s3.errors import S3Error, request_id
 
-#: Arguments that set a header of the answer.
-_SET = {
+#: Arguments that set a header of the response.
+_RESPONSE_HEADERS = {
     "response-content-type": "Content-Type",
     "response-content-disposition": "Content-Disposition",
     "response-content-encoding": "Content-Encoding",
@@ -23,35 +23,35 @@ _SET = {
 }
 
 
-def get_object(found: Stored, asked: Mapping[str, str], query: Mapping[str, str]) -> Response:
-    """An object, or the one range of it that is asked for.
+def get_object(stored: StoredObject, headers: Mapping[str, str], query: Mapping[str, str]) -> Response:
+    """Return an object or the requested range of it.
 
-    :param asked: headers of the request by lower-case name.
+    :param headers: headers of the request by lower-case name.
     :param query: arguments of the address.
-    :raises Problem: 412, a condition does not hold; 416, the object has no such bytes.
+    :raises S3Error: 412, a condition is not met; 416, the object has no such bytes.
     """
-    tag, modified = f'"{found.etag}"', http_date(int(found.modified))
+    tag, modified = f'"{stored.etag}"', http_date(int(stored.modified))
     named: Dict[str, str] = {
         "x-amz-request-id": request_id(),
         "Last-Modified": modified,
         "ETag": tag,
         "Accept-Ranges": "bytes",
-        "Content-Type": found.mime,
+        "Content-Type": stored.mime,
     }
-    named.update((name, query[word]) for word, name in _SET.items() if query.get(word))
-    headers = list(named.items())
-    if "if-match" in asked and not parse_etags(asked["if-match"]).contains_weak(found.etag):
-        raise Problem("PreconditionFailed", 412, fields={"Condition": "If-Match"})
-    if parse_etags(asked.get("if-none-match")).contains_weak(found.etag):
-        return Response(304, headers)
+    named.update((name, query[word]) for word, name in _RESPONSE_HEADERS.items() if query.get(word))
+    response_headers = list(named.items())
+    if "if-match" in headers and not parse_etags(headers["if-match"]).contains_weak(stored.etag):
+        raise S3Error("PreconditionFailed", 412, fields={"Condition": "If-Match"})
+    if parse_etags(headers.get("if-none-match")).contains_weak(stored.etag):
+        return Response(304, response_headers)
     try:
-        wanted = requested_range(asked, found.size, tag, modified)
+        byte_range = requested_range(headers, stored.size, tag, modified)
     except RangeNotSatisfiable:
-        fields = {"RangeRequested": asked["range"], "ActualObjectSize": str(found.size)}
-        unsatisfied = (("Content-Range", f"bytes */{found.size}"),)
-        raise Problem("InvalidRange", 416, fields=fields, headers=unsatisfied) from None
-    if wanted is None:
-        return Response(200, headers, tuple(found.cut(0, found.size)), found.size)
-    start, end = wanted
-    headers.append(("Content-Range", f"bytes {start}-{end}/{found.size}"))
-    return Response(206, headers, tuple(found.cut(start, end - start + 1)), end - start + 1)
+        fields = {"RangeRequested": headers["range"], "ActualObjectSize": str(stored.size)}
+        unsatisfied = (("Content-Range", f"bytes */{stored.size}"),)
+        raise S3Error("InvalidRange", 416, fields=fields, headers=unsatisfied) from None
+    if byte_range is None:
+        return Response(200, response_headers, tuple(stored.byte_range(0, stored.size)), stored.size)
+    start, end = byte_range
+    response_headers.append(("Content-Range", f"bytes {start}-{end}/{stored.size}"))
+    return Response(206, response_headers, tuple(stored.byte_range(start, end - start + 1)), end - start + 1)

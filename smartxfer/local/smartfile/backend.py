@@ -1,4 +1,4 @@
-"""What the site knows and keeps: configuration, credentials, users, files, activity, and its clock.
+"""State of the site: configuration, credentials, users, files, activity and clock.
 
 Source: SmartFile protocol, sections 2, 3 and 8.
 """
@@ -11,13 +11,13 @@ from typing import Any, Dict, List, Optional
 from urllib.parse import quote
 
 from smartxfer.local import service
-from smartxfer.local.body import Body
+from smartxfer.local.bounded_dict import BoundedDict
 from smartxfer.local.database import Database
-from smartxfer.local.objects import media_type
+from smartxfer.local.object_store import media_type
 from smartxfer.local.options import random_word
-from smartxfer.local.recent import Recent
-from smartxfer.local.smartfile import nodes
-from smartxfer.local.smartfile.nodes import Node, segments
+from smartxfer.local.request_body import RequestBody
+from smartxfer.local.smartfile import file_nodes
+from smartxfer.local.smartfile.file_nodes import Node, segments
 from smartxfer.local.smartfile.oauth import OAuth
 from smartxfer.local.smartfile.sessions import Sessions
 from smartxfer.local.smartfile.site import Site
@@ -34,18 +34,18 @@ CREATE TABLE IF NOT EXISTS kept (
 Values = Dict[str, Any]
 
 
-class Kept:
-    """Records by kind and id.
+class JsonStore:
+    """JSON records by kind and id.
 
-    :param database: where they lie.
+    :param database: database of the records.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, kind: str, id: str, values: Values) -> None:
-        """Keep a record; one of the same kind and id is replaced and keeps its place in the order."""
-        self._database.run(
+        """Store a record; an existing one is replaced and keeps its position."""
+        self._database.execute(
             "INSERT INTO kept (kind, id, value) VALUES (?,?,?)"
             " ON CONFLICT (kind, id) DO UPDATE SET value=excluded.value",
             kind,
@@ -54,43 +54,43 @@ class Kept:
         )
 
     def get(self, kind: str, id: str) -> Optional[Values]:
-        """A record, None where there is none."""
-        row = self._database.row("SELECT value FROM kept WHERE kind=? AND id=?", kind, id)
+        """Return a record, or None."""
+        row = self._database.fetchone("SELECT value FROM kept WHERE kind=? AND id=?", kind, id)
         return json.loads(row["value"]) if row is not None else None
 
     def all(self, kind: str) -> List[Values]:
-        """Every record of a kind, oldest first."""
-        rows = self._database.rows("SELECT value FROM kept WHERE kind=? ORDER BY number", kind)
+        """Return every record of a kind, oldest first."""
+        rows = self._database.fetchall("SELECT value FROM kept WHERE kind=? ORDER BY number", kind)
         return [json.loads(row["value"]) for row in rows]
 
     def delete(self, kind: str, id: str) -> bool:
-        """Forget a record.
+        """Delete a record.
 
-        :return: whether there was one.
+        :return: True if it existed.
         """
-        return self._database.change("DELETE FROM kept WHERE kind=? AND id=?", kind, id) > 0
+        return self._database.execute_count("DELETE FROM kept WHERE kind=? AND id=?", kind, id) > 0
 
 
-#: Characters of a credential that is made here.
+#: Length of generated credentials.
 _LENGTH = 30
 
 
 class Backend(service.Backend):
-    """What every call works on."""
+    """State of the site."""
 
     site: Site
-    schema = SCHEMA + nodes.SCHEMA
+    schema = SCHEMA + file_nodes.SCHEMA
 
     def set_up(self) -> None:
         """Prepare the file tree, credentials and users."""
         site = self.site
-        #: Which calls are turned away next.
+        #: Throttling of the next calls.
         self.throttle = Throttle(site.throttle, site.throttle_style, site.throttle_next)
-        #: State that need not outlive the process, by the name of the module that has it.
-        self.memory: Dict[str, Any] = {}
-        #: Bodies of uploads by the id that their client chose.
-        self.uploads: Recent[str, Body] = Recent()
-        self.kept = Kept(self.database)
+        #: State that is lost at a restart, by the name of its module.
+        self.recent: Dict[str, Any] = {}
+        #: Bodies of uploads by the id that the client chose.
+        self.uploads: BoundedDict[str, RequestBody] = BoundedDict()
+        self.json_store = JsonStore(self.database)
         self.tree = Tree(self.database, self.data, self.now)
         self.username = next(iter(site.users))
         made = {name: self._secret(name) for name in site.secrets()}
@@ -107,26 +107,26 @@ class Backend(service.Backend):
         super().close()
 
     def _secret(self, name: str) -> str:
-        """A credential: as configured, as made before, or made now."""
+        """Return a credential: configured, stored, or newly generated."""
         given: Optional[str] = getattr(self.site, name)
-        known = self.kept.get("setting", name)
+        known = self.json_store.get("setting", name)
         value: str = given or (known or {}).get("value") or random_word(_LENGTH)
-        self.kept.put("setting", name, {"value": value})
+        self.json_store.put("setting", name, {"value": value})
         return value
 
     def _add_users(self) -> None:
         for name, password in self.site.users.items():
-            known = self.kept.get("user", name) or {
+            known = self.json_store.get("user", name) or {
                 "username": name,
                 "name": name,
                 "full_name": name.title(),
                 "email": name if "@" in name else name + "@example.org",
                 "role": "User",
             }
-            self.kept.put("user", name, {**known, "password": password})
+            self.json_store.put("user", name, {**known, "password": password})
 
     def stamp(self, seconds: Optional[float] = None) -> str:
-        """A time as answers have it: local time of the site's zone, which is not named.
+        """Return a time as in responses: local time of the site, without zone.
 
         :param seconds: since 1970; None: now.
         """
@@ -135,24 +135,24 @@ class Backend(service.Backend):
         return local.replace(tzinfo=None).isoformat()
 
     def record(self, action: str, path: str, user: str) -> None:
-        """Write into the account of activity.
+        """Add an entry to the activity log.
 
         :param action: such as ``"upload"``.
-        :param path: what it was done to.
-        :param user: who did it.
+        :param path: the path.
+        :param user: the user.
         """
         id = secrets.token_hex(8)
         done = {"id": id, "action": action, "path": path, "user": user, "time": self.stamp()}
-        self.kept.put("activity", id, done)
+        self.json_store.put("activity", id, done)
 
     def mime(self, node: Node) -> str:
-        """Media type of an entry, by its name."""
+        """Return the media type of an entry, by its name."""
         if node.isdir:
             return "application/x-directory"
         return media_type(node.name)
 
     def info(self, node: Node) -> Dict[str, Any]:
-        """The info object of an entry (section 3).
+        """Return the info object of an entry (section 3).
 
         Assumption: ``extension`` of a file is its last suffix with the dot.
         """

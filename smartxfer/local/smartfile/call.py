@@ -1,4 +1,4 @@
-"""One call to the API, as the functions behind the routes get it.
+"""One call to the API.
 
 Source: SmartFile protocol, sections 1 and 2.
 """
@@ -11,24 +11,30 @@ from urllib.parse import parse_qsl
 import attrs
 
 from smartxfer.local import http_messages
-from smartxfer.local.body import BodyTooLong
 from smartxfer.local.http_messages import Response, text_response
-from smartxfer.local.smartfile.answers import ApiError, detail, field_error, json_response, required
+from smartxfer.local.request_body import BodyTooLong
+from smartxfer.local.smartfile.api_responses import (
+    ApiError,
+    error_detail,
+    field_error,
+    json_response,
+    missing_fields,
+)
 from smartxfer.local.smartfile.backend import Backend
 
 __all__ = [
-    "ApiError", "Backend", "Call", "Fields", "Methods", "Response", "Routes", "detail",
-    "field_error", "form_pairs", "json_pairs", "required", "text_response",
+    "ApiError", "Backend", "Call", "Fields", "Methods", "Response", "Routes", "error_detail",
+    "field_error", "form_pairs", "json_pairs", "missing_fields", "text_response",
 ]  # fmt: skip
 
-#: Words that switch something on; ``on`` is what forms send.
+#: True values of switches; forms send ``on``.
 _ON = ("true", "on", "1", "yes")
 
 Pairs = List[Tuple[str, str]]
 
 
 class Fields:
-    """Names with one or several values each, in the order in which they came.
+    """Names with one or several values each, in the order of the request.
 
     :param pairs: names and values.
     """
@@ -39,38 +45,38 @@ class Fields:
             self._values.setdefault(name, []).append(value)
 
     def get(self, name: str, default: str = "") -> str:
-        """The last value of a name, ``default`` where there is none."""
+        """Return the last value of a name, or ``default``."""
         values = self._values.get(name)
         return values[-1] if values else default
 
     def all(self, name: str) -> List[str]:
-        """Every value of a name; a list value of the client is a repeated name on the wire."""
+        """Return every value of a name; clients send lists as repeated names."""
         return list(self._values.get(name, ()))
 
-    def on(self, name: str) -> bool:
-        """Whether a switch is on: ``true``, ``on``, ``1`` or ``yes``, in any case."""
+    def is_on(self, name: str) -> bool:
+        """Return True for ``true``, ``on``, ``1`` or ``yes``, in any case."""
         return self.get(name).lower() in _ON
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
     def last(self) -> Dict[str, str]:
-        """Every name with its last value."""
+        """Return every name with its last value."""
         return {name: values[-1] for name, values in self._values.items()}
 
 
 def form_pairs(text: str) -> Pairs:
-    """Pairs of a query string or of an ``application/x-www-form-urlencoded`` body.
+    """Parse a query string or an ``application/x-www-form-urlencoded`` body.
 
-    :param text: still encoded.
+    :param text: encoded text.
     """
     return parse_qsl(text, keep_blank_values=True, errors="replace")
 
 
 def json_pairs(raw: bytes) -> Pairs:
-    """Pairs of a JSON object: lists are repeated names, ``true`` and numbers are their text.
+    """Parse a JSON object: lists become repeated names, other values text.
 
-    :raises ValueError: it is no JSON object.
+    :raises ValueError: it is not a JSON object.
     """
     value = json.loads(raw.decode("utf-8"))
     if not isinstance(value, dict):
@@ -87,7 +93,7 @@ def _text(value: Any) -> str:
     return "" if value is None else json.dumps(value)
 
 
-#: Largest form or JSON body, bytes; files come by multipart or as a raw body.
+#: Largest form or JSON body, bytes; files are sent by multipart or as a raw body.
 FORM_LIMIT = 4 << 20
 
 
@@ -96,7 +102,7 @@ class Call(http_messages.Call[Backend]):
     """One call.
 
     :param version: ``"2"``, ``"2.1"`` or ``"3"``; ``""`` for routes outside ``api/``.
-    :param user: name of the user who asks; ``""`` on routes that are open.
+    :param user: name of the caller; ``""`` on public routes.
     """
 
     version: str = ""
@@ -104,8 +110,8 @@ class Call(http_messages.Call[Backend]):
 
     @property
     def path(self) -> str:
-        """The path that stands as id: ``/`` and the segments, without a slash at its end."""
-        return "/" + "/".join(self.words)
+        """The path in the URL: ``/`` and the segments, without a slash at its end."""
+        return "/" + "/".join(self.segments)
 
     @cached_property
     def query(self) -> Fields:
@@ -116,7 +122,7 @@ class Call(http_messages.Call[Backend]):
     def fields(self) -> Fields:
         """The arguments of query string and body together; reads the body unless it is multipart.
 
-        :raises ApiError: the body is too long, or not what its media type says.
+        :raises ApiError: the body is too long, or does not match its media type.
         """
         return Fields(form_pairs(self.request.query) + self.form)
 
@@ -124,7 +130,7 @@ class Call(http_messages.Call[Backend]):
     def form(self) -> Pairs:
         """The pairs of a form or JSON body; reads it unless it is multipart.
 
-        :raises ApiError: the body is too long, or not what its media type says.
+        :raises ApiError: the body is too long, or does not match its media type.
         """
         media_type = self.request.media_type
         if media_type == "multipart/form-data":
@@ -132,7 +138,7 @@ class Call(http_messages.Call[Backend]):
         try:
             raw = self.request.body.read(FORM_LIMIT)
         except BodyTooLong:
-            raise detail(413, "Request entity too large.") from None
+            raise error_detail(413, "Request entity too large.") from None
         if not raw:
             return []
         try:
@@ -140,28 +146,28 @@ class Call(http_messages.Call[Backend]):
                 return json_pairs(raw)
             return form_pairs(raw.decode("utf-8"))
         except (ValueError, RecursionError) as error:
-            raise detail(400, f"Malformed request: {error}") from None
+            raise error_detail(400, f"Malformed request: {error}") from None
 
     def required(self, name: str) -> str:
-        """The last value of an argument.
+        """Return the last value of an argument.
 
-        :raises ApiError: 400, there is none or it is empty.
+        :raises ApiError: 400, it is missing or empty.
         """
         value = self.fields.get(name)
         if not value:
-            raise required(name)
+            raise missing_fields(name)
         return value
 
     def json(self, value: Any, status: int = 200) -> Response:
-        """An answer whose body is ``value`` as JSON."""
+        """Return a response with ``value`` as JSON."""
         return json_response(self.backend.site, value, status)
 
     def empty(self, status: int = 204) -> Response:
-        """An answer without a body."""
+        """Return a response without a body."""
         return Response(status, [])
 
 
-#: The functions of one route by HTTP method; HEAD is answered by GET's.
+#: The functions of one route by HTTP method; GET includes HEAD.
 Methods = Mapping[str, Callable[[Call], Response]]
-#: Routes without slashes at their ends.
+#: Routes by path, without slashes at its ends.
 Routes = Dict[str, Methods]

@@ -1,10 +1,10 @@
 """Delta sync: signature, delta and patch of a stored file.
 
 Source: SmartFile protocol, section 7.  Assumptions, for which no source was found: the media type
-``application/octet-stream``; 400 for an upload that is no signature or no delta, and for a block size that
-is no number; 501 where this machine has no librsync; the info object as answer to a patch.
+``application/octet-stream``; 400 for an upload that is not a signature or delta, and for a block size that
+is not a number; 501 if librsync is not installed; the info object as response to a patch.
 
-The delta module is imported when the first call needs it: most runs of the server never sync.
+The delta module is imported by the first call, because most runs of the server do not need it.
 """
 
 import os
@@ -12,21 +12,21 @@ import tempfile
 from typing import BinaryIO, Callable, Iterator
 
 from smartxfer.errors import DeltaError, LibrsyncNotFound
-from smartxfer.local.smartfile.call import Call, Response, Routes, detail, field_error
-from smartxfer.local.smartfile.tree import Draft
-from smartxfer.local.smartfile.uploads import file_of, receive
+from smartxfer.local.smartfile.call import Call, Response, Routes, error_detail, field_error
+from smartxfer.local.smartfile.tree import PendingFile
+from smartxfer.local.smartfile.uploads import find_file, receive
 
-#: Bytes of a block, and of a strong sum, when none are asked for.
+#: Default size of a block, and of a strong checksum, in bytes.
 _BLOCK, _STRONG = 2048, 8
-#: Largest block that is taken, bytes.
+#: Largest accepted block in bytes.
 _LARGEST_BLOCK = 1 << 24
 _PIECE = 256 << 10
 
 
 class _Spool:
-    """The body of an answer in a nameless file that goes with the answer.
+    """The body of a response in an unnamed file, which is deleted with the response.
 
-    :param directory: where the file lies.
+    :param directory: directory of the file.
     """
 
     def __init__(self, directory: str) -> None:
@@ -37,12 +37,12 @@ class _Spool:
         yield from iter(lambda: self.stream.read(_PIECE), b"")
 
     def __del__(self) -> None:
-        # An answer to HEAD, or one that breaks off, is never read to its end.
+        # A response to HEAD, or an interrupted one, is not read to its end.
         self.stream.close()
 
 
 def signature(call: Call) -> Response:
-    """Send the signature of a file, with ``block_size`` where one is asked for."""
+    """Return the signature of a file, with an optional ``block_size``."""
     from smartxfer import delta
 
     node = call.backend.tree.find_file(call.path)
@@ -53,38 +53,38 @@ def signature(call: Call) -> Response:
         if not 0 < block <= _LARGEST_BLOCK:
             raise field_error("block_size", "Enter a whole number above 0.")
     with call.backend.tree.open(node.path) as source:
-        return _made(
+        return _delta_file(
             call,
             lambda target: delta.signature(source, target, block_length=block, strong_length=_STRONG),
         )
 
 
 def make_delta(call: Call) -> Response:
-    """Send the delta from the uploaded signature's file to the stored one."""
+    """Return the delta from the file of the uploaded signature to the stored one."""
     from smartxfer import delta
 
     node = call.backend.tree.find_file(call.path)
     with receive(call) as files:
-        part = file_of(files, "signature")
+        part = find_file(files, "signature")
         try:
             with call.backend.tree.open(node.path) as source:
-                given = _written(part.draft)
-                return _made(call, lambda target: delta.delta(given, source, target))
+                value = _write_result(part.draft)
+                return _delta_file(call, lambda target: delta.delta(value, source, target))
         except DeltaError as error:
             raise field_error("signature", str(error)) from None
 
 
 def patch(call: Call) -> Response:
-    """Apply the uploaded delta to a file, which is replaced whole or stays as it is."""
+    """Apply the uploaded delta to a file, which is replaced atomically."""
     from smartxfer import delta
 
     tree = call.backend.tree
     node = tree.find_file(call.path)
-    with receive(call) as files, tree.draft() as draft:
-        part = file_of(files, "delta")
+    with receive(call) as files, tree.new_file() as draft:
+        part = find_file(files, "delta")
         try:
             with tree.open(node.path) as basis:
-                delta.patch(basis, _written(part.draft), draft.stream)
+                delta.patch(basis, _write_result(part.draft), draft.stream)
         except DeltaError as error:
             raise field_error("delta", str(error)) from None
         node = tree.replace(node.path, draft)
@@ -99,18 +99,18 @@ ROUTES: Routes = {
 }
 
 
-def _written(draft: Draft) -> str:
-    """Path of what was uploaded, with nothing left in a buffer."""
+def _write_result(draft: PendingFile) -> str:
+    """Flush the uploaded file and return its path."""
     draft.stream.flush()
     return draft.path
 
 
-def _made(call: Call, make: Callable[[BinaryIO], int]) -> Response:
-    """An answer with the bytes that ``make`` writes, held in a file until they are sent."""
+def _delta_file(call: Call, make: Callable[[BinaryIO], int]) -> Response:
+    """Return a response with the bytes that ``make`` writes to a temporary file."""
     spool = _Spool(call.backend.tree.incoming)
     try:
         make(spool.stream)
     except LibrsyncNotFound as error:
-        raise detail(501, str(error)) from None
+        raise error_detail(501, str(error)) from None
     length = spool.stream.seek(0, os.SEEK_END)
     return Response(200, [("Content-Type", "application/octet-stream")], spool, length)

@@ -1,10 +1,10 @@
-"""Tasks: operations that take their time, and what is said while they do: move, copy, remove and the like.
+"""Tasks: long operations such as move, copy and remove, and polls for their status.
 
-A task is done by the poll that says so: who does not wait for it finds the tree as it was. With
-``task_polls`` of 0 it is done before its own request is answered.
+A task is executed by the poll that reports its end: before that the tree is unchanged. With
+``task_polls`` of 0 it is executed before the response to its own request.
 
-A job takes the backend and the arguments that its task keeps, does what it can, and says what it
-could not: ``errors`` by path.
+An operation is called with the backend and the arguments of its task, and returns its errors:
+``errors`` by path.
 
 Source: SmartFile protocol, section 5 (operations, tasks).
 """
@@ -15,15 +15,15 @@ import zipfile
 import zlib
 from typing import Any, Callable, Dict, List
 
-from smartxfer.local.objects import PIECE
-from smartxfer.local.smartfile.call import ApiError, Backend, Call, Response, detail, field_error
-from smartxfer.local.smartfile.nodes import Node, joined
-from smartxfer.local.smartfile.paging import envelope
+from smartxfer.local.object_store import PIECE
+from smartxfer.local.smartfile.call import ApiError, Backend, Call, Response, error_detail, field_error
+from smartxfer.local.smartfile.file_nodes import Node, join_path
+from smartxfer.local.smartfile.pages import envelope
 
 Arguments = Dict[str, Any]
 Result = Dict[str, Any]
 
-#: Names of checksums in capitals, and what computes them.
+#: Functions of the checksums by upper-case name.
 ALGORITHMS: Dict[str, Callable[[], Any]] = {
     "MD5": hashlib.md5,
     "SHA1": hashlib.sha1,
@@ -32,8 +32,8 @@ ALGORITHMS: Dict[str, Callable[[], Any]] = {
 }
 
 
-def _each(backend: Backend, paths: List[str], act: Callable[[Node], None]) -> Result:
-    """Do something with each path; what fails is kept as its error, and the rest goes on."""
+def _for_each(backend: Backend, paths: List[str], act: Callable[[Node], None]) -> Result:
+    """Call a function with each path, and collect errors."""
     errors: Dict[str, str] = {}
     for path in paths:
         try:
@@ -50,19 +50,19 @@ def _move(backend: Backend, arguments: Arguments) -> Result:
     def act(node: Node) -> None:
         backend.tree.move(node, _target(arguments, node))
 
-    return _each(backend, arguments["src"], act)
+    return _for_each(backend, arguments["src"], act)
 
 
 def _copy(backend: Backend, arguments: Arguments) -> Result:
     def act(node: Node) -> None:
         backend.tree.copy(node, _target(arguments, node))
 
-    return _each(backend, arguments["src"], act)
+    return _for_each(backend, arguments["src"], act)
 
 
 def _target(arguments: Arguments, node: Node) -> str:
     dst: str = arguments["dst"]
-    return joined(dst, node.name) if arguments["into"] else dst
+    return join_path(dst, node.name) if arguments["into"] else dst
 
 
 def _remove(backend: Backend, arguments: Arguments) -> Result:
@@ -71,22 +71,22 @@ def _remove(backend: Backend, arguments: Arguments) -> Result:
             raise field_error("path", "Directory is not empty")
         backend.tree.remove(node)
 
-    return _each(backend, arguments["path"], act)
+    return _for_each(backend, arguments["path"], act)
 
 
 def _checksum(backend: Backend, arguments: Arguments) -> Result:
-    sums: Dict[str, str] = {}
+    digests: Dict[str, str] = {}
 
     def act(node: Node) -> None:
-        sums[node.path] = _sum(backend, backend.tree.find_file(node.path), arguments["algorithm"])
+        digests[node.path] = _file_digest(backend, backend.tree.find_file(node.path), arguments["algorithm"])
 
-    return {"checksums": sums, **_each(backend, arguments["path"], act)}
+    return {"checksums": digests, **_for_each(backend, arguments["path"], act)}
 
 
-def _sum(backend: Backend, node: Node, algorithm: str) -> str:
-    """A checksum in hex. Assumption: CRC-32 has eight digits."""
+def _file_digest(backend: Backend, node: Node, algorithm: str) -> str:
+    """Return a checksum in hex. Assumption: CRC-32 has eight digits."""
     crc, digest = 0, ALGORITHMS[algorithm]() if algorithm in ALGORITHMS else None
-    for piece in backend.tree.span(node).pieces(PIECE):
+    for piece in backend.tree.file_slice(node).pieces(PIECE):
         if digest is None:
             crc = zlib.crc32(piece, crc)
         else:
@@ -95,13 +95,13 @@ def _sum(backend: Backend, node: Node, algorithm: str) -> str:
 
 
 def _compress(backend: Backend, arguments: Arguments) -> Result:
-    """Put paths with everything below into a ZIP archive. Assumption: ``path`` of the result is its path."""
-    target = joined(arguments["dst"], arguments["name"])
-    with backend.tree.draft() as draft:
+    """Write paths recursively into a ZIP archive. Assumption: ``path`` of the result is its path."""
+    target = join_path(arguments["dst"], arguments["name"])
+    with backend.tree.new_file() as draft:
         with zipfile.ZipFile(draft.stream, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
 
             def act(node: Node) -> None:
-                # Names in the archive begin with the name that was asked for.
+                # Names in the archive begin with the requested name.
                 above = len(node.path) - len(node.name)
                 for one in backend.tree.walk(node):
                     if one.isdir:
@@ -109,13 +109,13 @@ def _compress(backend: Backend, arguments: Arguments) -> Result:
                     else:
                         archive.write(backend.tree.object_path(one), one.path[above:])
 
-            result = _each(backend, arguments["path"], act)
+            result = _for_each(backend, arguments["path"], act)
         backend.tree.replace(target, draft)
     return {"path": target, **result}
 
 
-#: Jobs by the name of their operation.
-JOBS: Dict[str, Callable[[Backend, Arguments], Result]] = {
+#: Functions by operation.
+OPERATIONS: Dict[str, Callable[[Backend, Arguments], Result]] = {
     "move": _move,
     "copy": _copy,
     "remove": _remove,
@@ -127,10 +127,10 @@ Task = Dict[str, Any]
 
 
 def start(call: Call, operation: str, arguments: Dict[str, Any]) -> Response:
-    """Begin a task.
+    """Start a task.
 
-    :param operation: a name among :data:`JOBS`.
-    :param arguments: what it works on; JSON can say it.
+    :param operation: a name in :data:`OPERATIONS`.
+    :param arguments: its arguments, JSON serializable.
     """
     backend = call.backend
     task: Task = {
@@ -142,16 +142,16 @@ def start(call: Call, operation: str, arguments: Dict[str, Any]) -> Response:
     }
     if not task["polls"]:
         _finish(backend, task)
-    backend.kept.put("task", task["uuid"], task)
+    backend.json_store.put("task", task["uuid"], task)
     return call.json({"uuid": task["uuid"], "url": "/api/2/task/{}/".format(task["uuid"])})
 
 
 def _finish(backend: Backend, task: Task) -> None:
     with backend.lock:
         try:
-            result = JOBS[task["operation"]](backend, task["arguments"])
+            result = OPERATIONS[task["operation"]](backend, task["arguments"])
         except ApiError as refusal:
-            # The job as a whole could not be done, such as an archive in a directory that is gone.
+            # The operation as a whole failed, such as an archive in a deleted directory.
             result = {"errors": {"": str(refusal.message)}}
             task["status"] = "FAILURE"
         else:
@@ -164,19 +164,19 @@ def _finish(backend: Backend, task: Task) -> None:
 
 
 def poll(call: Call) -> Response:
-    """``task/`` lists tasks, ``task/<uuid>/`` tells how one is, which brings it on."""
+    """``task/`` lists tasks, ``task/<uuid>/`` returns the status of one and advances it."""
     backend = call.backend
-    if not call.words:
-        shown = [_shown(task) for task in backend.kept.all("task")]
+    if not call.segments:
+        shown = [_serialize(task) for task in backend.json_store.all("task")]
         return call.json(shown) if backend.site.task_list == "array" else envelope(call, shown)
     with backend.lock:
-        task = backend.kept.get("task", call.words[0]) if len(call.words) == 1 else None
+        task = backend.json_store.get("task", call.segments[0]) if len(call.segments) == 1 else None
         if task is None:
-            raise detail(404, "Not found.")
+            raise error_detail(404, "Not found.")
         if task["status"] in ("PENDING", "PROGRESS"):
             _advance(backend, task)
-            backend.kept.put("task", task["uuid"], task)
-    return call.json(_shown(task))
+            backend.json_store.put("task", task["uuid"], task)
+    return call.json(_serialize(task))
 
 
 def _advance(backend: Backend, task: Task) -> None:
@@ -188,8 +188,8 @@ def _advance(backend: Backend, task: Task) -> None:
     task["begun"] = True
 
 
-def _shown(task: Task) -> Dict[str, Any]:
-    """A task with its status where either generation of clients looks for it."""
+def _serialize(task: Task) -> Dict[str, Any]:
+    """Return a task with its status in both formats that clients read."""
     return {
         "uuid": task["uuid"],
         "url": "/api/2/task/{}/".format(task["uuid"]),

@@ -1,4 +1,4 @@
-"""Throttling on request: the next calls are turned away in either of the two observed manners.
+"""Throttling: the next calls are rejected in one of the two observed formats.
 
 Source: SmartFile protocol, section 4.
 """
@@ -8,36 +8,36 @@ from typing import Optional
 
 from smartxfer.local.faults import compile_match
 from smartxfer.local.http_messages import Request
-from smartxfer.local.smartfile.answers import ApiError, detail
+from smartxfer.local.smartfile.api_responses import ApiError, error_detail
 
 _TEXT = "Request was throttled."
 
 
 class Throttle:
-    """How many of the next calls are turned away, and how.
+    """Rejection of the next calls.
 
-    :param times: how many.
+    :param times: number of calls.
     :param style: ``"503"`` with ``X-Throttle``, or ``"429"`` with ``Retry-After``.
-    :param seconds: what the client is told to wait.
+    :param seconds: wait time in the response.
     :param match: method and path pattern of those calls, as faults have it.
     """
 
     def __init__(self, times: int, style: str, seconds: float, match: str = "* *") -> None:
-        #: Calls that are still to be turned away.
-        self.left = times
+        #: Number of calls that are still rejected.
+        self.remaining = times
         self._style = style
         self._seconds = seconds
         self._pattern = compile_match(match)
         self._lock = threading.Lock()
 
-    def refusal(self, request: Request) -> Optional[ApiError]:
-        """What to say instead of an answer; None where the call may go on."""
-        if not self.left or not self._pattern.fullmatch(request.method + " " + request.path):
+    def throttled_response(self, request: Request) -> Optional[ApiError]:
+        """Return the response to a throttled call, or None."""
+        if not self.remaining or not self._pattern.fullmatch(request.method + " " + request.path):
             return None
         with self._lock:
-            if not self.left:
+            if not self.remaining:
                 return None
-            self.left -= 1
+            self.remaining -= 1
         if self._style == "429":
-            return detail(429, _TEXT, ("Retry-After", f"{self._seconds:g}"))
-        return detail(503, _TEXT, ("X-Throttle", f"throttled; next={self._seconds:g} sec"))
+            return error_detail(429, _TEXT, ("Retry-After", f"{self._seconds:g}"))
+        return error_detail(503, _TEXT, ("X-Throttle", f"throttled; next={self._seconds:g} sec"))

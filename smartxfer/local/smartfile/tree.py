@@ -1,7 +1,7 @@
-"""The file tree: directories and names in the database, the bytes of each file in an object beside it.
+"""The file tree: directories and names in the database, the bytes of each file in an object.
 
-A file is replaced as a whole: new bytes are written to an object of their own, and one transaction
-puts that in the place of the old one. A process that is killed leaves the old file or the new one.
+A file is replaced as a whole: new bytes are written to a new object, and one transaction
+replaces the old one. A killed process leaves either the old or the new file.
 """
 
 import collections
@@ -13,65 +13,65 @@ from typing import BinaryIO, Callable, Deque, Dict, Iterator, List, Optional, Tu
 
 from smartxfer.local.database import Database
 from smartxfer.local.http_messages import FileSlice
-from smartxfer.local.objects import private_directory
-from smartxfer.local.smartfile.answers import detail, field_error
-from smartxfer.local.smartfile.nodes import ROOT, SELECT, Node, joined, node_of, segments
+from smartxfer.local.object_store import private_directory
+from smartxfer.local.smartfile.api_responses import error_detail, field_error
+from smartxfer.local.smartfile.file_nodes import ROOT, SELECT, Node, join_path, node_from_row, segments
 
 
-class Draft:
-    """A temporary file that becomes part of the tree, or nothing.
+class PendingFile:
+    """A temporary file that may become part of the tree.
 
-    As a context manager it is discarded at the end, unless the tree took it over.
+    The context manager deletes it at the end, unless it was moved into the tree.
 
-    :param directory: where it lies.
+    :param directory: its directory.
     """
 
     def __init__(self, directory: str) -> None:
         self._name = secrets.token_hex(16)
-        #: Where it lies.
+        #: Its path.
         self.path = os.path.join(directory, self._name)
         #: The file, open for reading and writing.
         self.stream: BinaryIO = cast("BinaryIO", open(self.path, "x+b"))  # noqa: SIM115 - closed by discard or take
-        self._taken = False
+        self._is_taken = False
 
     def size(self) -> int:
-        """Bytes written so far."""
+        """Number of bytes written so far."""
         self.stream.flush()
         return os.fstat(self.stream.fileno()).st_size
 
-    def take(self, directory: str) -> str:
+    def move_into(self, directory: str) -> str:
         """Close it and move it into another directory.
 
-        :return: its name there.
+        :return: its new name.
         """
         self.stream.close()
         os.replace(self.path, os.path.join(directory, self._name))
-        self._taken = True
+        self._is_taken = True
         return self._name
 
     def discard(self) -> None:
-        """Close and remove it, unless it was taken."""
-        if not self._taken:
-            self._taken = True
+        """Close and delete it, unless it was moved."""
+        if not self._is_taken:
+            self._is_taken = True
             self.stream.close()
             os.unlink(self.path)
 
-    def __enter__(self) -> "Draft":
+    def __enter__(self) -> "PendingFile":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.discard()
 
 
-#: Seconds that replaced bytes stay, for answers that have begun and not yet opened them.
+#: Seconds for which replaced bytes are kept, for responses that have not opened them yet.
 _GRACE = 5.0
 
 
 class Tree:
     """Files and directories by path.
 
-    :param database: where names lie.
-    :param root: directory of the bytes; made where missing.
+    :param database: database of the names.
+    :param root: directory of the bytes; created if missing.
     :param now: the server's clock.
     """
 
@@ -79,52 +79,52 @@ class Tree:
         self._database = database
         self._now = now
         self._objects = private_directory(os.path.join(root, "objects"))
-        #: Directory of files that are not yet, or never will be, part of the tree.
+        #: Directory of temporary files.
         self.incoming = private_directory(os.path.join(root, "incoming"))
         self._retired: Deque[Tuple[float, str]] = collections.deque()
         self._sweep()
 
     def _sweep(self) -> None:
-        """Remove what a killed process left behind."""
+        """Delete files that a killed process left."""
         live = {row["object"] for row in self._database.select("nodes", "id", isdir=0)}
-        for directory, kept in ((self.incoming, set()), (self._objects, live)):
+        for directory, stored in ((self.incoming, set()), (self._objects, live)):
             for name in os.listdir(directory):
-                if name not in kept:
+                if name not in stored:
                     os.unlink(os.path.join(directory, name))
 
     def close(self) -> None:
-        """Remove the bytes of replaced files."""
+        """Delete the bytes of replaced files."""
         self._expire(float("inf"))
 
-    # Looking.
+    # Reading.
 
     def node(self, path: str) -> Optional[Node]:
-        """The entry at a path, None where there is none."""
-        row = self._database.row(SELECT + "WHERE id=?", ROOT)
+        """Return the entry at a path, or None."""
+        row = self._database.fetchone(SELECT + "WHERE id=?", ROOT)
         where = "/"
         for name in segments(path):
             assert row is not None
-            row = self._database.row(SELECT + "WHERE parent=? AND name=?", row["id"], name)
+            row = self._database.fetchone(SELECT + "WHERE parent=? AND name=?", row["id"], name)
             if row is None:
                 return None
-            where = joined(where, name)
+            where = join_path(where, name)
         assert row is not None
-        return node_of(row, where)
+        return node_from_row(row, where)
 
     def find(self, path: str) -> Node:
-        """The entry at a path.
+        """Return the entry at a path.
 
-        :raises ApiError: 404, there is none.
+        :raises ApiError: 404, it does not exist.
         """
         node = self.node(path)
         if node is None:
-            raise detail(404, "Not found: " + (path or "/"))
+            raise error_detail(404, "Not found: " + (path or "/"))
         return node
 
     def find_file(self, path: str) -> Node:
-        """The file at a path.
+        """Return the file at a path.
 
-        :raises ApiError: 404, there is nothing; 400, it is a directory.
+        :raises ApiError: 404, it does not exist; 400, it is a directory.
         """
         node = self.find(path)
         if node.isdir:
@@ -132,9 +132,9 @@ class Tree:
         return node
 
     def find_directory(self, path: str) -> Node:
-        """The directory at a path.
+        """Return the directory at a path.
 
-        :raises ApiError: 404, there is nothing; 400, it is a file.
+        :raises ApiError: 404, it does not exist; 400, it is a file.
         """
         node = self.find(path)
         if not node.isdir:
@@ -142,17 +142,17 @@ class Tree:
         return node
 
     def children(self, node: Node, start: int = 0, count: int = -1) -> List[Node]:
-        """Entries of a directory by name.
+        """Return the entries of a directory, sorted by name.
 
-        :param start: entries to pass over.
-        :param count: most entries; -1: all.
+        :param start: number of entries to skip.
+        :param count: largest number of entries; -1: all.
         """
         sql = SELECT + "WHERE parent=? ORDER BY name LIMIT ? OFFSET ?"
-        rows = self._database.rows(sql, node.id, count, start)
-        return [node_of(row, joined(node.path, row["name"])) for row in rows]
+        rows = self._database.fetchall(sql, node.id, count, start)
+        return [node_from_row(row, join_path(node.path, row["name"])) for row in rows]
 
     def walk(self, node: Node) -> Iterator[Node]:
-        """The entry and everything below, directories before what they hold."""
+        """Yield an entry and everything below, parents first."""
         left = [node]
         while left:
             one = left.pop()
@@ -161,70 +161,70 @@ class Tree:
                 left += reversed(self.children(one))
 
     def attributes(self, node: Node) -> Dict[str, str]:
-        """Names and values that users have set on an entry."""
+        """Return the attributes that users have set on an entry."""
         rows = self._database.select("attributes", "name", node=node.id)
         return {row["name"]: row["value"] for row in rows}
 
     def set_attribute(self, node: Node, name: str, value: str) -> None:
-        """Set one of them."""
+        """Set an attribute."""
         self._database.replace("attributes", node=node.id, name=name, value=value)
 
     def object_path(self, node: Node) -> str:
-        """Where the bytes of a file lie."""
+        """Return the path of a file's bytes on disk."""
         return os.path.join(self._objects, node.object)
 
     def stored_path(self, path: str) -> str:
-        """Where the bytes of the file at a path lie.
+        """Return the path on disk of the file at a path.
 
-        :raises ApiError: there is no such file.
+        :raises ApiError: the file does not exist.
         """
         return self.object_path(self.find_file(path))
 
     def open(self, path: str) -> BinaryIO:
-        """The file at a path, open for reading; a later replacement does not disturb it.
+        """Open the file at a path for reading; later replacements have no effect on it.
 
-        :raises ApiError: there is no such file.
+        :raises ApiError: the file does not exist.
         """
         return open(self.stored_path(path), "rb")
 
-    def span(self, node: Node, start: int = 0, count: Optional[int] = None) -> FileSlice:
-        """A stretch of a file for an answer.
+    def file_slice(self, node: Node, start: int = 0, count: Optional[int] = None) -> FileSlice:
+        """Return a slice of a file for a response.
 
         :param start: offset of the first byte.
-        :param count: bytes; None: all that follow.
+        :param count: number of bytes; None: up to the end.
         """
         return FileSlice(self.object_path(node), start, node.size - start if count is None else count)
 
-    # Changing.
+    # Writing.
 
-    def draft(self) -> Draft:
-        """An empty file that may become part of the tree."""
-        return Draft(self.incoming)
+    def new_file(self) -> PendingFile:
+        """Return an empty temporary file that may become part of the tree."""
+        return PendingFile(self.incoming)
 
-    def replace(self, path: str, draft: Draft) -> Node:
-        """Put a draft in the place of a file, or where there was nothing.
+    def replace(self, path: str, draft: PendingFile) -> Node:
+        """Move a temporary file to a path, replacing an existing file.
 
-        :param path: where; its directory exists.
-        :param draft: what; it is taken over.
-        :raises ApiError: 404, the directory is missing; 400, the place is a directory.
+        :param path: target path; its directory must exist.
+        :param draft: the temporary file.
+        :raises ApiError: 404, the directory is missing; 400, the path is a directory.
         """
-        directory, name = self._place(path)
+        directory, name = self._parent_and_name(path)
         size = draft.size()
         with self._database.transaction():
             parent = self.find_directory(directory)
-            old = self.node(joined(parent.path, name))
+            old = self.node(join_path(parent.path, name))
             if old is not None and old.isdir:
                 raise field_error("path", "Is a directory: " + old.path)
-            stored = draft.take(self._objects)
+            stored = draft.move_into(self._objects)
             if old is None:
                 self._insert(parent.id, name, size, stored)
             else:
                 self._database.update("nodes", old.id, size=size, object=stored, changed=self._now())
         if old is not None:
             self._retire([old])
-        return self.find(joined(parent.path, name))
+        return self.find(join_path(parent.path, name))
 
-    def _place(self, path: str) -> Tuple[str, str]:
+    def _parent_and_name(self, path: str) -> Tuple[str, str]:
         names = segments(path)
         if not names:
             raise field_error("path", "Is a directory: /")
@@ -237,45 +237,45 @@ class Tree:
             "nodes", parent=parent, name=name, isdir=isdir, size=size, object=stored, changed=now
         )
 
-    def grown(self, node: Node, size: int) -> None:
-        """Note that bytes were appended to the object of a file."""
+    def record_growth(self, node: Node, size: int) -> None:
+        """Record that bytes were appended to the object of a file."""
         self._database.update("nodes", node.id, size=size, changed=self._now())
 
     def make(self, path: str, *, parents: bool = False) -> Node:
-        """Make a directory; one that is there already is left as it is.
+        """Create a directory, if missing.
 
-        :param parents: make missing directories above it too.
+        :param parents: create missing parents too.
         :raises ApiError: 404, the directory above is missing; 409, a file has the name.
         """
         names = segments(path)
         with self._database.transaction():
             node = self.find("/")
             for place, name in enumerate(names):
-                below = self.node(joined(node.path, name))
+                below = self.node(join_path(node.path, name))
                 if below is None:
                     if not parents and place < len(names) - 1:
-                        raise detail(404, "Not found: " + joined(node.path, name))
+                        raise error_detail(404, "Not found: " + join_path(node.path, name))
                     self._insert(node.id, name)
-                    below = self.find(joined(node.path, name))
+                    below = self.find(join_path(node.path, name))
                 elif not below.isdir:
-                    raise detail(409, "Destination exists:" + below.path)
+                    raise error_detail(409, "Destination exists:" + below.path)
                 node = below
         return node
 
-    def plant(self, directory: str, name: str, draft: Draft) -> None:
+    def plant(self, directory: str, name: str, draft: PendingFile) -> None:
         """Put a draft under a name that no client could send, ``"../x"`` for one."""
         size = draft.size()
         parent = self.make(directory, parents=True)
-        self._insert(parent.id, name, size, draft.take(self._objects))
+        self._insert(parent.id, name, size, draft.move_into(self._objects))
 
     def move(self, node: Node, path: str) -> Node:
-        """Give an entry another path; what is below moves along.
+        """Move an entry, with everything below, to another path.
 
         :raises ApiError: 404, the new directory is missing; 409, the new path exists; 400, it lies
             inside the entry, or the entry is the root.
         """
         with self._database.transaction():
-            parent, name = self._free_place(node, path)
+            parent, name = self._check_free(node, path)
             self._database.update("nodes", node.id, parent=parent.id, name=name)
         return self.find(path)
 
@@ -285,7 +285,7 @@ class Tree:
         :raises ApiError: as :meth:`move`.
         """
         with self._database.transaction():
-            parent, name = self._free_place(node, path)
+            parent, name = self._check_free(node, path)
             ids = {node.parent: parent.id}
             for one in list(self.walk(node)):
                 stored = "" if one.isdir else secrets.token_hex(16)
@@ -296,15 +296,15 @@ class Tree:
                 ids[one.id] = self._insert(ids[one.parent], copied, one.size, stored)
         return self.find(path)
 
-    def _free_place(self, node: Node, path: str) -> Tuple[Node, str]:
+    def _check_free(self, node: Node, path: str) -> Tuple[Node, str]:
         if not node.parent:
             raise field_error("src", "The root stays where it is.")
         if (path.rstrip("/") + "/").startswith(node.path + "/") and node.isdir:
             raise field_error("dst", f"Cannot go into itself: {path}")
-        directory, name = self._place(path)
+        directory, name = self._parent_and_name(path)
         parent = self.find_directory(directory)
         if self.node(path) is not None:
-            raise detail(409, "Destination exists:" + joined(parent.path, name))
+            raise error_detail(409, "Destination exists:" + join_path(parent.path, name))
         return parent, name
 
     def remove(self, node: Node) -> None:

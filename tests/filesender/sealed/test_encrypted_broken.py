@@ -196,7 +196,7 @@ def test_an_upload_goes_on_with_salt_and_ivs(site: Any, make: Any, out: Path, af
     break_off(site, [path], after)
     before, begun = ivs_and_salt(site), Path(site.site.stored(latest(site)["files"][0]["id"]))
     kept = begun.read_bytes()[: after * (CHUNK + 32)] if after else b""
-    site.site.listener.forget()
+    site.site.listener.clear_log()
     transfer = site.client().upload_workflow([path], password=PASSWORD)
     assert (site.site.count(CREATE), site.site.count(CHUNKS)) == (0, 5 - after)
     assert transfer.results[0].resumed == after * CHUNK
@@ -212,7 +212,7 @@ def test_an_upload_goes_on_in_its_own_chunks_though_the_site_has_others_by_now(
     path = make("a.bin", 4 * CHUNK + 1)
     break_off(site, [path], 2)
     site.site.configure(upload_chunk_size=2 * CHUNK)
-    site.site.listener.forget()
+    site.site.listener.clear_log()
     transfer = site.client().upload_workflow([path], password=PASSWORD)
     assert site.site.count(CHUNKS) == 3
     assert by_another_reading(site, transfer) == {"a.bin": path.read_bytes()}
@@ -221,7 +221,7 @@ def test_an_upload_goes_on_in_its_own_chunks_though_the_site_has_others_by_now(
 def test_an_upload_does_not_go_on_with_another_password(site: Any, make: Any) -> None:
     path = make("a.bin", 3 * CHUNK)
     break_off(site, [path], 1)
-    site.site.listener.forget()
+    site.site.listener.clear_log()
     with pytest.raises(WrongPassword, match="another password"):
         site.client().upload_workflow([path], password=PASSWORD + "?")
     assert (site.site.count(CREATE), site.site.count(CHUNKS), site.site.count("DELETE *")) == (0, 0, 0)
@@ -260,14 +260,14 @@ def test_a_chunk_is_the_same_each_time_it_is_tried(secure: Any, make: Any) -> No
     path = make("a.bin", CHUNK)
     site.fault(CHUNKS, "lose-answer", times=2)
     bodies: List[bytes] = []
-    real = site.site.backend.records.objects.receive
+    real = site.site.backend.repository.objects.receive
 
     def receive(number: int, offset: int, body: Any) -> int:
         written: int = real(number, offset, body)
         bodies.append(Path(site.site.stored(number)).read_bytes())
         return written
 
-    site.site.backend.records.objects.receive = receive
+    site.site.backend.repository.objects.receive = receive
     transfer = site.client().upload_workflow([path], password=PASSWORD)
     assert len(bodies) == 3
     assert len(set(bodies)) == 1

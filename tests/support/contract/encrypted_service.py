@@ -89,10 +89,10 @@ class EncryptedFileSender(FileSender):
         with self.client() as client:
             given = [(f"{number}.bin", data) for number, data in enumerate(files.values())]
             handle = client.upload_workflow(given, link=True, password=PASSWORD)
-        records = self.site.backend.records
+        records = self.site.backend.repository
         with records.db.transaction():
             for number, name in enumerate(files):
-                records.db.change(
+                records.db.execute_count(
                     "UPDATE files SET name=? WHERE name=? AND transfer_id=?", name, f"{number}.bin", handle.id
                 )
         return handle

@@ -46,13 +46,13 @@ _NAMES = {"smartfile": _smartfile, "filesender": _filesender, "nrp": _nrp, "pers
 def _queries(site: Any) -> List[str]:
     """Return a list that every request adds its query to."""
     found: List[str] = []
-    answer = site.listener.answer
+    answer = site.listener.handle
 
     def noting(exchange: Any) -> Any:
         found.append(exchange.query)
         return answer(exchange)
 
-    site.listener.answer = noting
+    site.listener.handle = noting
     return found
 
 
