@@ -1,4 +1,4 @@
-"""JetStream: each call with answers that nobody promised: an error of ours, or a result that can be used."""
+"""JetStream: each call with arbitrary responses raises a smartxfer error or returns a usable result."""
 
 from __future__ import annotations
 

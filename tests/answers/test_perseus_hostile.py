@@ -1,4 +1,4 @@
-"""Perseus: each call with answers that nobody promised: an error of ours, or a result that can be used."""
+"""Perseus: each call with arbitrary responses raises a smartxfer error or returns a usable result."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def test_several_workers_do_work(room: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_files_streams_and_places_in_them(room: Path) -> None:
     wanted = in_memory(room)
     with open(room / "new", "r+b") as file:
-        # Where the file stands counts, and it stands behind what was read afterwards.
+        # Reading starts at the position of the file and leaves the position after the data that was read.
         old = (room / "old").read_bytes()
         file.write(b"header")
         file.write(old)

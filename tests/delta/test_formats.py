@@ -1,4 +1,4 @@
-"""What a signature and a delta say, and what they may not."""
+"""Valid and invalid signatures and deltas."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def head(magic: int = 0x72730136, block: int = 2048, strong: int = 8) -> bytes:
     return struct.pack(">III", magic, block, strong)
 
 
-def told(change: bytes, basis_size: int = 1000, size: Union[int, None] = None) -> List[Union[Copy, bytes]]:
-    """Every command; literal pieces as bytes."""
+def commands_of(change: bytes, basis_size: int = 1000, size: Union[int, None] = None) -> List[Union[Copy, bytes]]:
+    """Return every command, with literal data as bytes."""
     incoming = io.BytesIO(change)
     commands = read_commands(incoming.readinto, basis_size, size)
     return [command if isinstance(command, Copy) else bytes(command) for command in commands]
@@ -87,7 +87,7 @@ def test_an_empty_file_has_a_signature_without_blocks() -> None:
     assert delta.read_signature(io.BytesIO(head()), basis_size=0).blocks == 0
 
 
-def test_reading_a_header_leaves_the_file_where_it_stood(tmp_path: Path) -> None:
+def test_reading_a_header_keeps_the_position_of_the_file(tmp_path: Path) -> None:
     made = b"before" + head() + bytes(24)
     (tmp_path / "file").write_bytes(made)
     with open(tmp_path / "file", "rb") as real:
@@ -120,7 +120,7 @@ def test_commands_of_every_width() -> None:
         b"\x44" + bytes(7) + b"\x01g" + b"\x45\x05\x07" + b"\x4a\x00\x05\x00\x07"
         b"\x4f\x00\x00\x00\x05\x00\x00\x00\x07" + b"\x54" + bytes(7) + b"\x05" + bytes(7) + b"\x07" + b"\x00"
     )
-    assert told(change) == [b"ab", b"c", b"de", b"f", b"g", *[Copy(5, 7)] * 4]
+    assert commands_of(change) == [b"ab", b"c", b"de", b"f", b"g", *[Copy(5, 7)] * 4]
 
 
 @pytest.mark.parametrize(
@@ -143,16 +143,16 @@ def test_commands_of_every_width() -> None:
 )
 def test_no_delta(change: bytes, says: str) -> None:
     with pytest.raises(DeltaError, match=says):
-        told(change, 10)
+        commands_of(change, 10)
 
 
 def test_the_size_of_the_new_file_is_a_limit() -> None:
     change = b"rs\x026\x02ab\x45\x00\x0a\x00"
-    assert told(change, 10, 12) == [b"ab", Copy(0, 10)]
+    assert commands_of(change, 10, 12) == [b"ab", Copy(0, 10)]
     with pytest.raises(DeltaError, match="more than the 11 bytes"):
-        told(change, 10, 11)
+        commands_of(change, 10, 11)
     with pytest.raises(DeltaError, match="12 bytes, not the 13"):
-        told(change, 10, 13)
+        commands_of(change, 10, 13)
 
 
 @given(length=st.one_of(st.integers(1, 70), st.sampled_from([255, 256, 65535, 65536, 2**32 - 1, 2**32])))

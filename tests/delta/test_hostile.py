@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="b
 
 
 def work(kind: str, seed: int, count: int, folder: Path, seconds: float) -> Dict[str, int]:
-    """What the worker says of so many cases."""
+    """Return how many cases the worker counted, by outcome."""
     done = subprocess.run(
         [sys.executable, "-W", "error", delta_worker.__file__, kind, str(seed), str(count), str(folder)],
         capture_output=True,
@@ -32,11 +32,11 @@ def work(kind: str, seed: int, count: int, folder: Path, seconds: float) -> Dict
         timeout=seconds,
     )
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
-    told: Dict[str, int] = json.loads(done.stdout)
+    outcomes: Dict[str, int] = json.loads(done.stdout)
     # MiB; two workers with blocks of 16 MiB take most of it.
-    assert told.pop("growth") <= 80
-    assert sum(told.values()) == count
-    return told
+    assert outcomes.pop("growth") <= 80
+    assert sum(outcomes.values()) == count
+    return outcomes
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,9 @@ def work(kind: str, seed: int, count: int, folder: Path, seconds: float) -> Dict
     [(1, 400), pytest.param(2, amount(600, 6000), marks=[pytest.mark.slow, pytest.mark.timeout(400)])],
 )
 def test_no_spoilt_delta_makes_a_wrong_file(seed: int, count: int, tmp_path: Path) -> None:
-    told = work("delta", seed, count, tmp_path, 100 + count * 0.04)
-    assert told["refused"] > count / 4
-    assert told["accepted"] > count / 20
+    outcomes = work("delta", seed, count, tmp_path, 100 + count * 0.04)
+    assert outcomes["refused"] > count / 4
+    assert outcomes["accepted"] > count / 20
 
 
 @pytest.mark.parametrize(
@@ -54,9 +54,9 @@ def test_no_spoilt_delta_makes_a_wrong_file(seed: int, count: int, tmp_path: Pat
     [(3, 250), pytest.param(4, amount(400, 4000), marks=[pytest.mark.slow, pytest.mark.timeout(400)])],
 )
 def test_no_spoilt_signature_does_harm(seed: int, count: int, tmp_path: Path) -> None:
-    told = work("signature", seed, count, tmp_path, 100 + count * 0.04)
-    assert told["refused"] > count / 10
-    assert told["exact"] > count / 10
+    outcomes = work("signature", seed, count, tmp_path, 100 + count * 0.04)
+    assert outcomes["refused"] > count / 10
+    assert outcomes["exact"] > count / 10
 
 
 @pytest.mark.slow

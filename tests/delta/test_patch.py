@@ -50,7 +50,7 @@ def test_open_files(room: Path) -> None:
     with open(room / "old", "rb") as old, open(room / "change", "rb") as change, open(
         room / "new", "wb"
     ) as new:
-        old.seek(5)  # the basis is the whole file, wherever it stands
+        old.seek(5)  # the basis is the whole file, whatever its position
         new.write(b"before ")
         assert delta.patch(old, change, new) == len(NEW)
         assert change.tell() == len(CHANGE)
@@ -67,7 +67,7 @@ def test_files_in_memory() -> None:
 
 
 def test_a_gzip_file_is_read_through_itself(room: Path) -> None:
-    """It has a descriptor, which gives other bytes."""
+    """The descriptor of a gzip file gives the compressed bytes."""
     import gzip
 
     with gzip.open(room / "old.gz", "wb") as file:

@@ -53,7 +53,7 @@ class FileSenderServer:
         return client.update_transfer(made.id, {"complete": True})
 
     def stored(self) -> Dict[str, bytes]:
-        """What complete transfers hold, by name."""
+        """Return the content of the files of complete transfers, by name."""
         return {
             file["name"]: Path(self.site.stored(file["id"])).read_bytes() if file["size"] else b""
             for transfer in self.site.transfers()

@@ -1,4 +1,4 @@
-"""What is learnt from a site's answers: its name, its clock, how it wants its chunks."""
+"""Facts that a client learns from a site's responses: its name, its clock, the encoding of chunks."""
 
 from __future__ import annotations
 

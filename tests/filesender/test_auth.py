@@ -149,7 +149,7 @@ def test_a_site_without_csrf_gets_none() -> None:
     assert "csrfptoken" not in sign_guest_request(request, GuestAuth("voucher", "security")).headers
 
 
-def test_a_guest_without_a_session_is_told_so() -> None:
+def test_a_guest_without_a_session_gets_a_hint() -> None:
     request = prepared("POST", "https://fs.example.org/rest.php/transfer")
     with pytest.raises(CredentialError, match="prepare"):
         sign_guest_request(request, GuestAuth("voucher"))

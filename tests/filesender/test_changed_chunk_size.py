@@ -114,7 +114,7 @@ def test_an_encrypted_chunk_cannot_be_smaller_and_the_hint_says_so(site: RawSite
     assert "administrator" in caught.value.hint
 
 
-def test_an_encrypted_transfer_is_started_anew_where_the_site_cuts_otherwise(
+def test_an_encrypted_transfer_is_restarted_after_a_change_of_the_chunk_size(
     site: RawSite, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     pytest.importorskip("cryptography")

@@ -1,4 +1,4 @@
-"""What is found wrong before anything is sent."""
+"""Errors that are detected before anything is sent."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_one_file_may_be_too_large_for_itself() -> None:
         validate_transfer(body(files=files(10, 11)), config, NOW)
 
 
-def test_zero_stands_for_no_limit() -> None:
+def test_zero_means_no_limit() -> None:
     config = SiteConfig(max_transfer_size=0, max_transfer_files=0, max_transfer_recipients=0)
     validate_transfer(body(files=files(*[10**12] * 100), recipients=["a@b.org"] * 100), config, NOW)
 

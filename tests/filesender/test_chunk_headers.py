@@ -1,4 +1,4 @@
-"""What goes with each chunk: the digest of its bytes as they travel, and a signature that PHP can check."""
+"""Headers of each chunk: the digest of its bytes as sent, and a signature that PHP can verify."""
 
 from __future__ import annotations
 

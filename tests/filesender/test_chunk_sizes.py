@@ -20,18 +20,18 @@ def _chunks(site: RawSite) -> int:
     return site.count("PUT", r"/rest.php/file/\d+/chunk/\d+")
 
 
-@pytest.mark.parametrize("told", [None, 0, -1])
-def test_a_site_that_tells_none_gets_the_stock_one(tmp_path: Path, told: Any) -> None:
+@pytest.mark.parametrize("reported", [None, 0, -1])
+def test_a_site_without_a_chunk_size_gets_the_default(tmp_path: Path, reported: Any) -> None:
     source = tmp_path / "a.bin"
     source.write_bytes(bytes(20_000))
     with RawSite() as site:
-        site.chunk_size = told
+        site.chunk_size = reported
         with _client(site) as client:
             client.upload_workflow([source], {"recipients": ["bob@example.net"]})
         assert _chunks(site) == 1
 
 
-def test_the_script_of_a_site_tells_it_too(tmp_path: Path) -> None:
+def test_the_chunk_size_is_read_from_the_script_too(tmp_path: Path) -> None:
     source = tmp_path / "a.bin"
     source.write_bytes(bytes(20_000))
     with RawSite() as site:

@@ -40,7 +40,7 @@ def out(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def anyone(harness: Any) -> FileSenderClient:
-    """Somebody without credentials."""
+    """Return a client without credentials."""
     return harness.client(auth=FileSenderClient(harness.url).auth)
 
 
@@ -200,8 +200,8 @@ def test_many_pieces(site_with: Callable[..., Any], out: Path, chunks: int, more
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("cut", [1, 2, 63 * 1024, 64 * 1024 - 1])
-def test_a_piece_is_gone_on_with_at_any_byte(harness: Any, out: Path, cut: int) -> None:
-    """What is left of a piece may have just the length that the site gets wrong."""
+def test_a_piece_is_continued_at_any_byte(harness: Any, out: Path, cut: int) -> None:
+    """The rest of a piece may have exactly the length that the site gets wrong."""
     data = os.urandom(2 * harness.chunk + 1)
     transfer = harness.publish({"a.bin": data})
     harness.fault(FETCH, f"truncate {cut}")
@@ -211,7 +211,7 @@ def test_a_piece_is_gone_on_with_at_any_byte(harness: Any, out: Path, cut: int) 
 
 
 @pytest.mark.parametrize("cut", [1, 1000, 64 * 1024, 3 * 64 * 1024 - 1])
-def test_a_new_run_goes_on_at_any_byte(harness: Any, out: Path, cut: int) -> None:
+def test_a_new_run_continues_at_any_byte(harness: Any, out: Path, cut: int) -> None:
     data = os.urandom(3 * harness.chunk)
     transfer = harness.publish({"a.bin": data})
     harness.fault(FETCH, f"truncate {cut}")
@@ -259,7 +259,7 @@ def test_a_range_that_was_not_asked_for_is_refused(harness: Any, out: Path, whic
     assert content(out) == {"a.bin": data}
 
 
-# -- what is no file ---------------------------------------------------------------------------------------------
+# -- unknown and invalid files ---------------------------------------------------------------------------------------------
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 

@@ -1,4 +1,4 @@
-"""Chunks and keys: what the web page made, and a second reading of the format."""
+"""Chunks and keys, compared with output of the web page and with a reference implementation of the format."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def test_there_are_vectors_of_every_key_and_password_version() -> None:
 
 
 @pytest.mark.parametrize("number", range(len(VECTORS)))
-def test_what_the_page_sealed_opens(number: int) -> None:
+def test_chunks_of_the_web_page_are_decrypted(number: int) -> None:
     vector: Dict[str, Any] = VECTORS[number]
     version, index, iv = vector["key_version"], vector["chunk_index"], vector["file_iv"]
     plain, blob = bytes.fromhex(vector["plaintext_hex"]), bytes.fromhex(vector["blob_hex"])
     aead = vector["aead"] or ""
-    told = (version, vector["password_version"], vector["salt"], vector["iterations"])
+    parameters = (version, vector["password_version"], vector["salt"], vector["iterations"])
     key = Key.derive(
-        vector["password"], version=told[0], password_version=told[1], salt=told[2], iterations=told[3]
+        vector["password"], version=parameters[0], password_version=parameters[1], salt=parameters[2], iterations=parameters[3]
     )
-    assert key.secret == by_hand.key_of(vector["password"], *told)
+    assert key.secret == by_hand.key_of(vector["password"], *parameters)
     assert by_hand.decrypt(version, key.secret, blob, aead) == plain
-    # The vectors hold short chunks of long files: here they are all that the chunks are long.
+    # The vectors are short chunks of long files. Here each chunk has the full chunk size.
     chunks = ChunkCipher(version, (index + 1) * len(plain), len(plain), iv, aead, key)
     assert decrypt_chunk(chunks, index, blob) == plain
     assert chunks.ciphertext_length(index) == len(blob)
@@ -116,13 +116,13 @@ def test_round_trips_of_every_shape(version: int, shape: str) -> None:
 
 @pytest.mark.parametrize("version", WRITTEN)
 @pytest.mark.parametrize("more", [-1, 0, 1])
-def test_chunks_that_are_sealed_in_several_pieces(version: int, more: int) -> None:
+def test_chunks_encrypted_in_several_pieces(version: int, more: int) -> None:
     check_both_ways(version, 1 << 20, os.urandom((1 << 20) + 512 * 1024 + more))
 
 
 @given(version=st.sampled_from([0, 1, 2, 3]), length=st.integers(1, 5000))
 @example(version=1, length=16)
-def test_the_length_of_a_sealed_chunk(version: int, length: int) -> None:
+def test_length_of_an_encrypted_chunk(version: int, length: int) -> None:
     blob = by_hand.encrypt(version, bytes(32), 0, bytes(length), IVS[version], "")
     assert ciphertext_length(version, length) == len(blob)
 
@@ -155,9 +155,9 @@ def test_no_iv_is_used_twice() -> None:
 
 
 @pytest.mark.parametrize("version", WRITTEN)
-def test_a_wrong_key_opens_nothing(version: int) -> None:
+def test_wrong_key_decrypts_nothing(version: int) -> None:
     chunks = ChunkCipher.new(version, 48, 48, IVS[version])
-    # 16 bytes of padding: no accident opens it.
+    # A full block of padding cannot be valid by chance.
     [blob] = encrypt_chunks(chunks.with_key(derive(version=version)), bytes(48))
     for wrong in (PASSWORD[:-1], "", PASSWORD.upper()):
         assert decrypt_chunk(chunks.with_key(derive(wrong, version=version)), 0, blob) is None
@@ -280,7 +280,7 @@ def test_a_text_that_speaks_of_another_file_is_refused(version: int, change: Dic
 
 
 @pytest.mark.parametrize("iv", ["", "AAAA", "no base64", "A" * 24, "ä" * 16])
-def test_an_iv_that_is_none(iv: str) -> None:
+def test_invalid_iv_is_rejected(iv: str) -> None:
     chunks = ChunkCipher(3, 16, 16, iv, "text", derive())
     with pytest.raises(DecodeError, match="12 bytes"):
         chunks.encrypt(0, memoryview(bytes(16)))

@@ -22,7 +22,7 @@ WRITTEN = (0, 1, 3)
 
 
 def uncaught(chunks: ChunkCipher, index: int, blob: bytes) -> Set[int]:
-    """The bytes of a chunk that can be changed unseen."""
+    """Return the offsets of a chunk at which a change is not detected."""
     assert decrypt_chunk(chunks, index, blob) is not None
     found = set()
     for at in range(len(blob)):
@@ -43,7 +43,7 @@ def test_gcm_every_flipped_byte_is_caught() -> None:
 @pytest.mark.parametrize("version", [0, 1])
 @pytest.mark.parametrize("size", [48, 45, 33])
 def test_cbc_flipped_bytes_are_caught_where_they_reach_the_padding(version: int, size: int) -> None:
-    """What the padding does not tell, nobody can: the last block, and the bytes before it that it is made with."""
+    """CBC has only its padding as a check: the last block and the bytes that it is computed from."""
     key = derive(version=version)
     chunks = ChunkCipher.new(version, size, 48, IVS[version]).with_key(key)
     blob = by_hand.encrypt(version, key.secret, 0, bytes(range(size)), "", "", bytes(range(100, 116)))
@@ -61,7 +61,7 @@ def test_cbc_a_padding_of_another_length_is_caught() -> None:
     assert decrypt_chunk(chunks, 0, bytes(blob)) is None
 
 
-def test_gcm_every_change_of_what_is_told_of_a_file_is_caught() -> None:
+def test_gcm_every_change_of_the_file_parameters_is_detected() -> None:
     chunks = ChunkCipher.new(3, 100, 48, IVS[3]).with_key(derive())
     blob = encrypt_chunks(chunks, bytes(100))[0]
     for at in range(len(chunks.aead)):
@@ -106,7 +106,7 @@ def test_chunks_of_another_length_are_refused(version: int, size: int) -> None:
     for wrong in (b"", blob[:16], blob[:-1], blob[:-16], blob + b"\0", blob + bytes(16), blob[16:]):
         with pytest.raises(IntegrityError, match=f"not {len(blob)}"):
             chunks.decrypt(0, memoryview(wrong))
-    # Shorter or longer by whole blocks, and rightly sealed: the length that is asked for decides.
+    # Correctly encrypted, but shorter or longer by whole blocks than the requested length.
     for other in (size - 16, size + 16):
         [wrong] = by_hand.encrypt_file(version, key.secret, bytes(other), 100, chunks.iv)
         assert decrypt_chunk(chunks, 0, wrong) is None

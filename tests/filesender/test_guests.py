@@ -36,7 +36,7 @@ def test_a_voucher_is_sent(harness: Any) -> None:
     assert guest.token not in repr(guest)
 
 
-@pytest.mark.parametrize("wrong", [{"recipient": "nobody"}, {"recipient": ""}, {"from": "me"}])
+@pytest.mark.parametrize("wrong", [{"recipient": "no-address"}, {"recipient": ""}, {"from": "me"}])
 def test_a_wrong_address_is_found_here(harness: Any, wrong: Any) -> None:
     with pytest.raises(UsageError, match="e-mail address"):
         harness.client().create_guest({**INVITATION, **wrong})
@@ -60,7 +60,7 @@ def test_a_guest_sends_to_people_where_the_voucher_allows_it(harness: Any, make:
 def test_a_voucher_that_makes_links_does_not_lose_recipients_silently(
     harness: Any, voucher: Guest, make: Any
 ) -> None:
-    """The voucher's options replace the guest's: the site would tell nobody."""
+    """The voucher's options replace the guest's, so the site would not mail the recipients."""
     with pytest.raises(LimitExceeded, match="recipient"):
         as_guest(harness, voucher).upload_workflow([make("a.bin")], {"recipients": ["bob@example.net"]})
     assert harness.stored() == {}

@@ -166,7 +166,7 @@ def test_an_empty_encrypted_size_of_a_file_with_bytes_is_unknown() -> None:
     assert (file.size, file.encrypted_size, file.key_version) == (5, None, 0)
 
 
-def test_the_site_s_chunk_size_stands_in() -> None:
+def test_the_site_s_chunk_size_is_the_default() -> None:
     file = DownloadFile.from_attributes({"id": 1, "name": "a", "size": 1, "chunk-size": ""})
     assert file.with_chunk_size(5).chunk_size == 5
     own = DownloadFile.from_attributes({"id": 1, "name": "a", "size": 1, "chunk-size": "7"})

@@ -47,7 +47,7 @@ USERS = {"ann@example.org": "key-of-ann-000001", "eve@example.org": "key-of-eve-
 
 
 def strangers(harness: Any, path: Path) -> Tuple[Dict[str, Any], int]:
-    """What a journal says of a transfer that Eve made for the same file, and the transfer's id."""
+    """Return the journal of a transfer that Eve made for the same file, and the id of that transfer."""
     client = harness.client(auth=UserAuth("eve@example.org", USERS["eve@example.org"]))
     made = client._api.create_transfer(
         {
@@ -199,7 +199,7 @@ def test_a_damaged_journal_is_dropped(harness: Any, make: Any, values: Dict[str,
 
 
 @pytest.mark.parametrize(
-    "sealing",
+    "encryption",
     [
         None,
         5,
@@ -215,9 +215,9 @@ def test_a_damaged_journal_is_dropped(harness: Any, make: Any, values: Dict[str,
     ],
     ids=lambda value: json.dumps(value)[:60],
 )
-def test_a_damaged_note_of_the_encryption_is_ignored(sealing: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_encryption_state_is_ignored(encryption: Any, caplog: pytest.LogCaptureFixture) -> None:
     files = [{"id": 1, "puid": "x", "name": "a.bin", "size": 1}]
-    state = {"transfer": {"id": 1, "files": files}, "sealing": sealing}
+    state = {"transfer": {"id": 1, "files": files}, "sealing": encryption}
     assert ResumableTransfer.from_journal(state, ["a.bin"]) is None
     assert "does not say how the files were encrypted" in caplog.text
     assert ResumableTransfer.from_journal(state) is not None

@@ -44,7 +44,7 @@ def break_off(site: RawSite, path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 404, 407, 429])
-def test_a_refusal_of_a_proxy_does_not_start_anew(site: RawSite, path: Path, status: int) -> None:
+def test_a_proxy_error_does_not_restart_the_upload(site: RawSite, path: Path, status: int) -> None:
     break_off(site, path)
     site.refuse(*LOOK, status, PAGE)
     with pytest.raises(ClientError) as caught:
@@ -70,7 +70,7 @@ def test_nor_after_the_completion(site: RawSite, path: Path, status: int) -> Non
     assert (site.count(*CREATE), site.reminders) == (1, 1)
 
 
-def test_what_the_site_does_not_know_is_sent_anew(site: RawSite, path: Path) -> None:
+def test_a_transfer_unknown_to_the_site_is_sent_again(site: RawSite, path: Path) -> None:
     break_off(site, path)
     site.status = "deleted"
     assert send(site, path).resumed == 0

@@ -1,4 +1,4 @@
-"""What the site's words mean; the words are those of the protocol page, section 2.1."""
+"""Errors for the messages of a site. Source: FileSender protocol, section 2.1."""
 
 from __future__ import annotations
 

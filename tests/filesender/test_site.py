@@ -87,7 +87,7 @@ def test_what_is_no_web_address_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["https://ann:hunter2@fs.example.org/", "ann:hunter2@fs.example.org", "ann@h"])
-def test_no_password_stands_in_an_address(text: str) -> None:
+def test_an_address_with_a_password_is_rejected(text: str) -> None:
     with pytest.raises(UsageError, match="no user name or password") as caught:
         parse_site_url(text)
     assert "hunter2" not in str(caught.value)

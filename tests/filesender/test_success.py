@@ -94,7 +94,7 @@ def test_another_body_is_none(site: RawSite, client: FileSenderClient, name: str
 def test_a_raw_call_takes_other_successes(
     site: RawSite, client: FileSenderClient, method: str, status: int
 ) -> None:
-    """It may go to an endpoint that the protocol page does not document."""
+    """A raw call may use an endpoint that the protocol page does not document."""
     site.refuse(method.upper(), "/rest.php/plugin/5", status, {"done": True})
     assert getattr(client, method)("plugin", 5) == {"done": True}
 
@@ -130,7 +130,7 @@ def test_nothing_is_noted_as_sent_on_another_answer(site: RawSite, tmp_path: Pat
 
 
 @pytest.mark.parametrize("sent", [0, 2])
-def test_a_missing_stored_file_is_told_by_its_status(tmp_path: Path, sent: int) -> None:
+def test_a_missing_stored_file_is_reported_with_its_status(tmp_path: Path, sent: int) -> None:
     """The site answers 500 with the length of the file, and with a body that is shorter."""
     page = '<table><tr class="file" data-id="5" data-name="a.txt" data-size="5" data-chunk-size="1000"></table>'
 

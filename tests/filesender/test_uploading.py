@@ -1,4 +1,4 @@
-"""The upload workflow against a site: who is told, what is checked before, what is never called complete."""
+"""The upload workflow against a site: recipients, checks before the upload, and incomplete uploads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CREATE = "POST /rest.php/transfer"
 CHUNKS = "PUT /rest.php/file/*/chunk/*"
 
 
-# -- who is told ------------------------------------------------------------------------------------------
+# -- recipients and links ------------------------------------------------------------------------------------------
 
 
 def test_recipients_really_get_a_mail(harness: Any, make: Any) -> None:
@@ -50,7 +50,7 @@ def test_a_link_is_for_the_caller_to_pass_on(harness: Any, make: Any, tmp_path: 
     assert (tmp_path / "out" / "a.bin").read_bytes() == path.read_bytes()
 
 
-def test_nobody_to_tell_makes_a_link(harness: Any, make: Any) -> None:
+def test_an_upload_without_recipients_makes_a_link(harness: Any, make: Any) -> None:
     assert harness.client().upload_workflow([make("a.bin")]).download_url
 
 
@@ -85,7 +85,7 @@ def test_one_recipient_may_be_given_as_text() -> None:
     assert body({"recipients": "bob@example.net"})["recipients"] == ["bob@example.net"]
 
 
-def test_neither_link_nor_recipients_reaches_nobody() -> None:
+def test_neither_link_nor_recipients_is_rejected() -> None:
     args: Dict[str, Any] = {"options": {"get_a_link": False}}
     with pytest.raises(UsageError, match="recipients"):
         body(args)

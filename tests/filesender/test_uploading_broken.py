@@ -52,7 +52,7 @@ def test_a_chunk_that_was_written_in_part_is_not_acknowledged(harness: Any, make
     assert harness.stored() == {"a.bin": path.read_bytes()}
 
 
-def test_a_size_that_the_site_disputes_is_an_error_and_is_sent_anew(harness: Any, make: Any) -> None:
+def test_a_size_that_the_site_disputes_is_an_error_and_is_sent_again(harness: Any, make: Any) -> None:
     path = make("a.bin", 3 * harness.chunk)
     harness.fault("PUT /rest.php/file/1", "status 500 body=json:file_integrity_check_failed")
     with pytest.raises(IntegrityError, match="does not hold"):
@@ -103,7 +103,7 @@ def test_a_lost_answer_to_the_completion_tells_people_once(harness: Any, make: A
     assert [mail["to"] for mail in harness.site.mails] == ["bob@example.net"]
 
 
-# -- going on, starting anew, giving up ---------------------------------------------------------------------------
+# -- continuing, restarting, giving up ---------------------------------------------------------------------------
 
 
 def half_way(harness: Any, path: Path, args: Any = BOB, **options: Any) -> SmartxferError:
@@ -113,7 +113,7 @@ def half_way(harness: Any, path: Path, args: Any = BOB, **options: Any) -> Smart
     return caught.value
 
 
-def test_it_goes_on_by_itself(harness: Any, make: Any) -> None:
+def test_the_next_call_continues(harness: Any, make: Any) -> None:
     path = make("a.bin", 6 * harness.chunk)
     half_way(harness, path)
     [result] = harness.client().upload_workflow([path], BOB).results
@@ -137,7 +137,7 @@ def test_resume_false_drops_the_earlier_one(harness: Any, make: Any) -> None:
         {**BOB, "options": {"email_me_copies": True}},
     ],
 )
-def test_another_request_is_not_gone_on_with(harness: Any, make: Any, other: Any) -> None:
+def test_another_request_is_not_continued(harness: Any, make: Any, other: Any) -> None:
     path = make("a.bin", 6 * harness.chunk)
     half_way(harness, path)
     [result] = harness.client().upload_workflow([path], other).results
@@ -145,7 +145,7 @@ def test_another_request_is_not_gone_on_with(harness: Any, make: Any, other: Any
     assert len(harness.site.transfers()) == 2
 
 
-def test_a_transfer_that_is_gone_is_started_anew(harness: Any, make: Any) -> None:
+def test_a_deleted_transfer_is_restarted(harness: Any, make: Any) -> None:
     path = make("a.bin", 6 * harness.chunk)
     error: Any = half_way(harness, path)
     harness.client().transfers.delete(error.transfer_id)
@@ -162,10 +162,10 @@ def test_a_failed_upload_is_dropped_with_one_call(
     client = harness.client()
     client.transfers.delete(error.transfer_id)
     assert harness.site.transfers() == []
-    client.transfers.delete(error.transfer_id)  # gone already is no error
+    client.transfers.delete(error.transfer_id)  # a deleted transfer is not an error
 
 
-def test_no_secret_of_the_account_stands_in_the_journal(harness: Any, make: Any) -> None:
+def test_no_secret_of_the_account_is_in_the_journal(harness: Any, make: Any) -> None:
     half_way(harness, make("a.bin", 6 * harness.chunk))
     journals = [path for path in Path(os.environ["SMARTXFER_STATE_DIR"]).rglob("*.json") if path.is_file()]
     assert len(journals) == 1

@@ -84,7 +84,7 @@ class TestUrl:
         with pytest.raises(UsageError, match="not a port"):
             build_base_url(address)
 
-    def test_a_link_is_told_how_to_open_it_and_its_token_is_not_shown(self) -> None:
+    def test_a_link_is_an_error_with_a_hint_and_without_its_token(self) -> None:
         with pytest.raises(UsageError, match="from_uri") as raised:
             build_base_url("jetstream://files.example.org/download?token=ONE.TWO")
         assert "ONE" not in str(raised.value)
@@ -106,7 +106,7 @@ def test_a_link_leads_back(host: str, port: int, token: str) -> None:
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_a_link_or_told_to_be_none(text: str) -> None:
+def test_any_text_is_a_link_or_an_error(text: str) -> None:
     assume("?" not in text)
     for link in (text, f"jetstream://{text}", f"jetstream://host/{text}"):
         try:
@@ -154,7 +154,7 @@ class TestLink:
             ("jetstream://[h/connect", "not a jetstream:// link"),
         ],
     )
-    def test_what_is_none_is_told_without_its_token(self, link: str, why: str) -> None:
+    def test_an_invalid_link_is_reported_without_its_token(self, link: str, why: str) -> None:
         with pytest.raises(UsageError, match=why) as raised:
             parse_link(link)
         assert "token=A" not in str(raised.value)
@@ -175,7 +175,7 @@ class TestConstructor:
         monkeypatch.setenv("JETSTREAM_API_HOST", "files.example.org")
         assert JetStream().api(port=9000).base_url == "https://files.example.org:9000"
 
-    def test_the_address_is_judged_at_once_and_stands_in_the_repr(self) -> None:
+    def test_the_address_is_validated_at_once_and_is_in_the_repr(self) -> None:
         with pytest.raises(UsageError):
             JetStream().api("jetstream://h/connect")
         assert "127.0.0.1:1" in repr(JetStream().api("127.0.0.1", 1).server)

@@ -1,4 +1,4 @@
-"""Where the address and the login come from, and to whom the login goes."""
+"""Sources of the address and the login, and the servers that receive the login."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ DEFAULT = "http://localhost:8886"
 
 
 def found(*args: Any, **options: Any) -> Dict[str, str]:
-    """What is known of address and login."""
+    """Return the address and the login of the connection."""
     api = JetStream().api(*args, **options)
     return {name: api._credentials.get(name) or "" for name in ("base_url", "user", "password")}
 
 
 def sources(*args: Any, **options: Any) -> Dict[str, str]:
-    """Where they are from."""
+    """Return the sources of address and login."""
     return {name: source for name, _, source in JetStream().api(*args, **options).explain_credentials()}
 
 
@@ -103,7 +103,7 @@ class TestAddress:
 
 
 class TestBound:
-    """A login goes to no other server than the one that it stands for."""
+    """A login is only sent to the server that it belongs to."""
 
     def test_one_of_the_environment_goes_to_the_environment_s_server(
         self, monkeypatch: pytest.MonkeyPatch

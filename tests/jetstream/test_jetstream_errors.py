@@ -77,7 +77,7 @@ class TestDocumented:
 
     def test_wrong_login(self, harness: JetStreamServers) -> None:
         api = harness.anonymous()
-        for user, password in (("ann", "wrong-password"), ("nobody-here", USERS["ann"])):
+        for user, password in (("ann", "wrong-password"), ("unknown-user", USERS["ann"])):
             with pytest.raises(AuthError) as raised:
                 api.server.auth(user, password)
             assert raised.value.code == "AuthenticationFailed"
@@ -333,7 +333,7 @@ def test_params_that_json_cannot_say(canned: API) -> None:
 
 
 class TestBarePort:
-    """What speaks no HTTP is told what it is, and what to do."""
+    """A port that does not speak HTTP: the error explains it and has a hint."""
 
     def refused(self, port: int, kind: Type[BaseException]) -> str:
         api = JetStream().api("127.0.0.1", port, retry=RetryPolicy(attempts=1, backoff=0), timeout=(5, 0.2))

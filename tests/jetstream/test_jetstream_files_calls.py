@@ -21,7 +21,7 @@ def tree(harness: JetStreamServers) -> JetStreamServers:
 
 
 class TestAsync:
-    """What every call of the reference begins, and what its request yields."""
+    """Asynchronous calls of the reference, and the results of their requests."""
 
     @pytest.fixture
     def done(self) -> Callable[[Any], Any]:

@@ -134,7 +134,7 @@ class TestSendFiles:
         later = api.send_files("/big", there(harness), timeout=BOUND)
         assert later.transfer_id != first.transfer_id
 
-    def test_one_that_somebody_suspends_is_no_success_and_the_next_call_resumes_it(
+    def test_a_suspended_transfer_is_an_error_and_the_next_call_resumes_it(
         self, harness: JetStreamServers, api: API
     ) -> None:
         harness.near.write("/big", os.urandom(1 << 20))
@@ -168,7 +168,7 @@ class TestSendFiles:
         [made] = [one for one in api.send.getTransfers() if one.total_bytes == 500_000][-1:]
         done_already = api.send.waitForTransfer(made, timeout=BOUND)
         assert done_already.status == Status.COMPLETE
-        # Over meanwhile: its files may have changed since, so that it is no substitute for a new one.
+        # The earlier transfer is complete. Its files may have changed since then, so the call makes a new one.
         assert api.send_files("/big", there(harness), timeout=BOUND).transfer_id != made.transfer_id
         harness.near.configure(rate=50_000)
         lost = harness.server.fault("jetstream", "POST /jsonrpc/send.createTransfer", "lose-answer", times=2)
@@ -198,7 +198,7 @@ class TestSendFiles:
         full: Any = lambda event: harness.near.configure(rate=0)  # noqa: E731 - once it was taken up
         assert api.send_files("/big", there(harness), timeout=BOUND, progress=full).transfer_id == made
 
-    def test_an_earlier_transfer_that_was_deleted_is_made_anew(self, harness: JetStreamServers, api: API) -> None:
+    def test_a_deleted_earlier_transfer_is_replaced(self, harness: JetStreamServers, api: API) -> None:
         harness.near.write("/big", os.urandom(500_000))
         harness.near.configure(rate=50_000)
         with pytest.raises(WaitTimeout) as raised:

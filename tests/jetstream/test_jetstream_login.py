@@ -54,17 +54,17 @@ class TestConnect:
             api.mkdir("/made")
         assert os.listdir(harness.near.root) == []
 
-    def test_nobody_answers(self) -> None:
+    def test_no_server_answers(self) -> None:
         with pytest.raises(NetworkError):
             JetStream().api("127.0.0.1", 1, retry=RetryPolicy(attempts=1)).connect()
 
-    def test_a_server_that_wants_no_login_is_told_none(self, harness: JetStreamServers) -> None:
+    def test_no_login_is_sent_to_a_server_without_authentication(self, harness: JetStreamServers) -> None:
         harness.near.configure(auth_required=False)
         api = harness.api()
         api.connect()
         assert harness.calls == ["getServerInfo"]
 
-    def test_no_credentials_are_told_with_every_place(self, harness: JetStreamServers) -> None:
+    def test_missing_credentials_are_reported_with_every_source(self, harness: JetStreamServers) -> None:
         api = harness.anonymous()
         api.connect()
         with pytest.raises(CredentialError) as raised:
@@ -176,7 +176,7 @@ class TestLostSession:
         assert [one.manifest_id for one in guest.send.getManifests()] == [manifest.manifest_id]
         assert harness.calls[before:] == ["send.getManifests", "authToken", "send.getManifests"]
 
-    def test_a_token_that_has_expired_meanwhile_is_told(self, harness: JetStreamServers, api: API) -> None:
+    def test_a_token_that_was_deleted_during_the_session_is_reported(self, harness: JetStreamServers, api: API) -> None:
         token = api.send.createSharedToken(harness.manifest(api))
         guest = harness.anonymous()
         guest.login_token(token)

@@ -72,7 +72,7 @@ def test_what_is_none(files: Any, why: str) -> None:
         build_mappings(files)
 
 
-def test_a_mapping_is_told_both_ways_out() -> None:
+def test_a_mapping_is_an_error_that_names_both_alternatives() -> None:
     with pytest.raises(UsageError) as raised:
         build_mappings({"/far": "/near"})  # type: ignore[arg-type]
     assert "(source, destination) pairs" in raised.value.hint

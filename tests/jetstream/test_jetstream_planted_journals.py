@@ -15,7 +15,7 @@ from tests.support.jetstream_servers import BOUND, JetStreamServers
 
 
 def break_off(harness: JetStreamServers, api: API) -> Transfer:
-    """A transfer that goes on while its call has ended."""
+    """Return a transfer that continues after its call has ended."""
     harness.near.write("/big", os.urandom(200_000))
     harness.near.configure(rate=10_000)
     with pytest.raises(WaitTimeout) as raised:

@@ -254,7 +254,7 @@ MUTATIONS = [
         file="smartxfer/jetstream/workflows.py",
         old="if isinstance(files, Mapping):",
         new="if False:",
-        tests=("tests/jetstream/test_jetstream_mappings.py::test_a_mapping_is_told_both_ways_out",),
+        tests=("tests/jetstream/test_jetstream_mappings.py::test_a_mapping_is_an_error_that_names_both_alternatives",),
         why="Files are sent in the wrong direction of a mapping.",
     ),
 ]

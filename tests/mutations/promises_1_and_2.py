@@ -86,7 +86,7 @@ MUTATIONS = [
         file="smartxfer/transfer/download.py",
         old="self._run_archive_check(self._archive_check.verify)",
         new="pass",
-        tests=("tests/filesender/care/test_archive_ends.py::test_an_archive_that_ends_early_does_not_count",),
+        tests=("tests/filesender/management/test_archive_ends.py::test_an_archive_that_ends_early_does_not_count",),
         why="An archive that was cut short counts as complete.",
     ),
     Mutation(

@@ -218,7 +218,7 @@ MUTATIONS = [
         file="smartxfer/filesender/upload_encryption.py",
         old='"check": self._key.fingerprint(salt or ""),',
         new='"check": self.password,',
-        tests=("tests/filesender/test_sealing.py::test_nothing_secret_is_shown_or_remembered",),
+        tests=("tests/filesender/test_upload_encryption.py::test_nothing_secret_is_shown_or_remembered",),
         why="The password of an encrypted transfer is stored in a file.",
     ),
     Mutation(

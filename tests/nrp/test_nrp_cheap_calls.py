@@ -1,4 +1,4 @@
-"""What ``client.files`` puts on the line: methods, addresses, headers and bodies, against canned answers."""
+"""Requests of ``client.files``: methods, addresses, headers and bodies, with canned responses."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ STORAGE = "https://storage.example.net"
 TOKEN = "t0k3n" * 8
 FILES = f"{BASE}/api/records/abc-123/draft/files"
 MIB = 1 << 20
-#: Headers of a request that tell of what is in it.
-TOLD = ("Accept", "Content-Type", "Content-Length", "Authorization")
+#: Headers of a request that describe its content, and its credentials.
+COMPARED_HEADERS = ("Accept", "Content-Type", "Content-Length", "Authorization")
 
 
 def md5(data: bytes) -> str:
@@ -63,9 +63,9 @@ def entry(key: str = "data.csv", **members: Any) -> Dict[str, Any]:
 
 
 def done(data: bytes, key: str = "data.csv", **members: Any) -> Dict[str, Any]:
-    """A completed entry."""
-    told = {"status": "completed", "size": len(data), "checksum": f"md5:{md5(data)}", "metadata": {}}
-    return entry(key, **{**told, **members})
+    """Return a completed entry."""
+    defaults = {"status": "completed", "size": len(data), "checksum": f"md5:{md5(data)}", "metadata": {}}
+    return entry(key, **{**defaults, **members})
 
 
 def sent(mock: responses.RequestsMock) -> List[Any]:
@@ -82,7 +82,7 @@ def line(request: Any) -> Tuple[str, str]:
 
 
 def headers(request: Any) -> Dict[str, str]:
-    return {name: request.headers[name] for name in TOLD if name in request.headers}
+    return {name: request.headers[name] for name in COMPARED_HEADERS if name in request.headers}
 
 
 AUTH = {"Accept": "application/json", "Authorization": f"Bearer {TOKEN}"}
@@ -199,7 +199,7 @@ def test_parts_at_presigned_addresses(mock: responses.RequestsMock, client: Repo
 
 
 @pytest.mark.parametrize(
-    ("transfer_type", "transfer_metadata", "told"),
+    ("transfer_type", "transfer_metadata", "sent_members"),
     [
         ("url-fetch", None, {"transfer": {"type": "F", "url": "https://example.com/data.csv"}}),
         ("F", {"type": "url-fetch"}, {"transfer": {"type": "F", "url": "https://example.com/data.csv"}}),
@@ -220,17 +220,17 @@ def test_addresses_take_one_request(
     client: RepositoryClient,
     transfer_type: str,
     transfer_metadata: Any,
-    told: Dict[str, Any],
+    sent_members: Dict[str, Any],
 ) -> None:
     mock.add(
-        "POST", FILES, status=201, json={"entries": [entry(transfer={"type": told["transfer"]["type"]})]}
+        "POST", FILES, status=201, json={"entries": [entry(transfer={"type": sent_members["transfer"]["type"]})]}
     )
     file = client.files.upload(
         "abc-123", "data.csv", {"n": 1}, "https://example.com/data.csv", transfer_type, transfer_metadata
     )
-    assert (file.status, file.transfer.type) == ("pending", told["transfer"]["type"])
+    assert (file.status, file.transfer.type) == ("pending", sent_members["transfer"]["type"])
     [start] = sent(mock)
-    assert json.loads(start.body) == [{"key": "data.csv", "metadata": {"n": 1}, **told}]
+    assert json.loads(start.body) == [{"key": "data.csv", "metadata": {"n": 1}, **sent_members}]
 
 
 def test_transfer_metadata_goes_into_the_start(
@@ -371,7 +371,7 @@ def test_a_good_answer_with_errors_is_a_failure(
     ]
 
 
-def test_errors_of_fields_are_told(mock: responses.RequestsMock, client: RepositoryClient) -> None:
+def test_errors_of_fields_are_reported(mock: responses.RequestsMock, client: RepositoryClient) -> None:
     errors = [{"field": "0.transfer.url", "messages": ["Domain not allowed"]}]
     body = {"status": 400, "message": "A validation error occurred.", "errors": errors}
     mock.add("POST", FILES, status=400, json=body, headers={"Retry-After": "40"})

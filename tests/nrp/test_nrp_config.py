@@ -34,7 +34,7 @@ def config(home: Path) -> Path:
 
 
 def found(*args: Any, **options: Any) -> Tuple[Dict[str, str], List[str]]:
-    """What is known of address and token, and where the token is from."""
+    """Return the address and the token of the client, and the sources of the token."""
     with get_client(*args, **options) as client:
         credentials = client._credentials
         values = {name: credentials.get(name) or "" for name in ("base_url", "token")}
@@ -96,7 +96,7 @@ def test_another_file(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         found(config_path=tmp_path / "missing.json")
 
 
-def test_an_alias_that_is_not_known_is_told_with_those_that_are(config: Path) -> None:
+def test_an_unknown_alias_is_reported_with_the_known_ones(config: Path) -> None:
     with pytest.raises(ConfigError, match="'nope'") as caught:
         found(alias="nope")
     assert "old, demo, test, open" in caught.value.hint

@@ -1,4 +1,4 @@
-"""What a repository is, before anything else is asked."""
+"""Discovery: a client reads the description of the repository before any other request."""
 
 from __future__ import annotations
 

@@ -276,12 +276,12 @@ def test_files_are_a_list(server: Any, client: RepositoryClient, draft: str, thi
     assert len(server.requests) == before
 
 
-@pytest.mark.parametrize("told", [0, 4096, 1 << 30])
+@pytest.mark.parametrize("reported", [0, 4096, 1 << 30])
 def test_a_synchronised_file_of_a_wrong_size_is_sent_whole(
-    server: Any, client: RepositoryClient, draft: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: int
+    server: Any, client: RepositoryClient, draft: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reported: int
 ) -> None:
     (tmp_path / "cpuinfo").write_bytes(b"processor : 0")
-    WrongSizes(monkeypatch).tell(tmp_path / "cpuinfo", told)
+    WrongSizes(monkeypatch).tell(tmp_path / "cpuinfo", reported)
     assert client.files.sync_dir(draft, tmp_path).uploaded == ["cpuinfo"]
     assert server.read(draft, "cpuinfo") == b"processor : 0"
     assert client.files.sync_dir(draft, tmp_path).skipped == ["cpuinfo"]
@@ -344,7 +344,7 @@ class TestFetch:
         assert caught.value.last.status == "pending"
 
     @pytest.mark.parametrize("kind", ["url-fetch", "remote"])
-    def test_a_caller_without_the_right_is_told_so(
+    def test_a_missing_permission_is_reported(
         self, server: Any, root: RepositoryClient, client: RepositoryClient, kind: str
     ) -> None:
         """Detect the hint that the token may be expired."""

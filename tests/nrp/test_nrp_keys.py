@@ -71,7 +71,7 @@ def test_other_keys_are_sent_as_they_are(key: str) -> None:
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=40))
-def test_what_stands_on_the_request_line_is_the_key(key: str) -> None:
+def test_the_request_line_has_the_key(key: str) -> None:
     if not is_addressable(key):
         return
     url = requests.Request("GET", f"http://localhost/files/{quote_key(key)}").prepare().url

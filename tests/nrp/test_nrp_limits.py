@@ -23,7 +23,7 @@ def test_a_limit_is_a_number_of_at_least_one(count: Any) -> None:
 
 
 def _most_at_once(threads: int) -> int:
-    """How many of several threads got as far as having a connection while nobody gave one back."""
+    """Return how many threads had a connection at the same time, while none was released."""
     inside: List[int] = []
     full, leave = threading.Event(), threading.Event()
     lock = threading.Lock()
@@ -40,13 +40,13 @@ def _most_at_once(threads: int) -> int:
             with lock:
                 inside.pop()
 
-    crew = [threading.Thread(target=work) for _ in range(threads)]
-    for thread in crew:
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for thread in workers:
         thread.start()
     assert full.wait(5)
     leave.wait(0.05)
     leave.set()
-    for thread in crew:
+    for thread in workers:
         thread.join(5)
     return most[0]
 

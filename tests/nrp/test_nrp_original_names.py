@@ -147,7 +147,7 @@ def test_errors_have_the_names_and_the_body_of_nrp_cmd(live: RepositoryClient) -
     assert caught.value.json["status"] == 404
 
 
-def test_what_the_repository_says_of_itself_is_asked_anew(harness: NRPServer, live: RepositoryClient) -> None:
+def test_repository_info_is_fetched_again(harness: NRPServer, live: RepositoryClient) -> None:
     assert live.get_repository_info(refresh=False) is live.repository
     before = live.repository
     assert live.get_repository_info() is not before

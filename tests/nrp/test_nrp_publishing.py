@@ -56,7 +56,7 @@ def test_by_its_id_the_draft_is_read_first(web: responses.RequestsMock, api: Rep
     assert len(asked(web)) == 2
 
 
-def test_what_is_missing_is_told(web: responses.RequestsMock, api: RepositoryClient, draft: Record) -> None:
+def test_missing_files_are_reported(web: responses.RequestsMock, api: RepositoryClient, draft: Record) -> None:
     web.add("POST", PUBLISH, **canned.refusal(400, "A validation error occurred.", MISSING))
     with pytest.raises(BadRequest, match="Missing uploaded files") as caught:
         api.records.publish(draft)
@@ -200,7 +200,7 @@ def test_a_whole_life(harness: NRPServer, live: RepositoryClient) -> None:
     assert [version.id for version in live.records.versions(record)] == [following.id, record.id]
 
 
-def test_what_stands_in_the_way_of_publishing(live: RepositoryClient) -> None:
+def test_errors_that_prevent_publishing(live: RepositoryClient) -> None:
     draft = live.records.create({"metadata": canned.METADATA})
     with pytest.raises(BadRequest) as caught:
         live.records.publish(draft)

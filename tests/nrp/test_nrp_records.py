@@ -247,7 +247,7 @@ def test_a_guarded_update_whose_answer_was_lost_before_it_was_done(
 
 
 def test_a_guarded_update_lost_among_others(web: responses.RequestsMock, api: RepositoryClient) -> None:
-    other = {**canned.METADATA, "title": "Somebody else's"}
+    other = {**canned.METADATA, "title": "Of another user"}
     web.add("PUT", canned.DRAFT_URL, body=LOST)
     web.add("GET", canned.DRAFT_URL, json=canned.draft(revision_id=8, metadata=other))
     with pytest.raises(OutcomeUnknown, match="read the draft"):

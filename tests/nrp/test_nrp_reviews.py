@@ -1,4 +1,4 @@
-"""Publishing where somebody else has a say: a community's review, or a workflow's request."""
+"""Publishing that other people must approve: a review by a community, or a request of a workflow."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def test_pages_and_sizes_begin_at_one(
         api.records.search(**wrong)
 
 
-def test_a_page_beyond_the_window_is_told_of(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_page_beyond_the_window_is_an_error(web: responses.RequestsMock, api: RepositoryClient) -> None:
     served(web, moments(12), 10)
     with pytest.raises(BadRequest, match="scan"):
         api.records.search(page=3, size=5)
@@ -156,7 +156,7 @@ def test_an_unknown_sort_is_no_matter_of_windows(web: responses.RequestsMock, ap
     assert "scan" not in str(caught.value)
 
 
-def test_pages_that_end_early_are_told_of(
+def test_pages_that_end_early_are_logged(
     web: responses.RequestsMock, api: RepositoryClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     served(web, moments(12), 10, silent=True)

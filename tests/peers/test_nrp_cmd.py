@@ -169,7 +169,7 @@ def test_reading_what_is_published(server: LocalServer, client: Any) -> None:
 
 
 def test_a_wrong_token(server: LocalServer) -> None:
-    config = RepositoryConfig(alias="local", url=URL(server.nrp.url), token="of-nobody", retry_count=1)
+    config = RepositoryConfig(alias="local", url=URL(server.nrp.url), token="unknown-token", retry_count=1)
     with pytest.raises(RepositoryClientError):
         get_sync_client(config).records.create({"metadata": METADATA})
 

@@ -196,7 +196,7 @@ def test_what_is_refused(own: LocalServer, monkeypatch: pytest.MonkeyPatch, tmp_
         client.file.delete_file(record["id"])
         own.perseus.configure(signed_type="application/octet-stream")
         assert client.file.wait_for_file_upload(client.file.upload_file(source).id, 0.05, 20).name == "a.bin"
-    monkeypatch.setattr(perseus_client.settings, "perseus_api_key", "sk-of-somebody-else")
+    monkeypatch.setattr(perseus_client.settings, "perseus_api_key", "sk-of-another-user")
     with perseus_client.PerseusClient(api_host=own.perseus.url) as stranger:
         with pytest.raises(APIException, match="Invalid API key") as caught:
             stranger.file.find_files()

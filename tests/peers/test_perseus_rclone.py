@@ -147,7 +147,7 @@ def test_a_signed_type(site: Any, rclone: RcloneS3) -> None:
 @pytest.mark.parametrize(
     ("changes", "status", "code"),
     [
-        ({"s3_secret": "of somebody else"}, 403, "SignatureDoesNotMatch"),
+        ({"s3_secret": "of another user"}, 403, "SignatureDoesNotMatch"),
         ({"s3_key": "STRANGER"}, 403, "InvalidAccessKeyId"),
         ({"s3_bucket": "no-such-bucket"}, 404, "NoSuchBucket"),
         ({"signed_type": "text/plain"}, 403, "SignatureDoesNotMatch"),
@@ -162,7 +162,7 @@ def test_what_s3_refuses(rclone: RcloneS3, changes: Dict[str, str], status: int,
             client.file.upload_file(("a.bin", os.urandom(1000)))
         error = caught.value
         assert (error.status, error.code, error.expired) == (status, code, False)
-        # Sent once, and its record is no obstacle to a later upload.
+        # The file was sent once, and its record does not prevent a later upload.
         assert server.perseus.count("POST /api/v0/file") == 1
         assert server.perseus.records() == []
     assert rclone.objects() == before

@@ -1,4 +1,4 @@
-"""What the client asks and how it reads the answers, against canned ones."""
+"""Requests of the Perseus client and its reading of canned responses."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def words(mock: responses.RequestsMock) -> List[str]:
     return [f"{request.method} {str(request.url).partition('?')[0]}" for request in asked(mock)]
 
 
-def told(request: requests.PreparedRequest) -> Any:
+def json_body(request: requests.PreparedRequest) -> Any:
     assert request.body is not None
     return json.loads(request.body)
 
@@ -73,7 +73,7 @@ class TestRequests:
         made = client.file.create_file("été.txt", HASH.upper())
         assert (made["file"].id, made["upload_url"]) == ("f1", f"{STORE}?X-Amz-Signature=s3cr3t")
         [request] = asked(mock)
-        assert told(request) == {"name": "été.txt", "sourceHash": HASH}
+        assert json_body(request) == {"name": "été.txt", "sourceHash": HASH}
         assert isinstance(request.body, bytes)
         assert b"\\u00e9t\\u00e9" in request.body
         assert request.headers["Authorization"] == f"Bearer {KEY}"
@@ -94,7 +94,7 @@ class TestRequests:
         client.file.find_files()
         client.file.find_file("f1")
         bodies = [{"ids": ["f1", "f2"]}, {"sourceHashes": [HASH]}, {}, {"ids": ["f1"]}]
-        assert [told(request) for request in asked(mock)] == bodies
+        assert [json_body(request) for request in asked(mock)] == bodies
 
     def test_find_file_takes_no_other_record_for_it(
         self, mock: responses.RequestsMock, client: PerseusClient
@@ -289,10 +289,10 @@ class TestErrors:
 
 
 class TestUploads:
-    def test_known_to_the_service_but_to_nobody_else(
+    def test_content_that_the_service_knows_but_does_not_show(
         self, mock: responses.RequestsMock, client: PerseusClient
     ) -> None:
-        """The content may be another user's: it is refused, and there is no record of it."""
+        """The content may belong to another user: the service rejects it and shows no record of it."""
         mock.add("POST", f"{API}/find", json=found())
         mock.add("POST", API, json={"message": "known"}, status=409)
         with pytest.raises(errors.Conflict):
@@ -302,7 +302,7 @@ class TestUploads:
     def test_a_create_whose_answer_was_lost(
         self, mock: responses.RequestsMock, client: PerseusClient
     ) -> None:
-        """The record that nobody has an address for is of our own making, and makes way."""
+        """The record without a known upload address was created by this call, so it is deleted."""
         mock.add("POST", f"{API}/find", json=found())
         mock.add("POST", API, body=requests.ConnectionError("Connection aborted."))
         mock.add("POST", f"{API}/find", json=found(record("lost")))
@@ -313,7 +313,7 @@ class TestUploads:
         assert (file.id, file.reused) == ("f1", False)
         assert words(mock)[-3:] == [f"DELETE {API}/lost", f"POST {API}", f"PUT {STORE}"]
 
-    def test_somebody_sent_it_while_the_address_expired(
+    def test_another_client_sent_it_while_the_address_expired(
         self, mock: responses.RequestsMock, client: PerseusClient
     ) -> None:
         mock.add("POST", f"{API}/find", json=found())
@@ -367,7 +367,7 @@ def test_raw_calls(mock: responses.RequestsMock, client: PerseusClient, call: An
     mock.add("POST", f"{API}/find", json=found(record()))
     answer = call(client)
     assert answer in (found(record()), [record()])
-    assert told(asked(mock)[0]) == {"ids": ["f1"]}
+    assert json_body(asked(mock)[0]) == {"ids": ["f1"]}
 
 
 @pytest.mark.parametrize("name", ["build_graph", "interlink", "job", "ontology"])

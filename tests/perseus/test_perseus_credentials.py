@@ -1,4 +1,4 @@
-"""Where the key and the address come from, and to whom the key goes."""
+"""Sources of the key and the address, and the servers that receive the key."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found(*args: Any, **options: Any) -> Dict[str, str]:
-    """What is known of address and key."""
+    """Return the address and the key of the client."""
     with PerseusClient(*args, **options) as client:
         credentials = client._credentials
         return {name: credentials.get(name) or "" for name in ("base_url", "api_key")}
 
 
 def sources(*args: Any, **options: Any) -> Dict[str, str]:
-    """Where address and key are from."""
+    """Return the sources of address and key."""
     with PerseusClient(*args, **options) as client:
         return {name: source for name, _, source in client.explain_credentials()}
 
@@ -114,7 +114,7 @@ class TestDotenv:
         assert found()["api_key"] == ""
 
 
-def test_no_key_is_told_with_every_place_before_anything_is_sent() -> None:
+def test_a_missing_key_is_reported_with_every_source_before_anything_is_sent() -> None:
     with PerseusClient("http://127.0.0.1:1") as client:
         with pytest.raises(ConfigurationException) as raised:
             client.file.upload_file(("a.txt", b"a"))

@@ -160,12 +160,12 @@ class TestSync:
         }
         assert harness.calls.count("put") == 2
 
-    @pytest.mark.parametrize("told", [0, 4096, 1 << 30])
+    @pytest.mark.parametrize("reported", [0, 4096, 1 << 30])
     def test_a_file_of_a_wrong_size_is_sent_whole(
-        self, harness: PerseusServer, live: PerseusClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: int
+        self, harness: PerseusServer, live: PerseusClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reported: int
     ) -> None:
         (tmp_path / "cpuinfo").write_bytes(b"processor : 0")
-        WrongSizes(monkeypatch).tell(tmp_path / "cpuinfo", told)
+        WrongSizes(monkeypatch).tell(tmp_path / "cpuinfo", reported)
         done = live.file.sync_dir(tmp_path)
         assert harness.site.content(done.files["cpuinfo"].id) == b"processor : 0"
 

@@ -186,7 +186,7 @@ def test_the_etag(
 
 
 def test_the_service_s_own_check_decides(harness: PlannedAnswers) -> None:
-    """Another ETag is told; the upload fails where the service does not take the content in."""
+    """Storage returns another ETag; the upload fails only if the service rejects the content."""
     harness.service.etag = f'ETag: "{MD5[::-1]}"'
     harness.service.taken_in = False
 
@@ -243,8 +243,8 @@ def test_what_is_taken_in_later_is_waited_for_as_long_as_it_took(harness: Planne
     assert service.calls.count("PUT /bucket/f1") == 1
 
 
-def test_a_record_that_the_service_gave_up_is_made_anew(harness: PlannedAnswers) -> None:
-    """Its content arrived damaged: sending to the same address again would be for nothing."""
+def test_a_record_that_the_service_gave_up_is_replaced(harness: PlannedAnswers) -> None:
+    """Its content arrived damaged, so sending to the same address again would be useless."""
 
     def damaged(request: Request, peer: Peer) -> None:
         harness.service.records["f1"]["status"] = "failed"

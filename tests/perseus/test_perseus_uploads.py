@@ -121,7 +121,7 @@ class TestKnown:
         assert (file.id, file.reused) == (id, True)
         assert "put" not in harness.calls
 
-    def test_a_failed_record_is_made_anew(self, harness: PerseusServer, live: PerseusClient, path: Path) -> None:
+    def test_a_failed_record_is_replaced(self, harness: PerseusServer, live: PerseusClient, path: Path) -> None:
         id = harness.site.write("report.txt", DATA, status="failed")
         file = live.file.upload_file(path)
         assert harness.calls == ["find", "delete", "create", "put"]
@@ -157,8 +157,8 @@ class TestPending:
         assert (clock.waits, harness.calls) == ([], ["find"])
 
     @pytest.mark.parametrize("status", ["pending", "scanning"])
-    def test_somebody_ends_it_within_the_grace(self, harness: PerseusServer, path: Path, status: str) -> None:
-        """A word that is not known is no more final than ``pending``."""
+    def test_another_client_completes_it_within_the_grace(self, harness: PerseusServer, path: Path, status: str) -> None:
+        """An unknown status is not final, as ``pending`` is not."""
         id = harness.site.write("theirs.txt", DATA, status=status)
 
         class Finishing(FakeClock):
@@ -244,7 +244,7 @@ class TestRefused:
         assert file.result is not None
         assert file.result.retries == 2
 
-    def test_a_wrong_key_is_told_before_anything_is_made(self, harness: PerseusServer, path: Path) -> None:
+    def test_a_wrong_key_is_reported_before_anything_is_created(self, harness: PerseusServer, path: Path) -> None:
         with pytest.raises(AuthError, match="PERSEUS_API_KEY"):
             harness.client(api_key="sk-wrong").file.upload_file(path)
         assert harness.calls == ["find"]
@@ -321,8 +321,8 @@ class TestMany:
         assert [harness.site.content(file.id) for file in files] == contents
         assert files[3].reused
         for data in (b"one", b"two", b""):
-            told = [file.reused for file, content in zip(files, contents) if content == data]
-            assert told.count(False) == 1
+            reused = [file.reused for file, content in zip(files, contents) if content == data]
+            assert reused.count(False) == 1
         assert (harness.calls.count("create"), harness.calls.count("put")) == (3, 3)
         assert [file.result.name for file in files if file.result] == [made.name for made in paths]
         assert len({file.id for file in files}) == 4

@@ -68,7 +68,7 @@ def test_older_content_that_waits_for_its_commit_is_not_taken_for_ours(real: Rea
 
 
 @pytest.mark.parametrize("way", ["L", "M"])
-def test_a_wrong_file_of_a_broken_run_is_sent_anew(
+def test_a_wrong_file_of_an_interrupted_run_is_sent_again(
     real: RealRepository, clients: Any, tmp_path: Path, way: str
 ) -> None:
     """A bit changes on its way up, and the program ends before it sees what was stored."""

@@ -27,7 +27,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> BasicClient:
 
 @pytest.mark.parametrize("name", ["dir/test.txt", "/dir/test.txt", "dir/test.txt/", Path("dir/test.txt")])
 @pytest.mark.parametrize("content", [io.BytesIO(b"x"), io.StringIO("x"), b"x", bytearray(b"x")], ids=type)
-def test_the_vendors_order_is_told(client: BasicClient, name: Any, content: Any) -> None:
+def test_the_vendors_argument_order_is_an_error_with_a_hint(client: BasicClient, name: Any, content: Any) -> None:
     for use in (client.upload, SyncClient(client).upload):
         with pytest.raises(UsageError) as caught:
             use(name, content)
@@ -65,7 +65,7 @@ PLACES: List[Tuple[str, Use]] = [
 
 @pytest.mark.parametrize("thing", [None, 5, {"a": 1}, object(), io.StringIO("x")], ids=type)
 @pytest.mark.parametrize(("kind", "use"), PLACES)
-def test_another_type_is_told(client: BasicClient, kind: str, use: Use, thing: Any) -> None:
+def test_another_type_is_an_error(client: BasicClient, kind: str, use: Use, thing: Any) -> None:
     with pytest.raises(UsageError):
         use(client, thing)
 

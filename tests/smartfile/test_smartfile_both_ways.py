@@ -99,7 +99,7 @@ def test_a_large_tree_of_the_users(harness: Any, tmp_path: Path, way: Any) -> No
 
 @BOTH
 def test_a_tree_of_the_servers(harness: Any, tmp_path: Path, way: Any, caplog: Any) -> None:
-    """What has another name here is not sent back beside its original, and an edit of it stays."""
+    """A file with another local name is not sent back as a second file, and an edit of it is kept."""
     there = {f"/t/{name}": b"first of " + name.encode() for name in AWKWARD}
     for path, data in there.items():
         harness.site.write(path, data)

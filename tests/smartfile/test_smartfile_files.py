@@ -76,12 +76,12 @@ def test_other_bytes_on_the_server_are_found(harness: Any, live: BasicClient) ->
         live.upload(("a", b"x" * 1000), checksum="md5")
 
 
-def test_an_algorithm_that_nobody_knows(live: BasicClient) -> None:
+def test_an_unknown_algorithm(live: BasicClient) -> None:
     with pytest.raises(UsageError, match="crc99"):
         live.upload(("a", b"x"), checksum="crc99")
 
 
-def test_a_download_goes_on(harness: Any, live: BasicClient, tmp_path: Path) -> None:
+def test_a_download_continues(harness: Any, live: BasicClient, tmp_path: Path) -> None:
     data = os.urandom(3_000_000)
     harness.site.write("/big", data)
     harness.fault("GET /api/2/path/data/big*", "reset-after-sent 1M")

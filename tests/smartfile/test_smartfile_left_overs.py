@@ -16,7 +16,7 @@ from smartxfer import delta
 from smartxfer.smartfile import BasicClient, SyncClient
 from smartxfer.transfer.sink import FileSink
 
-pytestmark = pytest.mark.skipif(not delta.available(), reason="there is no librsync")
+pytestmark = pytest.mark.skipif(not delta.available(), reason="librsync is missing")
 
 OLD = os.urandom(400_000)
 NEW = OLD[:100_000] + b"inserted" + OLD[100_000:]

@@ -131,7 +131,7 @@ def test_secrets_do_not_travel_in_the_clear(clock: FakeClock, url: str) -> None:
 def test_an_access_token_in_a_netrc_file(
     clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A named file is read; ``~/.netrc`` has the key and password of BasicClient, which are no OAuth token."""
+    """A named file is read; ``~/.netrc`` has the key and password of BasicClient, not an OAuth token."""
     path = tmp_path / ".netrc"
     path.write_text("machine files.example.com login tok1 password sec1\n")
     path.chmod(0o600)

@@ -288,7 +288,7 @@ def test_tries_used_up(web: responses.RequestsMock, clock: FakeClock) -> None:
     assert clock.waits == [1.25, 1.25]
 
 
-def test_ping_needs_nobody(web: responses.RequestsMock, clock: FakeClock) -> None:
+def test_ping_needs_no_credentials(web: responses.RequestsMock, clock: FakeClock) -> None:
     web.get(API + "ping/", json={"ping": "pong"})
     with BasicClient(url="https://files.example.com", clock=clock) as api:
         assert api.get("/ping") == {"ping": "pong"}

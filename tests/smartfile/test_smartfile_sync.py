@@ -269,16 +269,16 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
     assert (tmp_path / "b").read_bytes() == b"theirs"
 
 
-@pytest.mark.parametrize("told", [0, 4096, 1 << 30])
+@pytest.mark.parametrize("reported", [0, 4096, 1 << 30])
 def test_a_file_of_a_wrong_size_is_brought_up_whole(
-    harness: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: pytest.MonkeyPatch, told: int
+    harness: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: pytest.MonkeyPatch, reported: int
 ) -> None:
     harness.site.write("/a.bin", old)
     harness.site.write("/tree/a.bin", old)
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "a.bin").write_bytes(edited(old))
-    WrongSizes(monkeypatch).tell(folder / "a.bin", told)
+    WrongSizes(monkeypatch).tell(folder / "a.bin", reported)
     result = sync.upload(folder / "a.bin", "/a.bin")
     assert harness.site.read("/a.bin") == edited(old)
     assert (result.verified, result.bytes) == ("sha256", len(edited(old)))

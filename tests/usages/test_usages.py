@@ -23,7 +23,7 @@ EVERY = [usage for service in SERVICES for usage in [*shown(service), *usages(se
 
 @pytest.fixture(scope="module")
 def names(request: pytest.FixtureRequest) -> Iterator[Dict[str, Any]]:
-    """What the programs of a service find defined, its site among it."""
+    """Yield the names that the programs of a service use, with its site among them."""
     with harness(request.param) as found:
         yield found
 

@@ -99,7 +99,7 @@ WORDS: Dict[str, Any] = {
 
 @pytest.fixture
 def canned() -> Any:
-    """A site that says what it is told to; the list of answers is the test's own."""
+    """Yield a site with the canned responses that a test adds."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         mock.get(f"{BASE}/rest.php/info", json={"upload_chunk_size": 1000, "name": "x", "url": BASE})
         mock.get(f"{BASE}/filesender-config.js.php", body="")
@@ -115,7 +115,7 @@ def client() -> Any:
 
 
 def answer(canned: Any, name: str, body: str) -> None:
-    """What the call gets; a voucher that was extended is looked at once more."""
+    """Add the response to a call; an extended voucher is also read once more."""
     method, path = CALLS[name][:2]
     status = 201 if method == "POST" else 200
     for one in {method, "GET"} if name == "extend guest" else {method}:

@@ -1,4 +1,4 @@
-"""Encrypted transfers that are damaged, broken off, gone on with; and what is left of their secrets."""
+"""Encrypted transfers that are damaged, interrupted and continued, and the secrets that must not remain."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ ONCE = RetryPolicy(attempts=1)
 
 
 def test_a_wrong_password_writes_nothing(site: Any, make: Any, out: Path) -> None:
-    # Full chunks: CBC tells a wrong key by the padding alone, and 16 bytes of it come by no accident.
+    # Full chunks: CBC detects a wrong key by its padding only, and 16 bytes of padding cannot be valid by chance.
     paths = [make("a.bin", 2 * CHUNK), make("b.bin", 3 * CHUNK), make("c.bin", 0)]
     transfer = site.client().upload_workflow(paths, password=PASSWORD)
     files = {file.name: file for file in anyone(site).list_files(transfer.token)}
-    opened, asked = io.BytesIO(), site.site.count(FETCH)
+    stream, asked = io.BytesIO(), site.site.count(FETCH)
     with pytest.raises(WrongPassword) as caught:
         anyone(site).download_files(transfer.token, out, password=PASSWORD + "?")
     assert isinstance(caught.value, IntegrityError)
@@ -59,15 +59,15 @@ def test_a_wrong_password_writes_nothing(site: Any, make: Any, out: Path) -> Non
     with pytest.raises(WrongPassword):
         anyone(site).download_file(transfer.token, files["b.bin"].id, out, password=generate_password())
     with pytest.raises(WrongPassword):
-        anyone(site).download_file(transfer.token, files["b.bin"].id, opened, password=PASSWORD.lower())
+        anyone(site).download_file(transfer.token, files["b.bin"].id, stream, password=PASSWORD.lower())
     with pytest.raises(PasswordRequired):
         anyone(site).download_files(transfer.token, out)
     assert not out.exists()
-    assert opened.getvalue() == b""
+    assert stream.getvalue() == b""
 
 
 class Untouched(MemorySink):
-    """A sink that nobody may begin with."""
+    """Sink that must not be used."""
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Any:
         pytest.fail("the sink was begun with")
@@ -81,7 +81,7 @@ def test_a_sink_is_not_begun_with_before_the_password_is_proven(modern: Any) -> 
 
 
 @pytest.mark.parametrize("wrong", ["", 7, b"bytes", lambda: ""])
-def test_what_is_no_password_fetches_nothing(modern: Any, out: Path, wrong: Any) -> None:
+def test_an_invalid_password_fetches_nothing(modern: Any, out: Path, wrong: Any) -> None:
     transfer = modern.client().upload_workflow([("a.bin", b"1")], password=PASSWORD)
     with pytest.raises(UsageError, match="text"):
         anyone(modern).download_files(transfer.token, out, password=wrong)
@@ -158,7 +158,7 @@ def test_a_site_that_ignores_ranges(secure: Any, out: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("after", [0, 2])
-def test_answers_that_are_no_chunk(modern: Any, out: Path, effect: str, error: Any, after: int) -> None:
+def test_responses_that_are_not_a_chunk(modern: Any, out: Path, effect: str, error: Any, after: int) -> None:
     site = modern
     data = os.urandom(4 * CHUNK)
     transfer = site.client().upload_workflow([("a.bin", data)], password=PASSWORD)
@@ -172,7 +172,7 @@ def test_answers_that_are_no_chunk(modern: Any, out: Path, effect: str, error: A
     assert result.resumed == (CHUNK * after if after else 0)
 
 
-# -- broken off, gone on with ------------------------------------------------------------------------------------
+# -- interrupted and continued ------------------------------------------------------------------------------------
 
 
 def ivs_and_salt(site: Any) -> Tuple[int, str, List[str]]:
@@ -191,7 +191,7 @@ def break_off(site: Any, paths: List[Path], after: int, password: str = PASSWORD
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])
-def test_an_upload_goes_on_with_salt_and_ivs(site: Any, make: Any, out: Path, after: int) -> None:
+def test_an_upload_continues_with_salt_and_ivs(site: Any, make: Any, out: Path, after: int) -> None:
     path = make("a.bin", 4 * CHUNK + 1)
     break_off(site, [path], after)
     before, begun = ivs_and_salt(site), Path(site.site.stored(latest(site)["files"][0]["id"]))
@@ -205,7 +205,7 @@ def test_an_upload_goes_on_with_salt_and_ivs(site: Any, make: Any, out: Path, af
     assert by_another_reading(site, transfer) == {"a.bin": path.read_bytes()}
 
 
-def test_an_upload_goes_on_in_its_own_chunks_though_the_site_has_others_by_now(
+def test_an_upload_continues_with_its_chunk_size_after_the_site_changed_it(
     secure: Any, make: Any
 ) -> None:
     site = secure()
@@ -218,20 +218,20 @@ def test_an_upload_goes_on_in_its_own_chunks_though_the_site_has_others_by_now(
     assert by_another_reading(site, transfer) == {"a.bin": path.read_bytes()}
 
 
-def test_an_upload_does_not_go_on_with_another_password(site: Any, make: Any) -> None:
+def test_an_upload_does_not_continue_with_another_password(site: Any, make: Any) -> None:
     path = make("a.bin", 3 * CHUNK)
     break_off(site, [path], 1)
     site.site.listener.clear_log()
     with pytest.raises(WrongPassword, match="another password"):
         site.client().upload_workflow([path], password=PASSWORD + "?")
     assert (site.site.count(CREATE), site.site.count(CHUNKS), site.site.count("DELETE *")) == (0, 0, 0)
-    # And the right one still does.
+    # The upload still continues with the right password.
     transfer = site.client().upload_workflow([path], password=PASSWORD)
     assert site.site.count(CHUNKS) == 2
     assert by_another_reading(site, transfer) == {"a.bin": path.read_bytes()}
 
 
-def test_an_upload_that_starts_anew_has_a_salt_and_an_iv_of_its_own(site: Any, make: Any) -> None:
+def test_a_restarted_upload_has_its_own_salt_and_iv(site: Any, make: Any) -> None:
     path = make("a.bin", 3 * CHUNK)
     break_off(site, [path], 1)
     _, salt, ivs = ivs_and_salt(site)
@@ -255,7 +255,7 @@ def test_plain_and_encrypted_runs_do_not_mix(modern: Any, make: Any, first: Opti
 
 
 def test_a_chunk_is_the_same_each_time_it_is_tried(secure: Any, make: Any) -> None:
-    """Under one nonce of GCM no two texts may ever be sealed."""
+    """Two different plaintexts must never be encrypted with the same GCM nonce."""
     site = secure()
     path = make("a.bin", CHUNK)
     site.fault(CHUNKS, "lose-answer", times=2)

@@ -100,7 +100,7 @@ def test_a_whole_archive_counts(site: Packing, tmp_path: Path, form: str, end: A
 def test_an_archive_that_ends_early_does_not_count(
     site: Packing, tmp_path: Path, form: str, end: Any, percent: int
 ) -> None:
-    """It is fetched once more, and then an error."""
+    """The archive is fetched once more; then the call fails."""
     whole = packed(form, FILES)
     if form == "tar":
         whole = whole[: len(whole.rstrip(b"\0")) // 512 * 512 + 512 + 1024]

@@ -27,12 +27,12 @@ INVITATION: Any = {"from": "ann@example.org", "recipient": "gus@example.net"}
 
 @pytest.fixture
 def ann(harness: ManagementSite) -> FileSenderClient:
-    """Who invites."""
+    """Return the client of the user who invites."""
     return harness.client()
 
 
 def used(harness: ManagementSite, voucher: Guest) -> Transfer:
-    """What a guest has sent with a voucher."""
+    """Return a transfer that a guest has sent with a voucher."""
     return harness.client(auth=GuestAuth(voucher.token)).upload_workflow([("a.txt", b"ACGT")])
 
 
@@ -142,7 +142,7 @@ def test_what_there_is_not(harness: ManagementSite, ann: FileSenderClient) -> No
         ann.guests.get("the first")
 
 
-def test_somebody_elses_voucher(new: ManagementSite) -> None:
+def test_voucher_of_another_user(new: ManagementSite) -> None:
     voucher = new.client().create_guest(INVITATION)
     bob = new.client("bob@example.net")
     calls: List[Callable[[], Any]] = [
@@ -161,8 +161,8 @@ def test_somebody_elses_voucher(new: ManagementSite) -> None:
 
 
 def test_no_credentials_no_request(new: ManagementSite) -> None:
-    with FileSenderClient(new.url) as nobody:
-        for call in (nobody.guests.list, lambda: nobody.guests.get(1), lambda: nobody.guests.delete(1)):
+    with FileSenderClient(new.url) as anonymous:
+        for call in (anonymous.guests.list, lambda: anonymous.guests.get(1), lambda: anonymous.guests.delete(1)):
             with pytest.raises(CredentialError):
                 call()
     assert new.site.count("* /rest.php/guest*") == 0

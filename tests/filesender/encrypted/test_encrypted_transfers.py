@@ -83,19 +83,19 @@ def test_the_key_version_may_be_chosen(
 def test_files_folders_bytes_and_streams(site: Any, make: Any, out: Path) -> None:
     folder = make("run/deep/b.bin", CHUNK + 1).parent.parent
     make("run/empty.bin", 0)
-    opened = io.BytesIO(os.urandom(2 * CHUNK))
+    stream = io.BytesIO(os.urandom(2 * CHUNK))
     things: List[Any] = [
         make("a.bin", 10),
         folder,
         ("memory.bin", b"m" * (3 * CHUNK)),
-        ("stream.bin", opened),
+        ("stream.bin", stream),
     ]
     expected = {
         "a.bin": things[0].read_bytes(),
         "run/deep/b.bin": (folder / "deep" / "b.bin").read_bytes(),
         "run/empty.bin": b"",
         "memory.bin": b"m" * (3 * CHUNK),
-        "stream.bin": opened.getvalue(),
+        "stream.bin": stream.getvalue(),
     }
     transfer = site.client().upload_workflow(things, {"recipients": ["bob@example.net"]}, password=PASSWORD)
     assert by_another_reading(site, transfer) == expected
@@ -107,15 +107,15 @@ def test_into_sinks_and_open_files(site: Any, out: Path) -> None:
     data = os.urandom(3 * CHUNK + 5)
     transfer = site.client().upload_workflow([("a.bin", data)], password=PASSWORD)
     [file] = anyone(site).list_files(transfer.token)
-    sink, opened = MemorySink(), io.BytesIO()
+    sink, stream = MemorySink(), io.BytesIO()
     anyone(site).download_file(transfer.token, file.id, sink, password=PASSWORD)
-    anyone(site).download_file(transfer.token, file.id, opened, len(data), password=PASSWORD)
+    anyone(site).download_file(transfer.token, file.id, stream, len(data), password=PASSWORD)
     anyone(site).download_file(transfer.token, file.id, out, file_name="other.bin", password=PASSWORD)
-    assert (sink.data, opened.getvalue(), content(out)) == (data, data, {"other.bin": data})
+    assert (sink.data, stream.getvalue(), content(out)) == (data, data, {"other.bin": data})
 
 
-def test_what_the_second_reading_sealed_is_read(modern: Any, out: Path) -> None:
-    """A site whose files another program sent."""
+def test_files_encrypted_by_the_reference_implementation_are_read(modern: Any, out: Path) -> None:
+    """Another program has sent the files of the site."""
     site = modern
     data = os.urandom(2 * CHUNK + 9)
     transfer = site.client().upload_workflow([("a.bin", bytes(len(data)))], password=PASSWORD)
@@ -218,7 +218,7 @@ def test_without_the_package_nothing_is_sent_or_made(
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint"),
+    ("options", "message"),
     [
         ({"password": "short"}, "shorter"),
         ({"password": ""}, "text"),
@@ -228,10 +228,10 @@ def test_without_the_package_nothing_is_sent_or_made(
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_sent(
-    modern: Any, make: Any, options: Dict[str, Any], complaint: str
+    modern: Any, make: Any, options: Dict[str, Any], message: str
 ) -> None:
     site = modern
-    with pytest.raises(UsageError, match=complaint):
+    with pytest.raises(UsageError, match=message):
         site.client().upload_workflow([make("a.bin", 10)], **options)
     assert site.site.count(CREATE) == 0
 
@@ -262,15 +262,15 @@ def test_no_archive_of_what_is_encrypted(site: Any, make: Any, tmp_path: Path) -
     assert not (tmp_path / "all.zip").exists()
 
 
-def test_a_site_that_plays_the_encryption_down_is_not_believed(site: Any, tmp_path: Path) -> None:
-    """Detect bytes of the site's own, taken for what was decrypted, or a cipher that checks less."""
+def test_a_site_that_denies_or_weakens_the_encryption_is_rejected(site: Any, tmp_path: Path) -> None:
+    """Fails if bytes of the site are taken for decrypted data, or if a weaker cipher is accepted."""
     plain = site.client().upload_workflow([("a.bin", b"plain")], link=True)
-    sealed = site.client().upload_workflow([("a.bin", b"sealed")], password=PASSWORD, key_version=3)
+    encrypted = site.client().upload_workflow([("a.bin", b"secret")], password=PASSWORD, key_version=3)
     out = tmp_path / "out"
     for token, options, said in (
         (plain.token, {"password": PASSWORD}, "is not encrypted"),
         (plain.token, {"key_version": 3}, "is not encrypted"),
-        (sealed.token, {"password": PASSWORD, "key_version": 1}, "of key version 3, not 1"),
+        (encrypted.token, {"password": PASSWORD, "key_version": 1}, "of key version 3, not 1"),
     ):
         with pytest.raises(IntegrityError, match=said):
             anyone(site).download_files(token, out, **options)
@@ -281,4 +281,4 @@ def test_a_site_that_plays_the_encryption_down_is_not_believed(site: Any, tmp_pa
     asked: List[str] = []
     anyone(site).download_files(plain.token, out, password=lambda: asked.append("") or PASSWORD)
     assert ((out / "a.bin").read_bytes(), asked) == (b"plain", [])
-    anyone(site).download_files(sealed.token, tmp_path / "more", password=PASSWORD, key_version=3)
+    anyone(site).download_files(encrypted.token, tmp_path / "more", password=PASSWORD, key_version=3)

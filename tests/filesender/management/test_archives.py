@@ -42,13 +42,13 @@ def transfer(harness: ManagementSite) -> Transfer:
 
 @pytest.fixture
 def anyone(harness: ManagementSite) -> Iterator[FileSenderClient]:
-    """Somebody without credentials, who tries once."""
+    """Yield a client without credentials that makes one attempt."""
     with FileSenderClient(harness.url, retry=RetryPolicy(attempts=1)) as client:
         yield client
 
 
 def unpacked(archive: Any) -> Dict[str, bytes]:
-    """What is in a zip or tar, by the modules of Python."""
+    """Return the files in a zip or tar, read with the modules of Python."""
     source = io.BytesIO(archive) if isinstance(archive, bytes) else archive
     if zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as pack:
@@ -122,7 +122,7 @@ def test_into_memory_an_open_file_and_a_pipe(transfer: Transfer, anyone: Any, tm
         assert unpacked(left.read()) == {"notes.txt": FILES["notes.txt"]}
 
 
-def test_progress_is_told(transfer: Transfer, anyone: Any, tmp_path: Path) -> None:
+def test_progress_is_reported(transfer: Transfer, anyone: Any, tmp_path: Path) -> None:
     events: List[Any] = []
     anyone.download_archive(transfer.token, tmp_path / "a.zip", progress=events.append)
     assert [events[0].state, events[-1].state] == ["queued", "done"]
@@ -140,18 +140,18 @@ def test_wrong_usage(harness: ManagementSite, transfer: Transfer, anyone: Any, t
 
 def test_what_the_site_cannot_read_it_cannot_pack(harness: ManagementSite, anyone: Any, tmp_path: Path) -> None:
     harness.site.configure(encryption_iterations=10)
-    sealed = harness.client().upload_workflow(
+    encrypted = harness.client().upload_workflow(
         [("a.txt", b"1"), ("b.txt", b"2")],
         link=True,
         password="Correct-horse-7",
     )
     with pytest.raises(PasswordRequired, match="password="):
-        anyone.download_archive(sealed.token, tmp_path / "a.zip")
+        anyone.download_archive(encrypted.token, tmp_path / "a.zip")
     assert harness.site.count(FETCH) == 0
     assert left_in(tmp_path) == []
 
 
-# -- what is no archive ------------------------------------------------------------------------------------
+# -- invalid archives ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_what_the_site_cannot_read_it_cannot_pack(harness: ManagementSite, anyon
         ("status 404", NotFound),
     ],
 )
-def test_a_broken_archive_is_none(
+def test_a_broken_archive_is_rejected(
     harness: ManagementSite, transfer: Transfer, anyone: Any, tmp_path: Path, effect: str, error: Any
 ) -> None:
     harness.fault(FETCH, effect, times=None)
@@ -175,7 +175,7 @@ def test_a_broken_archive_is_none(
 
 
 @pytest.mark.parametrize("archive_format", ["zip", "tar"])
-def test_an_archive_with_an_empty_file_is_none(
+def test_an_archive_with_an_empty_file_is_rejected(
     harness: ManagementSite, anyone: Any, tmp_path: Path, archive_format: str
 ) -> None:
     """A real site breaks it off; the files are there one by one."""
@@ -197,8 +197,8 @@ def test_a_page_in_place_of_the_archive(
     assert left_in(tmp_path) == []
 
 
-def test_a_broken_archive_begins_anew(harness: ManagementSite, transfer: Transfer, tmp_path: Path) -> None:
-    """The site packs anew each time, so that the first bytes of one and the last of another make no archive."""
+def test_a_broken_archive_is_fetched_from_the_start(harness: ManagementSite, transfer: Transfer, tmp_path: Path) -> None:
+    """The site packs each response again: parts of two responses do not make a valid archive."""
     harness.fault(FETCH, "truncate 100000")
     result = harness.client().download_archive(transfer.token, tmp_path / "all.zip")
     assert unpacked(tmp_path / "all.zip") == FILES
@@ -206,7 +206,7 @@ def test_a_broken_archive_begins_anew(harness: ManagementSite, transfer: Transfe
     assert harness.site.count(FETCH) == 2
 
 
-def test_what_stood_there_stands_until_then(
+def test_existing_file_is_unchanged_until_verified(
     harness: ManagementSite, transfer: Transfer, anyone: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "all.zip").write_bytes(b"older")
@@ -216,7 +216,7 @@ def test_what_stood_there_stands_until_then(
     assert (tmp_path / "all.zip").read_bytes() == b"older"
 
 
-def test_a_length_that_nobody_says_is_not_called_verified(
+def test_unknown_size_is_not_reported_as_verified(
     harness: ManagementSite, transfer: Transfer, anyone: Any, tmp_path: Path
 ) -> None:
     harness.fault(FETCH, "no-length close")

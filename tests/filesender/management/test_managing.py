@@ -54,11 +54,11 @@ def test_available_transfers_newest_first(harness: ManagementSite, ann: FileSend
     assert all(isinstance(transfer, Transfer) for transfer in listed)
     assert [person.email for person in listed[1].recipients] == TWO
     assert isinstance(listed[0].expires.raw, int)
-    # The round-trip token is told only once.
+    # The round-trip token is sent only once.
     assert listed[0].roundtriptoken == ""
 
 
-def test_those_of_everybody_are_for_administrators(new: ManagementSite) -> None:
+def test_transfers_of_all_users_are_for_administrators(new: ManagementSite) -> None:
     client = new.client()
     made = sent(client, *TWO)
     with pytest.raises(Forbidden, match="administrator") as caught:
@@ -137,16 +137,16 @@ def test_a_site_without_quotas(harness: ManagementSite, ann: FileSenderClient) -
     assert ann.quota() is None
 
 
-def test_nobody_is_asked_before_there_are_credentials(harness: ManagementSite) -> None:
-    nobody = FileSenderClient(harness.url)
+def test_no_request_is_sent_without_credentials(harness: ManagementSite) -> None:
+    anonymous = FileSenderClient(harness.url)
     calls: List[Callable[[], Any]] = [
-        nobody.transfers.list,
-        nobody.quota,
-        lambda: nobody.transfers.get(1),
-        lambda: nobody.transfers.delete(1),
-        lambda: nobody.transfers.add_recipient(1, TWO[0]),
+        anonymous.transfers.list,
+        anonymous.quota,
+        lambda: anonymous.transfers.get(1),
+        lambda: anonymous.transfers.delete(1),
+        lambda: anonymous.transfers.add_recipient(1, TWO[0]),
     ]
-    with nobody:
+    with anonymous:
         for call in calls:
             with pytest.raises(CredentialError, match="no username and no api_key"):
                 call()
@@ -201,14 +201,14 @@ def test_what_is_no_moment(new: ManagementSite, wrong: Any) -> None:
     assert new.site.count(f"PUT {ONE}") == 0
 
 
-def test_everybody_is_reminded(harness: ManagementSite, ann: FileSenderClient) -> None:
+def test_each_recipient_is_reminded(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
     reminded = ann.transfers.remind(made)
     assert isinstance(reminded, Transfer)
     assert [mail["to"] for mail in harness.site.mails if mail["kind"] == "transfer_reminder"] == TWO
 
 
-def test_a_link_has_nobody_to_remind(harness: ManagementSite, ann: FileSenderClient) -> None:
+def test_a_link_has_no_recipients_to_remind(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = ann.upload_workflow([("a.txt", b"1")], link=True)
     ann.transfers.remind(made)
     assert "transfer_reminder" not in kinds(harness)
@@ -262,7 +262,7 @@ def test_deleted(harness: ManagementSite, ann: FileSenderClient) -> None:
     ann.transfers.delete(made)
 
 
-def test_what_belongs_to_somebody_else(new: ManagementSite) -> None:
+def test_transfer_of_another_user(new: ManagementSite) -> None:
     made = sent(new.client(), *TWO)
     bob = new.client("bob@example.net")
     calls: List[Callable[[], Any]] = [
@@ -289,7 +289,7 @@ def test_what_belongs_to_somebody_else(new: ManagementSite) -> None:
 # -- recipients --------------------------------------------------------------------------------------------
 
 
-def test_somebody_else_may_have_it_too(harness: ManagementSite, ann: FileSenderClient) -> None:
+def test_adding_a_recipient(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = sent(ann, "bob@example.net")
     added = ann.transfers.add_recipient(made, "kim@example.net")
     assert isinstance(added, Recipient)
@@ -301,7 +301,7 @@ def test_somebody_else_may_have_it_too(harness: ManagementSite, ann: FileSenderC
     assert ann.transfers.add_recipient(made, "kim@example.net").id != added.id
 
 
-@pytest.mark.parametrize("wrong", ["", "nobody", "a b@example.org"])
+@pytest.mark.parametrize("wrong", ["", "no-address", "a b@example.org"])
 def test_an_address_is_looked_at_here(harness: ManagementSite, ann: FileSenderClient, wrong: str) -> None:
     with pytest.raises(UsageError, match="e-mail address"):
         ann.transfers.add_recipient(1, wrong)
@@ -346,7 +346,7 @@ CHANGES: Dict[str, Any] = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_lost_answer_is_not_asked_for_again(new: ManagementSite, name: str) -> None:
-    """A second mail, or a second extension, would be somebody's trouble."""
+    """A second mail or a second extension would be visible to other people."""
     new.site.configure(expiry_extension_days=5)
     client = new.client()
     made = sent(client, "bob@example.net")
@@ -364,7 +364,7 @@ def test_a_lost_answer_is_not_asked_for_again(new: ManagementSite, name: str) ->
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_that_never_arrived_is_sent_again(new: ManagementSite, name: str) -> None:
-    """The site, or what stands before it, says that it has not acted."""
+    """The site, or a proxy before it, reports that it has not acted."""
     new.site.configure(expiry_extension_days=5)
     client = new.client()
     made = sent(client, "bob@example.net")
@@ -383,6 +383,6 @@ def test_deletions_forgive(new: ManagementSite) -> None:
     new.fault(f"DELETE {ONE}", "lose-answer")
     client.transfers.delete(made)
     assert new.site.transfers() == []
-    # What nobody has removed just now was never there.
+    # Nothing was removed by this call: the recipient is unknown.
     with pytest.raises(NotFound):
         client.transfers.remove_recipient(made.recipients[0])

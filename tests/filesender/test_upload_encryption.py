@@ -1,4 +1,4 @@
-"""What is announced of an encrypted transfer, the site's rules for passwords, and what is kept for a later run."""
+"""Encryption of uploads: the request body, the site's rules for passwords, and the state for a later run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def items(**sizes: int) -> List[LocalFile]:
     return collect_files([(f"{name}.bin", bytes(size)) for name, size in sizes.items()])
 
 
-def sealing_of(config: SiteConfig = CONFIG, password: str = GOOD, **options: Any) -> UploadEncryption:
+def encryption_of(config: SiteConfig = CONFIG, password: str = GOOD, **options: Any) -> UploadEncryption:
     return UploadEncryption.create(password, items(a=100, b=0), config, CHUNK, **options)
 
 
@@ -50,7 +50,7 @@ def sealing_of(config: SiteConfig = CONFIG, password: str = GOOD, **options: Any
 
 
 @pytest.mark.parametrize(
-    ("password", "complaint"),
+    ("password", "message"),
     [
         ("Sh0rt-passw", "shorter than 12"),
         ("all-lower-1234", "upper and lower"),
@@ -61,8 +61,8 @@ def sealing_of(config: SiteConfig = CONFIG, password: str = GOOD, **options: Any
         ("No Specials 1234", "special"),
     ],
 )
-def test_stock_rules(password: str, complaint: str) -> None:
-    with pytest.raises(UsageError, match=complaint) as caught:
+def test_stock_rules(password: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
         validate_password(password, SiteConfig())
     assert password not in str(caught.value)
     validate_password(password, LAX)
@@ -98,7 +98,7 @@ def test_a_site_may_want_longer_ones_and_takes_generated_ones_always() -> None:
 
 def test_a_password_that_is_refused_is_refused_before_anything_is_made() -> None:
     with pytest.raises(UsageError, match="generate_password"):
-        sealing_of(password="short")
+        encryption_of(password="short")
 
 
 # -- where it comes from -----------------------------------------------------------------------------------------
@@ -128,33 +128,33 @@ def test_without_the_package_nothing_is_encrypted(monkeypatch: pytest.MonkeyPatc
     require_cryptography()
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers", None)
     with pytest.raises(UsageError, match=r"smartxfer\[crypto\]"):
-        sealing_of()
+        encryption_of()
 
 
 # -- versions ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("told", "chosen", "expected"),
+    ("site_version", "chosen", "expected"),
     [(None, None, 3), (1, None, 1), (3, None, 3), (0, None, 0), (1, 3, 3), (3, 1, 1), (2, 3, 3), (3, 0, 0)],
 )
-def test_the_key_version_is_the_callers_else_the_sites_else_3(told: Any, chosen: Any, expected: int) -> None:
-    config = attrs.evolve(CONFIG, encryption_key_version_new_files=told)
-    assert sealing_of(config, key_version=chosen).key_version == expected
+def test_the_key_version_is_the_callers_else_the_sites_else_3(site_version: Any, chosen: Any, expected: int) -> None:
+    config = attrs.evolve(CONFIG, encryption_key_version_new_files=site_version)
+    assert encryption_of(config, key_version=chosen).key_version == expected
 
 
 @pytest.mark.parametrize("version", [2, 4, -1, 99])
 def test_versions_that_are_not_written(version: int) -> None:
     with pytest.raises(UsageError, match="version"):
-        sealing_of(key_version=version)
+        encryption_of(key_version=version)
     with pytest.raises(UsageError, match="version"):
-        sealing_of(attrs.evolve(CONFIG, encryption_key_version_new_files=version))
+        encryption_of(attrs.evolve(CONFIG, encryption_key_version_new_files=version))
 
 
 def test_a_site_that_does_not_encrypt() -> None:
     with pytest.raises(UsageError, match="no encrypted"):
-        sealing_of(attrs.evolve(CONFIG, encryption_enabled=False))
-    sealing_of(attrs.evolve(CONFIG, encryption_enabled=True))
+        encryption_of(attrs.evolve(CONFIG, encryption_enabled=False))
+    encryption_of(attrs.evolve(CONFIG, encryption_enabled=True))
 
 
 def test_a_site_that_hides_its_chunk_size() -> None:
@@ -163,8 +163,8 @@ def test_a_site_that_hides_its_chunk_size() -> None:
 
 
 def test_stock_rounds_where_the_site_says_nothing() -> None:
-    assert sealing_of(SiteConfig()).iterations == 4096000
-    assert sealing_of().iterations == 7
+    assert encryption_of(SiteConfig()).iterations == 4096000
+    assert encryption_of().iterations == 7
 
 
 # -- what is announced -------------------------------------------------------------------------------------------
@@ -178,9 +178,9 @@ BODY: Dict[str, Any] = {
 
 @pytest.mark.parametrize("version", [0, 1, 3])
 def test_the_announced_body(version: int) -> None:
-    sealing = sealing_of(key_version=version)
+    encryption = encryption_of(key_version=version)
     before = json.dumps(BODY)
-    body = sealing.add_to_request(BODY)
+    body = encryption.add_to_request(BODY)
     assert json.dumps(BODY) == before
     assert body["options"] == {"get_a_link": True, "encryption": True}
     assert body["encryption"] is True
@@ -202,31 +202,31 @@ def test_the_announced_body(version: int) -> None:
 
 def test_a_generated_password_is_announced_as_such() -> None:
     password = generate_password()
-    sealing = sealing_of(password=password)
-    body = sealing.add_to_request(BODY)
+    encryption = encryption_of(password=password)
+    body = encryption.add_to_request(BODY)
     assert (body["encryption_password_version"], body["encryption_password_encoding"]) == (2, "base64")
     assert password not in json.dumps(body)
-    assert password not in repr(sealing)
+    assert password not in repr(encryption)
 
 
 @pytest.mark.parametrize("password", [GOOD, "uF369qp493OWd2enU5cpvX6ElZ04DWumZ4hRKKZYhZ8="])
 @pytest.mark.parametrize("version", [0, 1, 3])
 @pytest.mark.parametrize("as_text", [False, True])
-def test_what_is_sent_opens_by_hand(version: int, password: str, as_text: bool) -> None:
+def test_reference_implementation_decrypts_what_is_sent(version: int, password: str, as_text: bool) -> None:
     config = attrs.evolve(CONFIG, encryption_encode_encrypted_chunks_in_base64_during_upload=as_text)
     data = bytes(range(100))
-    sealing = sealing_of(config, password, key_version=version)
-    told = {file["name"]: file for file in sealing.add_to_request(BODY)["files"]}["a.bin"]
-    sealing.derive_key(SALT)
-    seal = sealing.create_part_encryptor("a.bin")
-    key = by_hand.key_of(password, version, sealing.password_version, SALT, 7)
-    aead = base64.b64decode(told["aead"]).decode()
+    encryption = encryption_of(config, password, key_version=version)
+    announced = {file["name"]: file for file in encryption.add_to_request(BODY)["files"]}["a.bin"]
+    encryption.derive_key(SALT)
+    encrypt_part = encryption.create_part_encryptor("a.bin")
+    key = by_hand.key_of(password, version, encryption.password_version, SALT, 7)
+    aead = base64.b64decode(announced["aead"]).decode()
     found = b""
     for part in split_into_parts(100, CHUNK):
-        with seal(part, [memoryview(data)[part.start : part.stop]]) as encrypted:
+        with encrypt_part(part, [memoryview(data)[part.start : part.stop]]) as encrypted:
             sent = bytes(encrypted)
         blob = base64.b64decode(sent, validate=True) if as_text else sent
-        assert len(blob) == sealing.ciphertext_length("a.bin", part)
+        assert len(blob) == encryption.ciphertext_length("a.bin", part)
         found += by_hand.decrypt(version, key, blob, aead) or b""
     assert found == data
 
@@ -235,8 +235,8 @@ def test_what_is_sent_opens_by_hand(version: int, password: str, as_text: bool) 
 
 
 @pytest.mark.parametrize("version", [0, 1, 3])
-def test_a_later_run_goes_on_with_the_same_ivs(version: int) -> None:
-    first = sealing_of(key_version=version)
+def test_a_later_run_continues_with_the_same_ivs(version: int) -> None:
+    first = encryption_of(key_version=version)
     first.derive_key(SALT)
     state = json.loads(json.dumps(first.get_resume_state(SALT)))
     # The site has another chunk size by now.
@@ -260,15 +260,15 @@ def test_a_later_run_goes_on_with_the_same_ivs(version: int) -> None:
 
 @pytest.mark.parametrize("version", [0, 1, 3])
 def test_a_later_run_with_another_password_is_refused(version: int) -> None:
-    first = sealing_of(key_version=version)
+    first = encryption_of(key_version=version)
     first.derive_key(SALT)
     with pytest.raises(WrongPassword, match="resume=False") as caught:
-        sealing_of(password=GOOD + "!", key_version=version).restore(first.get_resume_state(SALT))
+        encryption_of(password=GOOD + "!", key_version=version).restore(first.get_resume_state(SALT))
     assert GOOD not in str(caught.value)
 
 
-def derived(sealing: UploadEncryption) -> List[str]:
-    secret = by_hand.key_of(GOOD, sealing.key_version, 1, SALT, 7)
+def derived(encryption: UploadEncryption) -> List[str]:
+    secret = by_hand.key_of(GOOD, encryption.key_version, 1, SALT, 7)
     encoded = base64.b64encode(secret).decode()
     return [
         GOOD,
@@ -281,25 +281,25 @@ def derived(sealing: UploadEncryption) -> List[str]:
 
 
 def test_nothing_secret_is_shown_or_remembered() -> None:
-    sealing = sealing_of()
-    sealing.derive_key(SALT)
-    kept = json.dumps(sealing.get_resume_state(SALT))
-    shown = [kept, repr(sealing), str(sealing), repr(sealing.ciphers), repr(sealing.create_part_encryptor("a.bin"))]
-    for secret in derived(sealing):
+    encryption = encryption_of()
+    encryption.derive_key(SALT)
+    kept = json.dumps(encryption.get_resume_state(SALT))
+    shown = [kept, repr(encryption), str(encryption), repr(encryption.ciphers), repr(encryption.create_part_encryptor("a.bin"))]
+    for secret in derived(encryption):
         assert not [text for text in shown if secret in text]
 
 
 def test_nothing_secret_is_in_an_error_or_a_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    first = sealing_of()
+    first = encryption_of()
     first.derive_key(SALT)
     state = first.get_resume_state(SALT)
     weak = "weak-secret"
     attempts: List[Any] = [
-        lambda: sealing_of(password=GOOD + "!").restore(state),
-        lambda: sealing_of(password=weak),
-        lambda: sealing_of(key_version=9),
-        lambda: sealing_of(attrs.evolve(CONFIG, encryption_enabled=False)),
+        lambda: encryption_of(password=GOOD + "!").restore(state),
+        lambda: encryption_of(password=weak),
+        lambda: encryption_of(key_version=9),
+        lambda: encryption_of(attrs.evolve(CONFIG, encryption_enabled=False)),
         lambda: first.derive_key(""),
     ]
     for attempt in attempts:
@@ -312,7 +312,7 @@ def test_nothing_secret_is_in_an_error_or_a_log(caplog: pytest.LogCaptureFixture
 
 @pytest.mark.parametrize("password", ["Lone-surrogate-1-\ud800", "\udcff-As-from-argv-1"])
 def test_text_that_is_no_unicode_is_no_password(password: str) -> None:
-    """Python's own complaint would carry the password along."""
+    """Python's own message would carry the password along."""
     with pytest.raises(UsageError) as caught:
         resolve_password(password)
     assert password not in repr(vars(caught.value))

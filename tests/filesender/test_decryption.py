@@ -1,4 +1,4 @@
-"""Encrypted files on their way down: what a site tells of them, and what it sends in place of a chunk."""
+"""Decryption of downloads: the parameters that a site reports, and responses that are not valid chunks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ IVS = {version: base64.b64encode(bytes(range(12 if version > 1 else 16))).decode
 
 
 def facts_of(version: int = 3, data: bytes = DATA, number: int = 7, **changes: Any) -> Dict[str, Any]:
-    """What a page tells of a file, names with underscores."""
+    """Return the attributes of a file on the download page, with underscores in their names."""
     aead = by_hand.aead_of(IVS[version], len(data), CHUNK) if version > 1 else ""
     key = by_hand.key_of(PASSWORD, version, 1, SALT, 5)
     facts = {
@@ -82,7 +82,7 @@ class Answer:
 
 
 class Site:
-    """What lies on a server, by chunks; ranges begin as if nothing were encrypted."""
+    """Encrypted file on a server, by chunks; a range begins at the offset of the plaintext."""
 
     def __init__(self, version: int = 3, data: bytes = DATA, password: str = PASSWORD) -> None:
         key = by_hand.key_of(password, version, 1, SALT, 5)
@@ -101,21 +101,21 @@ class Site:
         yield Answer(blob[: len(blob) - self.cut] + self.more, start + self.shift, self.whole)
 
 
-def read(opening: Decryptor, file: DownloadFile, start: int, site: Site) -> bytes:
-    with opening.fetch_chunk(file, start, site.fetch) as opened:
-        assert opened.start == start - start % CHUNK
-        assert opened.end == opened.start + opened.size
-        assert not opened.is_full_object
-        found = b"".join(bytes(piece) for piece in iter(opened.read, memoryview(b"")))
-    assert len(found) == opened.size
+def read(decryptor: Decryptor, file: DownloadFile, start: int, site: Site) -> bytes:
+    with decryptor.fetch_chunk(file, start, site.fetch) as chunk_reader:
+        assert chunk_reader.start == start - start % CHUNK
+        assert chunk_reader.end == chunk_reader.start + chunk_reader.size
+        assert not chunk_reader.is_full_object
+        found = b"".join(bytes(piece) for piece in iter(chunk_reader.read, memoryview(b"")))
+    assert len(found) == chunk_reader.size
     return found
 
 
-def all_of(opening: Decryptor, file: DownloadFile, site: Site) -> bytes:
-    return b"".join(read(opening, file, start, site) for start in range(0, file.size, CHUNK))
+def all_of(decryptor: Decryptor, file: DownloadFile, site: Site) -> bytes:
+    return b"".join(read(decryptor, file, start, site) for start in range(0, file.size, CHUNK))
 
 
-# -- what is told ------------------------------------------------------------------------------------------------
+# -- the site's param------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("element", ["tr", "div"])
@@ -145,16 +145,16 @@ def test_the_json_of_any_user(sign: str, encrypted: Any) -> None:
     "name", ["encrypted_size", "crypted_chunk_size", "client_entropy", "password_version"]
 )
 @pytest.mark.parametrize("value", [None, ""])
-def test_what_need_not_be_told(name: str, value: Any) -> None:
+def test_optional_parameters(name: str, value: Any) -> None:
     assert all_of(Decryptor(PASSWORD), file_of(**{name: value}), Site()) == DATA
 
 
 @pytest.mark.parametrize("version", [0, 1, 3])
 @pytest.mark.parametrize("name", ["key_version", "chunk_size"])
-def test_what_must_be_told(name: str, version: int) -> None:
-    untold: Dict[str, Any] = {name: None}
+def test_required_parameters(name: str, version: int) -> None:
+    missing: Dict[str, Any] = {name: None}
     with pytest.raises(DecodeError, match="a.bin"):
-        Decryptor(PASSWORD).create_chunk_cipher(file_of(version, **untold))
+        Decryptor(PASSWORD).create_chunk_cipher(file_of(version, **missing))
 
 
 @pytest.mark.parametrize("version", [1, 3])
@@ -173,7 +173,7 @@ def test_the_parameters_of_gcm_must_agree(change: Dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("aead", ["no base64", "w6Q=", "e30"])
-def test_what_is_authenticated_is_told_in_base64(aead: str) -> None:
+def test_authenticated_text_must_be_base64(aead: str) -> None:
     with pytest.raises(DecodeError):
         Decryptor(PASSWORD).create_chunk_cipher(file_of(fileaead=aead))
 
@@ -191,14 +191,14 @@ def test_sizes_that_disagree(version: int, change: int) -> None:
 
 @pytest.mark.parametrize("rounds", [-1, 10**8 + 1, 2**31 - 1, 2**40, 2**70])
 def test_rounds_that_no_site_asks_for_are_an_error_of_the_sites(rounds: int) -> None:
-    """Refused, not reckoned: nothing ends a thread that reckons for a quarter of an hour."""
+    """The rounds are rejected, not computed: a computation of a quarter of an hour could not be stopped."""
     done = threading.Event()
     caught: List[BaseException] = []
 
     def prove() -> None:
         try:
             Decryptor(PASSWORD).verify_password(file_of(password_hash_iterations=rounds), Site().fetch)
-        except BaseException as error:  # noqa: BLE001 - told to the test
+        except BaseException as error:  # noqa: BLE001 - the test examines it
             caught.append(error)
         done.set()
 
@@ -213,9 +213,9 @@ def test_chunks_that_no_site_has(version: int, chunk: int) -> None:
     """Neither memory for them nor a request."""
     site, size = Site(version), max(chunk, len(DATA))
     aead = base64.b64encode(by_hand.aead_of(IVS[version], size, chunk).encode()).decode()
-    told: Dict[str, Any] = {"chunk_size": chunk, "size": size, "encrypted_size": None, "fileaead": aead}
+    changes: Dict[str, Any] = {"chunk_size": chunk, "size": size, "encrypted_size": None, "fileaead": aead}
     with pytest.raises((DecodeError, IntegrityError)):
-        Decryptor(PASSWORD).verify_password(file_of(version, **told), site.fetch)
+        Decryptor(PASSWORD).verify_password(file_of(version, **changes), site.fetch)
     assert site.asked == []
 
 
@@ -227,14 +227,14 @@ def test_versions_that_are_not_known(change: Dict[str, Any]) -> None:
     assert site.asked == []
 
 
-def test_rounds_that_are_not_told_are_those_of_a_sites_database() -> None:
+def test_missing_rounds_are_the_default_of_the_database() -> None:
     seen: List[int] = []
     with pytest.MonkeyPatch.context() as patch:
         real = Key.derive
 
-        def derive(password: str, **told: Any) -> Key:
-            seen.append(told["iterations"])
-            return real(password, **{**told, "iterations": 5})
+        def derive(password: str, **parameters: Any) -> Key:
+            seen.append(parameters["iterations"])
+            return real(password, **{**parameters, "iterations": 5})
 
         patch.setattr(Key, "derive", derive)
         assert all_of(Decryptor(PASSWORD), file_of(password_hash_iterations=None), Site()) == DATA
@@ -248,23 +248,23 @@ def test_a_key_is_derived_once_for_files_of_the_same_parameters(monkeypatch: pyt
     derived: List[Dict[str, Any]] = []
     real = Key.derive
 
-    def derive(password: str, **told: Any) -> Key:
-        derived.append(told)
-        return real(password, **told)
+    def derive(password: str, **parameters: Any) -> Key:
+        derived.append(parameters)
+        return real(password, **parameters)
 
     monkeypatch.setattr(Key, "derive", derive)
-    opening, site = Decryptor(PASSWORD), Site()
+    decryptor, site = Decryptor(PASSWORD), Site()
     files = [file_of(number=number) for number in range(5)]
-    threads = [threading.Thread(target=all_of, args=(opening, file, site)) for file in files]
+    threads = [threading.Thread(target=all_of, args=(decryptor, file, site)) for file in files]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(10)
     assert len(derived) == 1
-    assert all_of(opening, file_of(1), Site(1)) == DATA
+    assert all_of(decryptor, file_of(1), Site(1)) == DATA
     assert len(derived) == 2
     with pytest.raises(IntegrityError):
-        read(opening, file_of(key_salt=SALT.lower()), 0, site)
+        read(decryptor, file_of(key_salt=SALT.lower()), 0, site)
     assert len(derived) == 3
 
 
@@ -272,26 +272,26 @@ def test_a_key_is_derived_once_for_files_of_the_same_parameters(monkeypatch: pyt
 
 
 def test_the_first_chunk_is_proven_and_not_fetched_again() -> None:
-    opening, site, file = Decryptor(PASSWORD), Site(), file_of()
-    opening.verify_password(file, site.fetch)
+    decryptor, site, file = Decryptor(PASSWORD), Site(), file_of()
+    decryptor.verify_password(file, site.fetch)
     assert site.asked == [(0, CHUNK + 32)]
-    assert all_of(opening, file, site) == DATA
+    assert all_of(decryptor, file, site) == DATA
     assert site.asked == [(0, 80), (48, 128), (96, 135)]
-    # It was kept for one use, and for this file.
-    assert read(opening, file, 0, site) == DATA[:CHUNK]
+    # The chunk is kept for one use, and for this file only.
+    assert read(decryptor, file, 0, site) == DATA[:CHUNK]
     assert len(site.asked) == 4
 
 
 def test_what_was_proven_of_one_file_is_not_taken_for_another() -> None:
     other = bytes(reversed(DATA))
-    opening = Decryptor(PASSWORD)
-    opening.verify_password(file_of(), Site().fetch)
-    assert all_of(opening, file_of(data=other, number=8), Site(data=other)) == other
+    decryptor = Decryptor(PASSWORD)
+    decryptor.verify_password(file_of(), Site().fetch)
+    assert all_of(decryptor, file_of(data=other, number=8), Site(data=other)) == other
 
 
 def test_the_middle_of_a_chunk_gets_the_whole_of_it() -> None:
-    opening, site = Decryptor(PASSWORD), Site()
-    assert read(opening, file_of(), CHUNK + 10, site) == DATA[CHUNK : 2 * CHUNK]
+    decryptor, site = Decryptor(PASSWORD), Site()
+    assert read(decryptor, file_of(), CHUNK + 10, site) == DATA[CHUNK : 2 * CHUNK]
     assert site.asked == [(CHUNK, 2 * CHUNK + 32)]
 
 
@@ -311,41 +311,41 @@ def test_text_where_a_generated_password_is_wanted() -> None:
 
 @pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize("index", [0, 1, 2])
-def test_damage_is_told_from_a_wrong_password_once_that_is_proven(index: int, version: int) -> None:
-    opening, site, file = Decryptor(PASSWORD), Site(version), file_of(version)
-    opening.verify_password(file, site.fetch)
+def test_damage_after_the_password_was_verified_is_not_a_wrong_password(index: int, version: int) -> None:
+    decryptor, site, file = Decryptor(PASSWORD), Site(version), file_of(version)
+    decryptor.verify_password(file, site.fetch)
     if index == 0:
-        read(opening, file, 0, site)  # the one that was kept
+        read(decryptor, file, 0, site)  # uses up the chunk that was kept
     site.blobs[index] = site.blobs[index][:-1] + bytes([site.blobs[index][-1] ^ 1])
     with pytest.raises(IntegrityError, match=f"chunk {index} of 'a.bin' is damaged") as caught:
-        read(opening, file, index * CHUNK, site)
+        read(decryptor, file, index * CHUNK, site)
     assert not isinstance(caught.value, WrongPassword)
 
 
 def test_nothing_secret_is_shown(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    opening, file = Decryptor(PASSWORD), file_of()
-    opening.verify_password(file, Site().fetch)
+    decryptor, file = Decryptor(PASSWORD), file_of()
+    decryptor.verify_password(file, Site().fetch)
     secret = by_hand.key_of(PASSWORD, 3, 1, SALT, 5)
-    shown = f"{opening!r} {opening} {opening.create_chunk_cipher(file)!r} {file!r} {caplog.text}"
+    shown = f"{decryptor!r} {decryptor} {decryptor.create_chunk_cipher(file)!r} {file!r} {caplog.text}"
     assert PASSWORD not in shown
     assert secret.hex() not in shown
     assert repr(secret) not in shown
 
 
-# -- answers that are no chunk -----------------------------------------------------------------------------------
+# -- responses that are not a chunk -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", [1, 3])
 def test_an_answer_that_ends_early_may_be_asked_for_again(version: int) -> None:
-    opening, site, file = Decryptor(PASSWORD), Site(version), file_of(version)
+    decryptor, site, file = Decryptor(PASSWORD), Site(version), file_of(version)
     for site.cut in (1, 16, 79, 80):
         with pytest.raises(Truncated) as caught:
-            read(opening, file, 0, site)
+            read(decryptor, file, 0, site)
         assert caught.value.retryable
         assert (caught.value.got, caught.value.expected) == (80 - site.cut, 80)
     site.cut = 0
-    assert all_of(opening, file, site) == DATA
+    assert all_of(decryptor, file, site) == DATA
 
 
 @pytest.mark.parametrize("more", [1, 16, 1000])
@@ -376,18 +376,18 @@ def test_a_site_that_gives_no_ranges() -> None:
 
 
 def test_what_fails_to_arrive_fails_as_it_is() -> None:
-    opening, site = Decryptor(PASSWORD), Site()
+    decryptor, site = Decryptor(PASSWORD), Site()
     site.failure = Truncated("gone", got=0, expected=1)
     with pytest.raises(Truncated, match="gone"):
-        opening.verify_password(file_of(), site.fetch)
+        decryptor.verify_password(file_of(), site.fetch)
     site.failure = None
-    opening.verify_password(file_of(), site.fetch)
-    assert all_of(opening, file_of(), site) == DATA
+    decryptor.verify_password(file_of(), site.fetch)
+    assert all_of(decryptor, file_of(), site) == DATA
 
 
 def test_chunks_that_the_site_has_swapped() -> None:
-    opening, site, file = Decryptor(PASSWORD), Site(data=bytes(2 * CHUNK)), file_of(data=bytes(2 * CHUNK))
-    opening.verify_password(file, site.fetch)
+    decryptor, site, file = Decryptor(PASSWORD), Site(data=bytes(2 * CHUNK)), file_of(data=bytes(2 * CHUNK))
+    decryptor.verify_password(file, site.fetch)
     site.blobs.reverse()
     with pytest.raises(IntegrityError, match="another"):
-        read(opening, file, CHUNK, site)
+        read(decryptor, file, CHUNK, site)

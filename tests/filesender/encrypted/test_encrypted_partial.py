@@ -1,4 +1,4 @@
-"""What an interrupted download of an encrypted file leaves: whole chunks, which a MAC vouches for."""
+"""Part files of interrupted encrypted downloads: complete chunks, authenticated by a MAC."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECRET = bytes(range(32))
 def interrupted(
     site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Callable[[float], Any]:
-    """``interrupted(1.5)``: fetches DATA until the disk has taken so many chunks; returns how to go on."""
+    """Return ``interrupted(1.5)``: it fetches DATA until that many chunks are written, and returns how to continue."""
     transfer = site.client().upload_workflow([("a.bin", DATA)], password=PASSWORD, key_version=request.param)
     out = tmp_path / "out"
     left = [0]
@@ -48,18 +48,18 @@ def interrupted(
                 anyone(site, max_workers=1).download_files(transfer.token, out, password=PASSWORD)
         assert "a.bin" not in content(out)
 
-        def go_on() -> Any:
+        def resume() -> Any:
             [result] = anyone(site).download_files(transfer.token, out, password=PASSWORD)
             assert content(out) == {"a.bin": DATA}
             return result.resumed
 
-        return go_on
+        return resume
 
     return until
 
 
 @pytest.mark.parametrize("chunks", [0.5, 1, 1.5, 2.9, 3])
-def test_it_goes_on_after_the_last_whole_chunk(interrupted: Callable[[float], Any], chunks: float) -> None:
+def test_a_download_continues_after_the_last_complete_chunk(interrupted: Callable[[float], Any], chunks: float) -> None:
     assert interrupted(chunks)() == int(chunks) * CHUNK
 
 
@@ -90,18 +90,18 @@ def _flip(data: bytearray) -> None:
 def test_what_was_slipped_in_is_fetched_again(
     interrupted: Callable[[float], Any], tmp_path: Path, change: Any, summed: Any
 ) -> None:
-    go_on = interrupted(2)
+    resume = interrupted(2)
     _alter(tmp_path / "out", change, summed)
-    assert go_on() == 0
+    assert resume() == 0
 
 
 def test_what_was_slipped_in_beneath_the_true_sum(
     interrupted: Callable[[float], Any], tmp_path: Path
 ) -> None:
-    go_on = interrupted(2)
+    resume = interrupted(2)
     [[_, _, true]] = json.loads((tmp_path / "out" / "a.bin.part.json").read_text("utf-8"))["runs"]
     _alter(tmp_path / "out", _swap, lambda data: int(true))
-    assert go_on() == 0
+    assert resume() == 0
 
 
 def test_a_sink_is_not_left_with_a_key(site: Any, tmp_path: Path) -> None:
@@ -117,22 +117,22 @@ def test_a_sink_is_not_left_with_a_key(site: Any, tmp_path: Path) -> None:
 def test_a_key_is_derived_by_who_needs_it(site: Any) -> None:
     transfer = site.client().upload_workflow([("a.bin", DATA)], link=True, password=PASSWORD, key_version=3)
     [file] = anyone(site).list_files(transfer.token)
-    vouching = Decryptor(PASSWORD).create_part_file_mac(attrs.evolve(file, key_salt=""))
+    mac = Decryptor(PASSWORD).create_part_file_mac(attrs.evolve(file, key_salt=""))
     with pytest.raises(DecodeError, match="salt"):
-        vouching.update(0, b"x", 0)
+        mac.update(0, b"x", 0)
 
 
 @given(st.binary(min_size=1, max_size=40), st.integers(1, 9), st.data())
 def test_the_sum_is_that_of_all_chunks_in_any_order(data: bytes, grain: int, draw: st.DataObject) -> None:
-    vouching = PartFileMac(lambda: SECRET, grain)
+    mac = PartFileMac(lambda: SECRET, grain)
     pieces: List[Any] = [(at, data[at : at + grain]) for at in range(0, len(data), grain)]
     running = 0
     for at, piece in draw.draw(st.permutations(pieces)):
-        running = vouching.update(running, piece, at)
-    assert running == vouching.update(0, memoryview(data), 0)
+        running = mac.update(running, piece, at)
+    assert running == mac.update(0, memoryview(data), 0)
     place = draw.draw(st.integers(0, len(data) - 1))
     other = bytearray(data)
     other[place] ^= draw.draw(st.integers(1, 255))
-    assert vouching.update(0, other, 0) != running
-    assert vouching.update(0, data, grain) != running
+    assert mac.update(0, other, 0) != running
+    assert mac.update(0, data, grain) != running
     assert PartFileMac(lambda: bytes(32), grain).update(0, data, 0) != running
