@@ -1,4 +1,4 @@
-"""What goes wrong between a client and its server; every planned fault must have fired."""
+"""Faults between a client and its server. Each test checks that every planned fault has fired."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ with warnings.catch_warnings():
 
 @pytest.fixture(scope="module")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceHarness]:
-    """What ``SHARED`` of the module starts, for all of its tests."""
+    """Yield the harness that ``SHARED`` of the module describes, for all of its tests."""
     with request.module.SHARED(tmp_path_factory.mktemp("server")) as started:
         yield started
 

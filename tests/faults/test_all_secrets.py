@@ -151,7 +151,7 @@ def _raw(answer: bytes) -> Callable[[Request, Peer], None]:
     return lambda request, peer: peer.sock.sendall(answer) or peer.sock.shutdown(2)
 
 
-#: Header lines that no library can read, a body that ends early, and what is no HTTP.
+#: Header lines that no library can read, a body that ends early, and a response that is not HTTP.
 _BROKEN = f"HTTP/1.1 200 OK\r\nX: {SECRET}\r\n{SECRET} no colon\r\n Content-Length: 2\r\n\r\n{{}}".encode()
 _SHORT = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{{{SECRET}".encode()
 _NOISE = f"{SECRET} {SECRET}\r\n".encode() * 3

@@ -103,7 +103,7 @@ def test_f35_a_field_of_another_kind(harness: Any, match: str, field: str, value
 
 @pytest.mark.parametrize("written", [0, 9, 11])
 def test_f35_a_chunk_of_which_less_was_written(harness: Any, written: int) -> None:
-    """Nobody but the client would ever notice the hole."""
+    """Only the client can detect the missing bytes."""
     answer = _answer(harness, json.dumps({"offset": 0, "written": written}).encode())
     path = harness.file(DATA[:10])
     harness.fault("PUT /rest.php/file/*/chunk/0", answer, times=6)

@@ -45,7 +45,7 @@ def test_f26_the_servers_clock_is_set_forward_meanwhile(harness: Any) -> None:
     harness.site.configure(clock_offset=TEN_MINUTES)
     client.upload_workflow([harness.file(DATA)], link=True)
     assert harness.stored()["a.bin"] == DATA
-    assert harness.site.count(status=500) == 1, "told once that it is too late, and then right"
+    assert harness.site.count(status=500) == 1, "rejected once as too late, then accepted"
 
 
 def test_f26_a_clock_that_cannot_be_set_right(harness: Any) -> None:

@@ -30,7 +30,8 @@ from tests.support.stopwatch import Stopwatch
 from tests.support.timeouts import patient
 
 DATA = noise(4 * CHUNK_SIZE + 100)
-SEALED = CHUNK_SIZE + MORE
+#: Bytes of a full chunk as the server stores it.
+STORED = CHUNK_SIZE + MORE
 ONCE = RetryPolicy(attempts=1, backoff=0)
 
 
@@ -49,17 +50,17 @@ def _down(harness: Any, transfer: Any, password: Any = PASSWORD, **options: Any)
 @pytest.mark.parametrize("first", [0, 2], ids=["the first chunk", "a later one"])
 @pytest.mark.parametrize(
     "effect",
-    ["reset-before", "reset-after-sent 1", "reset-after-sent 20K", f"truncate {SEALED - 1}", "truncate 0",
+    ["reset-before", "reset-after-sent 1", "reset-after-sent 20K", f"truncate {STORED - 1}", "truncate 0",
      "no-length close truncate 20K", "status 503 retry-after=0"],
 )  # fmt: skip
 def test_f04_a_line_that_breaks(harness: Any, effect: str, first: int) -> None:
-    """The chunk comes again whole: half a chunk cannot be opened, and none of it is output."""
+    """The whole chunk is fetched again: half a chunk cannot be decrypted, and none of it is written."""
     transfer = published(harness, DATA)
     fault = harness.fault(DOWNLOAD, effect, times=2, after=first)
     result = _down(harness, transfer, max_workers=1)
     assert (harness.out / "a.bin").read_bytes() == DATA
     assert fault.fired == 2
-    assert result.retries == (0 if first == 0 else 2), "the proof of the password is no try of the file's"
+    assert result.retries == (0 if first == 0 else 2), "verifying the password is not a retry of the file"
     assert harness.site.count(DOWNLOAD) == 5 + 2
 
 
@@ -68,7 +69,7 @@ def test_f05_truncated_for_good(harness: Any) -> None:
     harness.fault(DOWNLOAD, "truncate 20K", times=None, after=3)
     with pytest.raises(Truncated) as caught:
         _down(harness, transfer, retry=ONCE, max_workers=1)
-    assert (caught.value.got, caught.value.expected) == (20 * 1024, SEALED)
+    assert (caught.value.got, caught.value.expected) == (20 * 1024, STORED)
     assert (harness.out / "a.bin.part").read_bytes() == DATA[: 3 * CHUNK_SIZE]
     nothing_wrong_left(harness, DATA)
     harness.server.clear_faults()
@@ -79,7 +80,7 @@ def test_f05_truncated_for_good(harness: Any) -> None:
 
 
 def test_f04_a_kept_part_that_ends_within_a_chunk(harness: Any) -> None:
-    """What an unlucky crash leaves: the chunk is fetched whole, and only what is missing of it is written."""
+    """After a crash within a chunk, the whole chunk is fetched and only its missing bytes are written."""
     transfer = published(harness, DATA)
     with harness.client(max_workers=1) as client:
         [file] = client.list_files(transfer.token)
@@ -144,7 +145,7 @@ def test_f15_a_site_without_ranges(make_harness: Any) -> None:
 
 # -- flipped bits -------------------------------------------------------------------------------------------
 
-_PLACES = {"IV": 0, "counter": 12, "text": 16, "text's middle": 40_000, "tag": SEALED - 1}
+_PLACES = {"IV": 0, "counter": 12, "text": 16, "text's middle": 40_000, "tag": STORED - 1}
 
 
 @pytest.mark.parametrize("place", _PLACES)
@@ -175,7 +176,7 @@ def test_f13_a_bit_that_flips_once_costs_one_chunk(harness: Any, place: str) -> 
 
 @pytest.mark.parametrize("place", _PLACES)
 def test_f13_a_flipped_bit_in_the_first_chunk(harness: Any, place: str) -> None:
-    """It may be the password as well: in any case nothing is written, not even a directory."""
+    """A wrong password has the same symptom. In either case nothing is written, not even a directory."""
     transfer = published(harness, DATA)
     harness.fault(DOWNLOAD, f"flip {_PLACES[place]}", times=None)
     with pytest.raises(IntegrityError):
@@ -222,7 +223,7 @@ def test_f14_a_kept_part_that_was_damaged(harness: Any) -> None:
 
 
 @pytest.mark.parametrize("effect", ["drip 1/0.1", "stall"])
-def test_f18_a_line_that_stands_still_once(harness: Any, effect: str) -> None:
+def test_f18_a_connection_that_stalls_once(harness: Any, effect: str) -> None:
     transfer = published(harness, DATA)
     fault = harness.fault(DOWNLOAD, effect, after=2)
     result = _down(
@@ -233,7 +234,7 @@ def test_f18_a_line_that_stands_still_once(harness: Any, effect: str) -> None:
 
 
 @pytest.mark.slow
-def test_f18_a_line_that_stands_still_for_good(harness: Any) -> None:
+def test_f18_a_connection_that_stalls_for_good(harness: Any) -> None:
     transfer = published(harness, DATA)
     harness.fault(DOWNLOAD, "drip 1/0.1", times=None)
     watch = Stopwatch()
@@ -282,13 +283,13 @@ def test_a_wrong_password_does_not_spoil_what_was_begun(harness: Any) -> None:
 
 
 def test_f49_one_file_of_three_is_damaged(harness: Any) -> None:
-    """The others come; the damaged one is told by name."""
+    """The other files arrive; the error names the damaged one."""
     files = {f"{number}.bin": noise(2 * CHUNK_SIZE, number) for number in range(3)}
     with harness.client() as client:
         transfer = client.upload_workflow(list(files.items()), link=True, password=PASSWORD)
     bad = next(file for file in harness.site.transfers()[-1]["files"] if file["name"] == "1.bin")
     with open(harness.site.stored(bad["id"]), "r+b") as stored:
-        stored.seek(SEALED + 500)
+        stored.seek(STORED + 500)
         stored.write(b"damaged")
     with harness.client() as client, pytest.raises(BatchError) as caught:
         client.download_files(transfer.token, harness.out, password=PASSWORD)

@@ -56,8 +56,8 @@ FRESH = partial(FileSenderHarness, encryption_iterations=7)
 
 
 def _ended_upload(harness: Any, program: Any, path: Any, point: int, end: Any) -> int:
-    """An upload that ends after ``point`` chunks and a run that goes on; how many chunks went twice."""
-    os.utime(path)  # another request: it does not go on with the one before
+    """End an upload after ``point`` chunks, continue it, and return how many chunks were sent twice."""
+    os.utime(path)  # another request, so it does not continue the one before
     harness.site.listener.clear_log()
     with Tap(harness.site.listener.port) as tap:
         rate = harness.fault(CHUNK, f"rate {RATE * 64}K", times=None)
@@ -93,12 +93,12 @@ def test_f22_an_upload(harness: Any, program: Any) -> None:
     """An interrupted run notes all that was acknowledged before it goes."""
     data = noise(SIZE)
     again = _ended_upload(harness, program, harness.file(data), CHUNKS // 2, interrupt)
-    assert again <= 2, "what was under way may have arrived unknown to anybody"
+    assert again <= 2, "a chunk that was being sent may have arrived without an acknowledgement"
     assert held(harness) == data
 
 
 def _ended_download(harness: Any, program: Any, token: str, point: int, end: Any) -> bytes:
-    """A download that ends after ``point`` chunks and a run that goes on; what it has fetched."""
+    """End a download after ``point`` chunks, continue it, and return what the second run fetched."""
     part, target = harness.out / "a.bin.part", harness.out / "a.bin"
     harness.site.listener.clear_log()
     rate = harness.fault(DOWNLOAD, f"rate {RATE * 64}K", times=None)
@@ -121,7 +121,7 @@ def _ended_download(harness: Any, program: Any, token: str, point: int, end: Any
 
 
 def test_f23_random_points_of_a_download(harness: Any, program: Any) -> None:
-    """A full name never stands over a wrong file, wherever the end came."""
+    """No interruption leaves a wrong file under its final name."""
     data = noise(SIZE)
     with harness.client() as client:
         token = client.upload_workflow([("a.bin", data)], link=True, password=PASSWORD).token
@@ -140,7 +140,7 @@ def test_f22_a_download(harness: Any, program: Any) -> None:
 
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_f22_while_the_key_is_derived(harness: Any, program: Any, way: str) -> None:
-    """With the rounds of a stock site, which nothing interrupts: nobody waits for them."""
+    """The default number of rounds cannot be interrupted, but the call does not wait for their end."""
     harness.site.configure(encryption_iterations=STOCK_ROUNDS)
     path = harness.file(noise(1000))
     with harness.client() as client:

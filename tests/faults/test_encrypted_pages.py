@@ -1,4 +1,4 @@
-"""What a site says of an encrypted transfer, and what it gives in place of another thing: F17, F28, F30."""
+"""Parameters of encrypted transfers on pages of a site, and exchanged files and chunks: F17, F28, F30."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from tests.support.encrypted_harness import MORE, PASSWORD, SITE, left, nothing_
 from tests.support.filesender_harness import CHUNK_SIZE, DOWNLOAD, FileSenderHarness, noise
 
 DATA = noise(4 * CHUNK_SIZE + 100)
-SEALED = CHUNK_SIZE + MORE
+#: Bytes of a full chunk as the server stores it.
+STORED = CHUNK_SIZE + MORE
 ONCE = RetryPolicy(attempts=1, backoff=0)
 
 
@@ -84,8 +85,8 @@ def test_a_chunk_larger_than_memory_is_an_error_of_the_sites(harness: Any) -> No
     [row] = harness.site.transfers()[-1]["files"]
     aead = f'{{"aeadversion":1,"chunkcount":1,"chunksize":{huge},"iv":"{row["iv"]}","aeadterminator":1}}'
     _change(harness, "transfers", "chunk_size=?", huge)
-    told = base64.b64encode(aead.encode()).decode()
-    _change(harness, "files", "size=?, encrypted_size=?, aead=?", huge, huge + MORE, told)
+    encoded = base64.b64encode(aead.encode()).decode()
+    _change(harness, "files", "size=?, encrypted_size=?, aead=?", huge, huge + MORE, encoded)
     with pytest.raises(SmartxferError):
         _down(harness, transfer)
     assert not harness.out.exists()
@@ -98,7 +99,7 @@ def test_f17_chunks_of_another_file_under_the_same_key(harness: Any) -> None:
         transfer = client.upload_workflow(list(files.items()), link=True, password=PASSWORD)
     one, other = (Path(harness.site.stored(file["id"])) for file in harness.site.transfers()[-1]["files"])
     blob = bytearray(one.read_bytes())
-    blob[SEALED : 2 * SEALED] = other.read_bytes()[SEALED : 2 * SEALED]
+    blob[STORED : 2 * STORED] = other.read_bytes()[STORED : 2 * STORED]
     one.write_bytes(blob)
     with harness.client() as client, pytest.raises(IntegrityError, match="another chunk"):
         client.download_files(transfer.token, harness.out, files=["a.bin"], password=PASSWORD)
@@ -110,7 +111,7 @@ def test_f17_chunks_in_another_order(harness: Any) -> None:
     path = Path(harness.site.stored(harness.site.transfers()[-1]["files"][0]["id"]))
     blob = path.read_bytes()
     path.write_bytes(
-        blob[:SEALED] + blob[2 * SEALED : 3 * SEALED] + blob[SEALED : 2 * SEALED] + blob[3 * SEALED :]
+        blob[:STORED] + blob[2 * STORED : 3 * STORED] + blob[STORED : 2 * STORED] + blob[3 * STORED :]
     )
     with pytest.raises(IntegrityError, match="another chunk"):
         _down(harness, transfer)
@@ -118,7 +119,7 @@ def test_f17_chunks_in_another_order(harness: Any) -> None:
 
 
 def test_f17_another_file_between_two_runs(harness: Any) -> None:
-    """What was begun of one file is not gone on with by chunks of another, genuine as they are."""
+    """A part file is not continued with the chunks of another file, although they are authentic."""
     files = {"a.bin": noise(4 * CHUNK_SIZE, 1), "b.bin": noise(4 * CHUNK_SIZE, 2)}
     with harness.client() as client:
         transfer = client.upload_workflow(list(files.items()), link=True, password=PASSWORD)
@@ -167,7 +168,7 @@ def test_f28_hostile_names(make_harness: Any, tmp_path: Path) -> None:
 
 
 def test_f30_an_archive_of_it(harness: Any) -> None:
-    """The server would pack what nobody can open; it is not even asked."""
+    """The server would pack files that cannot be decrypted, so no request is sent."""
     transfer = published(harness, DATA)
     harness.site.listener.clear_log()
     for form in ("zip", "tar"):

@@ -153,9 +153,9 @@ def test_f44_the_journal_and_its_end(harness: Any, home: Path, log: Any, key_ver
     with pytest.raises(ClientError):
         client.upload_workflow([path], **options)
     [journal] = (home / "state/journals").glob("*.json")
-    sealing = json.loads(journal.read_text("utf-8"))["state"]["sealing"]
-    assert sealing["ivs"].keys() == {"a.bin"}
-    assert len(sealing["check"]) == 8, "too short to try passwords against, were the rounds few"
+    state = json.loads(journal.read_text("utf-8"))["state"]["sealing"]
+    assert state["ivs"].keys() == {"a.bin"}
+    assert len(state["check"]) == 8, "too short to try passwords against, were the rounds few"
     _check(_spellings(harness, PASSWORD), journal=_kept(home), log=_logged(log.records))
     with pytest.raises(WrongPassword) as caught:
         client.upload_workflow([path], **{**options, "password": OTHER})
@@ -211,10 +211,10 @@ def test_f44_several_damaged_files(harness: Any, log: Any) -> None:
 def test_f44_what_holds_them_does_not_show_them() -> None:
     key = Key.derive(PASSWORD, version=3, password_version=1, salt="s" * 32, iterations=1)
     chunks = ChunkCipher.new(3, 1000, 100).with_key(key)
-    sealing = UploadEncryption(PASSWORD, 3, 1, 100, False, {"a.bin": ChunkCipher.new(3, 1000, 100)})
-    sealing.derive_key("s" * 32)
-    opening = Decryptor(PASSWORD)
-    for thing in (key, chunks, sealing, opening, [key], {"a": sealing}):
+    encryption = UploadEncryption(PASSWORD, 3, 1, 100, False, {"a.bin": ChunkCipher.new(3, 1000, 100)})
+    encryption.derive_key("s" * 32)
+    decryptor = Decryptor(PASSWORD)
+    for thing in (key, chunks, encryption, decryptor, [key], {"a": encryption}):
         shown = f"{thing!r} {thing!s} {thing}"
         for secret in (PASSWORD, key.secret.hex(), repr(key.secret)[2:-1]):
             assert secret not in shown
@@ -224,7 +224,7 @@ def test_f44_the_marks_would_be_seen(harness: Any, log: Any) -> None:
     """The look-out itself: what is not masked, it finds."""
     published(harness, DATA)
     secrets = _spellings(harness, PASSWORD)
-    logging.getLogger("somebody.else").debug("key %s", derived(harness).hex())
+    logging.getLogger("another.library").debug("key %s", derived(harness).hex())
     with pytest.raises(AssertionError, match="a secret in log"):
         _check(secrets, log=_logged(log.records))
     with pytest.raises(AssertionError, match="a secret in error"):

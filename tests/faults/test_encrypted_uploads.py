@@ -55,7 +55,7 @@ def tap(harness: Any) -> Iterator[Tap]:
 
 
 def _up(harness: Any, tap: Tap, thing: Any, password: str = PASSWORD, **options: Any) -> Any:
-    """Encrypt and send, by way of the tap."""
+    """Encrypt and send, through the tap."""
     with harness.client(tap.url, **options) as client:
         return client.upload_workflow([thing], link=True, password=password)
 
@@ -72,7 +72,7 @@ def _up(harness: Any, tap: Tap, thing: Any, password: str = PASSWORD, **options:
     ],
 )
 def test_f03_a_broken_chunk_goes_again_byte_for_byte(harness: Any, tap: Tap, effect: str) -> None:
-    """Fails if a chunk is encrypted anew for each try."""
+    """Fails if a chunk is encrypted again for each attempt."""
     fault = harness.fault(part(1), effect, times=2)
     seen: List[Any] = []
     with harness.client(tap.url) as client:
@@ -84,7 +84,7 @@ def test_f03_a_broken_chunk_goes_again_byte_for_byte(harness: Any, tap: Tap, eff
     tries = tap.bodies()[CHUNK_SIZE]
     assert len(tries) == 3
     assert same_nonce_same_bytes(tap.chunks()) == COUNT
-    assert all(0 <= event.done <= len(DATA) for event in seen), "told in bytes of the file"
+    assert all(0 <= event.done <= len(DATA) for event in seen), "progress counts bytes of the file"
     assert (seen[-1].state, seen[-1].done) == ("done", len(DATA))
     # The others went once, and each is what the page would make of it.
     for number, (offset, plain) in enumerate(pairs(DATA)):
@@ -114,7 +114,7 @@ def test_f03_in_other_manners(make_harness: Any, options: Any, width: int) -> No
 
 
 def test_f03_broken_for_good_and_run_again(harness: Any, tap: Tap) -> None:
-    """A re-run seals the chunk under the nonce it had: of the same bytes, so that nothing is given away."""
+    """A re-run encrypts a chunk with its earlier nonce. The plaintext is the same, so nothing is revealed."""
     path = harness.file(DATA)
     harness.fault(part(2), "reset-after 20K", times=1)
     with pytest.raises(NetworkError):
@@ -144,7 +144,7 @@ def test_a_file_that_changed_between_the_runs_gets_other_nonces(harness: Any, ta
 
 
 def test_a_file_that_changes_while_it_is_sent(harness: Any, tap: Tap) -> None:
-    """What was sent is discarded; the next run begins anew, under nonces of its own."""
+    """The sent chunks are discarded; the next run starts again with new nonces."""
     path = harness.file(DATA)
     harness.fault(part(2), f"rate {8 * CHUNK_SIZE}")  # else all of it may be sent between two calls of change
 
@@ -184,7 +184,7 @@ def test_two_transfers_of_one_file_share_no_nonce(harness: Any, tap: Tap) -> Non
 
 
 def test_f13_a_bit_that_flips_on_the_way_up(harness: Any, tap: Tap) -> None:
-    """Nobody can tell while it goes up; whoever fetches it is told, and gets no byte of that chunk."""
+    """The upload cannot detect it. The download raises an error and writes no byte of that chunk."""
     harness.fault(part(1), "flip-in 5000")
     transfer = _up(harness, tap, ("a.bin", DATA))
     with harness.client() as client, pytest.raises(IntegrityError, match="chunk 1"):
@@ -212,7 +212,7 @@ def test_f18_an_upload_stalls_for_good(harness: Any, tap: Tap) -> None:
 
 @pytest.mark.parametrize("match", [CREATE, COMPLETE_FILE])
 def test_a_lost_word_around_the_chunks(harness: Any, tap: Tap, match: str) -> None:
-    """A creation that is made again has another salt: what is sealed is sealed for that one."""
+    """A repeated creation has another salt, and the chunks are encrypted with that salt."""
     path = harness.file(DATA)
     harness.fault(match, "status 500 body=json:database_unavailable", times=1)
     try:
@@ -224,7 +224,7 @@ def test_a_lost_word_around_the_chunks(harness: Any, tap: Tap, match: str) -> No
 
 
 def test_a_server_that_writes_less(harness: Any, tap: Tap) -> None:
-    """Acknowledged is the sealed length; the size of the plain chunk is too little."""
+    """The site acknowledges the encrypted length; the plaintext length is too short."""
     answer = harness.file(b'{"offset": 0, "written": %d}' % CHUNK_SIZE, "answer")
     harness.fault(part(0), f"status 200 'body=file:{answer}'")
     transfer = _up(harness, tap, ("a.bin", DATA))

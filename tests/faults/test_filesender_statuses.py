@@ -31,7 +31,7 @@ def test_f08_a_second_run_goes_on(harness: Any) -> None:
     assert harness.status != "available"
     transfer = harness.client().upload_workflow([path], link=True)
     assert harness.stored()["a.bin"] == DATA
-    assert transfer.results[0].resumed > 0, "the same call goes on"
+    assert transfer.results[0].resumed > 0, "the same call continues"
 
 
 def test_f08_six_times_with_words(harness: Any) -> None:

@@ -85,7 +85,7 @@ def _held(harness: JetStreamHarness) -> Dict[str, int]:
 
 
 def _more(harness: JetStreamHarness, before: Dict[str, int]) -> int:
-    """How many objects came to those that there were."""
+    """Return how many objects were added."""
     return sum(_held(harness).values()) - sum(before.values())
 
 
@@ -144,7 +144,7 @@ def test_f12_lost_twice(harness: JetStreamHarness, method: str) -> None:
 
 @pytest.mark.parametrize("method", ["send.createManifest", "send.createTransfer", "createAPIToken"])
 def test_f12_lost_and_then_the_session(harness: JetStreamHarness, method: str) -> None:
-    """Who remembered the id is gone: broken by a repeat in the next session."""
+    """The session that knew the request id is gone. Fails if the call is repeated in the next session."""
     prepare, call = CALLS[method]
     clock = Polling(wait1=harness.lose_sessions)
     api = harness.client(clock=clock)
@@ -178,7 +178,7 @@ def test_f12_lost_and_another_thread_has_opened_the_next_session(harness: JetStr
 
 
 def test_f12_the_first_call_of_all(tmp_path: Path) -> None:
-    """Without a session nobody would remember the id: broken by a call that opens one by itself."""
+    """Without a session the server does not remember the id. Fails if a call opens a session by itself."""
     with JetStreamHarness(tmp_path, auth_required=False) as harness:
         harness.site.write("/a.bin", DATA)
         fault = harness.fault(on("send.createManifest"), "lose-answer")
@@ -209,7 +209,7 @@ def test_f12_send_files_whatever_is_lost(harness: JetStreamHarness, method: str,
 
 
 def test_f12_a_request_of_a_session_that_is_gone(harness: JetStreamHarness) -> None:
-    """Numbers begin anew in each session: broken by the result of another request that has the same number."""
+    """Request numbers restart in each session. Fails if the result of another request with the same number is used."""
     api = harness.client()
     mine = api.server.mkdirAsync("/of-the-first")
     harness.lose_sessions()
@@ -253,7 +253,7 @@ def test_f12_a_deletion_whose_answer_is_lost(harness: JetStreamHarness, method: 
 
 @pytest.mark.parametrize("method", DELETES)
 def test_f12_a_deletion_and_then_the_session(harness: JetStreamHarness, method: str) -> None:
-    """What the first try has removed, the next session does not find; and that is no error."""
+    """The next session does not find what the first attempt removed; this is not an error."""
     prepare, call = DELETES[method]
     api = harness.client(clock=Polling(wait1=harness.lose_sessions))
     made = prepare(harness, api)
@@ -264,7 +264,7 @@ def test_f12_a_deletion_and_then_the_session(harness: JetStreamHarness, method: 
 
 
 def test_f12_a_deletion_of_what_never_was(harness: JetStreamHarness) -> None:
-    """Also after a new login, which is no repeat of it."""
+    """This also holds after a new login, which does not repeat the call."""
     api = harness.client()
     with pytest.raises(NotFound):
         api.send.deleteManifest("999999")
@@ -283,14 +283,14 @@ NONSENSE: Dict[str, Any] = {
     "cut": b'{"jsonrpc": "2.0", "id": ',
     "deep": b"[" * 100_000,
     "latin": b'{"\xe9": 1}',
-    "no result": lambda told: {"jsonrpc": "2.0", "id": told.id},
-    "no id": lambda told: {"jsonrpc": "2.0", "result": {}},
-    "null id": lambda told: {"jsonrpc": "2.0", "id": None, "result": {}},
-    "another id": lambda told: {"jsonrpc": "2.0", "id": told.id + "0", "result": {}},
-    "an error that is text": lambda told: {"jsonrpc": "2.0", "id": told.id, "error": "no"},
-    "an error without code": lambda told: {"jsonrpc": "2.0", "id": told.id, "error": {"message": "no"}},
-    "a code that is true": lambda told: {"jsonrpc": "2.0", "id": told.id, "error": {"code": True}},
-    "a code that is text": lambda told: {"jsonrpc": "2.0", "id": told.id, "error": {"code": "-32001"}},
+    "no result": lambda request: {"jsonrpc": "2.0", "id": request.id},
+    "no id": lambda request: {"jsonrpc": "2.0", "result": {}},
+    "null id": lambda request: {"jsonrpc": "2.0", "id": None, "result": {}},
+    "another id": lambda request: {"jsonrpc": "2.0", "id": request.id + "0", "result": {}},
+    "an error that is text": lambda request: {"jsonrpc": "2.0", "id": request.id, "error": "no"},
+    "an error without code": lambda request: {"jsonrpc": "2.0", "id": request.id, "error": {"message": "no"}},
+    "a code that is true": lambda request: {"jsonrpc": "2.0", "id": request.id, "error": {"code": True}},
+    "a code that is text": lambda request: {"jsonrpc": "2.0", "id": request.id, "error": {"code": "-32001"}},
 }
 
 
@@ -299,9 +299,9 @@ NONSENSE: Dict[str, Any] = {
 def test_what_is_no_answer(name: str, method: str) -> None:
     """Detect an error that is not ours, another call's result, or a repeat of what creates."""
     said = NONSENSE[name]
-    answer: Callable[[ReceivedCall], Any] = said if callable(said) else lambda told: said
-    told: List[ReceivedCall] = []
-    with lying({method: [answer]}, told) as server:
+    answer: Callable[[ReceivedCall], Any] = said if callable(said) else lambda request: said
+    received: List[ReceivedCall] = []
+    with lying({method: [answer]}, received) as server:
         api = JetStream().api(server.url)
         call: Any = {
             "getServerInfo": api.connect,
@@ -311,15 +311,15 @@ def test_what_is_no_answer(name: str, method: str) -> None:
         with pytest.raises(DecodeError) as caught:
             call()
         api.close()
-    assert [one.method for one in told].count(method) == 1
+    assert [one.method for one in received].count(method) == 1
     assert isinstance(pickle.loads(pickle.dumps(caught.value)), DecodeError)
 
 
 @pytest.mark.parametrize("value", [None, [], {}, 7, "text", {"manifestId": None}, {"manifestId": []}], ids=repr)
 def test_results_of_another_kind(value: Any) -> None:
-    """Where a manifest is promised."""
-    told: List[ReceivedCall] = []
-    with lying({"send.createManifest": [result(value)]}, told) as server, JetStream().api(server.url) as api:
+    """Results in place of a manifest."""
+    received: List[ReceivedCall] = []
+    with lying({"send.createManifest": [result(value)]}, received) as server, JetStream().api(server.url) as api:
         with pytest.raises(DecodeError):
             api.send.createManifest(MAPPINGS)
         with pytest.raises(SmartxferError):
@@ -341,8 +341,8 @@ def test_a_request_that_is_none() -> None:
 
 def test_what_was_said_is_json(harness: JetStreamHarness) -> None:
     """Bytes on the wire: one id a call, by name, nothing that is not ASCII."""
-    told: List[ReceivedCall] = []
-    with lying({"send.createManifest": [result({"manifestId": "1"})]}, told) as server:
+    received: List[ReceivedCall] = []
+    with lying({"send.createManifest": [result({"manifestId": "1"})]}, received) as server:
         with JetStream().api(server.url) as api:
             api.send.createManifest({"/ä\n": Path("/b")})
             api.send.createManifest(MAPPINGS)

@@ -78,7 +78,7 @@ def test_f23_while_it_waits(harness: JetStreamHarness, program: ClientProgram, e
 
 @ENDS
 def test_f23_then_suspended(harness: JetStreamHarness, program: ClientProgram, end: Any) -> None:
-    """Somebody suspended it meanwhile: the re-run resumes it."""
+    """Another client suspended the transfer before the re-run, which resumes it."""
     _empty(harness)
     before = len(harness.held("transfers"))
     process = program(harness.to, "/run")
@@ -93,7 +93,7 @@ def test_f23_then_suspended(harness: JetStreamHarness, program: ClientProgram, e
 
 
 def test_f23_over_meanwhile(harness: JetStreamHarness, program: ClientProgram) -> None:
-    """It was done when the re-run came: that one looks at the files anew."""
+    """The transfer was complete before the re-run, which compares the files again."""
     _empty(harness)
     process = program(harness.to, "/run")
     until(lambda: harness.peer.files() or process.poll() is not None, "the first file")
@@ -133,6 +133,6 @@ def test_f23_beside_every_answer(
     harness.server.clear_faults()
     finish(program(harness.to, "/run/1.bin"))
     assert harness.peer.files() == {"/1.bin": MIB}
-    # Done meanwhile, and sent anew; or begun, and nobody was told of it.
+    # Either complete and sent again, or started without a response to the client.
     ended = 2 if method in ("send.waitForTransfer", "send.createTransfer") else 1
     assert 1 <= len(harness.held("transfers")) - before <= ended

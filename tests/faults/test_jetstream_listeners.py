@@ -1,4 +1,4 @@
-"""What may listen where a JetStream is thought to be, and names that lead nowhere: F43, and ports that speak no HTTP."""
+"""Other servers in place of a JetStream server, unknown host names, and ports without HTTP: F43."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.jetstream_harness import lying, task
 from tests.support.raw_server import Peer, RawServer, answering, status
 from tests.support.stopwatch import Stopwatch
 
-#: What every error of a port that is no JetStream of ours has to name.
+#: Words that every error about a port without a usable JetStream server contains.
 EXPLAINED = r"smartxfer jetstream-bridge"
 
 
@@ -109,7 +109,7 @@ def test_with_tls(tmp_path: Path) -> None:
 
 
 def test_the_usual_patience_is_ten_seconds() -> None:
-    """What the others shorten; less where the client's own time-out is less."""
+    """Default limit that the other tests shorten; a shorter time-out of the client takes precedence."""
     source = Path(server_probe.__file__).read_text("utf-8")
     assert "\n_PROBE_READ_TIMEOUT = 10.0\n" in source
     with RawServer(lambda peer: peer.hang()) as server:
@@ -174,12 +174,12 @@ def test_f43_a_name_that_does_not_resolve(address: str) -> None:
         _name_that_does_not_resolve(address)()
     assert not isinstance(caught.value, ConnectTimeout)
     assert not caught.value.may_have_been_processed
-    assert EXPLAINED not in str(caught.value), "nobody was reached who could be something else"
+    assert EXPLAINED not in str(caught.value), "no server was reached that could be something else"
     assert "getaddrinfo" not in str(caught.value)
 
 
 def test_f43_in_a_destination() -> None:
-    """What the far server is called is the server's business: the client looks up nothing."""
+    """The server resolves the name of the far server; the client does not look it up."""
     answers: Dict[str, Any] = {
         "send.createDestination": {"destinationId": "1"},
         "send.createManifest": {"manifestId": "2", "processing": True},
@@ -211,7 +211,7 @@ def test_f43_ipv6_is_dead(no_ipv6: None) -> None:
 
 
 def test_f43_an_ipv6_address() -> None:
-    """Nobody there: the message has it in brackets."""
+    """No server listens: the message has the address in brackets."""
     with socket.socket(socket.AF_INET6) as sock:
         try:
             sock.bind(("::1", 0))

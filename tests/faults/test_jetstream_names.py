@@ -95,7 +95,7 @@ def _outside(harness: Any) -> Dict[str, bytes]:
 
 
 def _inside(harness: Any) -> Set[str]:
-    """The files below the receiver's root; what a link leads to is none."""
+    """Return the files below the receiver's root, without following links."""
     return {str(path) for path in Path(harness.peer.root).rglob("*") if path.is_file() and not path.is_symlink()}
 
 
@@ -107,7 +107,7 @@ def _data(harness: JetStreamHarness) -> Set[str]:
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: repr(name)[:20])
 @pytest.mark.parametrize("where", ["mapping", "folder"])
 def test_f28_a_destination(harness: JetStreamHarness, name: str, where: str) -> None:
-    """It arrives below the receiver's root, or it is said why not; the next transfer is at work again."""
+    """The file arrives below the receiver's root or the error says why not; the next transfer works."""
     outside, data = _outside(harness), _data(harness)
     api = harness.client()
     mappings = {name: "/a.bin"} if where == "mapping" else {"/a.bin": "/a.bin"}
@@ -136,7 +136,7 @@ def test_f28_a_destination(harness: JetStreamHarness, name: str, where: str) -> 
     "source", ["/../a.bin", "../../etc/passwd", "/..", "/link/mine.txt", "/linked.txt", "/missing", "/\nx", "C:\\x"]
 )
 def test_f28_a_source(harness: Any, source: str) -> None:
-    """What lies outside of the sender's root is not sent."""
+    """Files outside the sender's root are not sent."""
     before, manifests = _inside(harness), harness.held("manifests")
     with pytest.raises(TaskFailed) as caught:
         harness.client().send_files([(source, "/stolen.txt")], harness.to, timeout=20)
@@ -184,7 +184,7 @@ LISTED = [
 
 
 def _stays(name: str, into: str = "/into") -> None:
-    """What a source is called over there lies in the folder it is sent into, or is refused before anything is sent."""
+    """Check that a source arrives inside the destination folder, or is rejected before anything is sent."""
     try:
         mappings = build_mappings([name], into)
     except UsageError:
@@ -212,7 +212,7 @@ def test_f28_two_that_become_one() -> None:
 
 
 def test_f28_a_hostile_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names from a server are told as they are, and nothing is done with them here."""
+    """Names from a server are reported unchanged and are not used locally."""
     monkeypatch.chdir(tmp_path)
     entries = [{"name": name, "path": name, "type": "file", "size": 1} for name in HOSTILE]
     answers: Dict[str, Any] = {"lsAsync": {"requestId": 1}, "getRequestResult": [result(entries)]}

@@ -1,4 +1,4 @@
-"""Waits that nobody gave a timeout: a helper's ends after some minutes without progress, the vendor's own does not."""
+"""Waits without a timeout: a helper's ends after minutes without progress, the vendor's own does not."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MANIFEST: Dict[str, Any] = {"manifestId": "2", "status": "complete", "processing
 DESTINATION = {"destinationId": "42", "destinationPort": 8886}
 
 
-def _still(told: ReceivedCall) -> Any:
+def _still(request: ReceivedCall) -> Any:
     code = {"code": -32006, "message": "still at work", "data": {"type": "StillProcessing"}}
-    return {"jsonrpc": "2.0", "id": told.id, "error": code}
+    return {"jsonrpc": "2.0", "id": request.id, "error": code}
 
 
 def _script(**more: Any) -> Dict[str, List[Any]]:
@@ -85,14 +85,14 @@ def test_what_the_server_says_of_the_line_is_in_the_message() -> None:
     assert caught.value.last.transfer_id == "7"
 
 
-def _moving(told: ReceivedCall) -> Any:
+def _moving(request: ReceivedCall) -> Any:
     """Each look finds one block more, up to 400."""
     _moving.blocks += 1  # type: ignore[attr-defined]
     now = _moving.blocks  # type: ignore[attr-defined]
     seen = task(
         "7", "sending", now < 400, blocksAcked=now, totalBlocks=400, blockSize=256, totalBytes=102_400
     )
-    return result(seen if now < 400 else {**seen, "status": "complete"})(told)
+    return result(seen if now < 400 else {**seen, "status": "complete"})(request)
 
 
 def test_a_transfer_that_moves_is_waited_for() -> None:
@@ -105,10 +105,10 @@ def test_a_transfer_that_moves_is_waited_for() -> None:
     assert sum(clock.waits) > 1800
 
 
-def _to_and_fro(told: ReceivedCall) -> Any:
+def _to_and_fro(request: ReceivedCall) -> Any:
     _to_and_fro.looks += 1  # type: ignore[attr-defined]
     odd = _to_and_fro.looks % 2  # type: ignore[attr-defined]
-    return result(task("7", "sending" if odd else "pending", True, blocksAcked=5 * odd, totalBlocks=10))(told)
+    return result(task("7", "sending" if odd else "pending", True, blocksAcked=5 * odd, totalBlocks=10))(request)
 
 
 def test_to_and_fro_is_not_progress() -> None:
@@ -155,11 +155,11 @@ def test_several_waits_share_their_patience() -> None:
     clock = Polling()
     _moving.blocks = 0  # type: ignore[attr-defined]
 
-    def step(told: ReceivedCall) -> Any:
-        if told.params.get("transferId") == "7":
-            return _moving(told)
+    def step(request: ReceivedCall) -> Any:
+        if request.params.get("transferId") == "7":
+            return _moving(request)
         done = _moving.blocks >= 400  # type: ignore[attr-defined]
-        return result(task("8", "complete" if done else "pending", not done))(told)
+        return result(task("8", "complete" if done else "pending", not done))(request)
 
     with lying({WAIT: [step]}) as server, JetStream().api(server.url, clock=clock, max_workers=2) as api:
         found = api.wait_all([Transfer(transfer_id="8"), Transfer(transfer_id="7")])

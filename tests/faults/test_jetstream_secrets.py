@@ -26,8 +26,8 @@ PASSWORD = "marked-password of a user & 0123456789"
 TOKEN_PASSWORD = "marked-passphrase=of+a%token"
 #: What is said of any token that the server makes; the tests add its own text.
 SECRETS = [PASSWORD, TOKEN_PASSWORD]
-#: One that nobody made.
-TOKEN = "MARKED.TOKEN.TOLD"
+#: Token that no server has made.
+TOKEN = "MARKED.TOKEN.SENT"
 POLICY = RetryPolicy(backoff=0, attempts=2, stall_window=0.2)
 
 
@@ -94,16 +94,16 @@ def test_f31_within_the_server(harness: JetStreamHarness) -> None:
 
 def test_f31_two_servers_on_one_host(harness: JetStreamHarness) -> None:
     """A jar tells no ports apart: broken by the session of one that is shown to the other."""
-    told: Any = []
+    received: Any = []
     api = harness.client()
     api.send.getTransfers()
-    with lying({}, told) as other:
+    with lying({}, received) as other:
         with JetStream().api(other.url, session=api.session) as second:
             second.server.getServerInfo()
         third = JetStream().api(other.url)
         third.connect()
         third.close()
-    cookies = [one.headers.get("cookie", "") for one in told]
+    cookies = [one.headers.get("cookie", "") for one in received]
     mine = [head.get("cookie", "") for head in harness.heads("POST /jsonrpc")]
     assert len({cookie for cookie in mine if cookie}) == 1
     assert not set(cookies) & {cookie for cookie in mine if cookie}
@@ -236,14 +236,14 @@ def test_f44_a_link_that_is_none(link: str) -> None:
     _check("an error", str(caught.value), [token])
 
 
-def test_f44_a_server_that_repeats_what_it_was_told(log: Any) -> None:
+def test_f44_a_server_that_repeats_the_request(log: Any) -> None:
     """Messages, words and structures of errors that quote the call."""
 
-    def repeat(told: Any) -> Any:
-        said = json.dumps(told.params)
-        token = told.params.get("token", "")  # on its own, not as the member of an object
+    def repeat(request: Any) -> Any:
+        said = json.dumps(request.params)
+        token = request.params.get("token", "")  # on its own, not as the member of an object
         error = {"code": -32002, "message": f"no: {token} {said} {PASSWORD}", "data": {"type": PASSWORD, PASSWORD: [said]}}
-        return {"jsonrpc": "2.0", "id": told.id, "error": error}
+        return {"jsonrpc": "2.0", "id": request.id, "error": error}
 
     answers = {"auth": [repeat], "authToken": [repeat], "send.waitForTransfer": task("7", PASSWORD, False)}
     errors: List[BaseException] = []
@@ -264,7 +264,7 @@ def test_f44_a_server_that_repeats_what_it_was_told(log: Any) -> None:
 def test_f44_a_message_that_is_cut(before: int) -> None:
     """Fails if a cut leaves the first half of a password."""
     error = {"code": -32002, "message": "x" * before + PASSWORD}
-    with lying({"auth": [lambda told: {"jsonrpc": "2.0", "id": told.id, "error": error}]}) as server:
+    with lying({"auth": [lambda request: {"jsonrpc": "2.0", "id": request.id, "error": error}]}) as server:
         with JetStream().api(server.url) as api, pytest.raises(SmartxferError) as caught:
             api.server.auth("ann", PASSWORD)
     _check("an error", str(caught.value), [PASSWORD[:8]])
@@ -273,7 +273,7 @@ def test_f44_a_message_that_is_cut(before: int) -> None:
 def test_f44_an_answer_that_is_no_json(log: Any) -> None:
     """Fails if an excerpt of it begins with the token."""
     said = b'{"token": "MARKED.TOKEN.CUT", "result": '
-    with lying({"send.createSharedToken": [lambda told: said]}) as server, JetStream().api(server.url) as api:
+    with lying({"send.createSharedToken": [lambda request: said]}) as server, JetStream().api(server.url) as api:
         with pytest.raises(SmartxferError) as caught:
             api.send.createSharedToken("1")
     _check("an error", _error_text(caught.value), ["MARKED.TOKEN.CUT"])
@@ -282,8 +282,9 @@ def test_f44_an_answer_that_is_no_json(log: Any) -> None:
 
 def test_f44_a_failure_that_names_the_token(log: Any) -> None:
     """In a structure that says why it failed."""
-    told = {"manifestId": "1", "status": "error", "processing": False, "errorMessage": f"{PASSWORD} {TOKEN_PASSWORD}"}
-    with lying({"send.createManifest": told, "send.waitForManifest": told}) as server:
+    text = f"{PASSWORD} {TOKEN_PASSWORD}"
+    manifest = {"manifestId": "1", "status": "error", "processing": False, "errorMessage": text}
+    with lying({"send.createManifest": manifest, "send.waitForManifest": manifest}) as server:
         with JetStream().api(server.url) as api:
             api.server.auth("ann", PASSWORD)
             api.server.authToken("x.y.z", TOKEN_PASSWORD)
@@ -295,7 +296,7 @@ def test_f44_a_failure_that_names_the_token(log: Any) -> None:
 def test_f44_the_marks_would_be_seen(log: Any) -> None:
     """The look-out itself: what is not masked, it finds."""
     unmasked = "unmasked" + PASSWORD[::-1]
-    logging.getLogger("somebody.else").debug("password %s", unmasked)
+    logging.getLogger("another.library").debug("password %s", unmasked)
     with pytest.raises(AssertionError, match="a secret in the log"):
         _check("the log", _logged(log.records), [unmasked])
     with pytest.raises(AssertionError, match="a secret in an error"):

@@ -121,7 +121,7 @@ def _destination(pair: Pair, api: API) -> Any:
 
 
 def test_suspended_then_the_servers_are_killed(pair: Pair) -> None:
-    """The same call goes on with the transfer: broken by a second one, by what is sent twice, or by a wrong file."""
+    """The same call continues the transfer. Fails if there is a second transfer, repeated data or a wrong file."""
     digests = _fill(pair.root("jetstream") / "run")
     events: List[Any] = []
     with pair.api() as api, pair.api() as other:
@@ -172,7 +172,7 @@ def test_killed_while_it_is_sent(pair: Pair) -> None:
         def send() -> None:
             try:
                 results.append(api.send_files(["/run"], to, progress=progress, timeout=100))
-            except BaseException as error:  # noqa: BLE001 - told below
+            except BaseException as error:  # noqa: BLE001 - examined below
                 results.append(error)
                 moving.set()
 
@@ -209,7 +209,7 @@ def test_64_who_wait(tmp_path: Path) -> None:
             def wait() -> None:
                 try:
                     results.append(api.send.waitForTransfer(stuck, timeout=100).status)
-                except BaseException as error:  # noqa: BLE001 - told below
+                except BaseException as error:  # noqa: BLE001 - examined below
                     results.append(error)
 
             def wait_for_all() -> None:

@@ -47,7 +47,7 @@ SHARED = partial(JetStreamHarness, files={"/a.bin": DATA})
 
 
 def made(harness: JetStreamHarness) -> int:
-    """How many manifests there are."""
+    """Return the number of manifests."""
     return len(harness.held("manifests"))
 
 
@@ -151,7 +151,7 @@ def test_f08_a_failure_of_its_own_is_not_repeated(harness: JetStreamHarness) -> 
 
 @pytest.mark.parametrize("code", [502, 504])
 def test_f08_a_gateway_that_does_not_know(harness: JetStreamHarness, code: int) -> None:
-    """Once: the same id again.  Twice: nobody knows."""
+    """One lost response: the same id is sent again. Two: the outcome is unknown."""
     before = made(harness)
     api = harness.client()
     fault = harness.fault(CREATE, f"status {code}")
@@ -193,28 +193,28 @@ KINDS = {
 
 def _refusing(word: str, **more: Any) -> Any:
     error = {"code": ERRORS[word], "message": "it says why", **more}
-    return [lambda told: {"jsonrpc": "2.0", "id": told.id, "error": error}]
+    return [lambda request: {"jsonrpc": "2.0", "id": request.id, "error": error}]
 
 
 @pytest.mark.parametrize("data", [{"data": {"type": ""}}, {"data": None}, {}], ids=["empty", "null", "none"])
 @pytest.mark.parametrize("word", KINDS)
 def test_f11_no_of_the_binding(word: str, data: Any) -> None:
     """Each code, whether or not its word comes with it; not repeated, but that a new login is tried once."""
-    told: Any = []
-    with lying({"send.getTransfer": _refusing(word, **data)}, told) as server:
+    received: Any = []
+    with lying({"send.getTransfer": _refusing(word, **data)}, received) as server:
         with JetStream().api(server.url, user="ann", password="a-password") as api:
             with pytest.raises(KINDS[word], match=f"send.getTransfer: {word}: it says why") as caught:
                 api.send.getTransfer("1")
     error = pickle.loads(pickle.dumps(caught.value))
     assert (type(error), error.code, error.message) == (FAMILY.class_for(KINDS[word]), word, "it says why")
-    tries = [call.method for call in told].count("send.getTransfer")
+    tries = [call.method for call in received].count("send.getTransfer")
     assert tries == (2 if word == "NotAuthenticated" else 1)
 
 
 @pytest.mark.parametrize("code", [-32099, 7, 10**30])
 def test_f11_a_code_of_a_later_release(code: int) -> None:
-    def refuse(told: ReceivedCall) -> Any:
-        return {"jsonrpc": "2.0", "id": told.id, "error": {"code": code, "message": "new", "data": {"type": "TooShy"}}}
+    def refuse(request: ReceivedCall) -> Any:
+        return {"jsonrpc": "2.0", "id": request.id, "error": {"code": code, "message": "new", "data": {"type": "TooShy"}}}
 
     with lying({"send.getTransfers": [refuse]}) as server, JetStream().api(server.url) as api:
         with pytest.raises(HTTPError, match="TooShy: new") as caught:

@@ -53,7 +53,7 @@ OTHERS: Dict[str, Any] = {
     "a page with the answer in it": (200, GOOD, "Content-Type: text/html; charset=utf-8"),
     "no type": (200, GOOD),
     "an error document": (200, b"<Error><Code>AccessDenied</Code></Error>", "Content-Type: application/xml"),
-    "JSON that is no answer": (200, b'{"status": "ok"}', JSON),
+    "JSON that is not a response": (200, b'{"status": "ok"}', JSON),
     "an older version": (200, GOOD.replace(b'"2.0"', b'"1.0"'), JSON),
 }
 CALLS: Dict[str, Callable[[API], Any]] = {
@@ -73,7 +73,7 @@ CALLS: Dict[str, Callable[[API], Any]] = {
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("other", OTHERS)
 def test_another_answer_is_no_success(other: str, name: str) -> None:
-    """Detect that any 2xx counts, a 3xx without a place, or a body that nobody looked at."""
+    """Fails if any 2xx is a success, or a 3xx without a Location, or if the body is not checked."""
     with RawServer(answering(_answering(*OTHERS[other]))) as server:
         with JetStream().api(server.url, retry=AT_ONCE) as api:
             with pytest.raises(DecodeError):
@@ -129,7 +129,7 @@ OTHER_ONES: Dict[str, Any] = {
 
 @pytest.mark.parametrize("method", OTHER_ONES)
 def test_an_answer_about_another_object(method: str) -> None:
-    """Fails if a transfer of somebody else is taken for the one that is waited for."""
+    """Fails if a transfer of another user is taken for the expected one."""
     step, found = OTHER_ONES[method]
     with lying({method: found}) as server, JetStream().api(server.url) as api:
         with pytest.raises(DecodeError, match="another") as caught:
@@ -204,17 +204,17 @@ def test_a_transfer_that_was_made_behind_a_page(harness: JetStreamHarness, monke
 
 def test_a_refusal_of_the_server_takes_the_manifest_away(harness: JetStreamHarness) -> None:
     refused: List[Any] = [
-        lambda told: {"jsonrpc": "2.0", "id": told.id, "error": {"code": -32003, "message": "no"}}
+        lambda request: {"jsonrpc": "2.0", "id": request.id, "error": {"code": -32003, "message": "no"}}
     ]
     manifest = {"manifestId": "1", "status": "complete", "processing": False}
-    told: List[Any] = []
+    received: List[Any] = []
     answers = {
         "send.createDestination": result({"destinationId": "7"}),
         "send.createManifest": result(manifest),
         "send.waitForManifest": result(manifest),
         "send.createTransfer": refused,
     }
-    with lying({name: plan if isinstance(plan, list) else [plan] for name, plan in answers.items()}, told) as server:
+    with lying({name: plan if isinstance(plan, list) else [plan] for name, plan in answers.items()}, received) as server:
         with JetStream().api(server.url) as api, pytest.raises(AuthError):
             api.send_files(["/a.bin"], "127.0.0.1:9")
-    assert "send.deleteManifest" in [one.method for one in told]
+    assert "send.deleteManifest" in [one.method for one in received]

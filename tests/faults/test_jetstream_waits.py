@@ -47,11 +47,11 @@ SHARED = partial(JetStreamHarness, files={"/a.bin": DATA})
 
 def refused(word: str) -> Any:
     """A script's step: this error."""
-    return lambda told: {"jsonrpc": "2.0", "id": told.id, "error": {"code": ERRORS[word], "message": "gone"}}
+    return lambda request: {"jsonrpc": "2.0", "id": request.id, "error": {"code": ERRORS[word], "message": "gone"}}
 
 
-def _waits(told: List[ReceivedCall], method: str = WAIT) -> List[float]:
-    return [one.params["timeoutSeconds"] for one in told if one.method == method]
+def _waits(received: List[ReceivedCall], method: str = WAIT) -> List[float]:
+    return [one.params["timeoutSeconds"] for one in received if one.method == method]
 
 
 # -- F48: without an end --------------------------------------------------------------------------------------
@@ -62,15 +62,15 @@ def _waits(told: List[ReceivedCall], method: str = WAIT) -> List[float]:
 def test_f48_never_ends(method: str, status: str) -> None:
     """Detect a wait without a bound, polls without pauses, or an error that forgets the last state."""
     id = "transferId" if method == "waitForTransfer" else "manifestId"
-    clock, told = Polling(), []  # type: ignore[var-annotated]
-    with lying({f"send.{method}": [result({id: "7", "status": status, "processing": True})]}, told) as server:
+    clock, received = Polling(), []  # type: ignore[var-annotated]
+    with lying({f"send.{method}": [result({id: "7", "status": status, "processing": True})]}, received) as server:
         with JetStream().api(server.url, clock=clock) as api:
             with pytest.raises(WaitTimeout, match=f"7 is {status} after 60 s") as caught:
                 getattr(api.send, method)("7", timeout=60)
     assert clock.waits[:10] == pytest.approx(BACKING_OFF)
     assert (max(clock.waits), sum(clock.waits)) == (5.0, pytest.approx(60))
     assert (caught.value.last[id], caught.value.last.status) == ("7", status)
-    asked = _waits(told, f"send.{method}")
+    asked = _waits(received, f"send.{method}")
     assert len(asked) == len(clock.waits) + 1
     assert asked[0] == 25.0
     assert all(seconds <= 25 for seconds in asked)
@@ -88,16 +88,16 @@ def test_f48_a_server_without_long_polls(harness: JetStreamHarness) -> None:
     assert clock.waits[:10] == pytest.approx(BACKING_OFF)
     assert sum(clock.waits) == pytest.approx(30)
     assert caught.value.last.status == "pending"
-    assert api.send.getTransfer(stuck).processing, "it goes on"
+    assert api.send.getTransfer(stuck).processing, "it continues"
 
 
-def test_f48_the_pause_begins_anew_after_a_long_poll() -> None:
+def test_f48_the_pause_is_reset_after_a_long_poll() -> None:
     """A poll that took its time is followed by the next at once."""
     clock = Polling()
 
-    def slow(told: ReceivedCall) -> Any:
-        clock.advance(told.params["timeoutSeconds"])
-        return result(task("7", "sending", True))(told)
+    def slow(request: ReceivedCall) -> Any:
+        clock.advance(request.params["timeoutSeconds"])
+        return result(task("7", "sending", True))(request)
 
     with lying({WAIT: [slow, slow, result(task("7", "complete", False))]}) as server:
         with JetStream().api(server.url, clock=clock) as api:
@@ -107,21 +107,21 @@ def test_f48_the_pause_begins_anew_after_a_long_poll() -> None:
 
 @pytest.mark.parametrize(("read", "most"), [(60, 25.0), (20, 15.0), (8, 4.0), (1, 0.5)])
 def test_f48_a_poll_ends_before_the_read_timeout(read: float, most: float) -> None:
-    told: List[ReceivedCall] = []
-    with lying({WAIT: [result(task("7", "complete", False))]}, told) as server:
+    received: List[ReceivedCall] = []
+    with lying({WAIT: [result(task("7", "complete", False))]}, received) as server:
         with JetStream().api(server.url, timeout=(5, read)) as api:
             api.send.waitForTransfer("7")
             api.send.waitForTransfer("7", timeout=0.25)
-    assert _waits(told) == [most, 0.25]
+    assert _waits(received) == [most, 0.25]
 
 
 def test_f48_no_time_at_all() -> None:
     """One look, and no pause."""
-    clock, told = Polling(), []  # type: ignore[var-annotated]
-    with lying({WAIT: [result(task("7", "sending", True))]}, told) as server:
+    clock, received = Polling(), []  # type: ignore[var-annotated]
+    with lying({WAIT: [result(task("7", "sending", True))]}, received) as server:
         with JetStream().api(server.url, clock=clock) as api, pytest.raises(WaitTimeout):
             api.send.waitForTransfer("7", timeout=0)
-    assert (_waits(told), clock.waits) == ([0.0], [])
+    assert (_waits(received), clock.waits) == ([0.0], [])
 
 
 @pytest.mark.parametrize("timeout", [-1, float("nan"), "5", [1]], ids=repr)
@@ -155,8 +155,8 @@ def test_f48_backwards() -> None:
 
 
 @pytest.mark.parametrize("word", ["hovering", "", "pending", "sending", "COMPLETE"], ids=repr)
-def test_f48_an_unknown_word_is_no_success(word: Any) -> None:
-    """It is not processed any more, and not complete: handed on as it is; by send_files as a failure."""
+def test_f48_an_unknown_status_is_not_a_success(word: Any) -> None:
+    """The task is neither active nor complete: the wait returns it, and send_files raises an error."""
     answers: Dict[str, Any] = {
         WAIT: [result(task("7", word, False))],
         "send.createDestination": {"destinationId": "1"},
@@ -173,36 +173,36 @@ def test_f48_an_unknown_word_is_no_success(word: Any) -> None:
 
 @pytest.mark.parametrize("word", ["hovering", "error"])
 def test_f48_a_manifest_that_does_not_come_about(word: str) -> None:
-    """Its reason is told, it is cleared away, and nothing is sent."""
-    told: List[ReceivedCall] = []
+    """The error has its reason, the manifest is deleted, and nothing is sent."""
+    received: List[ReceivedCall] = []
     ended = {"manifestId": "2", "status": word, "processing": False, "errorMessage": "/a.bin: no such file"}
     answers: Dict[str, Any] = {
         "send.createDestination": {"destinationId": "1"},
         "send.createManifest": {"manifestId": "2", "processing": True},
         "send.waitForManifest": ended,
     }
-    with lying(answers, told) as server, JetStream().api(server.url) as api:
+    with lying(answers, received) as server, JetStream().api(server.url) as api:
         with pytest.raises(TaskFailed, match="/a.bin: no such file"):
             api.send_files(["/a.bin"], "127.0.0.1")
-    assert [one.method for one in told][-1] == "send.deleteManifest"
+    assert [one.method for one in received][-1] == "send.deleteManifest"
 
 
 def test_f48_gone_while_it_is_waited_for() -> None:
-    told: List[ReceivedCall] = []
-    with lying({WAIT: [*_states(1), refused("NotFound")]}, told) as server:
+    received: List[ReceivedCall] = []
+    with lying({WAIT: [*_states(1), refused("NotFound")]}, received) as server:
         with JetStream().api(server.url, clock=Polling()) as api, pytest.raises(NotFound):
             api.send.waitForTransfer("7")
-    assert len(_waits(told)) == 2
+    assert len(_waits(received)) == 2
 
 
 def test_f48_gone_after_success() -> None:
     """Detect another look at what has ended."""
-    told: List[ReceivedCall] = []
-    with lying({WAIT: [result(task("7", "complete", False)), refused("NotFound")]}, told) as server:
+    received: List[ReceivedCall] = []
+    with lying({WAIT: [result(task("7", "complete", False)), refused("NotFound")]}, received) as server:
         with JetStream().api(server.url) as api:
             assert api.send.waitForTransfer("7").status == "complete"
             assert api.wait_all([]) == []
-    assert len(_waits(told)) == 1
+    assert len(_waits(received)) == 1
 
 
 def test_f48_suspended_is_no_success(harness: JetStreamHarness) -> None:
@@ -223,14 +223,14 @@ def test_f48_suspended_is_no_success(harness: JetStreamHarness) -> None:
 
 
 def test_f48_a_request_without_an_end() -> None:
-    clock, told = Polling(), []  # type: ignore[var-annotated]
+    clock, received = Polling(), []  # type: ignore[var-annotated]
     status = {"requestId": 3, "processing": True, "status": "pending", "errorMessage": ""}
     answers = {
         "lsAsync": {"requestId": 3},
         "getRequestResult": [refused("StillProcessing")],
         "getRequestStatus": status,
     }
-    with lying(answers, told) as server, JetStream().api(server.url, clock=clock) as api:
+    with lying(answers, received) as server, JetStream().api(server.url, clock=clock) as api:
         with pytest.raises(WaitTimeout, match="request 3 is not done after 30 s") as caught:
             api.ls("/", timeout=30)
     assert (caught.value.last.status, caught.value.last.processing) == ("pending", True)
@@ -241,8 +241,8 @@ def test_f48_a_request_without_an_end() -> None:
 def test_f48_several_of_which_one_does_not_end() -> None:
     states = {"1": task("1", "complete", False), "2": task("2", "sending", True), "3": task("3", "error", False)}
 
-    def state(told: ReceivedCall) -> Any:
-        return result(states[told.params["transferId"]])(told)
+    def state(request: ReceivedCall) -> Any:
+        return result(states[request.params["transferId"]])(request)
 
     with lying({WAIT: [state]}) as server, JetStream().api(server.url, clock=Polling()) as api:
         tasks = [Transfer.from_wire(states[id]) for id in "123"]
@@ -287,7 +287,7 @@ def slow(harness: JetStreamHarness) -> JetStreamHarness:
 
 
 def test_f41_in_send_files(slow: JetStreamHarness) -> None:
-    """It ends the waiting, not the transfer; the same call again goes on with it."""
+    """The exception ends the wait, not the transfer; the same call continues it."""
     before = len(slow.held("transfers"))
     api = slow.client()
 

@@ -85,10 +85,10 @@ def _front(target: str, machines: Machines) -> Front:
     return Front(target, machines.change, machines.before)
 
 
-def _nrp(repository: Repository, front: Front, **told: Any) -> Any:
-    """What the repository says of a file, by way of the front end."""
+def _nrp(repository: Repository, front: Front, **changes: Any) -> Any:
+    """Return the entry of a file as the repository sends it through the front end."""
     entry = to_wire(repository.client(front.url).files.read(repository.id, "a.bin"))
-    return File.from_wire(json.loads(json.dumps({**entry, **told})))
+    return File.from_wire(json.loads(json.dumps({**entry, **changes})))
 
 
 def test_nrp_pieces_from_several_machines(repository: Repository, machines: Machines) -> None:

@@ -39,7 +39,7 @@ def pending(harness: NRPHarness, record: str) -> Any:
 
 
 @pytest.mark.parametrize("way", ["L", "M"])
-def test_f13_a_wrong_file_of_our_own_is_sent_anew(harness: NRPHarness, way: str) -> None:
+def test_f13_a_wrong_file_of_our_own_is_sent_again(harness: NRPHarness, way: str) -> None:
     """Detect a conflict for ever: the first run never saw what the repository had stored of it."""
     record = harness.site.create()
     data = SHORT if way == "L" else DATA

@@ -100,15 +100,15 @@ def test_f13_a_bit_is_flipped(harness: Served) -> None:
     assert (harness.left(), (harness.out / "a.bin").read_bytes()) == (["a.bin"], b"older")
 
 
-def _told(harness: Served, **other: Any) -> File:
-    """What the repository says of the file, with some of it changed."""
+def _entry(harness: Served, **other: Any) -> File:
+    """Return the entry of the file with some members changed."""
     entry = to_wire(harness.client().files.read(harness.id, "a.bin"))
     return File.from_wire(json.loads(json.dumps({**entry, **other})))
 
 
 def test_f13_a_wrong_md5_from_the_server(harness: Served) -> None:
     """Detect a checksum that is not compared, or one more try for each."""
-    wrong = _told(harness, checksum=f"md5:{'0' * 32}")
+    wrong = _entry(harness, checksum=f"md5:{'0' * 32}")
     with pytest.raises(IntegrityError):
         harness.client().files.download(wrong, harness.out)
     assert harness.left() == []
@@ -118,7 +118,7 @@ def test_f13_a_wrong_md5_from_the_server(harness: Served) -> None:
 @pytest.mark.parametrize("checksum", [None, "", "md5:", "sha999:00", "multipart:0123-2", "plain words"])
 def test_f13_no_checksum_to_compare_with(harness: Served, checksum: Any) -> None:
     """Fails if a result claims more than was looked at."""
-    [result] = harness.client().files.download_many([_told(harness, checksum=checksum)], harness.out)
+    [result] = harness.client().files.download_many([_entry(harness, checksum=checksum)], harness.out)
     assert (result.verified, result.digest) == ("size", None)
     assert (harness.out / "a.bin").read_bytes() == DATA
 
@@ -127,7 +127,7 @@ def test_f13_no_checksum_to_compare_with(harness: Served, checksum: Any) -> None
 def test_f05_a_wrong_size_from_the_server(harness: Served, size: int) -> None:
     """F05, F07: broken by the bytes that come being taken for those that were promised."""
     with pytest.raises(IntegrityError):
-        harness.client().files.download(_told(harness, size=size), harness.out)
+        harness.client().files.download(_entry(harness, size=size), harness.out)
     assert "a.bin" not in harness.left()
 
 
@@ -135,7 +135,7 @@ def test_f05_a_wrong_size_from_the_server(harness: Served, size: int) -> None:
 def test_f13_a_file_that_is_not_complete(local: Served, state: str) -> None:
     """Detect zeros: of a pending multipart upload the repository gives them with 200."""
     with pytest.raises(Conflict, match=f"is {state}"):
-        local.client().files.download(_told(local, status=state), local.out)
+        local.client().files.download(_entry(local, status=state), local.out)
     assert (local.left(), local.count(DOWNLOAD)) == ([], 0)
 
 

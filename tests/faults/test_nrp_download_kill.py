@@ -49,7 +49,7 @@ STORAGES = ["local", "s3"]
 
 @ENDS
 def test_f23_a_download(harness: Served, program: ClientProgram, end: Any) -> None:
-    """F22, F23: broken by half a file at the final name, or by a re-run that begins anew though ranges are known."""
+    """F22, F23: fails if half a file has the final name, or if a re-run starts again although ranges are known."""
     data = noise(SIZE)
     record = harness.record(data, published=True)
     harness.fault(harness.bytes, "rate 20M", times=None)
@@ -89,7 +89,7 @@ def test_f23_many_files(harness: Served, program: ClientProgram, end: Any) -> No
 
 
 def test_f23_random_points(proxy: Served, program: ClientProgram) -> None:
-    """A full name never stands over a wrong file, wherever the end came."""
+    """No interruption leaves a wrong file under its final name."""
     data = noise(SIZE)
     record = proxy.record(data, published=True)
     chance = random.Random(23)

@@ -118,13 +118,13 @@ def test_f11_a_page_in_place_of_a_file(harness: Served) -> None:
     assert harness.left() == []
 
 
-def test_f11_a_stranger_is_told_so(local: Served) -> None:
-    """A wrong token is no 401 there: the hint says how to find out."""
+def test_f11_an_unknown_user_is_an_error(local: Served) -> None:
+    """The repository does not answer a wrong token with 401; the hint says how to check the token."""
     draft = local.record(SMALL)
     with pytest.raises(Forbidden) as caught:
-        local.client(token="of-nobody").files.download(draft, "a.bin", local.out)
+        local.client(token="unknown").files.download(draft, "a.bin", local.out)
     assert "whoami" in str(caught.value.hint)
-    assert local.client(token="of-nobody").files.download(local.small, "small.bin", local.out).read_bytes() == SMALL
+    assert local.client(token="unknown").files.download(local.small, "small.bin", local.out).read_bytes() == SMALL
 
 
 # -- dead lines ---------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ def test_f19_headers_never_come(harness: Served, effect: str) -> None:
 
 @pytest.mark.parametrize("effect", ["stall", "drip 1/0.05"])
 def test_f22_a_cancel_ends_it(harness: Served, effect: str) -> None:
-    """F22: within 2 s, and a second run goes on."""
+    """F22: the call ends within 2 s, and a second run continues."""
     fault = harness.fault(harness.bytes, effect)
     cancel = threading.Event()
     watches: List[Stopwatch] = []
@@ -200,17 +200,17 @@ def test_f41_the_callback_raises(harness: Served) -> None:
     class Enough(Exception):
         pass
 
-    told: List[Any] = []
+    reported: List[Any] = []
 
     def refuse(event: Any) -> None:
         if event.done:
-            told.append(event)
+            reported.append(event)
             raise Enough("stop here")
 
     with pytest.raises(Cancelled) as caught:
         harness.client().files.download(harness.id, "a.bin", harness.out, progress=refuse)
     assert isinstance(caught.value.__cause__, Enough)
-    assert len(told) == 1
+    assert len(reported) == 1
     assert "a.bin" not in harness.left()
 
 
@@ -238,7 +238,7 @@ def test_f39_one_of_a_hundred(harness: Served) -> None:
 
 @pytest.mark.slow
 def test_f49_a_thousand_of_which_one_in_twenty_fails(tmp_path: Path) -> None:
-    """Fails if a batch ends at its first failure, or begins anew after it."""
+    """Fails if a batch ends at its first failure, or starts again after it."""
     count = amount(300, 1000)
     files = {f"{number:04}": noise(20, number) for number in range(count)}
     with NRPHarness(tmp_path, max_files=count) as harness:
@@ -257,12 +257,12 @@ def test_f49_a_thousand_of_which_one_in_twenty_fails(tmp_path: Path) -> None:
 
 
 def test_f48_a_file_that_is_fetched_meanwhile(local: Served) -> None:
-    """Waited for, then downloaded; a step backwards is no end of it."""
+    """The client waits and then downloads; a status that moves backwards does not end the wait."""
     draft = local.record(SMALL)
     entry = dict(local.client().files.read(draft, "a.bin"))
     for state in ("pending", "pending", "odd", "pending"):
-        told = {"key": "a.bin", "links": entry["links"], "transfer": {"type": "F"}, "status": state}
-        local.answer(ENTRY, json.dumps(told).encode())
+        reported = {"key": "a.bin", "links": entry["links"], "transfer": {"type": "F"}, "status": state}
+        local.answer(ENTRY, json.dumps(reported).encode())
     clock = Polling()
     api = local.client(clock=clock)
     file = api.files.wait_fetch(f"{local.url}/api/records/{draft}/draft/files/a.bin")
@@ -270,7 +270,7 @@ def test_f48_a_file_that_is_fetched_meanwhile(local: Served) -> None:
     assert api.files.download(file, local.out).read_bytes() == SMALL
 
 
-def test_f01_nobody_is_there(tmp_path: Path) -> None:
+def test_f01_no_server_listens(tmp_path: Path) -> None:
     with refused_port() as port:
         with get_client(f"http://127.0.0.1:{port}", token="t", retry=RetryPolicy(backoff=0)) as api:
             with pytest.raises(NetworkError, match=f"http://127.0.0.1:{port}"):

@@ -71,7 +71,7 @@ def test_f04_into_memory(harness: Served) -> None:
 
 @pytest.mark.parametrize("effect", ["reset-before", "reset-after-sent 0"])
 def test_f02_reset_before_the_first_byte(harness: Served, effect: str) -> None:
-    """F02: six times is an error that names the file and where it stopped; five times is none."""
+    """F02: six failures are an error that names the file and the offset; five are not."""
     harness.fault(harness.bytes, effect, times=5)
     assert harness.fetch(harness.id).retries == 5
     (harness.out / "a.bin").unlink()
@@ -101,7 +101,7 @@ def test_f05_truncated_where_no_ranges_are(local: Served) -> None:
     with pytest.raises(Truncated) as caught:
         local.fetch(local.small)
     assert caught.value.expected == 1000
-    assert fault.fired <= 8, "a range that is ignored costs one try, and the count begins once anew"
+    assert fault.fired <= 8, "an ignored range costs one attempt, and the count restarts once"
     assert "small.bin" not in local.left()
     local.server.clear_faults()
     result = local.fetch(local.small)

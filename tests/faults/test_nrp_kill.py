@@ -70,7 +70,7 @@ def test_f23_one_piece(harness: NRPHarness, program: ClientProgram, end: Any) ->
 
 
 def _noted() -> bool:
-    """Whether a journal on the disk has a part: it is written now and then only."""
+    """Return True if a journal on the disk has a part; journals are written only now and then."""
     journals = Path(os.environ["SMARTXFER_STATE_DIR"], "journals").glob("*.json")
     return any(json.loads(path.read_text("utf-8"))["state"].get("parts") for path in journals)
 

@@ -170,7 +170,7 @@ def test_f24_less_is_remembered_than_was_sent(harness: NRPHarness, home: Path) -
 
 @pytest.mark.parametrize("change", ["rewritten", "other parts", "other upload"])
 def test_f17_parts_of_other_bytes_are_not_resumed(harness: NRPHarness, change: str) -> None:
-    """Detect parts of two files under one key: of one that was rewritten, cut otherwise, or begun anew."""
+    """Fails if one key gets parts of two files: of one that was rewritten, divided differently or started again."""
     record = harness.site.create()
     path = harness.file(DATA)
     _broken_off(harness, record, path)
@@ -190,14 +190,14 @@ def test_f17_parts_of_other_bytes_are_not_resumed(harness: NRPHarness, change: s
 
 
 def _start(harness: NRPHarness, record: str, entry: Dict[str, Any]) -> None:
-    """Somebody begins an upload by hand."""
+    """Start an upload as another client."""
     url = f"{harness.url}/api/records/{record}/draft/files"
     answer = requests.post(url, json=[entry], headers={"Authorization": f"Bearer {harness.site.token}"}, timeout=10)
     assert answer.status_code == 201
 
 
 def test_f17_the_upload_is_aborted_between_two_parts(harness: NRPHarness) -> None:
-    """Somebody deletes the pending file: an error, and no commit of another's."""
+    """Another client deletes the pending file: an error, and no other file is committed."""
     record = harness.site.create()
     other = harness.client()
     fault = harness.fault(PART, "reset-before", after=1)

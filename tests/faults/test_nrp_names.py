@@ -45,7 +45,7 @@ UNASKABLE = ["/x", "//x", "..", "."]
 
 @pytest.mark.parametrize("key", UNASKABLE)
 def test_f28_a_key_that_no_request_names(harness: NRPHarness, tmp_path: Path, key: str) -> None:
-    """Fails if a key is asked for as it stands: what comes would be another file."""
+    """Fails if a key is requested without encoding: the response would be another file."""
     record = harness.site.create(files={"x": b"another"})
     harness.site.plant(record, key, DATA)
     before = _below(tmp_path)
@@ -108,7 +108,7 @@ def test_f29_a_link_where_the_rest_would_be(harness: NRPHarness, name: str) -> N
     assert victim.read_bytes() == b"mine"
 
 
-def test_f28_keys_of_the_same_address_are_told_apart(harness: NRPHarness) -> None:
+def test_f28_keys_of_the_same_address_are_distinguished(harness: NRPHarness) -> None:
     """Fails if a key is encoded twice, or not at all: another file's bytes would come."""
     keys = ["a b", "a%20b", "a%2520b", "a+b", "a;b", "a&b=c", "\u65e5\u672c", "a/b", "a%2Fb", "a?b", "a#b", "%"]
     record = harness.site.create()
@@ -165,7 +165,7 @@ def test_f36_a_key_in_a_request_line(key: str) -> None:
 
 @pytest.mark.parametrize("key", [key for key in INTO_HEADERS if "\x00" not in key], ids=ascii)
 def test_f36_a_key_that_the_server_has(harness: NRPHarness, key: str) -> None:
-    """It can be had back, and stands under one safe name."""
+    """The file can be downloaded and gets one safe name."""
     record = harness.site.create()
     harness.site.plant(record, key, DATA)
     [result] = harness.client().files.download_many(record, harness.out)

@@ -1,4 +1,4 @@
-"""Where the parts of a file may go, and what may go along: F13, F31 to F33."""
+"""Origins that the parts of a file may be sent to, and the headers sent along: F13, F31 to F33."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def test_f32_signatures_are_in_no_error(signed: NRPHarness) -> None:
     with pytest.raises(NetworkError) as caught:
         send(signed, record)
     signed.server.clear_faults()
-    told = f"{caught.value} {caught.value!r} {vars(caught.value)}"
-    assert signed.site.storage_url in told
-    assert "X-Amz" not in told
+    shown = f"{caught.value} {caught.value!r} {vars(caught.value)}"
+    assert signed.site.storage_url in shown
+    assert "X-Amz" not in shown
     for entry in signed.client().files.list(record):
         assert "X-Amz" not in repr(entry), "an address is a secret"
 
@@ -115,7 +115,7 @@ def test_f33_an_address_that_is_none(harness: NRPHarness, url: str) -> None:
     assert harness.count(COMMIT) == 0
 
 
-def test_f33_a_port_where_nobody_is(harness: NRPHarness) -> None:
+def test_f33_a_port_without_a_server(harness: NRPHarness) -> None:
     record = harness.site.create()
     _started(harness, record, "http://127.0.0.1:1/x?X-Amz-Signature=marked", 1000)
     with pytest.raises(NetworkError) as caught:
@@ -125,7 +125,7 @@ def test_f33_a_port_where_nobody_is(harness: NRPHarness) -> None:
 
 
 def test_f33_a_storage_elsewhere_gets_the_bytes_and_nothing_else(harness: NRPHarness, thief: RawServer) -> None:
-    """The repository says where its storage is; whoever that is learns no token."""
+    """The repository names its storage server, which must not receive the token."""
     record = harness.site.create()
     _started(harness, record, f"{thief.url}/put?signature=1", 1000)
     watch = Stopwatch()

@@ -30,7 +30,7 @@ def thief() -> Iterator[RawServer]:
 
 
 def _stolen(harness: NRPHarness, seen: List[Dict[str, str]], *further: str) -> List[str]:
-    """What of ours stands in the heads of requests."""
+    """Return the secrets in the headers of requests."""
     found = [name for head in seen for name in ("authorization", "cookie", "proxy-authorization") if name in head]
     return found + [word for word in (harness.site.token, "crumb", *further) if word in repr(seen)]
 
@@ -73,7 +73,7 @@ def test_f32_the_signature_is_in_no_error(s3: Served) -> None:
     assert "X-Amz" not in f"{caught.value!s} {caught.value!r} {vars(caught.value)!r}"
 
 
-def test_f32_a_link_that_has_expired_is_asked_for_anew(s3: Served) -> None:
+def test_f32_an_expired_link_is_requested_again(s3: Served) -> None:
     """Fails if a 403 is taken for the repository's word."""
     s3.fault(STORAGE_GET, "status 403 'body=json:Request has expired'")
     s3.client().files.download(s3.id, "a.bin", s3.out)
@@ -148,7 +148,7 @@ def test_f31_bytes_from_elsewhere_without_the_token(harness: Served, thief: RawS
 @pytest.mark.parametrize("match", [DISCOVERY, LIST, ENTRY], ids=["discovery", "list", "entry"])
 def test_f31_answers_from_elsewhere_without_the_token(harness: Served, thief: RawServer, match: str) -> None:
     harness.fault(match, f"redirect {thief.url}/other")
-    # What came from there is no answer; a repository that tells nothing of itself is asked without that.
+    # A response from there does not count. Without a description of the repository, requests are sent without it.
     with contextlib.suppress(SmartxferError) if match == DISCOVERY else pytest.raises(SmartxferError):
         if match == LIST:
             harness.client().files.list(harness.id)
@@ -213,8 +213,8 @@ def test_f33_what_is_no_http_address(harness: Served, where: str) -> None:
     assert harness.left() == []
 
 
-def test_f33_a_port_where_nobody_is(harness: Served) -> None:
-    """F01: refused each time, and told so."""
+def test_f33_a_port_without_a_server(harness: Served) -> None:
+    """F01: each connection is refused, and the error says so."""
     with refused_port() as port:
         fault = harness.fault(DOWNLOAD, f"redirect http://127.0.0.1:{port}/x", times=None)
         with pytest.raises(NetworkError):

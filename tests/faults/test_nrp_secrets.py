@@ -44,7 +44,7 @@ def harness(server: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
 
 
 def _signatures(harness: NRPHarness) -> List[str]:
-    """What the signed addresses that were given out end with."""
+    """Return the signatures of the signed addresses that were issued."""
     found = {target.partition("X-Amz-Signature=")[2][:64] for target in harness.targets("* /storage/*")}
     return sorted(found - {""})
 
@@ -77,7 +77,7 @@ def test_f44_a_token_and_signed_addresses(harness: NRPHarness, log: Any, home: P
 
 @pytest.mark.parametrize("code", [400, 403, 500, 502])
 @pytest.mark.parametrize("match", [LIST, DOWNLOAD, STORAGE_GET])
-def test_f44_a_server_that_repeats_what_it_was_told(harness: NRPHarness, log: Any, match: str, code: int) -> None:
+def test_f44_a_server_that_repeats_the_request(harness: NRPHarness, log: Any, match: str, code: int) -> None:
     """Fails if an answer is quoted, or kept in an error, as it came."""
     record = harness.record(DATA)
     body = {"message": f"no Bearer {TOKEN}", "errors": [{"field": TOKEN, "messages": [TOKEN]}], TOKEN: 1}

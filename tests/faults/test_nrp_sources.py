@@ -1,4 +1,4 @@
-"""What is sent: files that change or vanish, odd keys, streams, callbacks that raise, many of which some fail.
+"""Sources of uploads: changed or deleted files, odd keys, streams, raising callbacks, partly failing batches.
 
 F22, F28, F36, F38 to F41, F49.
 """
@@ -135,7 +135,7 @@ TAKEN = [
 
 @pytest.mark.parametrize("key", REFUSED, ids=ascii)
 def test_f28_a_key_that_could_not_be_had_back(harness: NRPHarness, key: str) -> None:
-    """Detect a file that nobody can name afterwards; nothing is sent."""
+    """Fails if a file is stored under a key that cannot be addressed; nothing is sent."""
     record = harness.site.create()
     api = harness.client()
     with pytest.raises(UsageError):
@@ -146,7 +146,7 @@ def test_f28_a_key_that_could_not_be_had_back(harness: NRPHarness, key: str) -> 
 
 
 @pytest.mark.parametrize("key", TAKEN, ids=ascii)
-def test_f28_a_key_stands_as_it_was_given(harness: NRPHarness, key: str) -> None:
+def test_f28_a_key_is_stored_unchanged(harness: NRPHarness, key: str) -> None:
     """F36: broken by a key that is put into an address, or a header, as it is."""
     record = harness.site.create(files={"b": b"theirs"})
     api = harness.client()

@@ -56,7 +56,7 @@ def test_f09_a_part_is_turned_away(harness: NRPHarness, code: int) -> None:
 
 @pytest.mark.parametrize("code", [500, 502, 504])
 def test_f10_retry_after_means_nothing_elsewhere(harness: NRPHarness, code: int) -> None:
-    """Detect a wait for the rest of the window: the header stands on every answer of a real server."""
+    """Fails if the client waits for the rest of the window: every response of a real server has the header."""
     record = harness.site.create()
     clock = Polling()
     fault = harness.fault(INIT, f"status {code} retry-after=50")
@@ -116,11 +116,11 @@ def test_f11_the_fields_that_are_wrong(harness: NRPHarness) -> None:
     assert error.errors == body["errors"]
 
 
-def test_f11_a_stranger_is_told_so(harness: NRPHarness) -> None:
+def test_f11_an_unknown_user_is_an_error(harness: NRPHarness) -> None:
     """A wrong token makes a guest: the hint says where to look."""
     record = harness.site.create()
     with pytest.raises((Forbidden, NotFound)) as caught:
-        harness.client(token="of-nobody").files.upload(record, "a.bin", None, b"1")
+        harness.client(token="unknown").files.upload(record, "a.bin", None, b"1")
     if isinstance(caught.value, Forbidden):
         assert "whoami" in str(caught.value.hint)
     assert harness.count(CONTENT) == 0
@@ -190,7 +190,7 @@ def test_f12_a_file_is_deleted_once(harness: NRPHarness, effect: str) -> None:
 
 @pytest.mark.parametrize("effect", ["lose-answer", "reset-before"])
 def test_f12_a_fetch_is_begun_once(tmp_path: Path, effect: str) -> None:
-    """Detect a second fetch of the same file, or one that is deleted as if somebody else had begun it."""
+    """Fails if the same file is fetched twice, or if a fetch is deleted as if another client had started it."""
     with NRPHarness(tmp_path, fetch_hosts=["127.0.0.1:9"], fetch_delay=60.0) as harness:
         record = harness.site.create()
         fault = harness.fault(INIT, effect)
@@ -227,9 +227,9 @@ def test_f48_unknown_words_and_backward_steps(harness: NRPHarness) -> None:
     seen = ["pending", "reticulating", "pending"]
     for number, state in enumerate([*seen, "completed"]):
         harness.answer(ENTRY, _state(status=state), after=number)
-    told = []
-    file = harness.client(clock=Polling()).files.wait_fetch(record, "a.bin", progress=lambda one: told.append(one.status))
-    assert (file.status, told) == ("completed", [*seen, "completed"])
+    statuses = []
+    file = harness.client(clock=Polling()).files.wait_fetch(record, "a.bin", progress=lambda one: statuses.append(one.status))
+    assert (file.status, statuses) == ("completed", [*seen, "completed"])
 
 
 @pytest.mark.parametrize("error", ["no route", "<html>not found</html>", None, {"odd": 1}])

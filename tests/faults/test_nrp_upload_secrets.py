@@ -81,7 +81,7 @@ def test_f44_a_token(harness: NRPHarness, log: Any, home: Path, match: str, effe
 
 @pytest.mark.parametrize("code", [400, 403, 500, 502])
 @pytest.mark.parametrize("match", [INIT, CONTENT, COMMIT, PART], ids=["init", "content", "commit", "part"])
-def test_f44_a_server_that_repeats_what_it_was_told(harness: NRPHarness, log: Any, match: str, code: int) -> None:
+def test_f44_a_server_that_repeats_the_request(harness: NRPHarness, log: Any, match: str, code: int) -> None:
     """Fails if an answer is quoted as it came."""
     record = harness.site.create()
     body = {"message": f"no Bearer {TOKEN}", "errors": [{"field": TOKEN, "messages": [TOKEN]}], TOKEN: 1}

@@ -111,7 +111,7 @@ def test_f02_always_reset(harness: NRPHarness) -> None:
 @pytest.mark.parametrize("match", [INIT, COMMIT], ids=["init", "commit"])
 @pytest.mark.parametrize("times", [1, 3])
 def test_f02_reset_before_the_rest(harness: NRPHarness, match: str, times: int) -> None:
-    """What did not come of a lost POST is seen by a look, and then it is made again."""
+    """After a lost POST the client checks whether it had an effect, and repeats it if not."""
     record = harness.site.create()
     fault = harness.fault(match, "reset-before", times=times)
     harness.client().files.upload(record, "a.bin", {"title": "t"}, DATA)
@@ -186,7 +186,7 @@ def test_f12_the_look_fails_too(harness: NRPHarness, match: str, looked: str) ->
     assert (fault.fired, harness.count(match)) == (2, 1)
 
 
-def test_f12_somebody_elses_file_is_not_taken_for_ours(harness: NRPHarness) -> None:
+def test_f12_a_file_of_another_user_is_not_taken_for_ours(harness: NRPHarness) -> None:
     """The start is refused since the key is taken by a completed file: it is compared, byte by byte's checksum."""
     record = harness.site.create(files={"a.bin": DATA, "b.bin": DATA[:-1] + b"\0"})
     api = harness.client()
@@ -247,7 +247,7 @@ def test_f17_the_draft_is_deleted_in_mid_upload(harness: NRPHarness) -> None:
 
 
 def test_f25_two_at_one_key(harness: NRPHarness) -> None:
-    """Detect a second PUT: the file that the first one completed is deleted by it, and both were told of a success."""
+    """Fails if there is a second PUT: it deletes the file that the first one completed, and both report success."""
     record = harness.site.create()
     path = harness.file(DATA)
     stalled = harness.fault(CONTENT, "stall-after 64K")

@@ -34,7 +34,7 @@ SHARED = NRPHarness
 
 
 def entry(**change: Any) -> bytes:
-    """What a repository says of the small file."""
+    """Return the entry of the small file in the repository."""
     said: Dict[str, Any] = {
         "key": "a.bin",
         "status": "completed",
@@ -57,7 +57,7 @@ def send_parts(harness: NRPHarness, record: str, data: Any = DATA) -> Any:
 
 
 def nothing_complete(harness: NRPHarness, record: str) -> None:
-    """No file stands there as if it were whole."""
+    """No incomplete file has the final name."""
     assert harness.site.files(record) == {}
     assert all(found["status"] != "completed" for found in harness.site.entries(record))
 

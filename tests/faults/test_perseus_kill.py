@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 SIZE = 24 * MIB
 FILES = 16
-#: Files at a time, where the client is not told otherwise.
+#: Default number of files at a time.
 WORKERS = 4
 
 #: What users write; the exit code is that of an interrupted program.
@@ -51,7 +51,7 @@ SHARED = PerseusHarness
 @ENDS
 @pytest.mark.parametrize("effect", ["stall", "stall-after 1", "stall-after 10M"])
 def test_f23_in_the_middle_of_it(harness: PerseusHarness, program: ClientProgram, end: Any, effect: str) -> None:
-    """F22, F23: broken by a record of our own that a re-run takes for somebody else's, and waits for."""
+    """F22, F23: fails if a re-run waits for a record of our own as if it belonged to another client."""
     path = harness.file(noise(SIZE))
     held = harness.fault(PUT, effect)
     process = program("", path)
@@ -83,7 +83,7 @@ def test_f23_beside_the_answer(harness: PerseusHarness, program: ClientProgram, 
 
 @ENDS
 def test_f23_beside_the_record(harness: PerseusHarness, program: ClientProgram, end: Any) -> None:
-    """Nobody was told of the record: it may be somebody else's, so that only ``repair`` deletes it."""
+    """No client knows the record. It may belong to another client, so only ``repair`` deletes it."""
     path = harness.file(noise(MIB))
     held = harness.fault(CREATE, "no-answer")
     process = program("", path)
@@ -102,7 +102,7 @@ def test_f23_beside_the_record(harness: PerseusHarness, program: ClientProgram, 
 def test_f23_many_files(harness: PerseusHarness, program: ClientProgram, end: Any) -> None:
     """F22, F23: broken by a re-run that sends again what had arrived, or by one half that is called whole."""
     paths = [harness.file(noise(MIB, number), f"{number:02}.bin") for number in range(FILES)]
-    # Once every worker is held up in a PUT no record is being made, of which nobody would be told.
+    # Once every worker waits in a PUT, no record is being created whose response could be lost.
     held = harness.fault(PUT, "stall", times=None, after=FILES // 3)
     process = program("", *paths)
     until(lambda: held.fired >= WORKERS, "the point")

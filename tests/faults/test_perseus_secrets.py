@@ -116,7 +116,7 @@ def test_f32_expired_for_good(harness: PerseusHarness) -> None:
 
 @pytest.mark.parametrize("code", [307, 308])
 def test_f32_a_regional_host(harness: PerseusHarness, code: int) -> None:
-    """Detect a refusal of what storage may answer, content that is not sent anew, or a key that goes along."""
+    """Fails if a valid response of storage is rejected, content is not sent again, or the key is sent along."""
     with RawServer(answering(status(200))) as elsewhere:
         moved = harness.fault(PUT, f"redirect {elsewhere.url}{{target}} {code}")
         harness.client().file.upload_file(harness.file(DATA))
@@ -233,7 +233,7 @@ def test_f44_a_key(harness: PerseusHarness, log: Any, home: Path, match: str, ef
 
 @pytest.mark.parametrize("code", [400, 403, 500, 502])
 @pytest.mark.parametrize("match", [FIND, CREATE, PUT], ids=["find", "create", "put"])
-def test_f44_a_server_that_repeats_what_it_was_told(harness: PerseusHarness, log: Any, match: str, code: int) -> None:
+def test_f44_a_server_that_repeats_the_request(harness: PerseusHarness, log: Any, match: str, code: int) -> None:
     """Fails if an answer is quoted as it came."""
     body = {"message": [f"no Bearer {KEY}", KEY], "error": KEY, KEY: 1}
     path = harness.file(json.dumps(body).encode(), "answer")
@@ -264,7 +264,7 @@ def test_f44_an_answer_that_is_no_json(harness: PerseusHarness, log: Any, joint:
 
 
 def test_f44_what_create_file_returns_is_not_logged(harness: PerseusHarness, log: Any) -> None:
-    """Who asks for an address gets it whole; nobody else does."""
+    """Only the caller of create_file gets the complete address."""
     made = harness.client().file.create_file("a.bin", "0" * 64)
     assert "X-Amz-Signature=" in made["upload_url"]
     check(SECRETS, "the log", logged(log.records))

@@ -1,4 +1,4 @@
-"""What is sent: files that change, streams, callbacks that raise, many of which some fail: F38, F40, F41, F49."""
+"""Sources of uploads: changed files, streams, raising callbacks, partly failing batches: F38, F40, F41, F49."""
 
 from __future__ import annotations
 
@@ -93,12 +93,12 @@ class _Mine(Exception):
 
 @pytest.mark.parametrize("state", ["queued", "moving", "retrying", "done"])
 def test_f41_the_callback_raises(harness: PerseusHarness, state: str) -> None:
-    """Detect a transfer that goes on, threads that stay, or a record that nobody can replace."""
+    """Fails if the transfer continues, if threads remain, or if a record remains that cannot be replaced."""
     client = harness.client()
-    told: List[Any] = []
+    events: List[Any] = []
 
     def progress(event: Any) -> None:
-        told.append(event)
+        events.append(event)
         if event.state == state:
             raise _Mine("enough")
 
@@ -107,7 +107,7 @@ def test_f41_the_callback_raises(harness: PerseusHarness, state: str) -> None:
     with pytest.raises(Cancelled) as caught:
         client.file.upload_file(harness.file(LARGE), progress=progress)
     assert isinstance(caught.value.__cause__, _Mine)
-    assert sum(event.state == state for event in told) == 1, "told no more"
+    assert sum(event.state == state for event in events) == 1, "no later events"
     assert client_threads() == []
     assert "pending" not in harness.statuses()
     file = client.file.upload_file(harness.file(LARGE))

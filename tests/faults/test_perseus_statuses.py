@@ -32,7 +32,7 @@ SHARED = PerseusHarness
 
 
 def test_f08_create_is_not_repeated_after_a_failure_of_its_own(harness: PerseusHarness) -> None:
-    """What came of it is the server's own failure: a repeat could make a second record."""
+    """The server itself failed and may have created the record: a repeat could create a second one."""
     fault = harness.fault(CREATE, "status 500 body=json:disk_is_gone")
     with pytest.raises(ServerError, match="disk_is_gone"):
         harness.client().file.upload_file(("a.bin", SMALL))
@@ -93,9 +93,9 @@ def test_f11_a_list_of_what_is_wrong(harness: PerseusHarness) -> None:
         harness.client().file.upload_file(("a.bin", SMALL))
 
 
-def test_f11_a_stranger_is_told_so(harness: PerseusHarness) -> None:
+def test_f11_an_unknown_user_is_an_error(harness: PerseusHarness) -> None:
     with pytest.raises(AuthError, match="PERSEUS_API_KEY"):
-        harness.client(api_key="of-nobody").file.upload_file(("a.bin", SMALL))
+        harness.client(api_key="unknown").file.upload_file(("a.bin", SMALL))
     assert harness.count(ALL) == harness.count(ALL, 401) == 1
 
 
@@ -130,13 +130,13 @@ def test_f48_unknown_words_and_backward_steps(harness: PerseusHarness) -> None:
     seen = ["pending", "reticulating", "pending"]
     for number, state in enumerate([*seen, "uploaded"]):
         harness.answer(FIND, _state(state), after=number)
-    told: List[str] = []
+    reported: List[str] = []
 
     def progress(file: File) -> None:
-        told.append(str(file.status))
+        reported.append(str(file.status))
 
     file = harness.client(clock=Polling()).file.wait_for_file_upload("f1", progress=progress)
-    assert (file.status, told) == ("uploaded", [*seen, "uploaded"])
+    assert (file.status, reported) == ("uploaded", [*seen, "uploaded"])
 
 
 def test_f48_it_failed(harness: PerseusHarness) -> None:
@@ -192,7 +192,7 @@ def test_f48_many_in_one_question(harness: PerseusHarness) -> None:
     assert harness.count(FIND) == 3
 
 
-# -- answers that are no success ----------------------------------------------------------------------------
+# -- responses that are not a success ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("effect", ["replace 204", "replace 304", "replace 301", "replace 200 body=html"])

@@ -71,7 +71,7 @@ def test_f01_refused_for_good() -> None:
 
 
 def test_f01_the_storage_is_not_there(harness: PerseusHarness) -> None:
-    """Fails if a record stays pending: nobody could send this content any more."""
+    """Fails if a record stays pending, because this content could not be sent any more."""
     with refused_port() as port:
         harness.answer(CREATE, _made(f"http://127.0.0.1:{port}/x?X-Amz-Signature=s"))
         with pytest.raises(NetworkError, match=f"PUT http://127.0.0.1:{port}/x"):
@@ -155,7 +155,7 @@ def test_f05_half_an_answer(harness: PerseusHarness, match: str) -> None:
 @pytest.mark.parametrize("match", [FIND, CREATE], ids=["find", "create"])
 @pytest.mark.parametrize("effect", ["no-length chunked truncate 8", "no-length close truncate 8"])
 def test_f06_half_an_answer_without_a_length(harness: PerseusHarness, match: str, effect: str) -> None:
-    """Where nothing but the JSON tells that it ended early it is an error of ours; the next call puts it right."""
+    """Only the invalid JSON shows the truncation: the call raises a smartxfer error, and the next call succeeds."""
     fault = harness.fault(match, effect)
     client = harness.client()
     if "close" in effect:
@@ -220,7 +220,7 @@ def test_f12_a_file_is_deleted_once(harness: PerseusHarness, effect: str) -> Non
     assert harness.site.records() == []
 
 
-def test_f12_somebody_elses_pending_record_is_not_deleted(harness: PerseusHarness) -> None:
+def test_f12_a_pending_record_of_another_client_is_not_deleted(harness: PerseusHarness) -> None:
     """Fails if an upload takes away the record into which another one is sending."""
     id = harness.site.write("theirs.bin", DATA, status="pending")
     clock = Polling()
@@ -238,7 +238,7 @@ def test_f12_somebody_elses_pending_record_is_not_deleted(harness: PerseusHarnes
 
 @pytest.mark.parametrize("at", [0, len(DATA) - 1])
 def test_f13_a_bit_flips_on_the_way(harness: PerseusHarness, at: int) -> None:
-    """Detect a success that was none, or a failed record that nobody can replace."""
+    """Fails if a failure is reported as a success, or if a failed record remains that cannot be replaced."""
     fault = harness.fault(PUT, f"flip-in {at}")
     client = harness.client()
     with pytest.raises(UploadFailed, match=r"a\.bin") as caught:
@@ -279,8 +279,8 @@ def test_f17_the_record_is_deleted_in_mid_upload(harness: PerseusHarness, effect
     assert harness.held() == {"a.bin": DATA}
 
 
-def test_f17_somebody_else_was_faster(harness: PerseusHarness) -> None:
-    """Between our question and our record somebody sends the same content: 409, and theirs is taken."""
+def test_f17_another_client_was_faster(harness: PerseusHarness) -> None:
+    """Another client sends the same content between the look and the creation: 409, and its record is used."""
     ids: List[str] = []
 
     def progress(event: Any) -> None:

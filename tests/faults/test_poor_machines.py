@@ -92,9 +92,9 @@ def run(poor: Poor, server: LocalServer, place: Path) -> Dict[str, Any]:
         command, env=kept, cwd=str(place), capture_output=True, timeout=100, preexec_fn=poor.before
     )
     assert (place / "account.json").exists(), done.stderr.decode()[-3000:]
-    told: Dict[str, Any] = json.loads((place / "account.json").read_text())
-    told["stderr"] = done.stderr.decode()
-    return told
+    account: Dict[str, Any] = json.loads((place / "account.json").read_text())
+    account["stderr"] = done.stderr.decode()
+    return account
 
 
 #: What takes other ways through our own code than the others do; the rest is left to the full run.
@@ -107,14 +107,14 @@ QUICK = {"20 descriptors", "no home", "all streams closed", "no flock", "no thre
 def test_it_works_or_says_what_to_do(server: LocalServer, tmp_path: Path, condition: str) -> None:
     """Each child process sends and fetches through all services, and by the command."""
     poor = CONDITIONS[condition]
-    told = run(poor, server, tmp_path)
+    account = run(poor, server, tmp_path)
     for step in STEPS:
-        outcome = told[step]
+        outcome = account[step]
         if outcome == "ok" or (step == "command" and poor.may_fail):
             continue
         assert poor.may_fail, (step, outcome)
         assert outcome["typed"], (step, outcome)
         assert outcome["hint"], (step, outcome)
-    assert "Traceback" not in told["stderr"]
+    assert "Traceback" not in account["stderr"]
     for path in (tmp_path / "out").rglob("*.bin"):  # at its final name a file is complete
         assert path.read_bytes() == DATA

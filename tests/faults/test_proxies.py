@@ -22,7 +22,7 @@ PASSWORD = "proxypassword"
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """Who signs the certificates."""
+    """Return the authority that signs the certificates."""
     return trustme.CA()
 
 
@@ -85,7 +85,7 @@ def test_f42_a_proxy_with_a_password(harness: Any, log: Any) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_f42_nobody_at_the_proxys_address(harness: Any, log: Any, scheme: str) -> None:
+def test_f42_no_server_at_the_proxys_address(harness: Any, log: Any, scheme: str) -> None:
     with refused_port() as port:
         proxy = f"http://ann:{PASSWORD}@127.0.0.1:{port}"
         client = harness.client(f"{scheme}://127.0.0.1:9", proxies={scheme: proxy})
@@ -153,7 +153,7 @@ def test_f42_an_authority_of_the_environments(
     _both_ways(harness, harness.client(front().url))
 
 
-def test_f42_an_authority_that_nobody_knows(harness: Any, front: Any) -> None:
+def test_f42_an_unknown_authority(harness: Any, front: Any) -> None:
     with pytest.raises(TLSError, match="certificate verify failed") as caught:
         harness.client(front().url).get_server_info()
     assert "verify=" in caught.value.hint

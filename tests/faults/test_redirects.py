@@ -30,7 +30,7 @@ def thief() -> Iterator[RawServer]:
 
 
 def _stolen(thief: RawServer, *secrets: str) -> List[str]:
-    """What of ours reached the other origin."""
+    """Return the secrets that reached the other origin."""
     found = []
     for request in thief.requests:
         found += [name for name in SECRET_WORDS if name in request.headers]
@@ -135,7 +135,7 @@ def test_f33_what_is_no_http_address(harness: Any, where: str) -> None:
     assert not (harness.out / "a.bin").exists()
 
 
-def test_f33_a_port_where_nobody_is(harness: Any) -> None:
+def test_f33_a_port_without_a_server(harness: Any) -> None:
     transfer = harness.published(DATA)
     with refused_port() as port:
         fault = harness.fault(DOWNLOAD, f"redirect http://127.0.0.1:{port}/x", times=None)

@@ -1,4 +1,4 @@
-"""What a long life or a large file costs: F45, F46."""
+"""Resources used by long-lived clients and by large files: F45, F46."""
 
 from __future__ import annotations
 

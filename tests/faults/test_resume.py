@@ -1,4 +1,4 @@
-"""A broken upload, made again: when it goes on, and when it must not."""
+"""Repeated calls after an interrupted upload: when they continue it, and when they must not."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_f22_another_request_does_not(harness: Any, other: Dict[str, Any]) -> No
     transfer = harness.client().upload_workflow([path], other)
     assert transfer.results[0].resumed == 0
     assert len(harness.site.transfers()) == 2
-    told = {mail["to"] for mail in harness.site.mails if mail["kind"] == "transfer_available"}
-    assert told == set(other.get("recipients", []))
+    notified = {mail["to"] for mail in harness.site.mails if mail["kind"] == "transfer_available"}
+    assert notified == set(other.get("recipients", []))
     assert harness.stored()["a.bin"] == DATA
 
 
@@ -89,7 +89,7 @@ def test_f22_what_a_lost_transfer_had_is_sent_again(harness: Any) -> None:
     assert harness.stored()["a.bin"] == DATA
 
 
-def test_f22_anew_where_asked(harness: Any) -> None:
+def test_f22_restart_on_request(harness: Any) -> None:
     path = harness.file(DATA)
     _broken(harness, path, TO_BOB)
     transfer = harness.client().upload_workflow([path], TO_BOB, resume=False)
@@ -99,7 +99,7 @@ def test_f22_anew_where_asked(harness: Any) -> None:
 
 
 def test_f22_smaller_chunks_the_second_time(harness: Any) -> None:
-    """What was acknowledged was acknowledged in chunks of the earlier size."""
+    """The acknowledged chunks have the earlier size."""
     path = harness.file(DATA)
     _broken(harness, path, TO_BOB)
     client = harness.client(chunk_size=CHUNK_SIZE // 3)
@@ -109,7 +109,7 @@ def test_f22_smaller_chunks_the_second_time(harness: Any) -> None:
 
 
 def test_f22_the_server_lost_bytes_that_it_acknowledged(harness: Any) -> None:
-    """It tells so when the file is completed; the run after that sends everything."""
+    """The server reports it when the file is completed; the next run sends everything."""
     path = harness.file(DATA)
     _broken(harness, path, TO_BOB)
     [file] = harness.site.transfers()[-1]["files"]

@@ -146,7 +146,7 @@ def test_f44_a_proxys_password(marked: FileSenderHarness, log: Any, home: Path, 
     check([PASSWORD], "a repr", repr(client))
 
 
-def test_f44_a_proxy_that_repeats_what_it_was_told(marked: FileSenderHarness, log: Any) -> None:
+def test_f44_a_proxy_that_repeats_the_request(marked: FileSenderHarness, log: Any) -> None:
     secrets = [PASSWORD, "YW5uOm1hcmtlZHByb3h5cGFzc3dvcmQ="]
     said = " ".join(["no", *secrets]).encode("ascii")
     with RawServer(answering(lambda request, peer: peer.answer(407, said, "Content-Type: text/plain"))) as proxy:
@@ -175,7 +175,7 @@ def test_f44_a_key_from_a_file(marked: FileSenderHarness, log: Any, home: Path) 
         check([API_KEY], "a repr", repr([client, client.explain_credentials()]))
 
 
-def test_f44_a_server_that_repeats_what_it_was_told(marked: FileSenderHarness, log: Any) -> None:
+def test_f44_a_server_that_repeats_the_request(marked: FileSenderHarness, log: Any) -> None:
     guest = marked.client().create_guest({"recipient": "bob@example.net", "from": "ann@example.org"})
     client = marked.client(auth=GuestAuth(guest.token), retry=POLICY)
     client.prepare()
@@ -214,7 +214,7 @@ def test_f44_the_journal_and_its_end(marked: FileSenderHarness, home: Path) -> N
 
 def test_f44_the_marks_would_be_seen(marked: FileSenderHarness, log: Any) -> None:
     """The look-out itself: what is not masked, it finds."""
-    logging.getLogger("somebody.else").debug("key %s", API_KEY)
+    logging.getLogger("another.library").debug("key %s", API_KEY)
     with pytest.raises(AssertionError, match="a secret in the log"):
         check([API_KEY], "the log", logged(log.records))
     with pytest.raises(AssertionError, match="a secret in an error"):

@@ -225,7 +225,7 @@ def test_f17_the_file_changes_between_two_runs(harness: SmartFileHarness) -> Non
 
 @pytest.mark.parametrize("runs", ["in a run", "between two"])
 def test_f17_within_one_second(harness: SmartFileHarness, runs: str) -> None:
-    """Detect an identity of path, length and time alone: times are told in whole seconds."""
+    """Fails if path, length and time alone identify a file: times have a resolution of one second."""
     other = noise(len(DATA), seed=2)
     harness.fault(DOWNLOAD, "truncate 1M")
 

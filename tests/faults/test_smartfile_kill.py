@@ -90,7 +90,7 @@ def test_f23_a_tree_up(harness: SmartFileHarness, program: ClientProgram, end: A
 
 @ENDS
 def test_f23_a_download(harness: SmartFileHarness, program: ClientProgram, end: Any) -> None:
-    """Detect half a file at the final name, or a re-run that begins anew."""
+    """Fails if half a file has the final name, or if a re-run starts again."""
     data = noise(SIZE)
     harness.site.write("/a.bin", data)
     part = harness.out / "a.bin.part"
@@ -108,7 +108,7 @@ def test_f23_a_download(harness: SmartFileHarness, program: ClientProgram, end: 
 
 
 def test_f23_random_points_of_a_download(harness: SmartFileHarness, program: ClientProgram) -> None:
-    """A full name never stands over a wrong file, wherever the end came."""
+    """No interruption leaves a wrong file under its final name."""
     data = noise(SIZE)
     harness.site.write("/a.bin", data)
     chance = random.Random(17)

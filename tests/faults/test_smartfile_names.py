@@ -32,7 +32,7 @@ UNASKABLE = ["..", ".", "../x", "../../../../x", "a/../../b", "./x"]
 
 @pytest.mark.parametrize("name", UNASKABLE)
 def test_f28_a_name_that_leads_up(harness: SmartFileHarness, tmp_path: Path, name: str) -> None:
-    """Fails if a path is asked for as it stands: the library would make another path of it."""
+    """Fails if a path is requested without encoding: the library would make another path of it."""
     harness.site.plant("/d", name, DATA)
     harness.site.write("/x", b"another")
     before = _below(tmp_path)
@@ -96,7 +96,7 @@ def test_f36_a_name_in_a_header(harness: SmartFileHarness, name: str, raw: bool)
         else:
             api.upload((name, DATA))
     except (UsageError, DecodeError):
-        # Refused, or told that it is stored under another name; that name is made of this one.
+        # Either rejected, or reported as stored under another name that is derived from this one.
         assert harness.stored()["/b.txt"] == b"theirs"
     else:
         held = harness.stored()
@@ -151,7 +151,7 @@ def thief() -> Iterator[RawServer]:
 
 
 def _stolen(harness: SmartFileHarness, thief: RawServer) -> List[str]:
-    """What of ours reached the other origin."""
+    """Return the secrets that reached the other origin."""
     found = []
     for request in thief.requests:
         found += [name for name in ("authorization", "cookie") if name in request.headers]

@@ -48,7 +48,7 @@ def _down(harness: SmartFileHarness, **options: Any) -> Any:
 
 
 def test_without_faults(harness: SmartFileHarness) -> None:
-    """What the others are compared with: a delta, each way."""
+    """Transfer a delta in each direction, for comparison with the other tests."""
     up, down = _up(harness), _down(harness)
     assert (up.method, down.method) == ("delta", "delta")
     assert up.bytes_sent < 100_000

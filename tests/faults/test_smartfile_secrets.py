@@ -91,7 +91,7 @@ def test_f44_a_key_and_its_password(harness: SmartFileHarness, log: Any, home: P
 
 @pytest.fixture
 def repeating(harness: SmartFileHarness) -> SmartFileHarness:
-    """A server that repeats what it was told, wherever an error has room for it."""
+    """Yield a server that repeats the request in every text of an error."""
     body = f'{{"detail": "no {BASIC}", "src": ["{KEY}"], "{PASSWORD}": 1, "error": {{"x": "{PASSWORD}"}}}}'
     harness.site.write("/there.bin", DATA)
     harness.file(body.encode("ascii"), "answer")
@@ -99,7 +99,7 @@ def repeating(harness: SmartFileHarness) -> SmartFileHarness:
 
 
 @pytest.mark.parametrize("code", [400, 403, 500, 502])
-def test_f44_a_server_that_repeats_what_it_was_told(repeating: SmartFileHarness, log: Any, code: int) -> None:
+def test_f44_a_server_that_repeats_the_request(repeating: SmartFileHarness, log: Any, code: int) -> None:
     """Fails if an answer is quoted as it came."""
     answer = repeating.directory / "answer"
     repeating.fault(UPLOAD, f"status {code} 'body=file:{answer}'", times=1 if code < 500 else 2)
@@ -127,7 +127,7 @@ def test_f44_the_answer_that_an_error_carries(repeating: SmartFileHarness, log: 
 
 
 def test_f44_links_are_secrets(harness: SmartFileHarness, log: Any) -> None:
-    """Whoever has the uid has the file."""
+    """The uid is enough to download the file."""
     harness.site.write("/there.bin", DATA)
     api = harness.client()
     link = api.create_link("/there.bin")

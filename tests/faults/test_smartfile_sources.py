@@ -35,7 +35,7 @@ def _tree(harness: SmartFileHarness) -> Path:
 
 
 def test_f37_links_are_skipped_with_a_warning(harness: SmartFileHarness, log: Any) -> None:
-    """Fails if a link carries somebody's file along."""
+    """Fails if the target of a link is sent along."""
     tree = _tree(harness)
     (tree / "device").symlink_to("/dev/zero")
     harness.client().upload_tree(tree, "/t")
@@ -115,7 +115,7 @@ class _Mine(Exception):
 
 
 def test_f41_the_callback_of_a_download_raises(harness: SmartFileHarness) -> None:
-    """Detect a transfer that goes on, or threads that stay."""
+    """Fails if the transfer continues or if threads remain."""
     harness.site.write("/there.bin", DATA)
     client = harness.client()
     calls: List[Any] = []

@@ -159,7 +159,7 @@ def test_f12_what_may_be_repeated_is(harness: SmartFileHarness, match: str) -> N
 
 
 def _states(harness: SmartFileHarness, *states: Any, last: int = 1) -> None:
-    """What the polls say, one after the other; the last of it ``last`` times."""
+    """Plan the responses to successive polls; the last one is sent ``last`` times."""
     for number, state in enumerate(states):
         result = state if isinstance(state, dict) else {"status": state, "result": {}}
         content = json.dumps({"uuid": "1", "result": result}).encode()
@@ -203,7 +203,7 @@ def test_f48_a_state_that_says_nothing(harness: SmartFileHarness, result: Any) -
     assert harness.client(clock=Polling()).wait("1").done
 
 
-def test_f48_the_status_stands_at_the_top(harness: SmartFileHarness) -> None:
+def test_f48_the_status_is_a_top_level_member(harness: SmartFileHarness) -> None:
     harness.answer(TASK, b'{"uuid": "1", "status": "PENDING"}')
     harness.answer(TASK, b'{"uuid": "1", "status": "SUCCESS", "result": null}')
     assert harness.client(clock=Polling()).wait("1").done
@@ -223,7 +223,7 @@ def test_f48_some_paths_fail(harness: SmartFileHarness, failure: bool) -> None:
 
 
 def test_f48_gone_after_success(harness: SmartFileHarness) -> None:
-    """Who has the end does not ask again; who asks later is told that it is gone."""
+    """A call that has seen the end does not ask again; a later call gets an error that the task is gone."""
     _states(harness, "SUCCESS")
     harness.fault(TASK, "status 404", after=1)
     api = harness.client()
@@ -252,7 +252,7 @@ def test_f48_a_checksum_that_says_nothing(harness: SmartFileHarness) -> None:
 
 
 def test_f48_a_wait_within_a_transfer_ends_with_it(harness: SmartFileHarness) -> None:
-    """Detect a pause that nobody can interrupt."""
+    """Fails if a pause cannot be interrupted."""
     harness.site.configure(task_polls=10_000)
     cancel = threading.Event()
     harness.fault(TASK, "status 503", after=2)
@@ -264,7 +264,7 @@ def test_f48_a_wait_within_a_transfer_ends_with_it(harness: SmartFileHarness) ->
     thread.join()
 
 
-# -- answers that are no success ----------------------------------------------------------------------------
+# -- responses that are not a success ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("effect", ["replace 204", "replace 304", "replace 301", "replace 200 body=html"])

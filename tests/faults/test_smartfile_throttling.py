@@ -192,7 +192,7 @@ def test_f10_the_sum_of_the_waits_is_bounded(harness: SmartFileHarness) -> None:
 
 
 @pytest.mark.parametrize("way", ["helper", "raw", "get"])
-def test_f09_nobody_waits_where_that_was_asked_for(harness: SmartFileHarness, way: str) -> None:
+def test_f09_no_wait_if_disabled(harness: SmartFileHarness, way: str) -> None:
     harness.site.write("/there", b"1")
     harness.throttle(1, 0.5, match=DOWNLOAD if way == "get" else UPLOAD)
     clock = _clock()
@@ -242,7 +242,7 @@ def test_f10_a_number_beyond_all_measure(number: str) -> None:
 
 
 def test_f09_a_503_that_is_no_throttle(harness: SmartFileHarness) -> None:
-    """Without the header it is a failure of the server: waited out by our own measure, told as such."""
+    """Without the header it is a server error: the client uses its own backoff and reports a server error."""
     harness.fault(UPLOAD, "status 503", times=6)
     clock = _clock()
     with pytest.raises(ServerError) as caught:

@@ -134,7 +134,7 @@ def test_f02_always_reset(harness: SmartFileHarness) -> None:
 
 
 @pytest.mark.parametrize("older", [b"x" * len(DATA), DATA[:-1] + b"\0", DATA[:100]])
-def test_f03_what_stands_there_is_not_taken_for_the_new_file(harness: SmartFileHarness, older: bytes) -> None:
+def test_f03_an_existing_file_is_not_taken_for_the_new_one(harness: SmartFileHarness, older: bytes) -> None:
     """Detect a look at the size alone: an older file of the same length would pass for the new one."""
     harness.site.write("/a.bin", older)
     harness.fault(UPLOAD, "reset-after 1M")
@@ -182,7 +182,7 @@ def test_f12_the_look_fails_too(harness: SmartFileHarness, match: str, effect: s
     assert harness.count(UPLOAD) == 2
 
 
-def test_f12_somebody_else_wrote_meanwhile(harness: SmartFileHarness) -> None:
+def test_f12_another_client_wrote_in_between(harness: SmartFileHarness) -> None:
     """The lost upload arrived, but what is there by now is another file: ours goes again."""
     path = harness.file(DATA[:MIB])
     harness.fault(UPLOAD, "lose-answer")
@@ -238,7 +238,7 @@ def test_f05_another_size_is_stored(harness: SmartFileHarness, size: int, shape:
 
 
 def test_f05_another_size_is_stored_once(harness: SmartFileHarness) -> None:
-    """What was stored short is sent again, and is whole then."""
+    """A file that was stored truncated is sent again and is complete then."""
     harness.answer(UPLOAD, json.dumps([_info(size=999)]).encode())
     assert harness.client().upload(harness.file(DATA[:1000])).retries == 1
     assert harness.stored() == {"/a.bin": DATA[:1000]}
@@ -247,7 +247,7 @@ def test_f05_another_size_is_stored_once(harness: SmartFileHarness) -> None:
 @pytest.mark.parametrize("content", [b"[]", b"{}", b"null", b"[null]", b'["a.bin"]', b'{"ok": true}'])
 @pytest.mark.parametrize("size", [None, 0, 1000])
 def test_f05_an_answer_that_says_nothing(harness: SmartFileHarness, content: bytes, size: Optional[int]) -> None:
-    """It is asked what is there; what is there is another file, of that size or not, or nothing."""
+    """The client looks at the stored file: it may be another one, of the same size or not, or missing."""
     if size is not None:
         harness.site.write("/a.bin", bytes(size))
     harness.answer(UPLOAD, content)
@@ -291,7 +291,7 @@ def test_f13_and_the_checksum_is_slow(harness: SmartFileHarness) -> None:
 
 
 def test_f08_a_page_in_place_of_json(harness: SmartFileHarness) -> None:
-    """A login page is no success, whatever its status."""
+    """A login page is not a success, whatever its status."""
     harness.fault(UPLOAD, "status 200 body=html")
     with pytest.raises(DecodeError, match="<h1>200</h1>"):
         harness.client().upload(harness.file(DATA[:1000]))

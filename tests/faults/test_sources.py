@@ -153,7 +153,7 @@ class Enough(Exception):
 
 
 def test_f41_the_callback_raises(uploads: Uploads) -> None:
-    """Detect a transfer that goes on, or threads that stay."""
+    """Fails if the transfer continues or if threads remain."""
     calls: List[Any] = []
 
     def progress(event: Any) -> None:

@@ -15,7 +15,7 @@ from tests.support.timeouts import patient
 DATA = noise(8 << 20)
 WINDOW = 1.0
 POLICY = RetryPolicy(backoff=0, attempts=1, stall_speed=1024, stall_window=WINDOW)
-#: Seconds in which the verdict must come, window included.
+#: Seconds in which the error must be raised, window included.
 SOON = WINDOW + 1.0
 
 
@@ -77,7 +77,7 @@ def test_f18_slow_is_not_stalled(make_harness: Any) -> None:
 
 @pytest.mark.parametrize("match", [INFO, PAGE], ids=["json", "page"])
 def test_f18_a_small_answer_drips(harness: Any, match: str) -> None:
-    """Nobody watches such a call from outside, and every byte comes within the read time-out."""
+    """No other watchdog ends such a call, and every byte arrives within the read time-out."""
     token = harness.published(DATA[:10]).token
     client = harness.client(retry=RetryPolicy(backoff=0, attempts=1, stall_window=WINDOW))
     client.prepare()

@@ -104,7 +104,7 @@ def test_f08_six_times_with_words(step: Step, workflow: Workflow) -> None:
 
 @pytest.mark.parametrize(("step", "answer"), REPEATED)
 def test_f10_retry_after_means_nothing_elsewhere(step: Step, workflow: Workflow, answer: str) -> None:
-    """Detect a wait for the rest of the window: the header stands on every answer of a real server."""
+    """Fails if the client waits for the rest of the window: every response of a real server has the header."""
     clock = Polling()
     fault = workflow.harness.fault(step.match, f"status {answer} retry-after=50")
     workflow.run(clock=clock, retry=RetryPolicy())
@@ -135,7 +135,7 @@ WAITS = {
 }
 
 
-#: A 503 with garbage in place of the time is no refusal: what the server has done is not known.
+#: A 503 with an invalid Retry-After is not a rejection: the outcome is unknown.
 ASKED = [
     pytest.param(step, code, value, id=f"{step}-{code}-{value}")
     for step in STEPS

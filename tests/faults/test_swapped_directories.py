@@ -51,7 +51,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dict[str, Tupl
 
 
 def swapped(servers: Any, tmp_path: Path, way: str, how: str, number: int) -> Dict[str, int]:
-    """How many swaps there were, by their outcome."""
+    """Return the number of swaps by outcome."""
     if not hasattr(sys, "addaudithook"):
         pytest.skip("no audit hooks")
     url, words = servers[way]

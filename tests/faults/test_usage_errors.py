@@ -1,4 +1,4 @@
-"""Arguments are checked before anything is sent: nobody answers here, so that any request would be a NetworkError."""
+"""Arguments are checked before anything is sent. No server listens here: any request would be a NetworkError."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ SECONDS: Dict[str, Callable[[Dict[str, Any], Any], Any]] = {
 @pytest.mark.parametrize("bad", NO_SECONDS, ids=short)
 @pytest.mark.parametrize("call", SECONDS)
 def test_seconds_are_checked_before_anything_is_sent(clients: Dict[str, Any], call: str, bad: Any) -> None:
-    """Regression: ``rm("/a", "/b")``, which removed ``/a`` and then found that "/b" is no time-out."""
+    """Regression: ``rm("/a", "/b")``, which removed ``/a`` and then rejected "/b" as a time-out."""
     if bad is None and call.startswith("jetstream"):
         return
     with pytest.raises(UsageError, match="number of seconds"):

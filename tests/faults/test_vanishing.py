@@ -36,7 +36,7 @@ class Site:
         )
         things = list(FILES.items())
         self._token = self._filesender.upload_workflow(things, link=True).token
-        self._sealed = self._filesender.upload_workflow(things, link=True, password=PASSWORD).token
+        self._encrypted = self._filesender.upload_workflow(things, link=True, password=PASSWORD).token
         for name, data in FILES.items():
             self.server.smartfile.write(f"/d/{name}", data)
         smartfile = self.server.smartfile
@@ -48,7 +48,7 @@ class Site:
         calls: Dict[str, Callable[[], List[Any]]] = {
             "filesender": lambda: self._filesender.download_files(self._token, into, progress=progress),
             "encrypted": lambda: self._filesender.download_files(
-                self._sealed, into, password=PASSWORD, progress=progress
+                self._encrypted, into, password=PASSWORD, progress=progress
             ),
             "smartfile": lambda: self._smartfile.download_tree("/d", into, progress=progress),
             "smartfile sync": lambda: SyncClient(self._smartfile).download_tree(into, "/d", progress=progress),  # type: ignore[dict-item]

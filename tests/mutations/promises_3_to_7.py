@@ -137,7 +137,7 @@ MUTATIONS = [
         file="smartxfer/perseus/upload.py",
         old="if existing.status != FileStatus.FAILED and not created_here and not self._repair:",
         new="if False:",
-        tests=("tests/faults/test_perseus_uploads.py::test_f12_somebody_elses_pending_record_is_not_deleted",),
+        tests=("tests/faults/test_perseus_uploads.py::test_f12_a_pending_record_of_another_client_is_not_deleted",),
         why="The upload of another client is destroyed.",
     ),
     Mutation(

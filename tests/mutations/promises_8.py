@@ -173,7 +173,7 @@ MUTATIONS = [
         file="smartxfer/jetstream/auth.py",
         old='name: redaction.register_secret(value) if name in ("password", "token") and value else value',
         new='name: redaction.register_secret(value) if name in ("password",) and value else value',
-        tests=("tests/faults/test_jetstream_secrets.py::test_f44_a_server_that_repeats_what_it_was_told",),
+        tests=("tests/faults/test_jetstream_secrets.py::test_f44_a_server_that_repeats_the_request",),
         why="A token of a login is shown in logs and messages.",
     ),
     Mutation(
@@ -263,7 +263,7 @@ MUTATIONS = [
         file="smartxfer/transport/session.py",
         old="found += [redaction.register_secret(password), redaction.register_secret(pair)]",
         new="pass",
-        tests=("tests/faults/test_secrets.py::test_f44_a_proxy_that_repeats_what_it_was_told",),
+        tests=("tests/faults/test_secrets.py::test_f44_a_proxy_that_repeats_the_request",),
         why="Errors show the password of the proxy.",
     ),
     Mutation(
