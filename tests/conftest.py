@@ -1,4 +1,4 @@
-"""What holds for every test: no network but loopback, no home but a temporary one."""
+"""Rules for every test: no network but loopback, no home but a temporary one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every client class has an example in its docstring, and it runs as it stands against the local server."""
+"""Every client class has an example in its docstring, and it runs unchanged against the local server."""
 
 from __future__ import annotations
 

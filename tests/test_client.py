@@ -1,4 +1,4 @@
-"""What all clients share."""
+"""Features that all clients share."""
 
 from __future__ import annotations
 

@@ -86,23 +86,23 @@ ABSENT: Dict[Tuple[str, ...], str] = {
     **{("nrp", verb, "resume"): f"protocols/nrp 5: {_WHOLE}" for verb in _UPLOADS},
     **{("perseus", verb, "resume"): f"protocols/perseus A.5: {_WHOLE}" for verb in _UPLOADS},
     **{
-        ("filesender", verb, "checksum"): "protocols/filesender 6.3: the site compares sizes, and reckons no checksum"
+        ("filesender", verb, "checksum"): "protocols/filesender 6.3: the site compares sizes, and computes no checksum"
         for verb in (*_UPLOADS, *_DOWNLOADS)
     },
     **{
-        ("nrp", verb, "checksum"): "protocols/nrp 5: the repository reckons MD5, which is always compared"
+        ("nrp", verb, "checksum"): "protocols/nrp 5: the repository computes MD5, which is always compared"
         for verb in (*_UPLOADS, *_DOWNLOADS)
     },
     **{
         ("perseus", verb, "checksum"): "protocols/perseus A.4: a record is made with the content's SHA-256, always"
         for verb in _UPLOADS
     },
-    ("perseus", "sync", "delete"): "protocols/perseus A.4: there are no directories, so no files that belong to one",
-    ("perseus", "sync", "max_delete"): "protocols/perseus A.4: there are no directories, so no files that belong to one",
+    ("perseus", "sync", "delete"): "protocols/perseus A.4: directories do not exist, so no file belongs to one",
+    ("perseus", "sync", "max_delete"): "protocols/perseus A.4: directories do not exist, so no file belongs to one",
 }  # fmt: skip
 
 _ROOT = "protocols/smartfile 1: an account has a root directory, where files go"
-_CONTENT = "protocols/perseus A.4: there are no directories; a name is all that a target can be"
+_CONTENT = "protocols/perseus A.4: directories do not exist; a target can only be a name"
 #: (service, verb, parameter): (the default there, why).
 OTHERWISE: Dict[Tuple[str, str, str], Tuple[Any, str]] = {
     **{("filesender", verb, "target"): (None, "protocols/filesender 6.1: without recipients it makes a link") for verb in _UPLOADS},

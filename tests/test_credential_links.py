@@ -162,7 +162,7 @@ def test_an_error_names_each_secret_that_is_not_used(monkeypatch: pytest.MonkeyP
 
 
 def test_a_refusal_of_a_repository_names_the_token_that_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fails if a guest with a token is told to set the token."""
+    """Fails if the hint asks a guest with a token to set the token."""
 
     def answer(request: Request, peer: Peer) -> None:
         refused = b'{"status": 403, "message": "Permission denied."}'

@@ -223,14 +223,14 @@ def test_the_default_entry_of_netrc_is_for_no_site(netrc: Path) -> None:
     assert look({"base_url": SITE}).get("api_key") is None
 
 
-def test_the_password_of_somebody_else_is_left(netrc: Path) -> None:
+def test_the_password_of_another_user_is_not_used(netrc: Path) -> None:
     netrc.write_text(entry("fs.example.org", "bob"))
     assert look({"base_url": SITE, "username": "ann"}).get("api_key") is None
     assert look({"base_url": SITE, "username": "bob"}).get("api_key") == "key-of-fs.example.org"
 
 
 def test_netrc_is_not_opened_without_a_site(netrc: Path) -> None:
-    netrc.write_text("this is no netrc")
+    netrc.write_text("this is not a netrc")
     assert str(netrc) not in look().searched
 
 

@@ -41,7 +41,7 @@ class BackendError(Exception):
 
 
 class Ring:
-    """Stands in for the package ``keyring``: raises an error, or knows one password."""
+    """A replacement for the package ``keyring`` that raises an error, or knows one password."""
 
     def __init__(self, error: Optional[BaseException] = None) -> None:
         self.error = error
@@ -136,7 +136,7 @@ def test_it_is_not_reported_as_the_sites(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def _text(path: Path) -> None:
-    path.write_text(f"this is no such file {KEY}\n")
+    path.write_text(f"this is not such a file {KEY}\n")
 
 
 def _bytes(path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_file_that_cannot_be_read(
     path.parent.mkdir(parents=True, exist_ok=True)
     damage(path)
     if (place, service, damage) in (("own", "perseus", _text), ("own", "perseus", _directory)):
-        return  # any text is an .env file, and a directory is none
+        return  # any text is a valid .env file, and a directory is ignored
     assert secret_of(service) == (None, "not found")
     assert "is ignored" in caplog.text
     assert path.name in caplog.text

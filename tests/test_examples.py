@@ -1,4 +1,4 @@
-"""Every example runs as it stands, against the local server."""
+"""Every example runs unchanged against the local server."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def run(name: str, *words: str, env: Dict[str, str]) -> str:
 
 
 def contents(server: LocalServer, token: str) -> Dict[str, bytes]:
-    """What is stored of the transfer behind a token, by name."""
+    """Return the stored files of the transfer with a token, by name."""
     site = server.filesender
     [transfer] = [
         found for found in site.transfers() if token in [person["token"] for person in found["recipients"]]
@@ -70,7 +70,7 @@ def contents(server: LocalServer, token: str) -> Dict[str, bytes]:
 
 
 def sent(files: List[str]) -> Dict[str, bytes]:
-    """What should be stored."""
+    """Return the files that should be stored."""
     table = Path(files[1]) / "table.csv"
     return {"reads.bin": Path(files[0]).read_bytes(), "results/table.csv": table.read_bytes()}
 
@@ -229,7 +229,7 @@ def test_perseus_upload(server: LocalServer, files: List[str]) -> None:
 
 @pytest.mark.slow
 def test_perseus_upload_repairs(server: LocalServer, tmp_path: Path) -> None:
-    """It takes the seconds in which somebody else may end that upload."""
+    """Slow: the example waits for the seconds in which another client may end that upload."""
     site = server.perseus
     stuck = site.write("notes.txt", b"never sent", status="pending")
     notes = tmp_path / "notes.txt"

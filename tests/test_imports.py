@@ -1,4 +1,4 @@
-"""What ``import smartxfer`` costs and what it leaves alone."""
+"""Costs and side effects of ``import smartxfer``."""
 
 from __future__ import annotations
 

@@ -124,10 +124,10 @@ def test_a_program_under_posix(server: LocalServer, source: Path, tmp_path: Path
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert {name.rpartition("/")[2] for name in told["names"]} >= {NAME}
-    assert {name.rpartition("/")[2] for name in told["seen"] if name.endswith("txt")} <= {NAME}
-    for path in map(bytes.fromhex, told["paths"]):
+    report = json.loads(done.stdout)
+    assert {name.rpartition("/")[2] for name in report["names"]} >= {NAME}
+    assert {name.rpartition("/")[2] for name in report["seen"] if name.endswith("txt")} <= {NAME}
+    for path in map(bytes.fromhex, report["paths"]):
         assert Path(os.fsdecode(path)).read_bytes() == DATA
     expected = {
         "filesender": [NAME, f"folder \u00f6/{NAME}"],

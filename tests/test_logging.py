@@ -1,4 +1,4 @@
-"""What the package logs about real calls of each service: milestones at INFO, requests at DEBUG."""
+"""Log records of real calls of each service: milestones at INFO, requests at DEBUG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shipped: the wheel, its metadata, the extras, and the commands that the README prints."""
+"""The distribution: the wheel, its metadata, the extras, and the commands that the README prints."""
 
 from __future__ import annotations
 

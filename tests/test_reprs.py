@@ -1,4 +1,4 @@
-"""What the prompt shows of every public object: one short line without an address in memory and without a secret."""
+"""The repr of every public object: one short line without an address in memory and without a secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a terminal would obey is written out, wherever a person reads it."""
+"""Control characters are escaped wherever text is shown to a person."""
 
 from __future__ import annotations
 

@@ -47,8 +47,8 @@ def test_a_traceback_with_locals_does_not_show_it() -> None:
 
     with pytest.raises(ValueError, match="no") as caught:
         use(MARK)
-    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    [*_, frame] = told.stack
+    report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    [*_, frame] = report.stack
     assert frame.locals == {"password": "'***'"}
 
 

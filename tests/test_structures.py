@@ -25,7 +25,7 @@ WIRE = {
     "self": "https://example.org/7",
     "manifestId": 12,
     "colour": "ultraviolet",
-    "sealed": 1,
+    "insured": 1,
     "labels": [{"text": "fragile"}, {"text": "this side up"}],
     "main": {"text": "heavy"},
     "token": "very-secret",
@@ -42,7 +42,7 @@ def test_the_doctest_runs() -> None:
 def test_attributes_are_converted_and_items_are_as_on_the_wire() -> None:
     parcel = Parcel.from_wire(WIRE)
     assert (parcel.id, parcel["id"]) == (7, "7")
-    assert (parcel.sealed, parcel["sealed"]) == (True, 1)
+    assert (parcel.insured, parcel["insured"]) == (True, 1)
     assert parcel.from_ == parcel["from"] == "ann"
     assert parcel.self_ == parcel["self"]
     assert parcel.manifest_id == parcel["manifestId"] == 12
@@ -118,7 +118,7 @@ def test_what_is_no_id(sent: Any) -> None:
 
 def test_what_is_missing_has_its_default() -> None:
     parcel = Parcel.from_wire({"id": 1})
-    assert (parcel.from_, parcel.labels, parcel.main, parcel.sealed) == (None, [], None, None)
+    assert (parcel.from_, parcel.labels, parcel.main, parcel.insured) == (None, [], None, None)
     assert dict(parcel) == {"id": 1}
 
 
@@ -132,7 +132,7 @@ def test_what_is_missing_has_its_default() -> None:
         ({"id": float("inf")}, "Parcel.id"),
         ({"id": float("nan")}, "Parcel.id"),
         ({"id": 1, "from": 3}, "Parcel.from_"),
-        ({"id": 1, "sealed": "yes"}, "Parcel.sealed"),
+        ({"id": 1, "insured": "yes"}, "Parcel.insured"),
         ({"id": 1, "labels": [{"text": "a"}, {"text": 5}]}, "Parcel.labels[1].text"),
         ({"id": 1, "labels": [[]]}, "Parcel.labels[0]"),
         ({"id": 1, "labels": 5}, "Parcel.labels"),

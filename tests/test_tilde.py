@@ -89,7 +89,7 @@ def test_a_missing_source_is_a_typed_error(name: str) -> None:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["~", WORD, "~root", "~root/x", "~nobody-here"])
+@pytest.mark.parametrize("name", ["~", WORD, "~root", "~root/x", "~no-such-user"])
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_target_is_refused(name: str, kind: Any, work: Path) -> None:
     for exists in (False, True):
@@ -143,7 +143,7 @@ TARGETS: List[Callable[[Any], Any]] = [
 ]
 
 
-@pytest.mark.parametrize("name", ["~", WORD, "~nobody-here/x", "~root/x"])
+@pytest.mark.parametrize("name", ["~", WORD, "~no-such-user/x", "~root/x"])
 @pytest.mark.parametrize("use", SOURCES)
 def test_no_source_is_expanded_to_a_home(use: Callable[[Any], Any], name: str) -> None:
     with pytest.raises((LocalNotFound, UsageError)):
@@ -157,7 +157,7 @@ def test_no_source_without_a_home(use: Callable[[Any], Any]) -> None:
         use("~/data.txt")
 
 
-@pytest.mark.parametrize("name", ["~", WORD, "~nobody-here/x", "~root/x"])
+@pytest.mark.parametrize("name", ["~", WORD, "~no-such-user/x", "~root/x"])
 @pytest.mark.parametrize("use", TARGETS)
 def test_no_target_is_named_by_a_tilde(use: Callable[[Any], Any], name: str, work: Path) -> None:
     with pytest.raises(UsageError):
@@ -185,7 +185,7 @@ def test_a_glob_sends_what_is_in_the_directory(name: str, work: Path) -> None:
 # -- configuration -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", ["~nobody-here/x", "~", "~/"])
+@pytest.mark.parametrize("value", ["~no-such-user/x", "~", "~/"])
 def test_configuration_is_a_config_error(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for make in (
         lambda: BasicClient(url=ADDRESS, netrcfile=value).explain_credentials(),
@@ -202,7 +202,7 @@ def test_configuration_is_a_config_error(value: str, monkeypatch: pytest.MonkeyP
 def test_the_state_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMARTXFER_STATE_DIR", "~/state")
     assert state_directory() == Path.home() / "state"
-    for value in ("~", "~nobody-here/x"):
+    for value in ("~", "~no-such-user/x"):
         monkeypatch.setenv("SMARTXFER_STATE_DIR", value)
         with pytest.raises(LocalError, match="SMARTXFER_STATE_DIR"):
             state_directory()

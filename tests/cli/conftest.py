@@ -21,7 +21,7 @@ from tests.support.process_signals import seconds_to_end
 
 @attrs.frozen
 class Done:
-    """How the command ended: its exit code, and what it wrote."""
+    """A finished command: its exit code, and what it wrote."""
 
     exit_code: int
     out: str

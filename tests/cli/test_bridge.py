@@ -39,7 +39,7 @@ def exports(text: str) -> Dict[str, str]:
 
 @pytest.mark.usefixtures("package")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_it_answers_where_it_says_and_ends_when_told(launch: Any, number: int, code: int) -> None:
+def test_the_bridge_answers_at_its_address_and_ends_on_a_signal(launch: Any, number: int, code: int) -> None:
     running = launch("jetstream-bridge", "--host", "far.example.org", "--port", "9886")
     text = running.wait_for(LAST)
     assert " to far.example.org port 9886\n" in text
@@ -50,10 +50,10 @@ def test_it_answers_where_it_says_and_ends_when_told(launch: Any, number: int, c
     call = {"jsonrpc": "2.0", "id": 1, "method": "getServerInfo"}
     info = requests.post(url, json=call, timeout=10).json()["result"]
     assert (info["serverName"], info["apiControlPort"]) == ("stand-in", 9886)
-    ended, seconds, complaints = running.stop(number)
+    ended, seconds, stderr = running.stop(number)
     assert ended == code
     assert seconds < 2.0
-    assert "Traceback" not in complaints
+    assert "Traceback" not in stderr
 
 
 @pytest.mark.usefixtures("not_imported")

@@ -33,7 +33,7 @@ def rows_of(out: str) -> List[Dict[str, str]]:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary directories are made."""
+    """Return the directory of temporary directories."""
     import tempfile
 
     directory = tmp_path / "tmp"
@@ -73,7 +73,7 @@ def test_the_table_of_generated_files(run: Any, temporary: Path, home: Path) -> 
     assert number(fifth["resumed"]) >= (2 << 20) // 4
     assert "suspended on purpose" in done.err
     assert "createTransfer was asked for 2 times, with one id; transfers made: 1" in done.err
-    # A part has 5 MiB at least: there is no half of one to go on from.
+    # A part has at least 5 MiB, so an interrupted part cannot be resumed.
     assert third["resumed"] == "0"
     assert int(row["bytes"].replace(",", "")) > 2 << 20
     assert int(row["retries"]) == 1
@@ -221,7 +221,7 @@ def test_a_failure_of_the_fifth_service(tmp_path: Path) -> None:
 
 
 def test_a_file_that_the_fifth_service_spoilt(tmp_path: Path) -> None:
-    """What came back is compared, not what was sent."""
+    """Fails if the sent bytes are compared instead of the downloaded bytes."""
     (tmp_path / "in").mkdir()
     for name in ("a b.txt", "ø.txt"):
         (tmp_path / "in" / name).write_bytes(b"x" * 1000)
@@ -307,12 +307,13 @@ def test_json_is_a_line_for_each_service(launch: Any) -> None:
 def test_an_upload_in_parts_is_interrupted_and_goes_on(tmp_path: Path) -> None:
     (tmp_path / "large.bin").write_bytes(os.urandom(24 << 20))
     (tmp_path / "out").mkdir()
-    told: List[str] = []
+    statuses: List[str] = []
     with LocalServer(services=["nrp"], nrp=NRP_OPTIONS) as server:
-        row = run_nrp_demo(server, DemoFiles.from_paths([tmp_path / "large.bin"], tmp_path / "out"), told.append)
+        files = DemoFiles.from_paths([tmp_path / "large.bin"], tmp_path / "out")
+        row = run_nrp_demo(server, files, statuses.append)
         assert server.unfired() == []
         [published] = server.nrp.published()
-    assert f"NRP: record {published} is published; fetching the files back" in told
+    assert f"NRP: record {published} is published; fetching the files back" in statuses
     # Two of five parts were acknowledged when it was interrupted.
     assert row.resumed == 2 * (5 << 20)
     assert (row.retries, row.verified) == (1, "sha256")
@@ -365,10 +366,10 @@ def test_signals_end_it_and_leave_nothing(
         piece = os.read(stderr.fileno(), 4096)
         assert piece, seen
         seen += piece
-    ended, seconds, complaints = running.stop(number)
+    ended, seconds, stderr = running.stop(number)
     assert ended == code
     assert seconds < 3.0
-    assert "Traceback" not in complaints
+    assert "Traceback" not in stderr
     assert os.listdir(tmp_path / "tmp") == []
 
 

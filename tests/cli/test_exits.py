@@ -1,4 +1,4 @@
-"""What the command says and returns when something fails."""
+"""Messages and exit codes of the command when something fails."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_codes(error: BaseException, code: int) -> None:
 
 
 def test_no_error_of_the_package_is_hidden_behind_another() -> None:
-    """Each line of the table is reached: none stands below one of its base classes."""
+    """Each row of the table can be reached: none comes after one of its base classes."""
     for place, (kind, _) in enumerate(exit_codes.EXIT_CODES):
         above = [earlier for earlier, _ in exit_codes.EXIT_CODES[:place] if issubclass(kind, earlier)]
         assert above == []

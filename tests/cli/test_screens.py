@@ -1,4 +1,4 @@
-"""What the command shows: nothing that a terminal would obey, and no password that is typed."""
+"""Output of the command: no control characters, and no typed password."""
 
 from __future__ import annotations
 

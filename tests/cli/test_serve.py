@@ -67,7 +67,7 @@ def test_what_it_prints_points_a_client_at_it(launch: Any, monkeypatch: pytest.M
         assert [entry["path"] for entry in api.ls("/")] == ["/there.txt"]
         address, _, port = scope["far"].rpartition(":")
         assert api.send.createDestination(address, int(port)).destination_port == int(port)
-    # Pasted into a shell as it stands: nothing but assignments and comments.
+    # The text can be pasted into a shell: it has only assignments and comments.
     assert [line for line in text.splitlines() if not line.startswith(("export ", "# "))] == []
 
 
@@ -76,14 +76,14 @@ def test_signals_end_it_soon_and_leave_nothing(launch: Any, tmp_path: Path, numb
     running = launch("serve")
     running.wait_for(LAST)
     assert os.listdir(tmp_path / "tmp") != []
-    ended, seconds, complaints = running.stop(number)
+    ended, seconds, stderr = running.stop(number)
     assert ended == code
     assert seconds < 2.0
-    assert "Traceback" not in complaints
+    assert "Traceback" not in stderr
     assert os.listdir(tmp_path / "tmp") == []
 
 
-def test_export_file_is_private_and_stands_once_it_answers(launch: Any, tmp_path: Path) -> None:
+def test_export_file_is_private_and_complete_once_the_server_answers(launch: Any, tmp_path: Path) -> None:
     target = tmp_path / "env.sh"
     target.write_text("old", encoding="utf-8")
     target.chmod(0o644)

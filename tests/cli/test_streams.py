@@ -1,4 +1,4 @@
-"""Standard streams that are closed, or that nobody reads any more."""
+"""Standard streams that are closed, or whose reader has gone."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def test_open_streams_are_left(streams: Any) -> None:
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(), OSError("EIO"), ValueError("closed")])
-def test_an_error_that_nobody_reads(streams: Any, error: Exception) -> None:
+def test_an_error_on_a_broken_stream(streams: Any, error: Exception) -> None:
     broken = Broken()
     broken.error = error
     streams.setattr(sys, "stderr", broken)
     output.print_stderr("a line")
 
 
-def test_warnings_that_nobody_reads(streams: Any) -> None:
+def test_warnings_on_a_broken_stream(streams: Any) -> None:
     """They are logged by worker threads: one that raised would fail the transfer."""
     show_warnings()
     for stream in (Broken(), None):
@@ -79,7 +79,7 @@ def test_without_a_standard_error_warnings_do_not_go_to_the_output(streams: Any,
 
 
 def test_a_line_whose_reader_has_gone() -> None:
-    """What is left in the buffer of a broken pipe would be an error at the end of Python."""
+    """Fails if data left in the buffer of a broken pipe causes an error at the exit of Python."""
     program = "from smartxfer.cli.output import print_line\nfor n in range(3): print_line('x' * 70000)\n"
     reader, writer = os.pipe()
     os.close(reader)
@@ -90,7 +90,7 @@ def test_a_line_whose_reader_has_gone() -> None:
 
 @pytest.mark.parametrize("words", [["send", "--generate-password", "."], ["--help"], ["send", "/no/such"]])
 def test_the_command_with_closed_streams(words: List[str]) -> None:
-    """A new password that nobody can read encrypts nothing."""
+    """Fails if a file is encrypted with a new password that cannot be shown."""
     code = "import sys; from smartxfer.cli import main; sys.exit(main())"
     command = ["/bin/sh", "-c", 'exec "$@" >&- 2>&- <&-', "sh", sys.executable, "-c", code, *words]
     done = subprocess.run(command, timeout=60)

@@ -109,7 +109,7 @@ def test_a_link_there_and_back(site: Any, run: Any, files: Path, out: Path) -> N
     assert sorted(got.out.splitlines()) == sorted(str(path) for path in out.rglob("*.*"))
 
 
-def test_people_are_told(site: Any, run: Any, files: Path) -> None:
+def test_recipients_get_a_mail(site: Any, run: Any, files: Path) -> None:
     done = run(
         "send", str(files / "notes.txt"), "--to", "bob@example.net", "--to", "eve@example.net",
         "--subject", "Run 1", "--message", "as promised", "--from", "me@example.org",
@@ -251,7 +251,7 @@ def test_a_weak_password_is_refused_before_anything_is_sent(
     assert len(site.transfers()) == known
 
 
-def test_nobody_to_ask(published: Any, out: Path) -> None:
+def test_no_prompt_without_a_terminal(published: Any, out: Path) -> None:
     """No terminal, and standard input at its end, as in a cron job."""
     link = published({"a.txt": b"ACGT"}, password=PASSWORD)
     done = subprocess.run(
@@ -374,7 +374,7 @@ def at_a_terminal(*words: str) -> Any:
 
 
 def read_until(terminal: int, text: str) -> str:
-    """What the terminal shows until ``text`` stands there."""
+    """Return the output of the terminal up to ``text``."""
     shown, ends_at = "", time.monotonic() + PATIENCE
     while text not in shown:
         ready, _, _ = select.select([terminal], [], [], max(0.0, ends_at - time.monotonic()))

@@ -54,7 +54,7 @@ def make(tmp_path: Path) -> Callable[[str, int], Path]:
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    """Where downloads go."""
+    """Return the directory of downloads."""
     return tmp_path / "out"
 
 

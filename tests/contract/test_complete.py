@@ -1,4 +1,4 @@
-"""What is called complete is complete: on the server, and under the final name here."""
+"""Files that are reported as complete are complete: on the server, and locally under the final name."""
 
 from __future__ import annotations
 

@@ -253,7 +253,7 @@ def test_a_deadline(service: Any, large: Path) -> None:
     service.server.clear_faults()
 
 
-# -- going on -------------------------------------------------------------------------------------------------
+# -- resuming -------------------------------------------------------------------------------------------------
 
 
 def test_an_upload_goes_on_with_a_new_client(service: Any, large: Path, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_long_name_is_cut(service: Any, out: Path, left_behind: Callable[[], L
     assert len(found.encode("utf-8")) <= 255
 
 
-def test_names_that_collide_are_told_apart(
+def test_colliding_names_get_distinct_files(
     service: Any, out: Path, left_behind: Callable[[], List[str]]
 ) -> None:
     files = {

@@ -19,7 +19,7 @@ Make = Callable[[str, int], Path]
 
 
 class Watch:
-    """A callback that keeps what it is told, and notes calls that overlap."""
+    """A callback that records its events, and calls that overlap."""
 
     def __init__(self) -> None:
         self.events: List[ProgressEvent] = []
@@ -40,7 +40,7 @@ class Watch:
         return [event for event in self.events if event.name == name]
 
 
-def test_every_file_is_told_of_from_queued_to_done(service: Any, make: Make, out: Path) -> None:
+def test_every_file_is_reported_from_queued_to_done(service: Any, make: Make, out: Path) -> None:
     paths = [make(f"{number}.bin", number * service.chunk) for number in range(8)]
     sizes: Dict[str, int] = {service.shown(path.name): path.stat().st_size for path in paths}
     up, down = Watch(), Watch()
@@ -76,14 +76,14 @@ def test_it_steps_back_only_where_something_is_tried_again(
     size = path.stat().st_size
     assert all(0 <= event.done <= size for event in watch.events)
     assert "retrying" in [event.state for event in watch.events]
-    # A step back is followed, or announced, by a try that is told as such.
+    # Each step back comes just before or after an event that reports a retry.
     steps = [
         number
         for number in range(1, len(watch.events))
         if watch.events[number].done < watch.events[number - 1].done
     ]
-    told = sum(event.state == "retrying" for event in watch.events)
-    assert len(steps) <= told
+    retries = sum(event.state == "retrying" for event in watch.events)
+    assert len(steps) <= retries
     assert (watch.events[-1].state, watch.events[-1].done) == ("done", size)
 
 
@@ -116,7 +116,7 @@ def test_a_cancel_ends_a_dead_line_within_two_seconds(service: Any, make: Make, 
         ours = [thread for thread in set(threading.enumerate()) - before if "smartxfer" in thread.name]
         assert ours == []
 
-        # The same client goes on.
+        # The same client still works.
         if way == "up":
             handle = service.upload(client, [path])
         service.download(client, handle, out)

@@ -1,4 +1,4 @@
-"""A run that broke is gone on with by the next one, in another client, as if in another process."""
+"""An interrupted run is resumed by the next one, with another client, as if in another process."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_an_upload_sends_only_what_is_missing(service: Any, broken: Path) -> Non
     assert (result.resumed, result.bytes) == (acknowledged * service.chunk, PARTS * service.chunk)
 
 
-def test_an_upload_of_a_file_that_changed_between_starts_anew(service: Any, broken: Path) -> None:
+def test_an_upload_of_a_changed_file_starts_from_the_beginning(service: Any, broken: Path) -> None:
     broken.write_bytes(os.urandom(PARTS * service.chunk))
     service.site.listener.clear_log()
     with service.client() as client:
@@ -59,7 +59,7 @@ def test_an_upload_of_a_file_that_changed_between_starts_anew(service: Any, brok
     assert (result.resumed, service.acknowledged()) == (0, PARTS)
 
 
-def test_an_upload_with_resume_false_starts_anew(service: Any, broken: Path) -> None:
+def test_an_upload_with_resume_false_starts_from_the_beginning(service: Any, broken: Path) -> None:
     service.site.listener.clear_log()
     with service.client() as client:
         [result] = service.results(service.upload(client, [broken], resume=False))

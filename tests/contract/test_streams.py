@@ -38,7 +38,7 @@ def test_a_pipe(service: Any) -> None:
     assert service.stored() == {"piped.bin": data}
 
 
-def test_an_open_file_is_sent_from_where_it_stands(service: Any, make: Make) -> None:
+def test_an_open_file_is_sent_from_its_position(service: Any, make: Make) -> None:
     path = make("reads.fastq", 2 * service.chunk)
     with path.open("rb") as file, service.client() as client:
         file.seek(1000)

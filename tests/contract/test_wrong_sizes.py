@@ -1,4 +1,4 @@
-"""A file of which the system tells a wrong size is sent whole, by every service."""
+"""A file for which the system reports a wrong size is sent completely, by every service."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.support.wrong_sizes import WrongSizes
 DATA = b"processor : 0\n" * 300
 
 
-@pytest.mark.parametrize("told", [0, 4096, 1 << 30])
-def test_it_arrives_whole(service: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: int) -> None:
+@pytest.mark.parametrize("size", [0, 4096, 1 << 30])
+def test_it_arrives_whole(service: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "cpuinfo").write_bytes(DATA)
     sizes = WrongSizes(monkeypatch)
-    sizes.tell(folder / "cpuinfo", told)
+    sizes.tell(folder / "cpuinfo", size)
     with service.client() as client:
         [result] = service.results(service.upload(client, [folder / "cpuinfo"]))
         assert (result.bytes, result.ok) == (len(DATA), True)
@@ -31,9 +31,9 @@ def test_a_folder_of_them_arrives_whole(
     folder = tmp_path / "folder"
     folder.mkdir()
     sizes = WrongSizes(monkeypatch)
-    for told in (0, 4096):
-        (folder / f"file{told}").write_bytes(DATA + bytes(told))
-        sizes.tell(folder / f"file{told}", told)
+    for size in (0, 4096):
+        (folder / f"file{size}").write_bytes(DATA + bytes(size))
+        sizes.tell(folder / f"file{size}", size)
     with service.client() as client:
         service.upload_folder(client, folder)
     assert service.stored() == {"file0": DATA, "file4096": DATA + bytes(4096)}

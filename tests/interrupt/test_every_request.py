@@ -75,7 +75,7 @@ def test_f23_an_upload(throttled: Any, process: Any, end: Any, effect: str, numb
     assert (harness.status, harness.stored()["a.bin"]) == ("available", DATA)
     client.download_files(transfer.token, harness.out)
     assert (harness.out / "a.bin").read_bytes() == DATA
-    orphans = number == 2 and effect == "no-answer"  # created, and nobody knows
+    orphans = number == 2 and effect == "no-answer"  # created, but the client does not know it
     assert len(harness.site.transfers()) == 1 + orphans
     acknowledged = max(0, min(number - 3, 4))
     assert harness.site.count(CHUNK, status=200) <= 4 + (4 if end is _kill else 1)

@@ -1,4 +1,4 @@
-"""Ctrl-C and kill -9 in the middle of a transfer: what is left is what a re-run goes on from."""
+"""Ctrl-C and kill -9 in the middle of a transfer: a re-run resumes from the files that are left."""
 
 import hashlib
 import os

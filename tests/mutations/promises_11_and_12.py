@@ -201,7 +201,7 @@ MUTATIONS = [
         old="self._files.copy_owner_and_mode(before, self._open_part.fd, target)",
         new="pass",
         tests=("tests/transfer/test_replaced_targets.py::test_the_mode_of_a_replaced_file_is_kept",),
-        why="A script is no longer executable after an update.",
+        why="A script loses its executable bit in an update.",
     ),
     Mutation(
         id="link-replaced",

@@ -210,7 +210,7 @@ MUTATIONS = [
         old='if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\\0" in name:',
         new="if False:",
         tests=("tests/perseus/test_perseus_uploads.py::TestNew::test_a_name_that_is_none",),
-        why="A record is made under a name that is none.",
+        why="A record is created under an invalid name.",
     ),
     Mutation(
         id="jetstream-token-checked-after-its-manifest",

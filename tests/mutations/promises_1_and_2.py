@@ -212,7 +212,7 @@ MUTATIONS = [
         file="smartxfer/transfer/file_sink.py",
         old='elif saved.get("identity") == self._identity and saved.get("size") == self._size:',
         new='elif saved.get("size") == self._size:',
-        tests=("tests/transfer/test_partial.py::test_another_object_starts_anew",),
+        tests=("tests/transfer/test_partial.py::test_another_object_starts_from_the_beginning",),
         why="A re-run mixes the bytes of two objects of one size.",
     ),
     Mutation(
@@ -275,7 +275,7 @@ MUTATIONS = [
         file="smartxfer/filesender/upload_journal.py",
         old='"files": [[item.name, str(item.path), item.size, item.mtime_ns] for item in local_files],',
         new='"files": [[item.name, str(item.path), item.size] for item in local_files],',
-        tests=("tests/contract/test_resume.py::test_an_upload_of_a_file_that_changed_between_starts_anew[filesender]",),
+        tests=("tests/contract/test_resume.py::test_an_upload_of_a_changed_file_starts_from_the_beginning[filesender]",),
         why="Parts of the old and the new state of a file are mixed.",
     ),
     Mutation(

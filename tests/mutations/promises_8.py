@@ -30,7 +30,7 @@ MUTATIONS = [
         old='if Origin.parse(url).scheme == "https" and onward.scheme == "http":',
         new="if False:",
         tests=("tests/transport/test_redirect.py::test_https_never_falls_back",),
-        why="A redirect makes an encrypted request go on in the clear.",
+        why="A redirect turns an HTTPS request into an HTTP request.",
     ),
     Mutation(
         id="library-logs-not-masked",
@@ -237,7 +237,7 @@ MUTATIONS = [
         old='if os.name != "posix" or not mode & _OTHER_USERS_MODE:',
         new="if True:",
         tests=("tests/test_credential_files.py::test_a_file_that_others_may_access",),
-        why="A file of credentials that everybody can read is used without a warning.",
+        why="A file of credentials that other users can read is used without a warning.",
     ),
     Mutation(
         id="dotenv-of-the-working-directory",

@@ -230,7 +230,7 @@ MUTATIONS = [
         old="content.check_unchanged()",
         new="pass",
         tests=("tests/faults/test_perseus_sources.py::test_f38_a_file_changes_while_its_checksum_is_taken",),
-        why="A record is made with the checksum of bytes that are no longer in the file.",
+        why="A record is created with the checksum of bytes that have since been replaced.",
     ),
     Mutation(
         id="smartfile-sync-overwrites-an-edit",

@@ -1,4 +1,4 @@
-"""What the NRP page takes for granted: a repository, a client, a draft with files, and yarl."""
+"""Objects that the NRP page assumes: a repository, a client, a draft with files, and yarl."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from smartxfer.nrp import Record, RepositoryClient, get_client
 
 
 class _URL:
-    """What counts of ``yarl.URL``: it is no text, and its ``str()`` is the address."""
+    """A replacement for ``yarl.URL``: not a ``str``, but ``str()`` returns the address."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -49,7 +49,7 @@ def repository(repository_server: LocalServer, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def client(repository: Any) -> Iterator[RepositoryClient]:
-    """What the page calls ``client``."""
+    """Return the object that the page calls ``client``."""
     with get_client(repository.url) as made:
         yield made
 
@@ -79,7 +79,7 @@ def record(repository: Any, client: RepositoryClient, contents: Dict[str, bytes]
 
 @pytest.fixture
 def root(tmp_path: Path) -> str:
-    """Stands before the page's absolute paths."""
+    """Return the prefix of the page's absolute paths."""
     return str(tmp_path)
 
 

@@ -116,7 +116,7 @@ def test_the_upload_program(server: LocalServer, tmp_path: Path, data: Dict[str,
     for file in transfer["files"]:
         stored = Path(site.stored(file["id"])).read_bytes()
         assert (len(stored), sha256(stored)) == (SIZES[file["name"]], sha256(data[file["name"]]))
-    # The mail goes out: the link comes to the recipient, not to whoever runs the program.
+    # The mail with the link goes to the recipient, not to the user of the program.
     assert [(mail["to"], mail["kind"]) for mail in site.mails] == [
         ("them@organisation.edu.au", "transfer_available")
     ]

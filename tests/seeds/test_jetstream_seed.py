@@ -44,7 +44,7 @@ def servers() -> Iterator[LocalServer]:
 
 @pytest.fixture
 def page(servers: LocalServer) -> SimpleNamespace:
-    """What one block of the page leaves to the next."""
+    """Return the variables that one block of the page leaves to the next."""
     return SimpleNamespace(near=servers.jetstream, far=servers.jetstream_peer)
 
 
@@ -169,7 +169,7 @@ def monitoring_a_manifest_until_it_is_complete(page: SimpleNamespace) -> None:
 
 
 def deleting_a_manifest(page: SimpleNamespace) -> None:
-    """Another one than the next blocks go on with."""
+    """Delete another manifest than the one that the next blocks use."""
     api, manifest = page.api, page.api.send.createManifest({"/data/x": "/local/home/readme.txt"})
     id = manifest["manifestId"]
     manifest = api.send.deleteManifest(manifest)

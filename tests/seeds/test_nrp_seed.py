@@ -1,7 +1,7 @@
 """The code blocks of the NRP page on files, run as they are read there, without ``async`` and ``await``.
 
-Addresses are the local server's, absolute paths stand below a temporary directory, and the modules have our
-names; nothing else differs.  The page goes on in test_nrp_seed_entries.py and test_nrp_seed_workflows.py.
+Addresses are the local server's, absolute paths are below a temporary directory, and the modules have our
+names; nothing else differs.  test_nrp_seed_entries.py and test_nrp_seed_workflows.py have the rest.
 """
 
 from __future__ import annotations
@@ -87,11 +87,11 @@ class TestListing:
             # Links
             print(f"Download URL: {file.links.content}")
             print(f"Self URL: {file.links.self_}")
-        told = capsys.readouterr().out
+        output = capsys.readouterr().out
         address = f"{repository.url}/api/records/{record.id}/draft/files"
         expected = {**contents, "bare.txt": b"no description"}
         types = {"csv": "text/csv", "zip": "application/zip", "jpg": "image/jpeg", "txt": "text/plain"}
-        assert sorted(told.split("Key: ")[1:]) == sorted(
+        assert sorted(output.split("Key: ")[1:]) == sorted(
             f"{key}\nSize: {len(data)}\nMIME type: {types[key[-3:]]}\nChecksum: {md5(data)}\n"
             f"Description: {'N/A' if key == 'bare.txt' else f'About {key}'}\nStatus: completed\n"
             f"Download URL: {address}/{key}/content\nSelf URL: {address}/{key}\n"
@@ -140,7 +140,7 @@ class TestUploading:
         capsys: Capture,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # else there is no bar
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # otherwise no bar is shown
         data = bytes(range(256)) * 1000
         local("/path/to/large-file.zip", data)
         # Upload with progress tracking
@@ -290,7 +290,7 @@ class TestDownloading:
         capsys: Capture,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # else there is no bar
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # otherwise no bar is shown
         # Download with progress tracking
         client.files.download(file, f"{root}/path/to/save/large-file.zip", progress="Downloading large file")
         shown = capsys.readouterr()

@@ -47,7 +47,7 @@ class TestReading:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*", str(file.updated))
 
     @pytest.mark.parametrize(
-        ("there", "told"), [(True, "File exists: myfile.pdf\n"), (False, "File does not exist\n")]
+        ("exists", "output"), [(True, "File exists: myfile.pdf\n"), (False, "File does not exist\n")]
     )
     def test_existence(
         self,
@@ -55,10 +55,10 @@ class TestReading:
         client: RepositoryClient,
         record: Record,
         capsys: Capture,
-        there: bool,
-        told: str,
+        exists: bool,
+        output: str,
     ) -> None:
-        if there:
+        if exists:
             repository.write(record.id, "myfile.pdf", b"%PDF")
         # Check if file exists on record
         try:
@@ -66,7 +66,7 @@ class TestReading:
             print(f"File exists: {file.key}")
         except Exception:  # noqa: BLE001 - as the page has it
             print("File does not exist")
-        assert capsys.readouterr().out == told
+        assert capsys.readouterr().out == output
 
 
 class TestUpdating:

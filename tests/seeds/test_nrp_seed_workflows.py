@@ -251,7 +251,7 @@ def test_copy_files_between_records(
     print(f"Copied {copied} files")
     assert capsys.readouterr().out == "Copied 3 files\n"
     assert {key: repository.read(dest_456, key) for key in repository.files(dest_456)} == contents
-    # The server itself adds a note to what is a zip file by its name, here that it is none.
+    # The server checks files that are named .zip, and here adds an error for an invalid one.
     added = {"large-file.zip": {"error": "File is not a zip file"}}
     assert {file.key: file.metadata for file in client.files.list(dest_456)} == {
         key: {"description": f"About {key}", **added.get(key, {})} for key in contents
@@ -309,8 +309,8 @@ class TestErrorHandling:
         """A draft without files."""
         return client.records.draft_records.read(repository.create())
 
-    def told(self, client: RepositoryClient, record: Record, root: str, capsys: Capture) -> str:
-        """What the block prints."""
+    def output_of(self, client: RepositoryClient, record: Record, root: str, capsys: Capture) -> str:
+        """Return the output of the block."""
         from smartxfer.nrp.errors import RepositoryClientError, RepositoryCommunicationError
 
         try:
@@ -333,14 +333,14 @@ class TestErrorHandling:
         capsys: Capture,
     ) -> None:
         local("/path/to/file.csv", b"1,2")
-        assert self.told(client, record, root, capsys) == ""
+        assert self.output_of(client, record, root, capsys) == ""
         assert repository.files(record.id) == {"data.csv": 3}
 
     def test_no_source(
         self, repository: Any, client: RepositoryClient, record: Record, root: str, capsys: Capture
     ) -> None:
         before = len(repository.requests)
-        assert self.told(client, record, root, capsys) == "Source file not found\n"
+        assert self.output_of(client, record, root, capsys) == "Source file not found\n"
         assert len(repository.requests) == before
         assert repository.entries(record.id) == []
 
@@ -355,7 +355,7 @@ class TestErrorHandling:
     ) -> None:
         local("/path/to/file.csv", b"1,2")
         client.records.draft_records.delete(record)
-        assert self.told(client, record, root, capsys).startswith("Upload failed: ")
+        assert self.output_of(client, record, root, capsys).startswith("Upload failed: ")
 
     @pytest.mark.parametrize("effect", ["reset-before", "status 502"])
     def test_network(
@@ -373,8 +373,8 @@ class TestErrorHandling:
             "nrp", "PUT /api/records/*/draft/files/data.csv/content", effect, times=None
         )
         with get_client(repository.url, retry=RetryPolicy(backoff=0)) as client:
-            said = self.told(client, record, root, capsys)
+            output = self.output_of(client, record, root, capsys)
         repository_server.clear_faults()
-        assert said.startswith("Network error: ")
+        assert output.startswith("Network error: ")
         assert fault.fired > 1
         assert repository.files(record.id) == {}

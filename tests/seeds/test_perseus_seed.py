@@ -1,4 +1,4 @@
-"""Every signature of the Perseus page on the file service, called as it stands there, with its result."""
+"""Every signature of the Perseus page on the file service, called as shown there, with its result."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def site(perseus_server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def client(site: Any) -> Iterator[PerseusClient]:
-    """What the page calls an active PerseusClient instance."""
+    """Return the object that the page calls an active PerseusClient instance."""
     with PerseusClient() as client:
         yield client
 

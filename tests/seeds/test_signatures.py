@@ -1,6 +1,6 @@
 """Every name of the vendors' pages is here, with the same parameters, in the same order, with the same defaults.
 
-What we add is keyword-only and stands in the table too, so that an addition is a decision and not an accident.
+Added parameters are keyword-only.  The table lists them too, so that no parameter is added by accident.
 """
 
 from __future__ import annotations

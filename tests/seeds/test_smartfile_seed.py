@@ -84,7 +84,7 @@ def test_oauth(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: List[str] = []
 
     def browse(question: str) -> str:
-        """What the user does meanwhile: opens the address, and reads what is shown there."""
+        """Act as the user: open the address, and return the code that is shown there."""
         assert question == "What was the verification? :"
         page = requests.get(shown[0].partition("go to: ")[2], timeout=10).text
         found = re.search("<code>(.+)</code>", page)

@@ -46,11 +46,11 @@ _COMMON: List[Tuple[str, Sequence[str]]] = [
     ("GET /.well-known/repository*", CALL),
     (f"GET {_FILES}", CALL),
 ]
-_TOLD = ("status 429 retry-after=0", "status 504")
-_SENDING = (*UP, *_TOLD, "stall-after {n}")
+_ERROR_ANSWERS = ("status 429 retry-after=0", "status 504")
+_SENDING = (*UP, *_ERROR_ANSWERS, "stall-after {n}")
 _FETCHING = (
     *DOWN,
-    *_TOLD,
+    *_ERROR_ANSWERS,
     "ignore-range",
     "wrong-range",
     "wrong-range total",

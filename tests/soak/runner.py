@@ -184,7 +184,7 @@ class Runner:
             return outcome
         if result == "ok" or run.forgot or _UNKNOWN in outcome.get("bases", []) + outcome.get("errors", []):
             self.case.most_objects += 1
-        for column, text in _complaints(outcome, sent):
+        for column, text in _list_problems(outcome, sent):
             self.findings.add(column, f"run {run.number}: {text}")
         interrupted = outcome.get("signalled") or result == "signal"
         if run.slow is not None and interrupted and run.slow > SIGNAL_SECONDS + ALLOWANCE:
@@ -239,7 +239,7 @@ class Runner:
                     break
 
 
-def _complaints(outcome: Dict[str, Any], sent: List[str]) -> List[Tuple[str, str]]:
+def _list_problems(outcome: Dict[str, Any], sent: List[str]) -> List[Tuple[str, str]]:
     """Return what is wrong with the end of one run, as (column, text)."""
     found = []
     result, error = outcome["result"], outcome.get("error")

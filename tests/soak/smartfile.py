@@ -49,7 +49,7 @@ _LOOKS: List[Tuple[str, Sequence[str]]] = [
     ("GET /api/2/task/*", CALL),
     (_CHECKSUM, CALL),
 ]
-_TOLD = "status 429 retry-after=0"
+_ERROR_ANSWER = "status 429 retry-after=0"
 
 
 class SmartFile(Service):
@@ -96,7 +96,7 @@ class SmartFile(Service):
         if kind in ("download-checked", "sync-down"):
             found += [(_DOWNLOAD, (*FLIP_DOWN, "flip 0"))] * _FLIPS
         if kind in self.sources:
-            found.append((_UPLOAD, (*UP, _TOLD, "stall-after {n}")))
+            found.append((_UPLOAD, (*UP, _ERROR_ANSWER, "stall-after {n}")))
         if kind in self.targets:
             found.append((_DOWNLOAD, (*DOWN, *_RANGES, *_STALLS)))
         if kind in ("tree-up", "sync-up"):

@@ -1,4 +1,4 @@
-"""Canned answers of which one value is replaced, each in turn by values that nobody promised."""
+"""Canned answers in which one value at a time is replaced by undocumented values."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def label_of(request: Any) -> str:
 
 
 def places(value: Any, depth: int = 4) -> Iterator[Path_]:
-    """Where values lie in an answer, the answer itself first; of lists the first entry."""
+    """Yield the paths of the values in an answer: first the answer itself; of a list only the first entry."""
     yield ()
     inner: Dict[Union[str, int], Any] = {}
     if isinstance(value, dict):
@@ -163,11 +163,11 @@ class AlteredResponses:
             return make(self), tamperer.seen
 
     def changes(self, seen: Mapping[str, Any], every: int = 1, number: int = 0) -> Iterator[Change]:
-        """What to replace: each value of each answer by all values.
+        """Yield the changes: each value of each answer is replaced by all values.
 
-        :param every: replace single values by each so many-th value only, another one each time; whole answers by each
-            third value then.
-        :param number: makes it other values for another call.
+        :param every: use only each so many-th value for single values, starting at another one each time, and at least
+            each third value for whole answers.
+        :param number: a start that selects different values for another call.
         """
         whole = min(every, 3)
         for label, answer in seen.items():

@@ -90,7 +90,7 @@ def quiet(harness: ServiceHarness) -> None:
 
 
 def written(part: Path, size: int) -> bool:
-    """Whether a file has this many bytes on the disk."""
+    """Return whether a file has this many bytes on the disk."""
     return part.exists() and part.stat().st_blocks * 512 >= size
 
 

@@ -79,7 +79,7 @@ def _bytes(chance: random.Random, kind: str, size: int) -> bytes:
 
 
 def edited(chance: random.Random, basis: bytes, edits: List[str], most: int) -> bytes:
-    """What is left of ``basis`` after each edit, at places of chance and up to ``most`` bytes large."""
+    """Return ``basis`` after each edit, made at a random offset and of up to ``most`` bytes."""
     fresh = basis
     for edit in edits:
         at = chance.randint(0, len(fresh))
@@ -125,7 +125,7 @@ def pairs(draw: Callable[[Any], Any]) -> Pair:
 
 
 def rdiff(*words: Any) -> None:
-    """Run Debian's program; a failure of it, or that there is none, fails the test."""
+    """Run Debian's program; the test fails if the program fails or is not installed."""
     done = subprocess.run(
         ["rdiff", "-f", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60
     )

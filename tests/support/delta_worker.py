@@ -40,9 +40,9 @@ _WIDTHS = [(wide, narrow) for wide in (1, 2, 4, 8) for narrow in (1, 2, 4, 8)]
 
 
 class Outcome(NamedTuple):
-    """What a delta makes of a file.
+    """The result of applying a delta.
 
-    :param content: the new file; None where the delta is none.
+    :param content: the new file; None where the delta is invalid.
     :param doubtful: it has a command of length 0, which a reader may take or refuse.
     """
 
@@ -87,7 +87,7 @@ def interpret(change: bytes, basis: bytes) -> Outcome:
 
 
 def is_signature(content: bytes) -> bool:
-    """Whether this is a signature of something: a known header, and whole blocks behind it."""
+    """Return whether this is a signature: a known header, followed by whole blocks."""
     magic, block, strong = (int.from_bytes(content[at : at + 4], "big") for at in (0, 4, 8))
     longest = {known.magic: 16 if known.hash == "md4" else 32 for known in FORMATS.values()}.get(magic, 0)
     return (
@@ -126,7 +126,7 @@ class Bench:
             path.unlink()
 
     def left(self) -> Dict[str, bytes]:
-        """What lies where targets are written."""
+        """Return the files in the directory of the targets."""
         return {path.name: path.read_bytes() for path in self.out.iterdir()}
 
 
@@ -155,7 +155,7 @@ def one_delta(bench: Bench) -> str:
         assert bench.left() == before, f"left behind: {list(bench.left())}"
         bench.empty()
         return "refused"
-    assert wanted.content is not None, "what is no delta is taken for one"
+    assert wanted.content is not None, "an invalid delta is accepted"
     assert bench.left() == {"target": wanted.content}, "a wrong file"
     assert size == len(wanted.content)
     bench.empty()
@@ -175,7 +175,7 @@ def one_signature(bench: Bench) -> str:
     except DeltaError:
         assert bench.left() == {}, f"left behind: {list(bench.left())}"
         return "doubtful" if is_signature(spoilt) else "refused"
-    assert is_signature(spoilt), "what is no signature is taken for one"
+    assert is_signature(spoilt), "an invalid signature is accepted"
     header = delta.read_signature(bench.folder / "spoilt")
     made = change.read_bytes()
     assert list(bench.left()) == ["delta"]
@@ -233,7 +233,7 @@ def run(kind: str, seed: int, count: int, folder: Path) -> Dict[str, int]:
         taken = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (taken + ROOM, taken + ROOM))
     idle = high_water()
-    told: Dict[str, int] = {}
+    counts: Dict[str, int] = {}
     one = {"delta": one_delta, "signature": one_signature, "blocks": huge_blocks}[kind]
     # Handled in C, so that it works within native code, too; then the signal ends the process.
     faulthandler.register(signal.SIGPROF, chain=True)
@@ -245,11 +245,11 @@ def run(kind: str, seed: int, count: int, folder: Path) -> Dict[str, int]:
         except BaseException:
             sys.stderr.write(f"{kind} {number} of seed {seed}: see {folder / 'spoilt'}\n")
             raise
-        told[outcome] = told.get(outcome, 0) + 1
+        counts[outcome] = counts.get(outcome, 0) + 1
     signal.setitimer(signal.ITIMER_PROF, 0)
     faulthandler.cancel_dump_traceback_later()
     assert sorted(os.listdir(str(bench.out))) == []
-    return {**told, "growth": (high_water() - idle) // MIB}
+    return {**counts, "growth": (high_water() - idle) // MIB}
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def derived(harness: FileSenderHarness, password: str = PASSWORD) -> bytes:
 
 
 def decrypt_chunk(harness: FileSenderHarness, blob: bytes, number: int) -> bytes:
-    """A chunk of the latest transfer's first file, by way of the library and nothing of ours."""
+    """Decrypt a chunk of the latest transfer's first file with the library, without code of the package."""
     transfer = harness.site.transfers()[-1]
     secret = derived(harness)
     if json.loads(transfer["encryption"])["key_version"] == 1:
@@ -60,7 +60,7 @@ def decrypt_chunk(harness: FileSenderHarness, blob: bytes, number: int) -> bytes
 
 
 def held(harness: FileSenderHarness, name: str = "a.bin") -> bytes:
-    """What the site holds of a file, opened."""
+    """Return the decrypted content of a file on the site."""
     blob, step = harness.stored()[name], CHUNK_SIZE + MORE
     return b"".join(decrypt_chunk(harness, blob[at : at + step], at // step) for at in range(0, len(blob), step))
 
@@ -77,7 +77,7 @@ class Sent(NamedTuple):
 
 
 class Tap(RawServer):
-    """Stands before the site and keeps what goes to it; hands on everything both ways."""
+    """A proxy in front of the site that records what is sent to it, and forwards everything both ways."""
 
     def __init__(self, port: int) -> None:
         super().__init__(self._relay)

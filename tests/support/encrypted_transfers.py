@@ -1,4 +1,4 @@
-"""What the tests of encrypted transfers share: a key, chunks, sites of both releases, and who reads from them."""
+"""Helpers of the tests of encrypted transfers: a key, chunks, sites of both releases, and their clients."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def derive(password: str = PASSWORD, version: int = 3, salt: str = SALT, rounds:
 
 
 def decrypt_chunk(chunks: ChunkCipher, index: int, blob: bytes) -> Optional[bytes]:
-    """The bytes of a chunk; None where it is refused, in whichever way."""
+    """Return the bytes of a chunk; None if the decryption refuses it in any way."""
     try:
         data = chunks.decrypt(index, memoryview(blob))
     except IntegrityError:
@@ -77,13 +77,13 @@ def content(out: Path) -> Dict[str, bytes]:
 
 
 def anyone(site: Any, **options: Any) -> FileSenderClient:
-    """Somebody without credentials."""
+    """Return a client without credentials."""
     client: FileSenderClient = site.client(auth=FileSenderClient(site.url).auth, **options)
     return client
 
 
 def by_another_reading(site: Any, transfer: Any, password: str = PASSWORD) -> Dict[str, bytes]:
-    """What lies on the site, opened by other code than the client's."""
+    """Return the files on the site, decrypted by other code than the client's."""
     found, stored = {}, site.stored()
     for file in anyone(site).list_files(transfer.token):
         assert file.encrypted

@@ -1,4 +1,4 @@
-"""What a download of the model rests on: a disk with faults, a watched partial file, an answer that breaks."""
+"""Parts of the model of downloads: a disk with faults, a watched partial file, an answer that breaks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAME = "file"
 
 @attrs.frozen
 class Shape:
-    """What the service can do.
+    """The abilities of the service.
 
     :param size: how the client learns the size: ``"known"``, ``"declared"`` (by the answer) or ``""``.
     :param digest: ``"md5"`` (published), ``"doubt"`` (on request) or "".

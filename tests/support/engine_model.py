@@ -53,7 +53,7 @@ class Killed(BaseException):
 
 
 class Step(NamedTuple):
-    """What happens to one request; ``where`` chooses the byte, the moment or the kind."""
+    """An event of one request; ``where`` chooses the byte, the moment or the kind."""
 
     kind: str
     where: int
@@ -188,7 +188,7 @@ class Model:
 
     @property
     def killed(self) -> bool:
-        """Whether the process of this run was killed."""
+        """Return whether the process of this run was killed."""
         return any(isinstance(error, Killed) for error in self.injected)
 
     def require(self, good: bool, text: str, *about: Any) -> None:

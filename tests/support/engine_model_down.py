@@ -69,7 +69,7 @@ class DownloadModel(Model):
 
     @property
     def lasting(self) -> bool:
-        """Whether a client can find out that the object changed, or was damaged on the way."""
+        """Return whether a client can detect that the object changed, or was damaged on the way."""
         return bool(self.shape.digest == "md5")
 
     # -- what happens between runs ----------------------------------------------------------------------
@@ -125,14 +125,14 @@ class DownloadModel(Model):
             copied.replace(path)
 
     def part_size(self) -> int:
-        """Return the size of the partial file; 0 where there is none."""
+        """Return the size of the partial file; 0 if it does not exist."""
         with contextlib.suppress(FileNotFoundError):
             return (self.out / f"{NAME}.part").stat().st_size
         return 0
 
     @contextlib.contextmanager
     def held_by_another(self) -> Iterator[bool]:
-        """Hold the lock of the partial file; False where there is no such file."""
+        """Hold the lock of the partial file; False if the file does not exist."""
         try:
             fd = os.open(str(self.out / f"{NAME}.part"), os.O_RDWR)
         except FileNotFoundError:

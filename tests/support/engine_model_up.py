@@ -108,7 +108,7 @@ class UploadModel(Model):
         #: Offsets that the client knows to be acknowledged.
         self._known: Set[int] = set()
         #: (when, offsets) of each acknowledgement of this run.
-        self._told: List[Tuple[float, Set[int]]] = []
+        self._acknowledgements: List[Tuple[float, Set[int]]] = []
         self.retries = 0
         self.result: Any = None
         self._name = ""
@@ -239,7 +239,7 @@ class UploadModel(Model):
             self.reset(step.kind)
         self.acknowledged[number] |= offsets
         self._known |= offsets
-        self._told.append((self.clock.monotonic(), offsets))
+        self._acknowledgements.append((self.clock.monotonic(), offsets))
         self._in_flight = 0
         self.succeed()
         if step.kind == "forgets":
@@ -248,8 +248,9 @@ class UploadModel(Model):
 
     def _noted_in_time(self) -> Set[int]:
         """Return what has to be in the journal: it is written once an acknowledgement comes half a second later."""
-        last = max([when for when, _ in self._told], default=0.0)
-        return set().union(self._at_start, *(offsets for when, offsets in self._told if when <= last - 0.5))
+        latest = max([when for when, _ in self._acknowledgements], default=0.0)
+        early = [offsets for when, offsets in self._acknowledgements if when <= latest - 0.5]
+        return set().union(self._at_start, *early)
 
     def _begin_request(self, part: Any) -> Step:
         late = self._noted_in_time() - self.offsets(self.storage.state(self._name))
@@ -326,7 +327,7 @@ class UploadModel(Model):
 
     def unnoted(self) -> None:
         """The process is killed before its latest acknowledgement is on the disk."""
-        del self._told[-1:]
+        del self._acknowledgements[-1:]
 
     @staticmethod
     def offsets(state: Dict[str, Any]) -> Set[int]:

@@ -9,7 +9,7 @@ from smartxfer._system import Clock
 
 
 class FakeClock(Clock):
-    """Time stands still but for waits; ``chance`` is what ``random()`` says."""
+    """A clock that only waits advance; ``random()`` returns ``chance``."""
 
     def __init__(self, wall: float = 1_700_000_000.0, chance: float = 0.5) -> None:
         self.waits: List[float] = []

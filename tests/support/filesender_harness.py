@@ -66,7 +66,7 @@ class FileSenderHarness(ServiceHarness):
             return client.upload_workflow([(name, data)], link=True)
 
     def stored(self) -> Dict[str, bytes]:
-        """What the server holds of the latest transfer, by name."""
+        """Return the content of the latest transfer on the server, by name."""
         held = {}
         for file in self.site.transfers()[-1]["files"]:
             path = Path(self.site.stored(file["id"]))

@@ -39,7 +39,7 @@ DATA = noise(1000)
 
 
 def on(method: str) -> str:
-    """What a fault matches: one method, ``*`` for all."""
+    """Return the pattern of a fault for one method, ``*`` for all."""
     return f"POST /jsonrpc/{method}"
 
 

@@ -1,4 +1,4 @@
-"""What test_poor_machines.py runs: every service there and back, on a machine that is short of something.
+"""Program of test_poor_machines.py: uploads and downloads with every service, on a machine that lacks a resource.
 
 Arguments: the condition, a directory with ``in/``, and the file for the account.  The account has for each step
 "ok", or the error: its class, whether it is one of smartxfer's, and its hint.  Not a test, and no import of the

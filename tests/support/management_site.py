@@ -41,7 +41,7 @@ class ManagementSite:
         return self.server.fault("filesender", match, effect, times=times)
 
     def clear(self) -> None:
-        """What a test has left is gone; the faults that it planned took effect."""
+        """Delete what a test left, and check that the faults that it planned took effect."""
         for client in self._clients:
             client.close()
         self._clients.clear()

@@ -38,7 +38,7 @@ DISCOVERY = "GET /.well-known/repository*"
 API = "* /api/*"
 CREATE = "POST /api/records"
 INIT = "POST /api/records/*/files"
-#: The content of a file in one piece; ``*`` stands for slashes too, but no part ends so.
+#: The content of a file in one piece; ``*`` matches slashes too, but no address of a part ends so.
 CONTENT = "PUT /api/records/*/content"
 COMMIT = "POST /api/records/*/commit"
 #: A part that goes to the repository, and one that goes to its storage.

@@ -15,7 +15,7 @@ DATA = noise(2 * STEP + 1000)
 
 
 def part_of(harness: NRPHarness) -> str:
-    """What a part's request looks like there."""
+    """Return the pattern of the requests of parts."""
     return STORAGE_PART if harness.site.backend.site.storage == "s3" else PART
 
 

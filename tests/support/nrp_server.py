@@ -19,7 +19,7 @@ class NRPServer:
         self._clients: List[RepositoryClient] = []
 
     def client(self, **options: Any) -> RepositoryClient:
-        """A client of its own, of the first user unless told otherwise."""
+        """Return a new client, of the first user by default."""
         options = {"url": self.site.url, "token": self.site.token, "retry": RetryPolicy(backoff=0), **options}
         self._clients.append(get_client(**options))
         return self._clients[-1]

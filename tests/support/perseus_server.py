@@ -53,7 +53,7 @@ class PerseusServer:
 
     @property
     def calls(self) -> List[str]:
-        """What this test has asked so far: a word for each request."""
+        """Return the requests of this test so far, a word for each."""
         seen = self.site.requests[self._before :]
         return [_word(method, path) for method, path, _ in seen]
 

@@ -1,4 +1,4 @@
-"""What another user may plant in the place of a state file, and what a run makes of it."""
+"""Files that another user may create in place of a state file, and how a run handles them."""
 
 from __future__ import annotations
 

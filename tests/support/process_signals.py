@@ -1,4 +1,4 @@
-"""How long a process takes to end after a signal, whatever else the machine does meanwhile."""
+"""Time that a process takes to end after a signal, independent of the load of the machine."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Peer:
         self.file = sock.makefile("rb")
 
     def head(self) -> Optional[Tuple[str, Dict[str, str]]]:
-        """The request line and headers of the next request; None when there is none."""
+        """Return the request line and headers of the next request; None at the end of the connection."""
         line = self.file.readline()
         if not line:
             return None
@@ -175,7 +175,7 @@ class RawServer:
             self.handler(peer)
         except OSError:
             pass  # the client broke the connection
-        except BaseException as error:  # noqa: BLE001 - told when the server ends
+        except BaseException as error:  # noqa: BLE001 - reported when the server ends
             self.crashes.append(error)
         finally:
             peer.close()
@@ -236,7 +236,7 @@ def ranged(data: bytes) -> Callable[[Request, Peer], None]:
 
 @contextlib.contextmanager
 def refused_port() -> Iterator[int]:
-    """A port where nobody listens, kept from others meanwhile."""
+    """Reserve a port on which no server listens."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()[1]

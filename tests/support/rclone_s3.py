@@ -85,7 +85,7 @@ class RcloneS3:
         return {**given, **more}
 
     def path(self, id: str, name: str) -> Path:
-        """Where the content of a record lies."""
+        """Return the path of the content of a record."""
         return self._bucket / "file" / id / name
 
     def held(self, id: str) -> List[str]:
@@ -94,7 +94,7 @@ class RcloneS3:
         return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
 
     def objects(self) -> int:
-        """How many objects there are."""
+        """Return the number of objects."""
         return sum(path.is_file() for path in self._bucket.rglob("*"))
 
     def sha256(self, id: str, name: str) -> str:

@@ -94,7 +94,7 @@ class RealRepository:
         return path if self.call("GET", path, None).status_code == 200 else f"records/{record}/files"
 
     def entries(self, record: str) -> List[Any]:
-        """What the repository says of the files."""
+        """Return the file entries of the repository."""
         found: List[Any] = self.call("GET", self._files(record)).json().get("entries") or []
         return found
 
@@ -152,7 +152,7 @@ class Gateway(RawServer):
         self.seen: List[str] = []
 
     def count(self, method: str, ending: str) -> int:
-        """How many such requests came."""
+        """Return the number of such requests."""
         return sum(one.startswith(f"{method} ") and one.split(" ")[1].endswith(ending) for one in self.seen)
 
     def _effect(self, method: str, path: str) -> str:

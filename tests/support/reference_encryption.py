@@ -44,7 +44,7 @@ def aead_of(iv: str, size: int, chunk: int) -> str:
 def encrypt(
     version: int, key: bytes, index: int, data: bytes, iv: str, aead: str, cbc_iv: Optional[bytes] = None
 ) -> bytes:
-    """One chunk as it lies on the server."""
+    """Encrypt one chunk as it is stored on the server."""
     if version in GCM:
         nonce = base64.b64decode(iv) + struct.pack("<I", index)
         return nonce + AESGCM(key).encrypt(nonce, data, aead.encode())
@@ -55,7 +55,7 @@ def encrypt(
 
 
 def decrypt(version: int, key: bytes, blob: bytes, aead: str) -> Optional[bytes]:
-    """The bytes of one chunk; None where tag or padding are wrong."""
+    """Decrypt one chunk; None if the tag or the padding is wrong."""
     first, rest = blob[:16], blob[16:]
     if version in GCM:
         try:
@@ -70,7 +70,7 @@ def decrypt(version: int, key: bytes, blob: bytes, aead: str) -> Optional[bytes]
 
 
 def encrypt_file(version: int, key: bytes, data: bytes, chunk: int, iv: str) -> List[bytes]:
-    """Every chunk of a file."""
+    """Encrypt every chunk of a file."""
     aead = aead_of(iv, len(data), chunk)
     starts = range(0, len(data), chunk)
     return [
@@ -79,9 +79,9 @@ def encrypt_file(version: int, key: bytes, data: bytes, chunk: int, iv: str) -> 
 
 
 def decrypt_stored(facts: Dict[str, object], stored: bytes, password: str) -> bytes:
-    """The bytes of a file, from what a site tells of it and what lies on the site.
+    """Decrypt a file, from the data that a site shows of it and the stored bytes.
 
-    :param facts: as the download page tells them, names with underscores.
+    :param facts: data of the download page, names with underscores.
     """
     version, chunk, size = (int(str(facts[name])) for name in ("key_version", "chunk_size", "size"))
     password_version, rounds = (
@@ -94,7 +94,7 @@ def decrypt_stored(facts: Dict[str, object], stored: bytes, password: str) -> by
     while stored:
         blob, stored = stored[: chunk + 32], stored[chunk + 32 :]
         data = decrypt(version, key, blob, aead)
-        assert data is not None, "the chunk does not open"
+        assert data is not None, "the chunk cannot be decrypted"
         if version in GCM:
             assert blob[:12] == base64.b64decode(str(facts["fileiv"]))
             assert blob[12:16] == struct.pack("<I", len(found) // chunk)

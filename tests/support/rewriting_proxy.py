@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
-#: Headers that belong to one connection, or that the answer gets anew.
+#: Headers that belong to one connection, or that are set again for the answer.
 _OF_A_CONNECTION = {"connection", "content-length", "transfer-encoding", "keep-alive"}
 
 

@@ -26,7 +26,7 @@ class Parcel(Model):
     self_: Optional[str] = None
     manifest_id: Optional[int] = wire_field("manifestId", default=None)
     colour: Optional[Colour] = None
-    sealed: Optional[bool] = None
+    insured: Optional[bool] = None
     labels: List[Label] = attrs.field(factory=list)
     main: Optional[Label] = None
     token: Optional[str] = secret_field(default=None)

@@ -1,4 +1,4 @@
-"""The look-out for secrets: everything that an exception, a log and a directory show to somebody."""
+"""Search for secrets in everything that an exception, a log and a directory show."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def chain(error: Optional[BaseException]) -> List[BaseException]:
 
 
 def error_text(error: BaseException) -> str:
-    """All that an exception says, in every way in which it may be kept, local variables of each frame included."""
+    """Return all text of an exception, in every form that may be stored, and the local variables of each frame."""
     said = traceback.format_exception(type(error), error, error.__traceback__)
     for link in chain(error):
         said += [str(link), repr(link), repr(link.args), repr(vars(link)), str(getattr(link, "hint", ""))]

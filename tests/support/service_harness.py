@@ -86,7 +86,7 @@ class ServiceHarness:
         return path
 
     def count(self, match: str, status: Optional[int] = None) -> int:
-        """How many such requests came, to the service and to its storage."""
+        """Return the number of such requests to the service and to its storage."""
         return int(self.site.count(match, status))
 
     def forget(self) -> None:
@@ -118,7 +118,7 @@ class ServiceHarness:
         return sorted(path.relative_to(self.out).as_posix() for path in self.out.rglob("*") if not path.is_dir())
 
     def problems(self) -> List[str]:
-        """What must not be at the end of a test: faults that did not fire, and bugs of the server."""
+        """Return the problems at the end of a test: faults that did not fire, and bugs of the server."""
         found = [f"planned, but never seen: {fault}" for fault in self.server.unfired()]
         found += [f"the server has a bug: {crash}" for listener in self.listeners() for crash in listener.crashes]
         return found

@@ -49,5 +49,5 @@ class SmartFileHarness(ServiceHarness):
         return super().problems() + ["fewer calls were turned away than planned" for _ in spared]
 
     def stored(self) -> Dict[str, bytes]:
-        """What the server holds, by path."""
+        """Return the content of the files on the server, by path."""
         return {path: self.site.read(path) for path in self.site.files()}

@@ -87,7 +87,7 @@ def union(spans: Iterable[Tuple[float, float]]) -> float:
 
 
 class _Look:
-    """What the system counts for each thread at one moment.
+    """The CPU time of each thread at one moment.
 
     :param began_at: and ``ended_at``: the times between which it was read.
     """

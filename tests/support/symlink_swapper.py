@@ -29,7 +29,7 @@ AT_ONCE = RetryPolicy(backoff=0)
 
 
 def downloads(way: str, url: str, words: List[str]) -> Callable[[Path, Any], Any]:
-    """What fetches files into a directory."""
+    """Return a function that downloads files into a directory."""
     if way == "filesender":
         client = FileSenderClient(url, retry=AT_ONCE)
         return lambda out, exists: client.download_files(words[0], out, exists=exists)
@@ -58,7 +58,7 @@ class Setup:
         (self.elsewhere / "two.bin").write_bytes(b"theirs")
 
     def swap(self) -> bool:
-        """Put a link in the place of the directory; False where there is none yet."""
+        """Put a link in the place of the directory; False if the directory does not exist yet."""
         if self.inner.is_symlink() or not self.inner.is_dir():
             return False
         self.inner.rename(self.moved)
@@ -66,7 +66,7 @@ class Setup:
             try:
                 self.inner.symlink_to(self.elsewhere)
                 return True
-            except FileExistsError:  # the download made the directory anew
+            except FileExistsError:  # the download created the directory again
                 shutil.rmtree(str(self.inner), ignore_errors=True)
 
     def back(self) -> None:
@@ -76,7 +76,7 @@ class Setup:
             try:
                 self.moved.rename(self.inner)
                 return
-            except OSError:  # the download made it anew
+            except OSError:  # the download created it again
                 shutil.rmtree(str(self.inner), ignore_errors=True)
 
     def check(self, when: Any) -> None:

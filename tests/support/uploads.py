@@ -38,7 +38,7 @@ class Uploads:
     sends_empty: ClassVar[bool] = True
     #: Whether the service has stored a file by the time at which the client finds that it has changed.
     stores_at_once: ClassVar[bool] = False
-    #: What stands before the name of a file of a directory where it is told of.
+    #: The prefix of the name of a file of a directory in results and events.
     prefix: ClassVar[str] = ""
     #: The request that announces files: there is one for a directory.
     announcement: ClassVar[str] = ""
@@ -74,7 +74,7 @@ class Uploads:
         """See that nothing of a file that changed meanwhile will ever be complete."""
 
     def check_stream(self, result: Any, data: bytes) -> None:
-        """See that what is told of a stream is right."""
+        """Check the result of the upload of a stream."""
 
 
 class FileSenderUploads(Uploads):
@@ -178,7 +178,7 @@ class PerseusUploads(Uploads):
 
     def complete(self) -> Dict[str, bytes]:
         held: Dict[str, bytes] = self.harness.held()
-        assert len(held) == len(self.harness.site.records()), "a record that nobody will complete"
+        assert len(held) == len(self.harness.site.records()), "a record that will never be completed"
         return held
 
     def check_stream(self, result: Any, data: bytes) -> None:

@@ -25,7 +25,7 @@ SMALL = noise(1000)
 
 
 class Workflow:
-    """What a user does with a service, and how its result is checked.
+    """A workflow of a user with a service, and the check of its result.
 
     :param harness: where it takes place.
     """
@@ -55,7 +55,7 @@ class Workflow:
         """See that a run that failed has left nothing that looks complete."""
 
     def retries(self, result: Any) -> Optional[int]:
-        """How many tries were repeated, where the result says so."""
+        """Return the number of repeated attempts, if the result has it."""
         return None
 
 

@@ -200,7 +200,7 @@ def test_no_such_case(method: str, case: str) -> None:
 
 
 def _answers(of: RepositoryClient) -> Dict[str, Any]:
-    """What a repository answers on the way of a draft with a file to its publication."""
+    """Return the answers of a repository from the creation of a draft with a file to its publication."""
     draft = of.records.create({"metadata": FACTS["metadata"]})
     file = of.files.upload(draft, KEY, {"description": "new"}, CONTENT)
     listed = of.get(f"records/{draft.id}/draft/files")

@@ -35,27 +35,27 @@ def test_reads_the_part_and_nothing_else(body_of: BodyOf) -> None:
 
 
 def test_a_look_at_the_bytes_sends_nothing(body_of: BodyOf) -> None:
-    told: List[int] = []
-    body = body_of(DATA, 10, 2_000_000, told.append)
+    reported: List[int] = []
+    body = body_of(DATA, 10, 2_000_000, reported.append)
     assert b"".join(map(bytes, body)) == DATA[10:2_000_000]
-    assert (body.tell(), told) == (0, [])
+    assert (body.tell(), reported) == (0, [])
 
 
 def test_progress_counts_what_was_handed_over_and_never_more_than_there_is(body_of: BodyOf) -> None:
-    told: List[int] = []
-    body = body_of(DATA, 0, 1_000_000, told.append)
+    reported: List[int] = []
+    body = body_of(DATA, 0, 1_000_000, reported.append)
     body.read(1)
-    assert told == []  # in the caller's hands, not on the wire
+    assert reported == []  # handed to the caller, not sent yet
     body.read(1)
-    assert told == [2 * MIN_BLOCK_SIZE]  # the first block on a line that has shown no slowness
+    assert reported == [2 * MIN_BLOCK_SIZE]  # the first block, before the speed is known
     for _ in range(3):
         body.seek(0)
-        assert sum(told) == 0
+        assert sum(reported) == 0
         read_all(body)
-        assert sum(told) == 1_000_000
+        assert sum(reported) == 1_000_000
     body.rollback_progress()
     body.rollback_progress()
-    assert sum(told) == 0
+    assert sum(reported) == 0
 
 
 def test_the_attempt_knows_how_much_moved_and_when_to_watch(body_of: BodyOf) -> None:

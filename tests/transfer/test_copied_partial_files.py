@@ -275,7 +275,7 @@ def test_a_disk_that_fails_while_the_partial_file_is_read_keeps_it(
 
 
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.EIO])
-def test_a_journal_that_cannot_be_read_is_not_begun_anew(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+def test_an_unreadable_journal_is_not_replaced(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     key = {"service": "s"}
     with Journal(key, "it") as made:
         made.update(transfer=1)
@@ -313,7 +313,7 @@ def test_a_record_that_cannot_be_read_does_not_say_that_the_file_is_another(
             broken.setattr(download_history.PrivateDirectory, "in_state_directory", refused)
         with pytest.raises(LocalError, match="Too many open files"):
             DownloadHistory(out).is_unmodified(out / "x")
-        DownloadHistory(out).record_download(out / "x", 10, [], ID)  # the file stands already: a warning
+        DownloadHistory(out).record_download(out / "x", 10, [], ID)  # only warns: the file exists
     assert DownloadHistory(out).is_unmodified(out / "x") or where == "open_binary"
 
 
@@ -352,7 +352,7 @@ def test_a_mode_that_the_owner_cannot_read_does_not_stop_the_next_run(out: Path,
 
 
 @AS_ROOT
-def test_a_partial_file_that_was_given_to_the_owner_of_its_target_is_made_anew(out: Path) -> None:
+def test_a_partial_file_that_was_given_to_the_owner_of_its_target_is_created_again(out: Path) -> None:
     (out / "x").write_bytes(b"old")
     os.chown(str(out / "x"), STRANGER, STRANGER)
     sink = FileSink(out / "x", files=Dies())

@@ -93,7 +93,7 @@ def test_sizes(engine: Any, tmp_path: Path, size: int) -> None:
     assert left_behind(tmp_path) == ["out"]
 
 
-def test_a_size_that_nobody_says_is_not_called_verified(engine: Any) -> None:
+def test_an_unknown_size_is_not_called_verified(engine: Any) -> None:
     def reply(request: Request, peer: Peer) -> None:
         peer.answer(200, DATA, length=None)
         peer.close()

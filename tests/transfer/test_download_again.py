@@ -1,4 +1,4 @@
-"""Downloads that go on, stall, are cancelled, or meet another of their kind."""
+"""Downloads that resume, stall, are cancelled, or meet another download of the same target."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_pipe_is_checked_as_its_bytes_come(engine: Any) -> None:
     assert result.verified == "md5"
 
 
-def test_a_pipe_that_took_other_bytes_is_told_so(engine: Any) -> None:
+def test_wrong_bytes_in_a_pipe_are_reported(engine: Any) -> None:
     pipe = Pipe()
     with RawServer(faulty()) as server, pytest.raises(ChecksumMismatch):
         engine(server.url).download(

@@ -77,7 +77,7 @@ def test_a_directory_guards_and_an_explicit_name_replaces(one: One, tmp_path: Pa
 
 @pytest.mark.parametrize("there", [False, True])
 def test_a_file_that_appears_or_changes_while_it_is_fetched_is_kept(tmp_path: Path, there: bool) -> None:
-    """Between the first look and the end somebody writes to the name."""
+    """Another program writes to the name between the first check and the end."""
     with LocalServer(services=["smartfile"]) as server:
         service = SmartFile(server)
         with service.client:

@@ -37,7 +37,7 @@ def in_a_child(step: Callable[[], Any]) -> int:
 
 
 def test_a_limit_whose_connections_are_all_in_use() -> None:
-    """In the child nobody would give them back."""
+    """Fails if a child process counts connections of its parent, which are never released there."""
     inside, over = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -1,4 +1,4 @@
-"""A checksum that is reckoned beside the sending."""
+"""A checksum that is computed in parallel to the upload."""
 
 import hashlib
 import os

@@ -106,7 +106,7 @@ def test_tasks_are_made_when_they_are_due() -> None:
 
 
 def test_a_download_of_a_petabyte_in_pieces_of_a_byte(engine: Any, memory: Callable[[], int]) -> None:
-    """Detect a plan of all pieces: gigabytes, and a deadline that nobody looks at meanwhile."""
+    """Detect a plan of all pieces: it takes gigabytes, and the deadline is not checked while it is made."""
     made = engine("http://127.0.0.1:9", RetryPolicy(attempts=1))
     have = [(start, start + 1) for start in range(0, 2000, 2)]
     result = made.download(Nowhere(have), check=False, size=PETABYTE, range_size=1, open_range=forbidden)

@@ -1,4 +1,4 @@
-"""What a process leaves that is killed, a later run removes; what only looks like it is left alone."""
+"""Files that a killed process leaves: a later run removes them, and keeps files that only look like them."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ def _room(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("event", ["os.rename", "os.chmod"])
 def test_a_patch_that_was_killed(room: Path, event: str) -> None:
-    (room / "new").write_bytes(b"what stands there")
+    (room / "new").write_bytes(b"existing content")
     killed(PATCH, event, "", directory=room)
     assert len(names(room)) == 4
-    assert (room / "new").read_bytes() == b"what stands there"
+    assert (room / "new").read_bytes() == b"existing content"
     delta.patch(room / "old", room / "change", room / "new")
     assert names(room) == ["change", "new", "old"]
     assert (room / "new").read_bytes() == NEW

@@ -1,4 +1,4 @@
-"""The lock of a target lies beside it, whoever its processes are; file systems without locks."""
+"""The lock of a target is in the same directory, for all users and containers; file systems without locks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def begun(target: Path, **settings: Any) -> FileSink:
 
 
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
-    """Go on as another user would, or another container."""
+    """Continue with the state directory of another user or container."""
     monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / name))
 
 
@@ -196,7 +196,7 @@ def test_without_any_locks_a_partial_file_is_used_once(
     assert names(target) == ["out.bin"]
 
 
-def test_two_hosts_with_one_state_directory_are_told_apart(
+def test_two_hosts_with_one_state_directory_are_distinguished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = file_locks.get_host_id(tmp_path)
@@ -207,7 +207,7 @@ def test_two_hosts_with_one_state_directory_are_told_apart(
 
 @pytest.mark.parametrize("left", ["", "short"])
 def test_the_name_of_a_state_directory_that_a_killed_process_left_unfinished(tmp_path: Path, left: str) -> None:
-    """Fails if every later run on a file system without locks starts anew."""
+    """Fails if every later run on a file system without locks starts from the beginning."""
     (tmp_path / "id").write_text(left)
     (tmp_path / "id").chmod(0o600)
     made = file_locks.get_host_id(tmp_path)
@@ -227,7 +227,7 @@ def test_a_journal_without_locks_is_a_warning(
         assert journal.state == {"x": 1}
 
 
-def test_a_lock_file_that_expires_meanwhile_is_made_anew(
+def test_an_expired_lock_file_is_created_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere(monkeypatch, tmp_path, "state")

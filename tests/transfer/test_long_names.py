@@ -114,7 +114,7 @@ def test_a_name_of_the_limit_is_kept_whole(services: Services, tmp_path: Path) -
     assert os.listdir(tmp_path / "out") == [LONGEST]
 
 
-def test_partial_files_of_long_names_are_told_apart(tmp_path: Path) -> None:
+def test_partial_files_of_long_names_have_distinct_names(tmp_path: Path) -> None:
     names = {sibling_path(tmp_path / f"{'x' * 250}{end}", ".part").name for end in ("a", "b", "c.txt")}
     assert len(names) == 3
 

@@ -1,4 +1,4 @@
-"""What the engine holds in memory while a large file passes through it."""
+"""Memory that the engine uses while it transfers a large file."""
 
 from __future__ import annotations
 

@@ -269,7 +269,7 @@ def test_a_number_fits_into_a_name() -> None:
         assert "(9999)" in add_number(name, 9999)
 
 
-def test_many_files_of_one_name_are_told_apart() -> None:
+def test_many_files_of_one_name_get_distinct_paths() -> None:
     paths = unique_paths(["a.txt"] * 20_000)
     assert str(paths[-1]) == "a (20000).txt"
     assert len(set(paths)) == 20_000

@@ -1,4 +1,4 @@
-"""Who hands out tasks, what is done aside, and how a call ends in the middle of it."""
+"""Tasks, uninterruptible work, and calls that end in the middle of either."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_aside_hands_back_what_the_step_gave_or_raised() -> None:
             doing.run_uninterruptible(lambda: (_ for _ in ()).throw(UsageError("mine")))
 
 
-def test_nobody_waits_for_what_is_done_aside_once_the_call_is_over() -> None:
+def test_an_ended_call_does_not_wait_for_uninterruptible_work() -> None:
     cancel, over = threading.Event(), threading.Event()
     watch = Stopwatch()
     with pytest.raises(Cancelled), operation(cancel=cancel) as doing:
@@ -107,7 +107,7 @@ def test_a_cancel_during_the_last_task_is_too_late() -> None:
 
 
 @pytest.mark.parametrize("where", ["task_done", "next_task"])
-def test_a_job_that_breaks_is_told_to_the_caller(where: str) -> None:
+def test_an_exception_in_a_job_is_raised_to_the_caller(where: str) -> None:
     class Broken(Tasks):
         def task_done(self, error: Optional[BaseException], value: Any) -> None:
             super().task_done(error, value)
@@ -146,7 +146,7 @@ def test_an_exception_of_the_callers_ends_everything() -> None:
 
 
 def test_nothing_begins_once_an_exception_has_left_run() -> None:
-    """Whoever called it closes journals and gives up locks before the operation itself is left."""
+    """The caller closes journals and releases locks before the operation itself ends."""
     begun = threading.Event()
 
     def first() -> None:

@@ -134,7 +134,7 @@ def test_a_state_directory_in_the_tree(tree: Path, link: bool, monkeypatch: pyte
 @pytest.mark.parametrize("name", ["big.bin.part", "big.bin.part.json"])
 @pytest.mark.parametrize("exists", [None, "replace", "rename", "skip"])
 def test_a_server_file_named_like_ours(tmp_path: Path, name: str, exists: Any) -> None:
-    """It takes the place of no partial file and of no state file; both downloads come to their end."""
+    """Fails if such a file replaces a partial file or a state file, or if one of the downloads does not complete."""
     left_over(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with LocalServer(services=["smartfile"], smartfile={"task_polls": 0}) as server:

@@ -56,7 +56,7 @@ def test_it_has_its_name_only_when_it_is_complete(target: Path) -> None:
     assert target.read_bytes() == b"0123456789"
 
 
-def test_what_stood_there_stands_until_then(target: Path) -> None:
+def test_the_existing_file_is_kept_until_the_commit(target: Path) -> None:
     target.write_bytes(b"old")
     sink, _ = begun(target)
     sink.write_at(b"0123456789", 0)
@@ -90,7 +90,7 @@ def test_nothing_is_left_of_an_empty_one(target: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "identity"), [(11, ID), (10, {"object": 2}), (None, ID)])
-def test_another_object_starts_anew(target: Path, size: Any, identity: Any) -> None:
+def test_another_object_starts_from_the_beginning(target: Path, size: Any, identity: Any) -> None:
     left(target, (0, b"01234"))
     sink, have = begun(target, size, identity)
     assert have == []

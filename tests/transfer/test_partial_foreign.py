@@ -256,7 +256,7 @@ class Grains:
         return checksum
 
 
-def test_bytes_may_be_vouched_for_in_grains(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checksum_may_cover_whole_grains_only(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_sink, "BLOCK_SIZE", 6)
     monkeypatch.setattr(file_sink, "_STATE_FILE_RESERVE", 1)
     sink = FileSink(target)
@@ -278,7 +278,7 @@ def test_bytes_may_be_vouched_for_in_grains(target: Path, monkeypatch: pytest.Mo
     assert target.read_bytes() == b"0123456789"
 
 
-def test_what_was_slipped_in_is_not_vouched_for_when_room_is_made(
+def test_bytes_of_another_program_are_not_trusted_when_space_is_freed(
     target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_sink, "_STATE_FILE_RESERVE", 2)

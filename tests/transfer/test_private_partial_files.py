@@ -54,7 +54,7 @@ def test_a_planted_partial_file_is_not_resumed(
     planted = target.with_name(target.name + suffix)
     reason = plant(planted)
     if plant is hard_link and suffix == ".part":
-        reason = ""  # an own file that got its final name: made anew without a word
+        reason = ""  # an own file that already has its final name is created again without a message
     if suffix == ".part" and plant in (symbolic_link, fifo, directory):
         reason = ""  # another file than the one that the side file names
     left = os.lstat(str(planted))

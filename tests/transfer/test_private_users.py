@@ -71,7 +71,7 @@ def command_of(uid: int) -> List[str]:
 
 
 def as_user(uid: int, state: Path, *arguments: str) -> Optional[str]:
-    """What the program prints when another user runs it; None where that user cannot run it."""
+    """Return the output of the program for another user; None if that user cannot run it."""
     command = command_of(uid)
     environment = {**os.environ, "SMARTXFER_STATE_DIR": str(state), "HOME": "/nonexistent"}
     probe = subprocess.run(
@@ -105,10 +105,10 @@ def test_another_user_plants_a_journal_and_a_lock_before_the_first_run(
 ) -> None:
     """The stranger makes the state directory in a place that all may write to."""
     state = open_place / "state"
-    told = as_user(STRANGER, state, "write")
-    if told is None:
+    output = as_user(STRANGER, state, "write")
+    if output is None:
         pytest.skip("another user cannot run this Python")
-    assert f"uid {STRANGER}" in told
+    assert f"uid {STRANGER}" in output
     for path in state.rglob("*"):
         path.chmod(0o777)
     state.chmod(0o777)
@@ -129,18 +129,18 @@ def test_a_client_of_another_user_refuses_what_a_third_one_planted(open_place: P
     state = open_place / "state"
     state.mkdir()
     to_stranger(state)
-    told = as_user(STRANGER, state, "write")
-    if told is None:
+    output = as_user(STRANGER, state, "write")
+    if output is None:
         pytest.skip("another user cannot run this Python")
-    assert "state {}" in told
+    assert "state {}" in output
     assert "state {'transfer': 666}" in str(as_user(STRANGER, state))
     (journal,) = (state / "journals").iterdir()
     (lock,) = (state / "locks").iterdir()
     os.chown(str(journal), STRANGER + 1, -1)
     journal.chmod(0o666)
-    told = str(as_user(STRANGER, state))
-    assert "state {}" in told
-    assert f"{journal}: it belongs to another user (uid {STRANGER + 1})" in told
+    output = str(as_user(STRANGER, state))
+    assert "state {}" in output
+    assert f"{journal}: it belongs to another user (uid {STRANGER + 1})" in output
     to_stranger(journal)
     journal.chmod(0o600)
     victim = open_place / "victim"
@@ -148,9 +148,9 @@ def test_a_client_of_another_user_refuses_what_a_third_one_planted(open_place: P
     to_stranger(victim)
     lock.unlink()
     lock.symlink_to(victim)
-    told = str(as_user(STRANGER, state))
-    assert "state {}" in told
-    assert f"{lock}: it is a symbolic link" in told
+    output = str(as_user(STRANGER, state))
+    assert "state {}" in output
+    assert f"{lock}: it is a symbolic link" in output
     assert victim.read_bytes() == b"precious"
 
 

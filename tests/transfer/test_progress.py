@@ -14,7 +14,7 @@ from smartxfer.transfer.progress import ProgressEvent, ProgressReporter
 from tests.support.fake_clock import FakeClock
 
 
-def told(events: List[ProgressEvent]) -> List[Tuple[str, int, Any, str]]:
+def as_tuples(events: List[ProgressEvent]) -> List[Tuple[str, int, Any, str]]:
     return [attrs.astuple(event) for event in events]  # type: ignore[misc]
 
 
@@ -30,14 +30,14 @@ def test_the_course_of_a_file() -> None:
     reporter.queue("a", 100)
     reporter.start("a", 100, 10)
     reporter.advance("a", 20)
-    reporter.advance("a", 5)  # too soon to be told
+    reporter.advance("a", 5)  # too soon to be reported
     clock.advance(0.06)
     reporter.advance("a", 5)
-    reporter.advance("a", -30)  # a step back is always told
+    reporter.advance("a", -30)  # a step back is always reported
     reporter.advance("a", 0, "retrying")
     reporter.advance("a", 90)
     reporter.finish("a", "done")
-    assert told(events) == [
+    assert as_tuples(events) == [
         ("a", 0, 100, "queued"),
         ("a", 10, 100, "moving"),
         ("a", 30, 100, "moving"),
@@ -137,7 +137,7 @@ def test_a_bar(monkeypatch: pytest.MonkeyPatch, progress: Any, label: str) -> No
     assert label in stream.getvalue()
 
 
-def test_whether_anybody_is_told() -> None:
+def test_a_reporter_without_a_callback_is_disabled() -> None:
     assert ProgressReporter(lambda event: None).enabled
     assert not ProgressReporter(None).enabled
 

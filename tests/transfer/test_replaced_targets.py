@@ -166,7 +166,7 @@ def test_a_link_under_a_name_of_the_server_is_not_followed(tmp_path: Path) -> No
 # -- access control lists ------------------------------------------------------------------------------
 
 ACL = "system.posix_acl_access"
-NOBODY_ELSE = 0xFFFFFFFF
+NO_ID = 0xFFFFFFFF
 
 
 def acl(*entries: Tuple[int, int, int]) -> bytes:
@@ -176,7 +176,7 @@ def acl(*entries: Tuple[int, int, int]) -> bytes:
 
 #: The user reads and writes, so does user 1234; the group does not.
 FOR_ONE = acl(
-    (1, 6, NOBODY_ELSE), (2, 6, 1234), (4, 0, NOBODY_ELSE), (0x10, 6, NOBODY_ELSE), (0x20, 0, NOBODY_ELSE)
+    (1, 6, NO_ID), (2, 6, 1234), (4, 0, NO_ID), (0x10, 6, NO_ID), (0x20, 0, NO_ID)
 )
 
 

@@ -93,7 +93,7 @@ def test_an_empty_one(tmp_path: Path) -> None:
         source.close()
 
 
-def test_an_open_file_is_sent_from_where_it_stands_and_not_closed(path: Path) -> None:
+def test_an_open_file_is_sent_from_its_position_and_not_closed(path: Path) -> None:
     with path.open("rb") as file:
         file.seek(100)
         source = open_source(file)
@@ -208,7 +208,7 @@ def test_what_cannot_be_sent(tmp_path: Path, make: Any) -> None:
         thing.close()
 
 
-def test_a_fifo_is_refused_and_nobody_waits_for_a_writer(tmp_path: Path) -> None:
+def test_a_fifo_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
     os.mkfifo(str(tmp_path / "fifo"))
     with pytest.raises(UsageError, match="not a regular file") as caught:
         open_source(tmp_path / "fifo")

@@ -27,7 +27,7 @@ def names(found: List) -> List[str]:
     return [item.name for item in found]
 
 
-def test_a_directory_stands_for_its_files(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_means_its_files(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     items = collect_files([tree])
     assert names(items) == ["run/a.txt", "run/b.txt", "run/deep/er/ü.txt"]
     assert [item.size for item in items] == [1, 2, 3]

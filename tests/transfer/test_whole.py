@@ -1,4 +1,4 @@
-"""Files that get their name once they are whole: what stands there is replaced in one step, or stays."""
+"""Files that get their name once they are complete: an existing file is replaced in one step, or kept."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_ending_it_wakes_a_blocked_read(pair: Tuple[socket.socket, socket.socket
     assert got == [b""]
 
 
-def test_the_first_verdict_stands() -> None:
+def test_the_first_abort_error_is_kept() -> None:
     attempt = Attempt()
     attempt.abort(Stalled("slow"))
     attempt.abort(Cancelled("enough"))

@@ -80,7 +80,7 @@ def tries(clock: FakeClock, *checks: RetryRule, **known: Any) -> RetryState:
     return RetryState(RetryPolicy(attempts=3), clock, "PUT x", rules=checks, **known)
 
 
-def test_a_check_is_told_the_number_of_the_try_and_if_a_repeat_is_safe(clock: FakeClock) -> None:
+def test_a_check_receives_the_attempt_number_and_whether_a_repeat_is_safe(clock: FakeClock) -> None:
     seen: List[RetryContext] = []
     course = tries(clock, answering(RetryDecision.RETRY, seen), idempotent=False)
     errors = [NetworkError(str(number), may_have_been_processed=False) for number in range(3)]

@@ -1,4 +1,4 @@
-"""What the libraries beneath raise, and what it becomes."""
+"""Exceptions of the libraries below, and the errors that they become."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ LOCATIONS = [
 
 @pytest.fixture
 def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No name is known to anybody."""
+    """Make every host name unknown."""
     look_up = socket.getaddrinfo
 
     def only_numbers(host: Any, *args: Any, **kwargs: Any) -> Any:
@@ -181,7 +181,7 @@ def test_an_address_of_the_callers_is_still_an_argument(make: MakeWire) -> None:
 @pytest.mark.usefixtures("nowhere")
 @pytest.mark.parametrize("where", LOCATIONS)
 def test_a_storage_without_address(make_wire: MakeWire, where: str) -> None:
-    """Where content is to go, an answer says."""
+    """Fails if a storage address that an answer leaves empty is used."""
     with RawServer(saying("")) as server:
         with pytest.raises(CommunicationError) as caught:
             put_presigned(make_wire(server.url, policy=ONCE), where, b"x")

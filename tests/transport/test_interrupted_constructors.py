@@ -59,12 +59,12 @@ def _broken_at(step: int, make: Callable[[], None]) -> bool:
 
 @pytest.mark.parametrize("make", [_answer, _stream])
 def test_nothing_is_printed_at_its_end(make: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    complaints: List[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    unraisable: List[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
     steps = 0
     while _broken_at(steps, make):
         steps += 1
-        assert complaints == [], f"broken at line {steps}"
+        assert unraisable == [], f"broken at line {steps}"
     gc.collect()
-    assert complaints == []
+    assert unraisable == []
     assert steps > 5

@@ -135,7 +135,7 @@ def test_an_attempt_that_was_ended_does_not_begin_a_pause() -> None:
 
 
 def tried(limits: RateLimits, clock: FakeClock, most: int, between: Callable[[], Any], **policy: Any) -> int:
-    """How many tries are made before the refusal is raised, ``most`` of them."""
+    """Return how many attempts, up to ``most``, are made before the refusal is raised."""
     tries = RetryState(RetryPolicy(**policy), clock, "GET x", rate_limits=limits)
     for _ in range(most):
         try:

@@ -99,9 +99,9 @@ def test_a_redirect_is_a_request_of_its_own(make_wire: MakeWire, lines: Callable
     assert "s1gn4ture" not in "".join(lines())
 
 
-def test_where_nobody_answers(make_wire: MakeWire, lines: Callable[[], List[str]]) -> None:
-    with refused_port() as nobody:
-        url = f"http://127.0.0.1:{nobody}"
+def test_a_refused_connection_is_logged(make_wire: MakeWire, lines: Callable[[], List[str]]) -> None:
+    with refused_port() as port:
+        url = f"http://127.0.0.1:{port}"
         with pytest.raises(NetworkError):
             make_wire(url, policy=RetryPolicy(attempts=1)).request(RequestSpec("GET", f"{url}/a"))
     assert lines() == [
@@ -120,13 +120,13 @@ def test_without_debug_no_line_is_made(
     make_wire: MakeWire, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*args: Any) -> None:
-        raise AssertionError("a line is made that nobody reads")
+        raise AssertionError("a line is made that is not logged")
 
     monkeypatch.setattr(wire_module, "RequestLogger", never)
     caplog.set_level(logging.INFO, "smartxfer")
     with RawServer(answering(ok)) as server:
         assert make_wire(server.url).request(RequestSpec("GET", f"{server.url}/a")).status == 200
-    with RawServer(answering(ok)) as server, pytest.raises(AssertionError, match="nobody reads"):
+    with RawServer(answering(ok)) as server, pytest.raises(AssertionError, match="is not logged"):
         caplog.set_level(logging.DEBUG, "smartxfer")
         make_wire(server.url).request(RequestSpec("GET", f"{server.url}/a"))
 

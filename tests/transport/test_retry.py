@@ -241,7 +241,7 @@ def test_the_adapters_policy_is_the_same_without_urllib3s_hours() -> None:
 
 
 def test_the_attempts_of_a_request_in_their_order() -> None:
-    """A block that fails is left; whether the call is over is asked before the wait, and told after it."""
+    """A failed block is left, the abort is checked before the wait, and the retry is announced after it."""
     done: List[str] = []
 
     @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What counts as success: documented statuses with the documented body, for every way of making a call."""
+"""Success: documented statuses with the documented body, for every way of making a call."""
 
 from __future__ import annotations
 

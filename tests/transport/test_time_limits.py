@@ -89,7 +89,7 @@ def test_a_large_body_lasts_longer_than_the_budget(real: MakeWire) -> None:
 
 
 def test_a_server_at_work_is_not_stalled(real: MakeWire) -> None:
-    """It says nothing, or that it is at work, for longer than the stall window."""
+    """For longer than the stall window, the server sends nothing but interim responses."""
 
     def pieces() -> Iterator[bytes]:
         for _ in range(3):

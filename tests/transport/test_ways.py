@@ -54,7 +54,7 @@ def test_a_tunnel_in_the_making(real: MakeWire, phase: str) -> None:
         wire = real("https://127.0.0.1:9", policy=SHORT, proxies={"https": proxy.url})
         error = bounded(wire, RequestSpec("POST", "https://127.0.0.1:9/x"), SHORT.budget)
     assert isinstance(error, (Stalled, ProxyError))
-    assert error.may_have_been_processed is False  # and so it is no OutcomeUnknown
+    assert error.may_have_been_processed is False  # so the error is not an OutcomeUnknown
     del error
     gc.collect()
 

@@ -60,13 +60,13 @@ def ok(request: Request, peer: Peer) -> None:
 def test_refused_twice_then_up(make_wire: MakeWire, clock: FakeClock) -> None:
     with RawServer(answering(ok)) as server:
         wire = make_wire(server.url)
-        with refused_port() as nobody:
+        with refused_port() as port:
             real_send, seen = wire.session.send, []
 
             def send(request: requests.PreparedRequest, **settings: Any) -> requests.Response:
                 seen.append(request)
                 if len(seen) <= 2:
-                    request.url = (request.url or "").replace(str(server.port), str(nobody))
+                    request.url = (request.url or "").replace(str(server.port), str(port))
                 return real_send(request, **settings)
 
             wire.session.send = send  # type: ignore[method-assign]
@@ -76,9 +76,9 @@ def test_refused_twice_then_up(make_wire: MakeWire, clock: FakeClock) -> None:
 
 
 def test_refused_for_good(make_wire: MakeWire, clock: FakeClock) -> None:
-    with refused_port() as nobody:
-        url = f"http://127.0.0.1:{nobody}/x?token=SECRET"
-        with pytest.raises(NetworkError, match=f"GET http://127.0.0.1:{nobody}/x: .*refused") as caught:
+    with refused_port() as port:
+        url = f"http://127.0.0.1:{port}/x?token=SECRET"
+        with pytest.raises(NetworkError, match=f"GET http://127.0.0.1:{port}/x: .*refused") as caught:
             make_wire(url).request(RequestSpec("GET", url))
     assert type(caught.value) is NetworkError  # no time-out
     assert caught.value.may_have_been_processed is False
@@ -87,8 +87,8 @@ def test_refused_for_good(make_wire: MakeWire, clock: FakeClock) -> None:
 
 
 def test_a_write_that_never_reached_the_server_is_repeated(make_wire: MakeWire, clock: FakeClock) -> None:
-    with refused_port() as nobody:
-        url = f"http://127.0.0.1:{nobody}/x"
+    with refused_port() as port:
+        url = f"http://127.0.0.1:{port}/x"
         with pytest.raises(NetworkError):
             make_wire(url).request(RequestSpec("POST", url, body=b"{}"))
     assert len(clock.waits) == 5
@@ -357,12 +357,12 @@ def test_a_blocked_read_ends_within_a_second(make_wire: MakeWire) -> None:
         deadline = time.monotonic() + PATIENCE
         while not server.requests and time.monotonic() < deadline:
             time.sleep(0.01)
-        verdict = ReadTimeout("my own verdict")
+        abort_error = ReadTimeout("my own error")
         watch = Stopwatch()
-        attempt.abort(verdict)
+        attempt.abort(abort_error)
         thread.join(PATIENCE)
         assert watch.seconds() < 1
-        assert caught == [verdict]
+        assert caught == [abort_error]
         assert server.hung_up.wait(PATIENCE)
 
 

@@ -1,4 +1,4 @@
-"""What a user may write: all of it type-checks."""
+"""Valid code of a user, all of which type-checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user may write with the clients: all of it type-checks."""
+"""Valid code of a user of the clients, all of which type-checks."""
 
 from __future__ import annotations
 

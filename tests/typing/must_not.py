@@ -1,4 +1,4 @@
-"""What a user may not write: each line is an error, and mypy warns where one of the excuses is not needed."""
+"""Invalid code of a user: each line is an error, and mypy warns about every unneeded ``type: ignore``."""
 
 from __future__ import annotations
 

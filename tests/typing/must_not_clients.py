@@ -1,4 +1,4 @@
-"""What a user may not write with the clients: each line is an error."""
+"""Invalid code of a user of the clients: each line is an error."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
     python tests/typing/pages.py DIRECTORY COMMAND...
 
 The command runs in the directory, so that it finds the installed package and not the source.
-The blocks of a page that builds on what stands above are one module; each block of README.rst and of docs/index.rst is one.
+The blocks of a page that build on earlier blocks are one module; each block of README.rst and of docs/index.rst
+is a module of its own.
 What a ``diff`` block of a page about coming from another package shows as the new program is a module of its own.
 """
 

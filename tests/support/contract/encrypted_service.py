@@ -49,7 +49,7 @@ class EncryptedFileSender(FileSender):
     piece = FileSender.chunk
     #: Requests that prove the password before a download begins.
     proofs = probes = 1
-    #: Bytes that a download fetches beyond those of the file: a chunk for the proof, and what sealing adds.
+    #: Bytes that a download fetches beyond those of the file: a chunk for the proof, and the encryption's overhead.
     beyond = FileSender.chunk + 8 * 32
     fast = _THERE_AND_BACK | {
         "test_a_body_that_breaks_is_gone_on_with",
@@ -61,7 +61,7 @@ class EncryptedFileSender(FileSender):
         "test_a_failure_leaves_the_final_name_alone",
         "test_a_pipe_takes_a_download",
         "test_a_source_that_grows_while_it_is_sent_is_no_success",
-        "test_an_upload_of_a_file_that_changed_between_starts_anew",
+        "test_an_upload_of_a_changed_file_starts_from_the_beginning",
         "test_an_upload_sends_only_what_is_missing",
         "test_cancel_stops_a_stalled_transfer",
         "test_each_part_goes_once",
@@ -98,12 +98,12 @@ class EncryptedFileSender(FileSender):
         return handle
 
     def stored(self) -> Dict[str, bytes]:
-        """What the server holds of complete uploads, opened, by name."""
-        sealed, found = super().stored(), {}
+        """Return the decrypted content of complete uploads on the server, by name."""
+        encrypted, found = super().stored(), {}
         for transfer in self.site.transfers():
             for file in transfer["files"]:
                 if transfer["status"] == "available":
-                    found[file["name"]] = _opened(transfer, file, sealed[file["name"]])
+                    found[file["name"]] = _decrypt(transfer, file, encrypted[file["name"]])
         return found
 
 
@@ -115,18 +115,18 @@ class OlderEncryptedFileSender(EncryptedFileSender):
     site_options = {**EncryptedFileSender.site_options, "version": "2.67"}
 
 
-def _opened(transfer: Mapping[str, Any], file: Mapping[str, Any], sealed: bytes) -> bytes:
-    """The bytes of a stored file, by way of the library and nothing of ours."""
-    told, step = json.loads(transfer["encryption"]), transfer["chunk_size"] + 32
-    rounds, salt = told["password_hash_iterations"], transfer["salt"].encode()
+def _decrypt(transfer: Mapping[str, Any], file: Mapping[str, Any], encrypted: bytes) -> bytes:
+    """Return the bytes of a stored file, decrypted with the library and without code of the package."""
+    settings, step = json.loads(transfer["encryption"]), transfer["chunk_size"] + 32
+    rounds, salt = settings["password_hash_iterations"], transfer["salt"].encode()
     secret = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), salt, rounds)
     found = []
-    for at in range(0, len(sealed), step):
-        iv, rest = sealed[at : at + 16], sealed[at + 16 : at + step]
-        if told["key_version"] == 3:
+    for at in range(0, len(encrypted), step):
+        iv, rest = encrypted[at : at + 16], encrypted[at + 16 : at + step]
+        if settings["key_version"] == 3:
             found.append(AESGCM(secret).decrypt(iv, rest, base64.b64decode(file["aead"])))
             continue
-        opener = Cipher(algorithms.AES(secret), modes.CBC(iv)).decryptor()
+        decryptor = Cipher(algorithms.AES(secret), modes.CBC(iv)).decryptor()
         unpadder = padding.PKCS7(128).unpadder()
-        found.append(unpadder.update(opener.update(rest) + opener.finalize()) + unpadder.finalize())
+        found.append(unpadder.update(decryptor.update(rest) + decryptor.finalize()) + unpadder.finalize())
     return b"".join(found)

@@ -23,7 +23,7 @@ class FileSender:
     part_request = "PUT /rest.php/file/*/chunk/*"
     bytes_request = "GET /download.php*"
     create_request = "POST /rest.php/transfer*"
-    #: Requests by which a download that goes on finds out first whether ranges are known.
+    #: Requests with which a resumed download first finds out whether the server knows ranges.
     probes = 0
     #: Options of a download that is compared with the server's digest.
     verified: Dict[str, str] = {}
@@ -44,7 +44,7 @@ class FileSender:
         return -(-size // self.chunk)
 
     def shown(self, name: str) -> str:
-        """How results and events call an uploaded file of that name."""
+        """Return the name of an uploaded file in results and events."""
         return name
 
     def client(self, **options: Any) -> FileSenderClient:
@@ -61,7 +61,7 @@ class FileSender:
         return self.upload(client, sorted(folder.iterdir()), **options)
 
     def results(self, handle: Any) -> List[FileResult]:
-        """What became of each file of an upload."""
+        """Return the result of each file of an upload."""
         return list(handle.results)
 
     def download(self, client: FileSenderClient, handle: Any, into: Path, **options: Any) -> List[FileResult]:
@@ -91,7 +91,7 @@ class FileSender:
             return client.update_transfer(made.id, {"complete": True})
 
     def stored(self) -> Dict[str, bytes]:
-        """What the server holds of complete uploads, by name."""
+        """Return the content of complete uploads on the server, by name."""
         return {
             file["name"]: Path(self.site.stored(file["id"])).read_bytes() if file["size"] else b""
             for transfer in self.site.transfers()

@@ -16,7 +16,7 @@ _WHY = "protocols/jetstream 2: an API client never carries file bytes"
 
 @attrs.frozen
 class Sent:
-    """What was sent.
+    """An upload.
 
     :param transfer: as it ended.
     :param sizes: bytes of each file by its name.
@@ -99,7 +99,7 @@ class JetStream:
         return 1
 
     def shown(self, name: str) -> str:
-        """How results call a file of that name."""
+        """Return the name of a file in results."""
         return name
 
     def client(self, **options: Any) -> API:
@@ -124,11 +124,11 @@ class JetStream:
         return self.upload(client, sorted(folder.iterdir()), **options)
 
     def results(self, handle: Sent) -> List[FileResult]:
-        """What became of each file."""
+        """Return the result of each file."""
         return [FileResult(name=name, bytes=size) for name, size in handle.sizes.items()]
 
     def stored(self) -> Dict[str, bytes]:
-        """What has arrived, by name."""
+        """Return the content of the files that arrived, by name."""
         peer = self.server.jetstream_peer
         return {path[1:]: peer.read(path) for path in peer.files()}
 
@@ -143,17 +143,17 @@ class JetStream:
 
     @property
     def bytes_request(self) -> str:
-        """The request that carries bytes down: there is none."""
+        """Skip the test: no request carries bytes to the client."""
         self._skip()
 
     def download(self, client: API, handle: Any, into: Path, **options: Any) -> List[FileResult]:
-        """There is no download."""
+        """Skip the test."""
         self._skip()
 
     def download_to(self, client: API, handle: Any, sink: Any) -> FileResult:
-        """There is no download."""
+        """Skip the test."""
         self._skip()
 
     def plant(self, files: Any) -> Any:
-        """Files that are there to be fetched: this client could not fetch them."""
+        """Skip the test: this client cannot download files."""
         self._skip()

@@ -23,7 +23,7 @@ METADATA = {
 
 @attrs.frozen
 class Sent:
-    """What was sent, enough to fetch it again.
+    """An upload, with enough data to download it again.
 
     :param record: id of the draft.
     """
@@ -61,7 +61,7 @@ class Nrp:
     part_request = "PUT /api/records/*/content*"
     bytes_request = "GET /api/records/*/content"
     create_request = "POST /api/records"
-    #: Requests by which a download that goes on finds out first whether ranges are known.
+    #: Requests with which a resumed download first finds out whether the server knows ranges.
     probes = 1
     #: Options of a download that is compared with the server's digest: each is.
     verified: Dict[str, str] = {}
@@ -76,7 +76,7 @@ class Nrp:
         self.server = server
         self.site = server.nrp
         self.secret = self.site.token
-        #: The draft of an upload that broke: whoever goes on with it names it again.
+        #: The draft of an interrupted upload; the call that resumes it names the draft again.
         self._broken: Optional[str] = None
 
     def parts(self, size: int) -> int:
@@ -84,7 +84,7 @@ class Nrp:
         return max(1, -(-size // self.chunk))
 
     def shown(self, name: str) -> str:
-        """How results and events call an uploaded file of that name."""
+        """Return the name of an uploaded file in results and events."""
         return name
 
     def client(self, **options: Any) -> RepositoryClient:
@@ -113,7 +113,7 @@ class Nrp:
         return self.upload(client, sorted(folder.iterdir()), **options)
 
     def results(self, handle: Sent) -> List[FileResult]:
-        """What became of each file of an upload."""
+        """Return the result of each file of an upload."""
         return handle.results
 
     def download(
@@ -142,7 +142,7 @@ class Nrp:
         return Sent(record, [])
 
     def stored(self) -> Dict[str, bytes]:
-        """What the server holds of complete uploads, by name."""
+        """Return the content of complete uploads on the server, by name."""
         return {
             key: self.site.read(record, key) for record in self.site.drafts() for key in self.site.files(record)
         }

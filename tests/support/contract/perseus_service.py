@@ -13,7 +13,7 @@ from smartxfer.transfer import FileResult
 
 @attrs.frozen
 class Sent:
-    """What was sent.
+    """An upload.
 
     :param files: the records, in order.
     """
@@ -37,7 +37,7 @@ class Perseus:
         "parallel parts up": "protocols/perseus A.5: a file is one PUT",
         "parallel ranges down": "protocols/perseus A.4: no request gives content back",
         "directories": "protocols/perseus A.4: the name is only the base name",
-        "any list of files": "protocols/perseus A.4: contents are told apart, not names",
+        "any list of files": "protocols/perseus A.4: files are distinguished by content, not by name",
         "any file name": "protocols/perseus A.4: the name is only the base name",
         "accents composed": "protocols/perseus A.3: a name stays what it is",
     }
@@ -62,7 +62,7 @@ class Perseus:
         return 1
 
     def shown(self, name: str) -> str:
-        """How results and events call an uploaded file of that name."""
+        """Return the name of an uploaded file in results and events."""
         return name
 
     def client(self, **options: Any) -> PerseusClient:
@@ -78,7 +78,7 @@ class Perseus:
         return self.upload(client, sorted(folder.iterdir()), **options)
 
     def results(self, handle: Sent) -> List[FileResult]:
-        """What became of each file of an upload."""
+        """Return the result of each file of an upload."""
         return [file.result for file in handle.files if file.result is not None]
 
     def stranger(self, secret: str) -> PerseusClient:
@@ -86,7 +86,7 @@ class Perseus:
         return PerseusClient(self.site.url, api_key=secret)
 
     def stored(self) -> Dict[str, bytes]:
-        """What the server holds of complete uploads, by name."""
+        """Return the content of complete uploads on the server, by name."""
         return {
             record["name"]: self.site.content(record["id"])
             for record in self.site.records()
@@ -104,17 +104,17 @@ class Perseus:
 
     @property
     def bytes_request(self) -> str:
-        """The request that carries bytes down: there is none."""
+        """Skip the test: no request carries bytes to the client."""
         self._skip()
 
     def download(self, client: PerseusClient, handle: Any, into: Path, **options: Any) -> List[FileResult]:
-        """There is no download."""
+        """Skip the test."""
         self._skip()
 
     def download_to(self, client: PerseusClient, handle: Any, sink: Any) -> FileResult:
-        """There is no download."""
+        """Skip the test."""
         self._skip()
 
     def plant(self, files: Any) -> Any:
-        """Files that are there to be fetched: nobody could fetch them."""
+        """Skip the test: this client cannot download files."""
         self._skip()

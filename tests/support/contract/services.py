@@ -1,6 +1,7 @@
-"""What the contract suite needs to know of each service, and nothing more.
+"""Facts about each service that the contract suite needs.
 
-A service that joins adds one module with one class; what it cannot do it declares, with the section of its protocol page.
+A new service adds one module with one class.  The class declares what the service cannot do, with the section of
+its protocol page.
 """
 
 from typing import Any, List

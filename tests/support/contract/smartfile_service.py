@@ -13,7 +13,7 @@ from smartxfer.transfer import FileResult
 
 @attrs.frozen
 class Sent:
-    """What was sent, enough to fetch it again.
+    """An upload, with enough data to download it again.
 
     :param path: of the file, or of the directory that holds the files.
     """
@@ -44,7 +44,7 @@ class SmartFile:
     bytes_request = "GET /api/2/path/data/*"
     #: Nothing is announced: whatever is changed is changed by such a request.
     create_request = "POST *"
-    #: Requests by which a download that goes on finds out first whether ranges are known.
+    #: Requests with which a resumed download first finds out whether the server knows ranges.
     probes = 0
     #: Options of a download that is compared with the server's digest.
     verified = {"checksum": "sha256"}
@@ -55,7 +55,7 @@ class SmartFile:
         "../../evil.txt": "protocols/smartfile 1: no request names what has .. in it",
         "a/../../b.txt": "protocols/smartfile 1: no request names what has .. in it",
         "../a.txt": "protocols/smartfile 1: no request names what has .. in it",
-        "dir/x": "protocols/smartfile 3: where dir is a file, it is no directory",
+        "dir/x": "protocols/smartfile 3: a file dir cannot be a directory too",
     }
     #: What a download of such a name ends with, and what it says.
     refusal = (DecodeError, r"\.\.")
@@ -70,7 +70,7 @@ class SmartFile:
         return 1
 
     def shown(self, name: str) -> str:
-        """How results and events call an uploaded file of that name."""
+        """Return the name of an uploaded file in results and events."""
         return f"/{name}"
 
     def client(self, **options: Any) -> BasicClient:
@@ -90,7 +90,7 @@ class SmartFile:
         return Sent("/", client.upload_tree(folder, "/", **options), directory=True)
 
     def results(self, handle: Sent) -> List[FileResult]:
-        """What became of each file of an upload."""
+        """Return the result of each file of an upload."""
         return handle.results
 
     def download(
@@ -121,7 +121,7 @@ class SmartFile:
         return Sent(f"/{next(iter(files))}", []) if one else Sent("/", [], directory=True)
 
     def stored(self) -> Dict[str, bytes]:
-        """What the server holds of complete uploads, by name."""
+        """Return the content of complete uploads on the server, by name."""
         return {path[1:]: self.site.read(path) for path in self.site.files()}
 
     def acknowledged(self) -> int:

@@ -1,4 +1,4 @@
-"""What a hostile server does with a request, by name.
+"""Behaviours of a hostile server, by name.
 
 A name begins with the kind; the fast suite tries each once per service.
 """
@@ -252,7 +252,7 @@ TABLE: Dict[str, Row] = {
     "escapes: JSON-RPC error": Row(
         fixed(200, json.dumps({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": ESCAPES}}).encode())
     ),
-    # Sizes that nobody has.
+    # Sizes that no file has.
     "sizes: 10^15": Row(sized(SIZES, 10**15), may_pass=True),
     "sizes: 10^18": Row(sized(SIZES, 10**18), may_pass=True),
     "sizes: 2^63": Row(sized(SIZES, 1 << 63), may_pass=True),

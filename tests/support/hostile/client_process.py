@@ -1,4 +1,4 @@
-"""A process of clients before hostile servers: makes the calls that it is told, and tells what went wrong with each.
+"""A process of clients of hostile servers: makes the requested calls, and reports what went wrong with each.
 
 Standard input has one JSON object (:class:`Plan`); standard output gets one JSON object for each call.
 """
@@ -94,7 +94,7 @@ class _Log(logging.Handler):
 class Caller:
     """Makes calls of one service.
 
-    :param facts: what its server told of itself.
+    :param facts: what its server reported of itself.
     """
 
     def __init__(self, service: str, facts: Dict[str, Any], directory: Path) -> None:
@@ -179,7 +179,7 @@ def _shown(error: Optional[BaseException]) -> str:
 
 
 def _left_behind(work: Work, behaviour: str) -> List[str]:
-    """Files at final names that are not whole, as far as anybody can know that."""
+    """Return the files with final names that are incomplete, as far as this can be known."""
     wrong = []
     for path in work.out.rglob("*") if work.out.exists() else ():
         if not path.is_file() or ".part" in path.name or path.name.startswith("."):
@@ -191,7 +191,7 @@ def _left_behind(work: Work, behaviour: str) -> List[str]:
             # FileSender publishes no checksum: a size of 0 that the site tells is believed.
             whole = data in (*FETCHED.values(), OLD) or (behaviour == "sizes: 0" and not data)
         if not whole:
-            wrong.append(f"{path.name}: {len(data)} bytes that nobody has")
+            wrong.append(f"{path.name}: {len(data)} bytes of no known file")
     return wrong
 
 
@@ -238,7 +238,7 @@ def _descriptors() -> Iterator[Tuple[str, str]]:
 
 def _threads(before: Collection[threading.Thread] = ()) -> List[str]:
     """Threads of the engine that were not there before, and still are a moment later."""
-    ends = time.monotonic() + 5.0  # one may be parsing an answer for nobody
+    ends = time.monotonic() + 5.0  # a thread may still be parsing an answer whose call has ended
     while True:
         new = [thread for thread in threading.enumerate() if thread not in before]
         left = [thread.name for thread in new if thread.name.startswith("smartxfer")]
@@ -259,7 +259,7 @@ def _worker(
         done.put((task, None, threading.get_ident(), gate))
         try:
             found = caller.run(task, gate, alone)
-        except BaseException:  # noqa: BLE001 - told as what it is
+        except BaseException:  # noqa: BLE001 - reported as a bug of the test
             found = {"task": task.name, "seconds": 0.0, "error": "", "wrong": [f"the test broke: {traceback.format_exc()}"]}
         gates.put(gate)
         done.put((task, found, threading.get_ident(), gate))
@@ -291,7 +291,7 @@ def _together(caller: Caller, tasks: List[Task], gates: List[str]) -> Iterator[T
                 stack = "".join(traceback.format_stack(sys._current_frames().get(ident))[-12:])
                 del under_way[task]
                 missing.remove(task)
-                _order(gate, "CALM")  # which ends it, as a rule; its thread goes on with the next
+                _order(gate, "CALM")  # which usually ends the call; its thread continues with the next
                 yield task, {"task": task.name, "seconds": NEVER, "error": "", "wrong": [f"does not end:\n{stack}"]}
 
 
@@ -341,7 +341,7 @@ def _main(caller: Caller, plan: Dict[str, Any], log: _Log) -> None:
     tell = lambda found: print(json.dumps(found), flush=True)  # noqa: E731
     light = [Task(*task) for task in plan["light"]]
     heavy = [Task(*task) for task in plan["heavy"]]
-    # What is loaded on first use counts for nobody.
+    # What is loaded on first use is not counted for any call.
     with caller.service.client(gates[0], caller.facts) as client:
         caller.service.again(client, caller.work(5.0))
     with peak_memory.Peak() as peak:
@@ -378,4 +378,4 @@ def _main(caller: Caller, plan: Dict[str, Any], log: _Log) -> None:
 if __name__ == "__main__":
     main()
     sys.stdout.flush()
-    os._exit(0)  # a call that does not end is told by now
+    os._exit(0)  # a call that does not end has been reported by now

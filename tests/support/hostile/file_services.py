@@ -34,10 +34,10 @@ _numbers = itertools.count()
 
 
 class Work:
-    """What one call has to do with.
+    """Arguments and files of one call.
 
     :param directory: its own; downloads go to ``out``.
-    :param facts: what the server told of what it holds.
+    :param facts: what the server reported of its content.
     :param wait: seconds for calls that wait.
     :param options: ``deadline=`` where that is tried.
     """
@@ -91,9 +91,9 @@ def plant_filesender(server: Any) -> Dict[str, Any]:
     with filesender(site.url, facts) as client:
         files = list(FETCHED.items())
         facts["token"] = client.upload_workflow(files, link=True).token
-        sealed = client.upload_workflow(files, link=True, password=PASSWORD)
-        facts["sealed"] = sealed.token
-        facts["transfer"] = sealed.id
+        encrypted = client.upload_workflow(files, link=True, password=PASSWORD)
+        facts["encrypted"] = encrypted.token
+        facts["transfer"] = encrypted.id
     return facts
 
 
@@ -114,7 +114,7 @@ def _is_fetched(client: Any, work: Work, result: Any) -> bool:
     return {path.name: path.read_bytes() for path in work.out.iterdir()} == FETCHED
 
 
-def _send_sealed(client: Any, work: Work) -> Any:
+def _send_encrypted(client: Any, work: Work) -> Any:
     return client.upload_workflow([work.source()], link=True, password=PASSWORD, **work.options)
 
 
@@ -122,8 +122,8 @@ def _fetch(client: Any, work: Work) -> Any:
     return client.download_files(work.facts["token"], work.out, **work.options)
 
 
-def _fetch_sealed(client: Any, work: Work) -> Any:
-    return client.download_files(work.facts["sealed"], work.out, password=PASSWORD, **work.options)
+def _fetch_encrypted(client: Any, work: Work) -> Any:
+    return client.download_files(work.facts["encrypted"], work.out, password=PASSWORD, **work.options)
 
 
 def _fetch_archive(form: str) -> Callable[[Any, Work], Any]:
@@ -143,7 +143,7 @@ FILESENDER = {
     "listing": Phase(r"GET /rest.php/transfer", lambda client, work: client.transfers.list()),
     "page": Phase(r"GET /(index.php)?\?s=download", _fetch, True, _is_fetched),
     "download": Phase(r"GET /download.php", _fetch, True, _is_fetched),
-    # One that is gone already is no error.
+    # A transfer that is already deleted is not an error.
     "delete": Phase(
         r"DELETE /rest.php/transfer",
         lambda client, work: client.transfers.delete(10**6),
@@ -151,9 +151,9 @@ FILESENDER = {
     ),
     "zip": Phase(r"(GET|POST) /download.php", _fetch_archive("zip"), True),
     "tar": Phase(r"(GET|POST) /download.php", _fetch_archive("tar"), True),
-    "encrypted upload": Phase(r"PUT /rest.php/file/\d+/chunk", _send_sealed, True),
-    "encrypted page": Phase(r"GET /(index.php)?\?s=download", _fetch_sealed, True, _is_fetched),
-    "encrypted download": Phase(r"GET /download.php", _fetch_sealed, True, _is_fetched),
+    "encrypted upload": Phase(r"PUT /rest.php/file/\d+/chunk", _send_encrypted, True),
+    "encrypted page": Phase(r"GET /(index.php)?\?s=download", _fetch_encrypted, True, _is_fetched),
+    "encrypted download": Phase(r"GET /download.php", _fetch_encrypted, True, _is_fetched),
 }
 
 
@@ -286,7 +286,7 @@ def _is_synced_down(client: Any, work: Work, result: Any) -> bool:
     return (work.out / "a.bin").read_bytes() == FETCHED["a.bin"]
 
 
-#: What stands where a synchronised file goes, before it.
+#: The previous content of the target of a synchronised file.
 OLD = FETCHED["a.bin"][:90_000] + b"old"
 
 SMARTFILE = {

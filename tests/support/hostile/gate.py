@@ -1,4 +1,4 @@
-"""A server before the local server that hands requests on until it is armed, and then answers as it is told.
+"""A server that forwards requests to the local server until it is armed, and then gives the planned answers.
 
 The client process arms and disarms it over its port: a connection whose first line is ``ARM`` and a JSON object,
 or ``CALM``.
@@ -65,7 +65,7 @@ class Visit:
 
 
 class Gate(RawServer):
-    """Stands before one service.
+    """A proxy in front of one service.
 
     :param targets: addresses that paths beginning so are handed on to; ``""`` is for all others.
     :param behaviours: by name, what an armed gate does with a visit; True keeps the connection.
@@ -187,7 +187,7 @@ def read_body(peer: Peer, headers: Mapping[str, str]) -> bytes:
 
 
 def _head(first: bytes, peer: Peer) -> Optional[Tuple[str, Dict[str, str]]]:
-    """The request line and headers, once the first line came; None when there is none."""
+    """Return the request line and headers, given the first line; None if the line is empty."""
     if not first:
         return None
     headers: Dict[str, str] = {}

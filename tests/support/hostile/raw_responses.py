@@ -179,8 +179,8 @@ def true_with(*lines: str, length: Optional[Callable[[int], str]] = None) -> Beh
     """The true answer with further header lines, and another length."""
 
     def change(visit: Visit, head: bytes, body: bytes) -> bool:
-        told = _length(body) if length is None else length(len(body)).encode() + b"\r\n\r\n"
-        visit.send(head + "".join(f"{line}\r\n" for line in lines).encode("latin-1") + told + body)
+        announced = _length(body) if length is None else length(len(body)).encode() + b"\r\n\r\n"
+        visit.send(head + "".join(f"{line}\r\n" for line in lines).encode("latin-1") + announced + body)
         return True
 
     return around(change)
@@ -282,11 +282,11 @@ def escaped_page(text: str) -> str:
 
 def problem(status: int, *headers: str) -> Behave:
     """An error whose every text has escapes: the shapes of all five services at once."""
-    told = {
+    answer = {
         "message": ESCAPES, "detail": ESCAPES, "error": {"message": ESCAPES, "code": ESCAPES}, "uid": ESCAPES,
         "errors": [{"field": ESCAPES, "messages": [ESCAPES]}], "status": status, "details": ESCAPES,
     }  # fmt: skip
-    return fixed(status, json.dumps(told).encode(), "Content-Type: application/json", *headers)
+    return fixed(status, json.dumps(answer).encode(), "Content-Type: application/json", *headers)
 
 
 def xml_error(status: int) -> Behave:

@@ -40,7 +40,7 @@ def gates(service: str, count: int) -> Iterator[Any]:
 
 
 def run(
-    service: str, every: bool, only: str = "", told: Callable[[Any], Any] = lambda found: None
+    service: str, every: bool, only: str = "", on_result: Callable[[Any], Any] = lambda found: None
 ) -> List[Dict[str, Any]]:
     """Make the calls of a service; what became of each.
 
@@ -50,7 +50,7 @@ def run(
     plan = _planned(service, every, only)
     with gates(service, GATES + SPARE) as (facts, urls):
         plan.update(service=service, facts=facts, gates=urls[:GATES], spare=urls[GATES:])
-        return _process(plan, told)
+        return _process(plan, on_result)
 
 
 def _planned(service: str, every: bool, only: str) -> Dict[str, Any]:
@@ -69,7 +69,7 @@ def _planned(service: str, every: bool, only: str) -> Dict[str, Any]:
     return plan
 
 
-def _process(plan: Dict[str, Any], told: Callable[[Any], Any]) -> List[Dict[str, Any]]:
+def _process(plan: Dict[str, Any], on_result: Callable[[Any], Any]) -> List[Dict[str, Any]]:
     path = os.pathsep.join(filter(None, sys.path))
     found = []
     with subprocess.Popen(
@@ -85,13 +85,13 @@ def _process(plan: Dict[str, Any], told: Callable[[Any], Any]) -> List[Dict[str,
         process.stdin.close()
         for line in process.stdout:
             found.append(json.loads(line))
-            told(found[-1])
+            on_result(found[-1])
     assert process.returncode == 0
     return found
 
 
 def list_problems(found: Sequence[Dict[str, Any]]) -> List[str]:
-    """What went wrong, a line each."""
+    """Return the problems, a line each."""
     return [f"{one['task']}: {one['error']}: {why}" for one in found for why in one["wrong"]]
 
 

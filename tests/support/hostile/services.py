@@ -127,7 +127,7 @@ class Service(NamedTuple):
     :param targets: where its addresses lead, by the beginning of a path.
     :param plant: puts there what is fetched; what a client has to know of it.
     :param client: a client of it: (address, facts, options).
-    :param again: the call that shows that a client can go on.
+    :param again: the call that shows that a client still works.
     """
 
     site: Dict[str, Any]

@@ -81,7 +81,7 @@ class Api:
         return reply["result"]
 
     def later(self, method: str, **params: Any) -> Any:
-        """What an asynchronous method yields."""
+        """Return the result of an asynchronous method."""
         return self("getRequestResult", requestId=self.raw(method + "Async", params)["requestId"])
 
     def kind(self, method: str, **params: Any) -> str:

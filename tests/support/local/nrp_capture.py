@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import attrs
 
-#: Content that was sent, in the order of the PUTs to a key; the last stands for all that follow. It is
+#: Content that was sent, in the order of the PUTs to a key; the last one is used for all that follow. It is
 #: not shown. Where the answers tell its md5 or its size it was found by them: ``twotwo``, ``one`` and
 #: ``12345`` by their md5; the 9 bytes that m.bin's last part had at least once, and the 15 of ml.bin's, by
 #: the md5 of the whole; ``abc`` by the length of the answer, which leaves one digit for the size. What a
@@ -38,7 +38,7 @@ CONTENT: Dict[Tuple[str, str], List[bytes]] = {
     ("5", "big"): [b"x" * 1000],
     ("5", "big2"): [b"x" * 1000],
 }
-#: Requests whose sender is not shown and is neither the owner, nor a guest, nor told by the section:
+#: Requests whose sender is not shown and is neither the owner, nor a guest, nor named by the section:
 #: the rate limit of their answers is a guest's with a token, or they are refused with a user's.
 SENDERS = {"1.29": "wrong", "1.30": "bob", "2.29": "wrong", "2.30": "bob"}
 #: JSON that a capture cuts off, or does not show.
@@ -100,13 +100,13 @@ class Exchange:
 
     @property
     def cut(self) -> bool:
-        """Whether the shown JSON has no end."""
+        """Return whether the shown JSON is cut off."""
         text = self.shown[0] if self.shown else ""
         return text.startswith('{"') and not whole(text)[1]
 
 
 def whole(text: str) -> Tuple[Any, bool]:
-    """What a text says in JSON, up to where it is cut off; whether it is not."""
+    """Return the JSON value of a text up to where it is cut off, and whether it is complete."""
     try:
         return json.JSONDecoder().raw_decode(text)[0], True
     except ValueError:

@@ -21,7 +21,7 @@ from tests.support.local.nrp_replay import Replay
 
 #: What a capture has in place of a page for browsers.
 PAGE = "<html>"
-#: Bytes that are no text, in a request.
+#: Binary data in a request.
 _BYTES = re.compile(r"<base64 ([\w+/=]+)>")
 #: A secret link's token, which is random.
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
@@ -168,7 +168,7 @@ class WireReplay(Replay):
         assert isinstance(exchange, Exchange)
         theirs = exchange.reply
         if isinstance(theirs, str) and theirs.startswith("PK"):
-            # Bytes that are no text are not shown: what can be compared is the members.
+            # Binary data is not shown; only the members of the archive can be compared.
             with zipfile.ZipFile(io.BytesIO(reply.body)) as archive:
                 names = [entry.filename for entry in archive.infolist()]
                 self.same(exchange, "$archive", names, re.findall(r"\x00\x00(a\.zip|m)(?=PK|\x00)", theirs)[:2])

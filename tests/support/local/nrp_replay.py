@@ -35,7 +35,7 @@ class Replay:
     """Replays captures against a server, with ids and addresses exchanged for its own.
 
     :param server: the server.
-    :param files: ``host:port`` of what stands for the server that was fetched from.
+    :param files: ``host:port`` that replaces the server from which files were fetched.
     """
 
     #: Headers that the capture shows wherever they were sent.
@@ -230,7 +230,7 @@ class Replay:
 
 
 def summary(exchange: capture.Exchange, path: str) -> bool:
-    """Whether the capture shows no more than some members of the answer."""
+    """Return whether the capture shows only some members of the answer."""
     return path == "$" and "} " in exchange.shown[0][-10:]
 
 

@@ -7,7 +7,7 @@ from typing import Any, Callable, Sequence, Tuple
 
 import attrs
 
-#: Stands for a parameter without a default.
+#: The default of a parameter without a default.
 REQUIRED = inspect.Parameter.empty
 Parameters = Sequence[Tuple[str, Any]]
 #: The settings that every client takes.

@@ -20,7 +20,7 @@ class JetStreamError(Exception):
 
 
 class Structure(Mapping):  # type: ignore[type-arg]
-    """A mapping that is no dict."""
+    """A mapping that is not a dict."""
 
     def __init__(self, **fields: Any) -> None:
         self._fields = fields

@@ -1,4 +1,4 @@
-"""Parts that are made into something else before they are sent, and progress that speaks of the file all the same."""
+"""Parts that are encoded before they are sent, and progress in bytes of the file."""
 
 from __future__ import annotations
 
@@ -75,19 +75,19 @@ def test_a_source_that_cannot_be_read() -> None:
 @given(
     size=st.integers(1, 5000), meant=st.integers(0, 5000), steps=st.lists(st.integers(1, 700), max_size=30)
 )
-def test_what_is_told_adds_up(size: int, meant: int, steps: List[int]) -> None:
-    told: List[int] = []
-    scaled, at = ScaledProgress(size, meant, told.append), 0
+def test_scaled_progress_adds_up(size: int, meant: int, steps: List[int]) -> None:
+    reported: List[int] = []
+    scaled, at = ScaledProgress(size, meant, reported.append), 0
     for step in steps:
         step = min(step, size - at)
         scaled(step)
         at += step
-        assert sum(told) == meant * at // size
-        assert 0 <= sum(told) <= meant
+        assert sum(reported) == meant * at // size
+        assert 0 <= sum(reported) <= meant
     scaled(-at)
-    assert sum(told) == 0
+    assert sum(reported) == 0
     scaled(size)
-    assert sum(told) == meant
+    assert sum(reported) == meant
 
 
 # -- uploads -----------------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ ROOMS = BufferPool()
 
 @contextlib.contextmanager
 def unlike_any(part: Part, pieces: Any) -> Iterator[memoryview]:
-    """Sealed bytes that no second sealing gives again, in a room that is lent."""
+    """Yield an encoding of the part that differs each time, in a buffer that is lent."""
     data = os.urandom(16) + b"".join(bytes(piece) for piece in pieces)[::-1] + b"#%d" % part.number
     with ROOMS.borrow(len(data)) as view:
         view[:] = data
@@ -146,26 +146,26 @@ def send(engine: Any, url: str, data: Any, chunk: int, **described: Any) -> Any:
     return job.result
 
 
-def test_what_is_sent_is_sealed_once_whatever_the_tries(engine: Callable[..., Any]) -> None:
-    data, store, sealed = os.urandom(1050), Store(0, 300, times=2), []
+def test_each_part_is_encoded_once_for_all_attempts(engine: Callable[..., Any]) -> None:
+    data, store, encoded = os.urandom(1050), Store(0, 300, times=2), []
 
-    def seal(part: Part, pieces: Any) -> ContextManager[memoryview]:
+    def encode(part: Part, pieces: Any) -> ContextManager[memoryview]:
         plain = b"".join(bytes(piece) for piece in pieces)
         assert plain == data[part.start : part.stop]
-        sealed.append(part.number)
+        encoded.append(part.number)
         return unlike_any(part, [plain])
 
     events: List[Any] = []
     with RawServer(answering(store.reply)) as server:
-        result = send(engine, server.url, data, 100, encode_part=seal, progress=events.append)
+        result = send(engine, server.url, data, 100, encode_part=encode, progress=events.append)
     assert result.error is None
     assert (result.bytes, result.retries) == (1050, 4)
-    assert sorted(sealed) == list(range(11))
+    assert sorted(encoded) == list(range(11))
     assert {start: len(bodies) for start, bodies in store.bodies.items() if len(bodies) > 1} == {0: 3, 300: 3}
     for start, bodies in store.bodies.items():
         assert len(set(bodies)) == 1
         assert bodies[0][16:] == data[start : start + 100][::-1] + b"#%d" % (start // 100)
-    # Whatever the length of what was sent, the bytes of the file are told.
+    # Progress counts bytes of the file, whatever the length of the encoded parts.
     assert {event.total for event in events} == {1050}
     assert all(0 <= event.done <= 1050 for event in events)
     assert (events[-1].state, events[-1].done) == ("done", 1050)
@@ -197,33 +197,33 @@ def test_a_part_that_is_never_taken_counts_for_nothing(engine: Callable[..., Any
     assert len(set(store.bodies[0])) == 1
 
 
-def test_acknowledged_parts_are_not_sealed(engine: Callable[..., Any]) -> None:
-    sealed: List[int] = []
+def test_acknowledged_parts_are_not_encoded(engine: Callable[..., Any]) -> None:
+    encoded: List[int] = []
 
-    def seal(part: Part, pieces: Any) -> ContextManager[memoryview]:
-        sealed.append(part.number)
+    def encode(part: Part, pieces: Any) -> ContextManager[memoryview]:
+        encoded.append(part.number)
         return unlike_any(part, pieces)
 
     store = Store()
     with RawServer(answering(store.reply)) as server:
-        result = send(engine, server.url, bytes(400), 100, encode_part=seal, completed_parts={0, 2})
-    assert (sorted(sealed), sorted(store.bodies)) == ([1, 3], [100, 300])
+        result = send(engine, server.url, bytes(400), 100, encode_part=encode, completed_parts={0, 2})
+    assert (sorted(encoded), sorted(store.bodies)) == ([1, 3], [100, 300])
     assert result.resumed == 200
 
 
-def test_an_empty_file_has_nothing_to_seal(engine: Callable[..., Any]) -> None:
+def test_an_empty_file_has_no_part_to_encode(engine: Callable[..., Any]) -> None:
     store = Store()
     with RawServer(answering(store.reply)) as server:
-        result = send(engine, server.url, b"", 100, encode_part=lambda part, pieces: pytest.fail("sealed"))
+        result = send(engine, server.url, b"", 100, encode_part=lambda part, pieces: pytest.fail("encoded"))
     assert (result.error, result.bytes, store.bodies) == (None, 0, {})
 
 
-def test_what_goes_wrong_in_sealing_ends_the_upload(engine: Callable[..., Any]) -> None:
-    def seal(part: Part, data: memoryview) -> bytearray:
+def test_an_error_while_encoding_ends_the_upload(engine: Callable[..., Any]) -> None:
+    def encode(part: Part, data: memoryview) -> bytearray:
         raise LocalError("no more randomness")
 
     store = Store()
     with RawServer(answering(store.reply)) as server:
-        result = send(engine, server.url, bytes(1000), 100, encode_part=seal)
+        result = send(engine, server.url, bytes(1000), 100, encode_part=encode)
     assert isinstance(result.error, LocalError)
     assert store.bodies == {}
