@@ -114,7 +114,7 @@ OTHERWISE: Dict[Tuple[str, str, str], Tuple[Any, str]] = {
 BESIDES: Dict[Tuple[str, str, str], str] = {
     ("smartfile", "remove", "progress"): "protocols/smartfile 5: a removal is a task, and the call waits for it",
 }
-#: Verbs with another name of the vendor's beside them.
+#: Verbs for which the vendor has a similar name of its own.
 SEEDS = {
     ("smartfile", "delete"): "seeds/smartfile: delete(endpoint, id, **params) is the raw request: remove() removes files",
 }

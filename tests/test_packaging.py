@@ -27,7 +27,7 @@ def setup_cfg() -> configparser.ConfigParser:
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel that a user would get from this tree."""
-    # Built from a copy: setuptools leaves build/ and *.egg-info beside what it builds.
+    # The wheel is built from a copy, because setuptools leaves build/ and *.egg-info in the source directory.
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("setup.cfg", "pyproject.toml", "README.rst", "LICENSE", "MANIFEST.in"):
         (source / name).write_bytes((ROOT / name).read_bytes())

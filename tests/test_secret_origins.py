@@ -1,7 +1,7 @@
 """Which address a secret is sent to: a table of where the secret is, where the address is, and the service.
 
 A server on loopback plays the host that the address in use names, and counts the requests that carry the secret.
-A second one plays the host that a place names beside its secret; nothing is ever sent there.
+A second one plays the host that a place names together with its secret; it must never receive a request.
 """
 
 from __future__ import annotations

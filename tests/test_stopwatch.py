@@ -81,7 +81,7 @@ def test_a_hang_counts_fully_on_a_busy_machine(where: str, hang: float, wait: st
 
 
 def measured(wait: str, where: str, hang: float) -> Tuple[float, float]:
-    """Run a hang in a process of its own: threads that other tests keep in this one may wait for a core meanwhile."""
+    """Run a hang in a process of its own, because threads of other tests in this process may wait for a core."""
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(stopwatch.__file__)}
     command = [sys.executable, "-c", _HANG, wait, where, str(hang)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)

@@ -35,7 +35,7 @@ ADDRESS = "http://127.0.0.1:9"
 
 @pytest.fixture(autouse=True)
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory beside a home directory with a secret."""
+    """Return a working directory next to a home directory with a secret."""
     home = tmp_path / "home"
     (home / ".ssh").mkdir(parents=True)
     (home / ".ssh" / "id_ed25519").write_text("secret")

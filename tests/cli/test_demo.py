@@ -304,7 +304,7 @@ def test_json_is_a_line_for_each_service(launch: Any) -> None:
         assert row["differing"] == []
 
 
-def test_an_upload_in_parts_is_interrupted_and_goes_on(tmp_path: Path) -> None:
+def test_an_upload_in_parts_is_interrupted_and_resumed(tmp_path: Path) -> None:
     (tmp_path / "large.bin").write_bytes(os.urandom(24 << 20))
     (tmp_path / "out").mkdir()
     statuses: List[str] = []

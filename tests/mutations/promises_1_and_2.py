@@ -56,7 +56,7 @@ MUTATIONS = [
         file="smartxfer/transfer/file_sink.py",
         old="self._open_part.check_not_replaced()",
         new="pass",
-        tests=("tests/transfer/test_partial_foreign.py::test_a_partial_file_that_is_swapped_meanwhile_gets_no_name",),
+        tests=("tests/transfer/test_partial_foreign.py::test_a_replaced_partial_file_does_not_get_the_final_name",),
         why="A file that was put in the place of the part file gets the final name.",
     ),
     Mutation(

@@ -19,7 +19,7 @@ class Disturbance(NamedTuple):
     :param seconds: after which it happens, from the start of the run.
     :param pause: seconds that a stop, or the server's absence, lasts.
     :param variant: for ``term``: a handler that raises; for ``twin``: the first process is stopped
-        meanwhile, and the second has another state directory.
+        during the second one, and the second has another state directory.
     :param room: bytes that the disk takes.
     """
 

@@ -57,7 +57,7 @@ class Jetstream(Service):
         ]
 
     def prepare(self, case: Case) -> None:
-        """Put the files beside the sending server."""
+        """Write the files on the host of the sending server."""
         top = case.facts["top"] = f"/{safe(case.seed)}"
         case.facts.update(case.ask(_plant, top, {item.name: item.content for item in case.items}))
         case.secrets.append(case.facts["password"])

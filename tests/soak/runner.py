@@ -105,7 +105,7 @@ class Runner:
         return bool(self._end(run)["result"] == "ok")
 
     def _twin(self, first: Run, *, stopped: bool) -> bool:
-        """Make the same call in a second process; while the first one is stopped, or beside it."""
+        """Make the same call in a second process, while the first one is stopped or at the same time."""
         began = time.monotonic()
         second = self._start()
         outcomes = []

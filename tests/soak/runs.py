@@ -91,7 +91,7 @@ class Run:
                 self.hung = True
 
     def send_signal(self, number: int) -> None:
-        """Send a signal; what ``seconds_to_end`` needs of a process, beside ``pid``."""
+        """Send a signal, as ``seconds_to_end`` needs it."""
         os.kill(self.pid, number)
 
     def pause(self, seconds: float) -> None:

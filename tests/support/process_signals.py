@@ -29,7 +29,7 @@ def seconds_to_end(process: subprocess.Popen[Any], number: int) -> float:
 
 
 def until_asleep(process: subprocess.Popen[Any]) -> None:
-    """Wait until the main thread waits for input: Python may see a signal just before, and read all the same."""
+    """Wait until the main thread waits for input.  Python may handle an earlier signal, and then still read."""
     ends_at = time.monotonic() + _PATIENCE
     while Path(f"/proc/{process.pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "S":
         assert time.monotonic() < ends_at, "the process is never asleep"

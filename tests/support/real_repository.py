@@ -35,7 +35,7 @@ class Ids:
 
 
 class RealRepository:
-    """Requests of the tests beside the client under test.
+    """Requests of the tests themselves, without the client under test.
 
     :param url: scheme, host and port.
     :param token: of a plain user.

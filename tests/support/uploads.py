@@ -71,7 +71,7 @@ class Uploads:
         raise NotImplementedError
 
     def check_withdrawn(self) -> None:
-        """See that nothing of a file that changed meanwhile will ever be complete."""
+        """Check that a file that changed during its upload will never be complete."""
 
     def check_stream(self, result: Any, data: bytes) -> None:
         """Check the result of the upload of a stream."""

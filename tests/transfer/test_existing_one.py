@@ -1,4 +1,4 @@
-"""Existing files: calls for one file, changes meanwhile, what is remembered, hidden names."""
+"""Existing files: calls for one file, changes during a download, the download history, hidden names."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def test_a_side_file_that_is_none_of_ours_is_left_alone(
     assert "unknown version" in caplog.text
 
 
-def test_a_partial_file_that_is_swapped_meanwhile_gets_no_name(target: Path) -> None:
+def test_a_replaced_partial_file_does_not_get_the_final_name(target: Path) -> None:
     sink = finish(target)
     part_of(target).unlink()
     part_of(target).write_bytes(b"9876543210")

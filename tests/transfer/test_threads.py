@@ -149,7 +149,7 @@ def test_aside_digest_and_delta_without_threads(few_threads: Any) -> None:
 
 
 def test_a_delta_with_one_thread_computes_each_part_once(few_threads: Any) -> None:
-    """A pool that cannot start its second thread has queued the work all the same."""
+    """Fails if work is repeated: a pool that cannot start its second thread has already queued the work."""
     few_threads(1)
     calls: List[int] = []
     run_in_threads([lambda check, number=number: number for number in range(8)], 4, calls.append)  # type: ignore[misc]

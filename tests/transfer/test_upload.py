@@ -289,7 +289,7 @@ def test_cancel_in_the_middle_leaves_no_thread_and_the_source_closed(engine: Any
 
 @pytest.mark.parametrize("refusal", [None, Forbidden("no", status=403)])
 def test_what_is_prepared_comes_between_the_source_and_the_plan(refusal: Any) -> None:
-    """Nothing is planned where it fails, and the source is closed all the same."""
+    """If the preparation fails, no parts are planned, and the source is closed."""
     done: List[str] = []
 
     class Noting(BytesSource):

@@ -92,7 +92,7 @@ def test_a_file_that_is_put_in_its_place_gets_no_name(tmp_path: Path) -> None:
 def test_what_cannot_be_replaced_is_refused(
     tmp_path: Path, late: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At first, and again where it comes meanwhile."""
+    """Fails if only the first check, or only the check before the replacement, refuses the target."""
     other = FileSink(tmp_path / "data")
     other.begin(10, {"object": 1})
     other.write_at(b"12345", 0)

@@ -34,10 +34,10 @@ class _Client(API):
 
 
 class JetStream:
-    """JetStream: what a server finds beside it is sent to another server."""
+    """JetStream: files on the host of one server are sent to another server."""
 
     name = "jetstream"
-    #: What sizes are counted in.
+    #: The unit of sizes.
     chunk = 256 * 1024
     #: capability -> the section that says why not.
     cannot: Dict[str, str] = dict.fromkeys(
@@ -59,7 +59,7 @@ class JetStream:
         ),
         _WHY,
     )
-    #: What the suite asks that needs no bytes of ours: files that stand beside the server are sent instead.
+    #: Tests that need no bytes of the client: files on the host of the server are sent instead.
     asked = frozenset(
         {
             "test_what_is_stored_is_what_was_sent",
@@ -111,7 +111,7 @@ class JetStream:
         return _Client(self.site.url, user=self.site.user, password=secret)
 
     def upload(self, client: API, things: List[Any], **options: Any) -> Sent:
-        """Put files beside the server, and have it send them; whatever else is handed on as it is."""
+        """Write files on the host of the server, and have it send them; other sources are passed on unchanged."""
         sizes = {one.name: one.stat().st_size for one in things if isinstance(one, Path)}
         for one in things:
             if isinstance(one, Path) and os.path.isdir(self.site.root):  # gone with a server that is stopped

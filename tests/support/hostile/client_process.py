@@ -112,9 +112,9 @@ class Caller:
         return Work(directory, self.facts, wait, **options)
 
     def run(self, task: Task, gate: str, alone: bool) -> Dict[str, Any]:
-        """Make a call; what became of it.
+        """Make a call; return its result.
 
-        :param alone: no other is made meanwhile: the load of the machine is left out of its time.
+        :param alone: make no other call at the same time, and leave the load of the machine out of its time.
         """
         phase = self.service.phases[task.phase]
         policy, timeout = (PATIENT, 30.0) if task.deadline else (HASTY, 0.5)
