@@ -1,6 +1,6 @@
-"""smartxfer: files sent and fetched through five services, by one engine that loses nothing.
+"""smartxfer: reliable uploads and downloads with five file transfer services.
 
-The names below are loaded when they are first used, so that one service does not pay for the others.
+The names below are imported on first use, so that one service does not need the modules of the others.
 """
 
 import importlib
@@ -50,7 +50,7 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-# A library speaks only to those who listen.
+# Without handlers of the program, the log records of a library must not be printed.
 logging.getLogger("smartxfer").addHandler(logging.NullHandler())
 
 _MODULE_BY_NAME = {

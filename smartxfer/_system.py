@@ -1,7 +1,7 @@
-"""The two seams to the outside: time and the file system.
+"""Interfaces to time and the file system.
 
-Both are plain objects that are handed in, so that a test can pass one that never sleeps, or whose disk is
-full.
+Both are passed as objects, so that a test can replace them, for example by a clock that never sleeps or a
+full disk.
 """
 
 import contextlib
@@ -32,10 +32,10 @@ __all__ = [
 
 AnyPath = Union[str, PathOrEntry]
 
-#: Seconds of the longest wait that the platform takes: sockets count milliseconds in 32 bits.
+#: Maximum wait in seconds that all platforms accept: sockets count milliseconds in 32 bits.
 MAX_WAIT = 2_000_000.0
 
-#: Seconds to wait for the holder of a lease to give it up: Linux takes it away after 45 (lease-break-time).
+#: Seconds to wait for a lease to be released: Linux removes it after 45 seconds (lease-break-time).
 _LEASE_TIMEOUT = 60.0
 _INITIAL_DELAY, _MAX_DELAY = 0.02, 0.5
 
@@ -44,41 +44,41 @@ _NO_ACL_ERRNOS = frozenset({getattr(errno, "ENODATA", errno.ENOENT), errno.EOPNO
 
 
 class Clock:
-    """Wall time, monotonic time, sleep and chance."""
+    """Wall time, monotonic time, sleep and random numbers."""
 
     def time(self) -> float:
-        """Seconds since the epoch."""
+        """Return the seconds since the epoch."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds that never step back."""
+        """Return the seconds of a clock that never goes backwards."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait that many seconds."""
+        """Sleep for some seconds."""
         time.sleep(min(seconds, MAX_WAIT))
 
     def wait_for_event(self, event: threading.Event, seconds: float) -> bool:
-        """Wait until ``event`` is set, but no longer than that; returns whether it is set."""
+        """Wait until ``event`` is set or the time has passed; return True if the event is set."""
         return event.wait(min(seconds, MAX_WAIT))
 
     def random(self) -> float:
-        """A number in [0, 1)."""
+        """Return a random number in [0, 1)."""
         return random.random()
 
 
 class FileSystem:
     """Operations of the engine on the file system.
 
-    Files are named by a path, or by their name in an open directory.
+    Files are passed as a path, or as an entry of an open directory.
     """
 
     def open(self, path: AnyPath, flags: int, mode: int = 0o666) -> FileDescriptor:
         """Open like ``os.open``, in binary and not inherited by child processes.
 
-        The call does not block: neither for a pipe without a writer, nor for a file with a lease.
+        The call does not block for a pipe without a writer.
 
-        :raises LocalError: another process or host keeps a lease on the file.
+        :raises LocalError: another process or host does not release its lease on the file.
         """
         for name in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK"):
             flags |= getattr(os, name, 0)
@@ -89,7 +89,7 @@ class FileSystem:
         self._position_lock = threading.Lock()
 
     def pwrite(self, fd: int, data: memoryview, offset: int) -> int:
-        """Write some of ``data`` at ``offset``, from any thread; returns how many bytes."""
+        """Write some of ``data`` at ``offset``, from any thread; return the number of bytes."""
         if hasattr(os, "pwrite"):
             return os.pwrite(fd, data, offset)
         with self._position_lock:  # Windows: one file position for all threads
@@ -97,13 +97,13 @@ class FileSystem:
             return os.write(fd, data)
 
     def replace(self, source: AnyPath, target: AnyPath) -> None:
-        """Rename, replacing the target in one step."""
+        """Rename a file and replace the target atomically."""
         old, source_at = get_os_arguments(source, "src_")
         new, target_at = get_os_arguments(target, "dst_")
         os.replace(old, new, **source_at, **target_at)
 
     def rename_no_replace(self, source: AnyPath, target: AnyPath) -> None:
-        """Rename, without replacing a target that exists.
+        """Rename a file without replacing an existing target.
 
         :raises FileExistsError: the target exists.
         """
@@ -123,11 +123,12 @@ class FileSystem:
             os.unlink(old, **source_at)
 
     def copy_owner_and_mode(self, reference: os.stat_result, fd: int, path: AnyPath) -> None:
-        """Give an open file the mode of another one and, where that is possible, its owner, group and ACL.
+        """Give an open file the mode of another file and, if possible, its owner, group and ACL.
 
-        Permissions never widen: where the group stays another, it gets no more than others have; the set-id
-        bits are kept only with their owner.
+        Permissions never become wider: a different group gets the permissions of other users only, and the
+        set-id bits are copied only with their owner.
 
+        :param reference: stat result of the other file.
         :param path: of the other file.
         """
         if not hasattr(os, "fchmod"):
@@ -135,7 +136,7 @@ class FileSystem:
         now = os.fstat(fd)
         if (now.st_uid, now.st_gid) != (reference.st_uid, reference.st_gid):
             for owner in (reference.st_uid, -1):
-                with contextlib.suppress(OSError):  # only the superuser gives files away
+                with contextlib.suppress(OSError):  # only root can change the owner
                     os.fchown(fd, owner, reference.st_gid)
                     break
             now = os.fstat(fd)
@@ -145,33 +146,33 @@ class FileSystem:
         if now.st_uid != reference.st_uid:
             mode &= ~0o4000
         if not _copy_acl(path, fd, keep=now.st_gid == reference.st_gid):
-            mode &= ~0o070  # with an ACL these bits are more than the group has
+            mode &= ~0o070  # with an ACL these bits are the mask, not the permissions of the group
         with contextlib.suppress(OSError):  # a file system without modes
             os.fchmod(fd, mode)
 
     def fsync(self, fd: int) -> None:
-        """Flush a file's bytes to the disk."""
+        """Flush a file to the disk."""
         os.fsync(fd)
 
     def free_space(self, directory: AnyPath) -> int:
-        """Return how many bytes may still be written in ``directory``.
+        """Return the number of free bytes in the file system of ``directory``.
 
-        :raises OSError: the file system does not say.
+        :raises OSError: the file system does not report it.
         """
         usage = shutil.disk_usage(str(directory))
-        if not usage.total:  # some file systems over a network
-            raise OSError(errno.ENOSYS, "the file system does not say how large it is", str(directory))
+        if not usage.total:  # some network file systems
+            raise OSError(errno.ENOSYS, "the file system does not report its size", str(directory))
         return usage.free
 
 
 def _copy_acl(path: AnyPath, fd: int, *, keep: bool) -> bool:
-    """Give an open file the POSIX ACL of another one, or none where that has none.
+    """Copy the POSIX ACL of another file to an open file, or remove its ACL if the other file has none.
 
-    :param keep: False gives it none.
-    :return: False where that failed, or the ACL is not kept.
+    :param keep: False always removes the ACL.
+    :return: False if that failed, or the ACL was not copied.
     """
     if not hasattr(os, "getxattr"):
-        return True  # only Linux shows ACLs as attributes
+        return True  # only Linux has ACLs as extended attributes
     try:
         acl: Optional[bytes] = os.getxattr(_xattr_path(path), _ACL_ATTRIBUTE, follow_symlinks=False)
     except OSError:
@@ -180,14 +181,14 @@ def _copy_acl(path: AnyPath, fd: int, *, keep: bool) -> bool:
         if acl is not None and keep:
             os.setxattr(fd, _ACL_ATTRIBUTE, acl)
             return True
-        os.removexattr(fd, _ACL_ATTRIBUTE)  # that of the directory
+        os.removexattr(fd, _ACL_ATTRIBUTE)  # inherited from the directory
     except OSError as error:
         return acl is None and error.errno in _NO_ACL_ERRNOS
     return acl is None
 
 
 def _xattr_path(path: AnyPath) -> str:
-    """Return a path for calls that take no descriptor of a directory."""
+    """Return a path for functions without a ``dir_fd`` parameter."""
     name, where = get_os_arguments(path)
     if not where:
         return name
@@ -216,9 +217,10 @@ _local = threading.local()
 
 @contextlib.contextmanager
 def override_sleep(sleep: Callable[[float], Any], monotonic: Callable[[], float]) -> Iterator[None]:
-    """Use another clock for the waits of the calling thread, while the block lasts.
+    """Replace the sleep of :func:`open_when_lease_released` in the calling thread while the block lasts.
 
-    :param sleep: waits that many seconds; it raises when the call is over.
+    :param sleep: sleeps for some seconds; raises if the call is ending.
+    :param monotonic: monotonic time.
     """
     before = getattr(_local, "clock", None)
     _local.clock = (sleep, monotonic)
@@ -229,16 +231,16 @@ def override_sleep(sleep: Callable[[float], Any], monotonic: Callable[[], float]
 
 
 def open_when_lease_released(path: AnyPath, *arguments: Any, **keywords: Any) -> FileDescriptor:
-    """Open a file; wait for a lease on it to be given up, within bounds.
+    """Open a file; wait a bounded time for a lease on it to be released.
 
-    NFS servers, Samba servers and programs hold leases.  The attempt to open the file tells the holder to
-    give its lease up; with ``O_NONBLOCK`` the system does not wait for that.
+    NFS servers, Samba servers and programs hold leases.  An attempt to open the file makes the system ask the
+    holder to release its lease; with ``O_NONBLOCK`` the system does not wait for that.
 
-    :param path: of the file, for the message.
-    :param arguments: of ``os.open``; the flags have ``O_NONBLOCK``.
-    :raises LocalError: the lease was not given up in time.
+    :param path: of the file, for messages.
+    :param arguments: of ``os.open``; the flags contain ``O_NONBLOCK``.
+    :raises LocalError: the lease was not released in time.
     """
-    pause, monotonic = getattr(_local, "clock", None) or (SYSTEM_CLOCK.sleep, SYSTEM_CLOCK.monotonic)
+    sleep, monotonic = getattr(_local, "clock", None) or (SYSTEM_CLOCK.sleep, SYSTEM_CLOCK.monotonic)
     ends_at, wait = monotonic() + _LEASE_TIMEOUT, _INITIAL_DELAY
     while True:
         try:
@@ -247,19 +249,19 @@ def open_when_lease_released(path: AnyPath, *arguments: Any, **keywords: Any) ->
             left = ends_at - monotonic()
             if left <= 0:
                 raise _lease_error(path, error) from None
-        pause(min(wait, left))
+        sleep(min(wait, left))
         wait = min(2 * wait, _MAX_DELAY)
 
 
 def _lease_error(path: AnyPath, error: OSError) -> LocalError:
     return LocalError(
-        f"cannot open {path}: a lease on it was not given up within {_LEASE_TIMEOUT:.0f} s",
-        hint="close the file in the program, or on the NFS or Samba client, that has it open; then run again",
+        f"cannot open {path}: a lease on it was not released within {_LEASE_TIMEOUT:.0f} s",
+        hint="close the file in the program or NFS or Samba client that uses it, then run the call again",
         errno=error.errno,
     )
 
 
 def open_binary(path: AnyPath) -> BinaryIO:
-    """Open a file for reading in binary, as :meth:`FileSystem.open` does."""
+    """Open a file for binary reading, as :meth:`FileSystem.open` does."""
     with SYSTEM_FILESYSTEM.open(path, os.O_RDONLY) as descriptor:
         return descriptor.to_binary_file("rb")

@@ -1,4 +1,4 @@
-"""The base of the five clients: a base URL, a session, credentials, calls of the engine, raw calls."""
+"""Base classes of the five clients: base URL, session, credentials, transfers, and raw HTTP calls."""
 
 import math
 import threading
@@ -30,18 +30,18 @@ __all__ = ["BaseClient", "HTTPClient"]
 
 
 class BaseClient:
-    """A blocking client over one shared session, closed by ``with`` or :meth:`close`.
+    """A blocking client with one shared session, closed by ``with`` or :meth:`close`.
 
-    Threads may share a client.  Nothing is sent before the first call, and missing credentials are an error
-    only when a request needs them.
+    Threads may share a client.  No request is sent before the first call, and missing credentials are an
+    error only if a request needs them.
 
-    :param base_url: address of the service.
-    :param options: the settings that every client takes.
+    :param base_url: URL of the service.
+    :param options: the settings that every client accepts.
     """
 
-    #: Names of the service's credentials in every place where they may stand.
+    #: Names of the service's credentials in every source.
     credential_spec: CredentialSpec
-    #: Where the address comes from that was given; None: the program.
+    #: Origin of the base URL that was passed; None: the program.
     _base_url_kind: "Optional[BaseURLKind]" = None
 
     def __init__(self, base_url: Optional[str], options: "ClientOptions") -> None:
@@ -79,10 +79,10 @@ class BaseClient:
         netrcfile: Optional[FilePath] = None,
         clock: "Optional[Clock]" = None,
     ) -> "Self":
-        """Return a client whose address and credentials are looked up.
+        """Return a client that looks up its base URL and credentials.
 
-        They come from environment variables, the service's own file, a profile, netrc, or the keyring.
-        The parameters are those of the class.
+        The sources are environment variables, the service's own file, a profile, netrc, and the keyring.  The
+        parameters are those of the class.
         """
         from smartxfer.client_options import ClientOptions
 
@@ -93,20 +93,20 @@ class BaseClient:
         )  # fmt: skip
         return cls(**options.to_kwargs())
 
-    # -- the way to the server --------------------------------------------------------------------------
+    # -- the connection ---------------------------------------------------------------------------------
 
     @property
-    def _errors(self) -> "ErrorFamily":
-        """The service's own errors, which its calls raise."""
+    def _error_family(self) -> "ErrorFamily":
+        """The error classes of the service."""
         from smartxfer.error_families import GENERIC_ERRORS
 
         return GENERIC_ERRORS
 
     @property
     def base_url(self) -> str:
-        """Address of the service, without a trailing slash.
+        """URL of the service, without a trailing slash.
 
-        :raises CredentialError: it was found nowhere.
+        :raises CredentialError: no source contains it.
         """
         if self._base_url_arg is None:
             self._base_url_arg = self._credentials.require("base_url")["base_url"]
@@ -122,7 +122,7 @@ class BaseClient:
                     self._http_cached = HTTPTransport(
                         Origin.parse(self.base_url),
                         build_error=self._build_error,
-                        errors=self._errors,
+                        error_family=self._error_family,
                         retry_rules=self._retry_rules,
                         user_agent=f"smartxfer/{__version__} {requests.utils.default_user_agent()}",
                         policy=self._retry,
@@ -140,18 +140,18 @@ class BaseClient:
 
     @property
     def session(self) -> requests.Session:
-        """The requests Session that all threads share."""
+        """The requests Session, which all threads share."""
         return self._http.session
 
     def _build_error(self, response: "BufferedResponse", method: str, url: str) -> HTTPError:
-        """The exception for an answer of 400 and more."""
+        """Return the exception for a response with status 400 or more."""
         from smartxfer.transport.http_errors import build_http_error
 
         return build_http_error(response, method, url, policy=self._retry, clock=self._clock)
 
     @property
     def _retry_rules(self) -> "Sequence[RetryRule]":
-        """The decisions about another try that this service alone can make."""
+        """Retry rules that are specific to the service."""
         return ()
 
     # -- credentials ------------------------------------------------------------------------------------
@@ -168,26 +168,26 @@ class BaseClient:
                     profile=self._options.profile,
                     netrcfile=self._options.netrcfile,
                     base_url_kind=self._base_url_kind or BaseURLKind.EXPLICIT,
-                    errors=self._errors,
+                    error_family=self._error_family,
                 )
             return self._credentials_cached
 
     def _credential_args(self) -> Mapping[str, Optional[str]]:
-        """What came as arguments."""
+        """Return the credentials that were passed as arguments."""
         return {"base_url": self._base_url_arg}
 
     def explain_credentials(self) -> List[Tuple[str, str, str]]:
         """Return (name, masked value, source) of each value.
 
-        The source tells the place, the origin that the value is for, and why another one is not used.
+        The source includes the origin that the value is for, and why other values are not used.
         """
         return self._credentials.explain()
 
-    # -- calls of the engine ----------------------------------------------------------------------------
+    # -- transfers --------------------------------------------------------------------------------------
 
     @property
     def _max_threads(self) -> int:
-        """Most threads of one call."""
+        """Maximum number of threads of one call."""
         return self._max_workers
 
     def _new_runner(
@@ -197,15 +197,15 @@ class BaseClient:
         deadline: Optional[float],
         workers: Optional[int] = None,
     ) -> "TransferRunner":
-        """Return the operation of the engine that runs one call of the user's.
+        """Return the runner for one public call.
 
-        :param workers: most threads of this call; None: as many as the client has.
-        :raises UsageError: the deadline is not a number, or ``workers`` is not one of at least 1.
+        :param workers: maximum number of threads; None for that of the client.
+        :raises UsageError: the deadline is not a number, or ``workers`` is not a number of at least 1.
         """
         from smartxfer.transfer.runner import TransferRunner
         from smartxfer.validation import validate_count, validate_seconds
 
-        if deadline is not None:  # one in the past is over at once
+        if deadline is not None:  # a negative one has passed already
             deadline = validate_seconds(deadline, "deadline", minimum=-math.inf)
         return TransferRunner(
             policy=self._retry,
@@ -215,14 +215,14 @@ class BaseClient:
             deadline=deadline,
             progress=progress,
             limits=self._rate_limits,
-            error_family=self._errors,
+            error_family=self._error_family,
             retry_checks=self._retry_rules,
         )
 
     # -- end --------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Close the session, unless it was given to us."""
+        """Close the session, unless the caller passed it."""
         if self._http_cached is not None:
             self._http_cached.close()
 
@@ -234,13 +234,13 @@ class BaseClient:
 
     def __reduce__(self) -> Any:
         raise TypeError(
-            f"a {type(self).__name__} cannot be pickled: it holds connections and credentials; "
-            "make one in each process"
+            f"a {type(self).__name__} cannot be pickled, because it contains connections and credentials "
+            "(create one in each process)"
         )
 
     @property
     def _display_url(self) -> Optional[str]:
-        """What was given as address, without the password or the token that may stand in it."""
+        """The base URL that was passed, without passwords and tokens in it."""
         from smartxfer.transport import strip_query
 
         return None if self._base_url_arg is None else strip_query(self._base_url_arg)
@@ -250,34 +250,34 @@ class BaseClient:
 
 
 class HTTPClient(BaseClient):
-    """A client of a service whose API is HTTP: it also has raw ``get``, ``put``, ``post`` and ``delete``."""
+    """A client of a service with an HTTP API, which has raw ``get``, ``put``, ``post`` and ``delete``."""
 
     def get(self, endpoint: str, id: Any = None, **params: Any) -> Any:
-        """GET an endpoint; ``params`` become query arguments.
+        """Send a GET request to an endpoint; ``params`` become query arguments.
 
         :param id: of the object, appended to the endpoint.
-        :return: the decoded JSON, or a file-like object where the answer is not JSON.
-        :raises HTTPError: the server answered with an error.
-        :raises NetworkError: no answer.
+        :return: the decoded JSON, or a file-like object if the response is not JSON.
+        :raises HTTPError: the server returned an error.
+        :raises NetworkError: the server sent no response.
         """
         params = wrap_secrets(params)
         return self._request("GET", endpoint, id, params)
 
     def put(self, endpoint: str, id: Any = None, **params: Any) -> Any:
-        """PUT to an endpoint; ``params`` become the body.  Otherwise like :meth:`get`."""
+        """Send a PUT request to an endpoint; ``params`` become the body.  Otherwise like :meth:`get`."""
         params = wrap_secrets(params)
         return self._request("PUT", endpoint, id, params)
 
     def post(self, endpoint: str, id: Any = None, **params: Any) -> Any:
-        """POST to an endpoint; ``params`` become the body.  Otherwise like :meth:`get`.
+        """Send a POST request to an endpoint; ``params`` become the body.  Otherwise like :meth:`get`.
 
-        :raises OutcomeUnknown: the answer was lost; the request is not repeated.
+        :raises OutcomeUnknown: the response was lost; the request is not repeated.
         """
         params = wrap_secrets(params)
         return self._request("POST", endpoint, id, params)
 
     def delete(self, endpoint: str, id: Any = None, **params: Any) -> Any:
-        """DELETE an object; ``params`` become query arguments.  Otherwise like :meth:`get`."""
+        """Send a DELETE request; ``params`` become query arguments.  Otherwise like :meth:`get`."""
         params = wrap_secrets(params)
         return self._request("DELETE", endpoint, id, params)
 
@@ -289,14 +289,17 @@ class HTTPClient(BaseClient):
         )
 
     def _endpoint_path(self, endpoint: str, id: Any) -> str:
-        """The path below the service's API; of a structure, its id is meant.
+        """Return the path below the service's API.
 
+        :param id: an id, or an object with the attribute ``id``.
         :raises UsageError: the endpoint is not text.
         """
         if not isinstance(endpoint, str):
-            raise UsageError(f"an endpoint is text, not {type(endpoint).__name__}", hint="client.get('info')")
+            raise UsageError(
+                f"endpoint must be text, not {type(endpoint).__name__}", hint="for example client.get('info')"
+            )
         return endpoint.strip("/") + ("" if id is None else f"/{getattr(id, 'id', id)}")
 
     def _build_request(self, method: str, path: str, params: Mapping[str, Any]) -> "RequestSpec":
-        """The call for a path below the service's API: JSON bodies, unless a service says otherwise."""
+        """Return the request for a path below the service's API."""
         raise LookupError(f"{type(self).__name__} has no raw calls")

@@ -1,4 +1,4 @@
-"""The settings that every client takes, and their defaults."""
+"""Settings of all clients, and their defaults."""
 
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
@@ -36,21 +36,21 @@ def _wrap_proxy_secrets(proxies: Optional[Mapping[str, str]]) -> Any:
 
 @attrs.frozen
 class ClientOptions:
-    """The settings that every client takes as keyword parameters; their names, order and defaults.
+    """The settings that every client accepts as keyword parameters, with their names, order and defaults.
 
-    Each public constructor lists them in its own signature, and passes them on as one of these.
+    Each public constructor has them in its own signature, and passes them on as an instance of this class.
 
     :param timeout: seconds, or (connect, read) seconds.
-    :param retry: how requests are repeated.
-    :param session: a requests Session of the caller's; its settings are not changed, and it is not closed.
+    :param retry: retry policy of requests.
+    :param session: a requests Session of the caller; its settings are not changed, and it is not closed.
     :param verify: True, False, or the path of a CA bundle.
-    :param cert: path of a client certificate, or (certificate, key), for the service's own origin only.
-    :param cert_origins: further origins that it is presented to, such as ``["https://s3.example.org"]``.
-    :param proxies: as requests takes them; by default the environment's.
-    :param max_workers: threads for the parts of one call.
+    :param cert: path of a client certificate, or (certificate, key), for the origin of the service only.
+    :param cert_origins: further origins for the certificate, such as ``["https://s3.example.org"]``.
+    :param proxies: as requests accepts them; by default those of the environment.
+    :param max_workers: maximum number of threads of one call.
     :param profile: section of smartxfer's configuration file.
     :param netrcfile: path of a netrc file instead of ``~/.netrc``.
-    :param clock: time for tests; by default the system's.
+    :param clock: clock for tests; by default that of the system.
     """
 
     timeout: Tuple[float, float] = attrs.field(default=(15.0, 60.0), converter=_normalize_timeout)

@@ -1,6 +1,7 @@
-"""The subclasses of the generic errors that one service raises.
+"""Error classes of the services, as subclasses of the generic errors.
 
-A service's error is the generic class and the service's root at once, so that both can be caught:
+An error of a service is a subclass of the generic class and of the service's base class, so that callers can
+catch both:
 
 >>> from smartxfer.errors import NotFound
 >>> from smartxfer.nrp.errors import ERRORS, RepositoryError
@@ -8,8 +9,8 @@ A service's error is the generic class and the service's root at once, so that b
 >>> kind.__name__, issubclass(kind, NotFound), issubclass(kind, RepositoryError)
 ('RepositoryNotFoundError', True, True)
 
-Errors whose cause is on the caller's side have no such subclass: arguments, configuration, local files, a
-cancel and a deadline mean the same for every service, and nothing of them came from a server.
+Errors with a cause on the caller's side have no such subclasses: arguments, configuration, local files,
+cancellation and deadlines mean the same for every service.
 """
 
 import sys
@@ -31,7 +32,7 @@ _CALLER_ERRORS = (
     errors.Cancelled,
     errors.DeadlineExceeded,
 )
-#: The generic classes of which each service has a subclass, parents first.
+#: The generic classes of which each service has a subclass, base classes first.
 SERVICE_ERROR_BASES: List[Type[SmartxferError]] = [
     kind
     for kind in vars(errors).values()
@@ -43,14 +44,14 @@ SERVICE_ERROR_BASES: List[Type[SmartxferError]] = [
 
 
 class ErrorFamily:
-    """The errors of one service, by the generic class of each.
+    """The errors of one service, by generic class.
 
-    A class that the service's module does not define is made here, and put into that module under the
-    prefix and the generic name: pickle finds it there.
+    A class that the service's module does not define is created here, and added to that module under the
+    prefix and the generic name, where pickle finds it.
 
-    :param module: name of the module with the service's classes, ``__name__``.
-    :param root: the base of all of them.
-    :param prefix: of the names of the classes that are made.
+    :param module: ``__name__`` of the module with the service's classes.
+    :param root: base class of all of them.
+    :param prefix: of the names of the created classes.
     """
 
     def __init__(self, module: str, root: Type[SmartxferError], prefix: str = "") -> None:
@@ -61,13 +62,13 @@ class ErrorFamily:
             self._add_classes(vars(sys.modules[module]), prefix)
 
     def _add_classes(self, names: Dict[str, Any], prefix: str) -> None:
-        written = {
+        defined = {
             kind.__bases__[-1]: kind
             for kind in names.values()
             if isinstance(kind, type) and issubclass(kind, self.root) and kind is not self.root
         }
         for generic in SERVICE_ERROR_BASES:
-            kind = written.get(generic) or self._create_class(generic, f"{prefix}{generic.__name__}")
+            kind = defined.get(generic) or self._create_class(generic, f"{prefix}{generic.__name__}")
             kind.__doc__ = kind.__doc__ or generic.__doc__
             self._classes[generic] = names[kind.__name__] = kind
 
@@ -81,29 +82,28 @@ class ErrorFamily:
         return self._classes.get(generic, generic)  # type: ignore[return-value]
 
     def convert(self, error: E) -> E:
-        """Return an error as one of the service's: the same with the service's class.
+        """Return a copy of an error with the service's class.
 
-        An error that has no such class is returned as it is, and so is one that is a service's already.
+        An error without a class of the service, or that already has one, is returned unchanged.
         """
         kind: Any = self._classes.get(type(error))
         if kind is None:
             return error
-        made: E = evolve_error(error, kind)
-        return made
+        converted: E = evolve_error(error, kind)
+        return converted
 
     def __reduce__(self) -> Any:
         return (_unpickle_family, (self._module,))
 
     def __repr__(self) -> str:
-        return f"<the errors below {self.root.__name__}>"
+        return f"<ErrorFamily of {self.root.__name__}>"
 
 
-#: For what belongs to no service: every error stays as it is.
+#: The family without classes of a service: every error stays unchanged.
 GENERIC_ERRORS = ErrorFamily(__name__, SmartxferError)
 
 
 def _unpickle_family(module: str) -> ErrorFamily:
-    """Return the family of a module, for pickle."""
     __import__(module)
     found: ErrorFamily = getattr(sys.modules[module], "GENERIC_ERRORS" if module == __name__ else "ERRORS")
     return found

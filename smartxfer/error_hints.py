@@ -16,13 +16,12 @@ HINTS: Dict[str, str] = {
         "authority, cert= where the server asks for a certificate"
     ),
     "ProxyError": "check proxies=, HTTPS_PROXY and NO_PROXY",
-    "DecodeError": "check that the base URL is the service's own, not a login page or a proxy",
+    "DecodeError": "check that the base URL is that of the service, not of a login page or a proxy",
     "NotAnHTTPServer": "check scheme and port of the base URL: it may be that of https or of another service",
     "RedirectRefused": "check the base URL, or ask the administrator of the server where it has moved",
     "OutcomeUnknown": "look on the server whether it exists before you run again",
     "UnexpectedResponse": (
-        "check that the base URL is the service's own: a login page or a proxy may answer in its "
-        "place"
+        "check that the base URL is the service's own: a login page or a proxy may answer in its place"
     ),
     "ClientError": "correct the request as the message says; to repeat it changes nothing",
     "BadRequest": "correct the parameter that the message names; error.details has the server's answer",
@@ -44,12 +43,11 @@ HINTS: Dict[str, str] = {
     "DeltaError": "make the signature or the delta again",
     "LocalNotFound": "check the path; a relative one begins at the working directory",
     "LocalPermissionError": "change its permissions (chmod, chown), or run as another user",
-    "DiskFull": "free some space and run again: the transfer goes on where it stopped",
+    "DiskFull": "free some space and run again: the transfer is resumed",
     "UnsafeName": "choose a name yourself, or another directory",
     "TargetExists": 'pass exists="replace", "skip" or "rename" (on the command line: --exists)',
     "LibrsyncNotFound": (
-        "install it (Debian: librsync2, macOS: brew install librsync), or name it in "
-        "SMARTXFER_LIBRSYNC"
+        "install it (Debian: librsync2, macOS: brew install librsync), or name it in SMARTXFER_LIBRSYNC"
     ),
     "AlreadyInProgress": "wait for the other process to end",
     "Cancelled": "run again to continue",

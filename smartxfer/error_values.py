@@ -1,6 +1,6 @@
-"""Errors are values: what one carries is fixed when it is made.
+"""Copies of errors with other values.
 
-Another hint, another class or a cause makes another error, here and nowhere else.
+Errors are not changed after their creation: another hint, class or cause needs a copy made here.
 """
 
 from typing import Any, Optional, Type, TypeVar
@@ -13,15 +13,15 @@ S = TypeVar("S", bound=SmartxferError)
 
 
 def evolve_error(error: S, error_class: Optional[Type[S]] = None, /, **changes: Any) -> S:
-    """Return an error like ``error`` with other values, to be raised in its place.
+    """Return a copy of ``error`` with other values, to be raised in its place.
 
     Traceback, cause and context are those of ``error``.
 
     >>> from smartxfer.errors import NotFound
-    >>> str(evolve_error(NotFound("no file"), hint="list() tells which there are"))
-    'no file (list() tells which there are)'
+    >>> str(evolve_error(NotFound("no file"), hint="list() returns the existing files"))
+    'no file (list() returns the existing files)'
 
-    :param error_class: the class of the new one; by default it stays.
+    :param error_class: the class of the copy; by default that of ``error``.
     :param changes: attributes that differ.
     """
     values = {**error.__dict__, **changes}
@@ -34,6 +34,6 @@ def evolve_error(error: S, error_class: Optional[Type[S]] = None, /, **changes: 
 
 
 def with_cause(error: S, cause: Optional[BaseException]) -> S:
-    """Return a new error with its cause, for one that another thread raises."""
+    """Set the cause of a new error that another thread will raise, and return the error."""
     error.__cause__ = cause
     return error

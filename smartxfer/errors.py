@@ -1,7 +1,8 @@
-"""Every exception of smartxfer, and nothing else.
+"""All exception classes of smartxfer.
 
-Each class tells what the caller can do, in ``hint``, too.  They carry plain data as attributes, survive
-pickling, and derive from built-in classes (``OSError``, ``ValueError``).  LocalNotFound is a local file.
+The ``hint`` of an error says what the caller can do.  Errors have plain data as attributes, and can be
+pickled.  Errors about local files are also ``OSError``, errors about arguments and settings ``ValueError``.
+``LocalNotFound`` always means a local file.
 """
 
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Type
@@ -29,18 +30,18 @@ def _unpickle_error(cls: Type["SmartxferError"], message: str, data: Dict[str, A
 
 
 class SmartxferError(Exception):
-    """Root of every exception that smartxfer raises.
+    """Base class of all exceptions that smartxfer raises.
 
     :param message: what happened, in one line.
     :param hint: what the caller can do about it, in one line.
-    :param data: further attributes, named by each class; also ``retryable`` and ``may_have_been_processed``.
+    :param data: further attributes that the class documents, ``retryable`` and ``may_have_been_processed``.
     """
 
-    #: What to do about it: a general hint of the class, unless the error was made with one of its own.
+    #: What the caller can do: the hint of the class, unless the error was created with its own hint.
     hint: str = ""
-    #: Whether the same request may succeed when it is made again.
+    #: True if the same request may succeed later.
     retryable: bool = False
-    #: Whether the server may have acted on the request.
+    #: True if the server may have processed the request.
     may_have_been_processed: bool = True
 
     def __init__(self, message: str = "", /, *, hint: Optional[str] = None, **data: Any) -> None:
@@ -51,7 +52,7 @@ class SmartxferError(Exception):
 
     @property
     def summary(self) -> str:
-        """What happened, without the hint, fit for a terminal; ``args[0]`` is the exact text."""
+        """The message without the hint, safe to print on a terminal; ``args[0]`` is the exact text."""
         return escape_unprintable(str(self.args[0])) if self.args else ""
 
     @property
@@ -78,46 +79,46 @@ class SmartxferError(Exception):
 
 
 class UsageError(SmartxferError, ValueError):
-    """A wrong argument, found before anything was sent."""
+    """An invalid argument; nothing was sent."""
 
 
 class ConfigError(SmartxferError, ValueError):
-    """A configuration file or environment variable that cannot be used."""
+    """A configuration file or environment variable is missing or invalid."""
 
 
 class CredentialError(SmartxferError):
-    """No credentials for a request that needs them; the message lists every place looked at."""
+    """Credentials are missing; the message lists every source that was searched."""
 
 
-# -- the wire ------------------------------------------------------------------------------------------
+# -- the network ------------------------------------------------------------------------------------------
 
 
 class CommunicationError(SmartxferError):
-    """Talking to the server failed."""
+    """The communication with the server failed."""
 
 
 class NetworkError(CommunicationError):
-    """The connection could not be made, or broke; trying again later may help."""
+    """The connection failed or was lost; the request may succeed later."""
 
     retryable = True
 
 
 class ConnectTimeout(NetworkError):
-    """No connection within the connect time-out."""
+    """The connection was not established within the connect timeout."""
 
     may_have_been_processed = False
 
 
 class ReadTimeout(NetworkError):
-    """The server did not answer within the read time-out."""
+    """The server did not respond within the read timeout."""
 
 
 class Stalled(NetworkError):
-    """Bytes moved slower than the policy's stall speed over its stall window."""
+    """The transfer was slower than ``stall_speed`` of the retry policy over its ``stall_window``."""
 
 
 class Truncated(NetworkError):
-    """A body ended early: ``got`` bytes of ``expected``."""
+    """A response body ended early, after ``got`` of ``expected`` bytes."""
 
     got: Optional[int] = None
     expected: Optional[int] = None
@@ -130,32 +131,33 @@ class TLSError(NetworkError):
 
 
 class ProxyError(NetworkError):
-    """The proxy refused or could not be reached."""
+    """The proxy rejected the request or could not be reached."""
 
     retryable = may_have_been_processed = False
 
 
 class DecodeError(CommunicationError):
-    """An answer that is not what the protocol promises (HTML for JSON, a wrong type, too large)."""
+    """The response does not follow the protocol, for example HTML instead of JSON, or too many bytes."""
 
 
 class NotAnHTTPServer(DecodeError):
-    """What listens there answers, but not in HTTP."""
+    """The server did not send a valid HTTP response."""
 
 
 class RedirectRefused(CommunicationError):
-    """A redirect that would change the method, downgrade to http, or go round in circles."""
+    """A redirect was refused, because it would change the method, downgrade to http, or be one too many."""
 
 
 class OutcomeUnknown(CommunicationError):
-    """The answer to a request that must not be repeated was lost: its object may exist on the server."""
+    """The response to a request that must not be repeated was lost: the object may exist on the server."""
 
 
 class HTTPError(CommunicationError):
-    """The server answered with an error.
+    """The server returned an error.
 
-    ``status`` is the HTTP status, ``code`` the server's word for it, ``request_id`` what its log knows it by,
-    ``method`` and ``url`` (no query) the request, ``retry_after`` seconds, ``errors`` what is wrong where.
+    ``status`` is the HTTP status, ``code`` the error code and ``message`` the message of the server.
+    ``request_id`` identifies the request in the server's log.  ``method`` and ``url`` (without query) are
+    those of the request.  ``retry_after`` is in seconds.  ``errors`` lists the invalid fields.
     """
 
     status: int = 0
@@ -170,30 +172,31 @@ class HTTPError(CommunicationError):
 
 
 class UnexpectedResponse(HTTPError, DecodeError):
-    """An answer that the protocol does not document as success, though its status is below 400.
+    """A response that the protocol does not document as success, although its status is below 400.
 
-    Another 2xx, a 3xx, a 1xx, a proxy's page, or a body where none was expected.  Nothing counts as done.
+    It has another 2xx, 3xx or 1xx status, is an HTML page, or has an unexpected body.  The request counts as
+    failed.
     """
 
 
 class ClientError(HTTPError):
-    """The request is wrong as it stands; repeating it changes nothing."""
+    """The request is invalid; repeating it does not help."""
 
 
 class BadRequest(ClientError):
-    """A malformed or refused parameter."""
+    """A parameter of the request is invalid."""
 
 
 class LimitExceeded(ClientError):
-    """A limit of the server (size, number, quota, name rule) stands against the request."""
+    """The request exceeds a limit of the server (size, number, quota) or breaks its rules for names."""
 
 
 class AuthError(ClientError):
-    """The credentials are missing, wrong or expired."""
+    """The credentials are missing, invalid or expired."""
 
 
 class Forbidden(AuthError):
-    """The credentials are good, but not for this."""
+    """The credentials are valid, but do not permit this request."""
 
 
 class NotFound(ClientError):
@@ -201,41 +204,41 @@ class NotFound(ClientError):
 
 
 class Conflict(ClientError):
-    """The object's state does not allow this."""
+    """The state of the object does not permit this request."""
 
 
 class TooLarge(ClientError):
-    """The body is larger than the server takes."""
+    """The request body is larger than the server accepts."""
 
 
 class Unsupported(ClientError):
-    """The server's version does not have the method."""
+    """The version of the server does not support the request."""
 
 
 class ReviewRequired(ClientError):
-    """It is not published without somebody's consent; ``request`` is what was opened or has to be."""
+    """Publishing needs approval.  ``request`` is the review request that exists, or that must be created."""
 
     request: Any = None
 
 
 class StorageError(HTTPError):
-    """The storage behind a presigned address refused, for ``code``; ``expired``: the address is dead."""
+    """The storage behind a presigned URL returned the error ``code``; ``expired``: the URL has expired."""
 
     expired: bool = False
 
 
 class RateLimited(ClientError):
-    """Too many requests; ``retry_after`` says when to come back."""
+    """Too many requests were sent; ``retry_after`` is the number of seconds to wait."""
 
     retryable, may_have_been_processed = True, False
 
 
 class Throttled(RateLimited, NetworkError):
-    """The server refused to act so soon, again and again; ``retry_after`` says when to come back."""
+    """The server rejected repeated requests as too frequent; ``retry_after`` is the seconds to wait."""
 
 
 class ServerError(HTTPError):
-    """The server failed; trying again later may help."""
+    """The server failed; the request may succeed later."""
 
     retryable = True
 
@@ -248,11 +251,11 @@ class Maintenance(ServerError):
 
 
 class IntegrityError(SmartxferError):
-    """The bytes are not what they should be; nothing was kept under the final name."""
+    """The bytes are wrong; no file was stored under the final name."""
 
 
 class ChecksumMismatch(IntegrityError):
-    """``algorithm`` gave ``actual`` where ``expected`` was promised."""
+    """The digest by ``algorithm`` is ``actual``, but the server published ``expected``."""
 
     algorithm: str = ""
     expected: str = ""
@@ -260,44 +263,44 @@ class ChecksumMismatch(IntegrityError):
 
 
 class SizeMismatch(IntegrityError):
-    """``actual`` bytes where ``expected`` were promised."""
+    """The size is ``actual`` bytes, but ``expected`` were announced."""
 
     expected: Optional[int] = None
     actual: Optional[int] = None
 
 
 class RangeMismatch(IntegrityError):
-    """The server sent another range than the one asked for."""
+    """The server sent another range than the requested one."""
 
 
 class UploadRejected(IntegrityError):
-    """The server accepted an upload that would reach no recipient, or that it does not keep."""
+    """The server accepted an upload that would reach no recipient, or that it does not store."""
 
 
 class UploadNotStored(UploadRejected):
-    """The server answered well and took nothing all the same; ``errors`` says why, ``file`` is its answer."""
+    """The server reported success, but did not store the file; ``errors`` are the reasons."""
 
     errors: Any = None
     file: Any = None
 
 
 class WrongPassword(IntegrityError):
-    """What is encrypted does not open with this password, or is damaged."""
+    """The data cannot be decrypted with this password, or is damaged."""
 
 
 class SourceChanged(IntegrityError):
-    """A file changed while it was being sent or fetched."""
+    """The file changed while it was being sent or downloaded."""
 
 
 class DeltaError(IntegrityError):
-    """A signature or delta that is none, is cut short, or points outside the file it is for."""
+    """A signature or delta is invalid, truncated, or refers to bytes outside its file."""
 
 
 # -- the local machine ---------------------------------------------------------------------------------
 
 
 class LocalError(SmartxferError, OSError):
-    """A local file or directory stands in the way; ``errno`` is the system's number for why."""
+    """An operation on a local file or directory failed; ``errno`` is the error number of the system."""
 
     def __init__(self, message: str = "", /, *, errno: Optional[int] = None, **data: Any) -> None:
         super().__init__(message, **data)
@@ -306,7 +309,7 @@ class LocalError(SmartxferError, OSError):
 
 
 class LocalNotFound(LocalError, FileNotFoundError):
-    """There is no such local file or directory."""
+    """The local file or directory does not exist."""
 
 
 class LocalPermissionError(LocalError, PermissionError):
@@ -314,75 +317,75 @@ class LocalPermissionError(LocalError, PermissionError):
 
 
 class DiskFull(LocalError):
-    """No space left; what is there is kept, so that a re-run goes on."""
+    """The disk is full; the part file is kept, and running the call again resumes the transfer."""
 
 
 class UnsafeName(LocalError, ValueError):
-    """A name from a server (or for one) that cannot be used safely."""
+    """A name cannot be used safely as a file name, or as a name on the server."""
 
 
 class TargetExists(LocalError, FileExistsError):
-    """Another file has the name that the server chose; ``path`` is that file."""
+    """A local file with other content has the name that the server chose; ``path`` is that file."""
 
     path: Any = None
 
 
 class LibrsyncNotFound(LocalError):
-    """There is no librsync on this machine to make signatures and deltas with."""
+    """The library librsync, which computes signatures and deltas, is not installed."""
 
 
 class AlreadyInProgress(LocalError):
-    """Another process is at work on the same target."""
+    """Another process is transferring the same file."""
 
 
 class Cancelled(SmartxferError):
-    """The caller (or its progress callback) stopped the transfer; a re-run goes on."""
+    """The caller, or its progress callback, stopped the transfer; running the call again resumes it."""
 
 
 class DeadlineExceeded(SmartxferError):
-    """The call's ``deadline=`` passed; a re-run goes on."""
+    """The ``deadline=`` of the call passed; running the call again resumes the transfer."""
 
 
 class WaitTimeout(SmartxferError):
-    """A wait ended before the awaited state came; ``last`` is the last structure seen."""
+    """The timeout of a wait passed before the object had the expected state; ``last`` is its last state."""
 
     last: Any = None
 
 
 class TaskFailed(SmartxferError):
-    """A task on the server failed, in whole or part; ``failures`` says why by path, ``task`` is the task."""
+    """A task on the server failed entirely or in part; ``failures`` are the reasons by path."""
 
     task: Any = None
     failures: Mapping[str, str] = {}
 
 
 class TaskSuspended(SmartxferError):
-    """A task on the server was suspended before it was done; ``task`` is its last state."""
+    """A task on the server was suspended before it was complete; ``task`` is its last state."""
 
     task: Any = None
 
 
 class InvalidDraft(SmartxferError):
-    """The server keeps a draft without the fields in ``errors``; ``record`` is what it keeps."""
+    """The server stored a draft without the fields in ``errors``; ``record`` is the stored draft."""
 
     errors: Sequence[Any] = ()
     record: Any = None
 
 
 class UploadFailed(SmartxferError):
-    """The service could not take in what was sent; ``file`` is its record."""
+    """The service could not process the uploaded file; ``file`` is its record."""
 
     file: Any = None
 
 
 class UploadPendingElsewhere(SmartxferError):
-    """A record of the same content waits for bytes that somebody else promised; ``file`` is it."""
+    """Another client is uploading the same content; ``file`` is the pending record."""
 
     file: Any = None
 
 
 class BatchError(SmartxferError):
-    """Some of several files failed; ``results`` holds every file's result, failed ones with ``.error``."""
+    """Some of several files failed; ``results`` contains every result, with ``.error`` for failed files."""
 
     results: Sequence[Any] = ()
 
@@ -393,4 +396,4 @@ class BatchError(SmartxferError):
 
 
 class PasswordRequired(SmartxferError):
-    """The transfer is end-to-end encrypted, and there is no password (or an archive of it was wanted)."""
+    """The transfer is end-to-end encrypted and needs a password, or was requested as an archive."""

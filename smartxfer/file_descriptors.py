@@ -1,4 +1,4 @@
-"""File descriptors that have an owner from the first moment, so that Ctrl-C leaves none open."""
+"""File descriptors that are always owned by an object, so that Ctrl-C does not leave them open."""
 
 import collections
 import errno
@@ -16,31 +16,31 @@ __all__ = ["FileDescriptor"]
 class FileDescriptor:
     """An open file descriptor, closed with this object at the latest.
 
-    Python runs the handler of a signal between two steps of its own code.  The call in ``fd = os.open(...)``
-    is one step and the assignment the next: Ctrl-C between them leaves a descriptor that nothing closes.
-    Here C code does both.
+    Python runs signal handlers between bytecode instructions.  In ``fd = os.open(...)``, Ctrl-C between the
+    call and the assignment leaves a descriptor that is never closed.  Here C code does both.
 
-    :param open_function: opens it, by C code alone: ``os.open`` or ``os.dup``.
+    :param open_function: opens the descriptor, implemented in C: ``os.open`` or ``os.dup``.
     :param arguments: of ``open_function``.
     """
 
     def __init__(self, open_function: Callable[..., int], *arguments: Any, **keywords: Any) -> None:
-        held: List[int] = []
-        self._fds = held
-        self._close: Callable[[], Any] = functools.partial(collections.deque, map(os.close, held), 0)
-        held.extend(itertools.starmap(functools.partial(open_function, *arguments, **keywords), [()]))
-        #: Its number; -1 once it is closed.
-        self.number = held[0]
+        fds: List[int] = []
+        self._fds = fds
+        self._close: Callable[[], Any] = functools.partial(collections.deque, map(os.close, fds), 0)
+        fds.extend(itertools.starmap(functools.partial(open_function, *arguments, **keywords), [()]))
+        #: The number of the descriptor; -1 once it is closed.
+        self.number = fds[0]
 
     def close(self) -> None:
-        """Close it, once."""
+        """Close the descriptor, once."""
         self.number = -1
         self._close()
 
     def to_binary_file(self, mode: str, buffering: int = -1) -> BinaryIO:
         """Return a binary file object that owns the descriptor from now on.
 
-        :param mode: and buffering: of ``open()``.
+        :param mode: of ``open()``.
+        :param buffering: of ``open()``.
         :raises IsADirectoryError: it is a directory.
         """
         file: BinaryIO = self._to_file(mode=mode, buffering=buffering)
@@ -49,7 +49,8 @@ class FileDescriptor:
     def to_text_file(self, mode: str, encoding: str) -> TextIO:
         """Return a text file object that owns the descriptor from now on.
 
-        :param mode: and encoding: of ``open()``.
+        :param mode: of ``open()``.
+        :param encoding: of ``open()``.
         :raises IsADirectoryError: it is a directory.
         """
         file: TextIO = self._to_file(mode=mode, encoding=encoding)
@@ -68,5 +69,5 @@ class FileDescriptor:
     def __exit__(self, *error: Any) -> None:
         self.close()
 
-    # Without code in Python: a handler that ran in a finalizer would have its KeyboardInterrupt swallowed.
+    # No Python code: a KeyboardInterrupt that is raised in a finalizer would be ignored.
     __del__ = property(operator.attrgetter("_close"))

@@ -10,18 +10,18 @@ __all__ = ["build_lazy_module_hooks"]
 def build_lazy_module_hooks(
     package: str, names_by_module: Mapping[str, str]
 ) -> Tuple[Callable[[str], Any], Callable[[], List[str]]]:
-    """Return the ``__getattr__`` and the ``__dir__`` of a package whose names are loaded on first use.
+    """Return ``__getattr__`` and ``__dir__`` for a package whose names are loaded on first use.
 
-    :param package: its ``__name__``.
-    :param names_by_module: the names of each module of the package, with blanks between them.
+    :param package: ``__name__`` of the package.
+    :param names_by_module: names by module of the package, separated by spaces.
     """
-    homes = {name: module for module, names in names_by_module.items() for name in names.split()}
+    modules = {name: module for module, names in names_by_module.items() for name in names.split()}
     loaded = vars(sys.modules[package])
 
     def load(name: str) -> Any:
-        if name not in homes:
+        if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = loaded[name] = getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+        value = loaded[name] = getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
         return value
 
     return load, lambda: sorted(loaded["__all__"])

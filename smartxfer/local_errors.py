@@ -1,4 +1,4 @@
-"""Failures of local files, as our exceptions."""
+"""Conversion of OSError to LocalError."""
 
 import errno
 from typing import Any
@@ -10,7 +10,7 @@ __all__ = ["is_resource_error", "wrap_os_error"]
 
 _DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
-#: What says nothing about the file itself: the system is short of something, or the disk fails.
+#: Errors that are unrelated to the file itself: the system lacks a resource, or the disk fails.
 _RESOURCE_HINTS = {
     errno.EMFILE: "raise the limit of open files (ulimit -n), or pass a smaller max_workers=",
     errno.ENFILE: "close other programs: this system has too many open files",
@@ -22,15 +22,15 @@ _KINDS = ((FileNotFoundError, LocalNotFound), (PermissionError, LocalPermissionE
 
 
 def is_resource_error(error: OSError) -> bool:
-    """Return True if an error says nothing about the file that was to be opened or read."""
+    """Return True if an error is unrelated to the file itself, such as a lack of file descriptors."""
     return error.errno in _RESOURCE_HINTS
 
 
 def wrap_os_error(error: OSError, subject: Any, action: str = "write") -> LocalError:
-    """Our exception for a failure at a local file; one that is ours already stays.
+    """Return the LocalError for an error of a local file; a LocalError is returned unchanged.
 
-    :param subject: path of the file, or what it is in words.
-    :param action: what failed, where that was no write.
+    :param subject: path or description of the file.
+    :param action: the operation that failed.
     """
     if isinstance(error, LocalError):
         return error
@@ -44,7 +44,9 @@ def wrap_os_error(error: OSError, subject: Any, action: str = "write") -> LocalE
         hint = "choose another directory, or remove or rename the file that has its name"
     if error.errno == errno.EBUSY:
         hint = "mount its directory in place of the file, or pass an open file: open(path, 'wb')"
-    kind = DiskFull if error.errno in _DISK_FULL_ERRNOS else next(
-        (ours for theirs, ours in _KINDS if isinstance(error, theirs)), LocalError
+    kind = (
+        DiskFull
+        if error.errno in _DISK_FULL_ERRNOS
+        else next((ours for theirs, ours in _KINDS if isinstance(error, theirs)), LocalError)
     )
     return kind(f"cannot {action} {subject}: {reason}", hint=hint, errno=error.errno)

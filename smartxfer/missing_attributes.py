@@ -1,4 +1,4 @@
-"""What the original client has and this one does not: the error says where it is."""
+"""Advice for attributes of the original clients that this package does not have."""
 
 from typing import Any, Callable, Type, TypeVar
 
@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 def explain_missing_attributes(get_advice: Callable[[type, str], str]) -> Callable[[Type[T]], Type[T]]:
-    """Return a class decorator that adds advice to the AttributeError of a name that is missing.
+    """Return a class decorator that adds advice to the AttributeError of a missing name.
 
-    :param get_advice: called with the class and the name; returns what to do, or an empty text.
+    :param get_advice: called with the class and the name; returns the advice, or an empty text.
     """
 
     def decorate(kind: Type[T]) -> Type[T]:
@@ -19,7 +19,7 @@ def explain_missing_attributes(get_advice: Callable[[type, str], str]) -> Callab
             text = f"{type(self).__name__!r} object has no attribute {name!r}"
             raise AttributeError(f"{text} ({advice})" if advice else text)
 
-        # Where type checkers do not see it: they would accept every name.
+        # With setattr(), because type checkers would accept every name if the class had the method.
         setattr(kind, "__getattr__", missing)  # noqa: B010
         return kind
 

@@ -1,4 +1,4 @@
-"""Structures: what a service answers, as attributes and as a read-only mapping at once.
+"""Models of JSON objects from a service, with attributes, and as read-only mappings.
 
 >>> import attrs
 >>> from typing import Optional
@@ -43,35 +43,34 @@ __all__ = [
 
 S = TypeVar("S", bound="Model")
 
-#: Whole numbers are below this one, and those that count something below the other: floats can hold the
-#: first, files and ranges the second.
+#: Limits of integers, and of integers that count bytes or objects.
 _INT_LIMIT, _COUNT_LIMIT = 10**100, 1 << 63
 _FRACTION = re.compile(r"\.([0-9]+)")
 _DIGITS = re.compile(r"[+-]?[0-9]{1,100}\Z")
 
 
 def wire_field(name: str, **options: Any) -> Any:
-    """A field whose name on the wire is another, such as ``manifestId``."""
+    """Return a field with another name in JSON, such as ``manifestId``."""
     return attrs.field(metadata={"wire": name}, **options)
 
 
 def count_field(name: Optional[str] = None, **options: Any) -> Any:
-    """Return a field that holds a number of bytes or of things, from 0 up to 2**63 - 1.
+    """Return a field for a number of bytes or objects, from 0 to 2**63 - 1.
 
-    :param name: the name on the wire, where it is another.
+    :param name: its name in JSON, if that is different.
     """
     return attrs.field(metadata={"wire": name, "counted": True}, **options)
 
 
 def secret_field(**options: Any) -> Any:
-    """A field that is never shown; its text is a ``Secret``."""
+    """Return a field that is never shown; its text is a ``Secret``."""
     return attrs.field(metadata={"secret": True}, **options)
 
 
 def parse_datetime(value: Any) -> Optional[dt.datetime]:
-    """Return the moment that a text on the wire stands for, in UTC; None where a calendar knows none."""
+    """Return a timestamp in UTC; None if it is missing or cannot be parsed."""
     if isinstance(value, str):
-        # Before Python 3.11 only three or six digits of a second were read.
+        # Before Python 3.11 fromisoformat() accepted only three or six digits of a second.
         text = _FRACTION.sub(lambda found: f".{found[1][:6]:0<6}", value.replace("Z", "+00:00"), count=1)
         try:
             value = dt.datetime.fromisoformat(text)
@@ -83,72 +82,72 @@ def parse_datetime(value: Any) -> Optional[dt.datetime]:
 
 
 class OpenEnum(str):
-    """A word of an open vocabulary: known words are constants of the class, unknown ones are kept."""
+    """A value of an open enumeration: known values are constants of the class, unknown ones are kept."""
 
     __slots__ = ()
 
     @property
     def value(self) -> str:
-        """The word as plain text, as enumerations have it."""
+        """The value as plain text, as in ``enum.Enum``."""
         return str(self)
 
 
 class OpaqueId(str):
-    """An opaque id: text, also where a service sends a number."""
+    """An opaque id: text, even if the service sends a number."""
 
     __slots__ = ()
 
 
 class Model(Mapping[str, Any]):
-    """Base of all: ``x["wireName"]`` is the value on the wire, ``x.wire_name`` the converted one."""
+    """Base of all models: ``x["wireName"]`` is the value in JSON, ``x.wire_name`` the converted value."""
 
-    #: The errors of the service that the structure belongs to.
-    _errors: ClassVar[ErrorFamily] = GENERIC_ERRORS
+    #: The errors of the service.
+    _error_family: ClassVar[ErrorFamily] = GENERIC_ERRORS
     _wire: Mapping[str, Any] = {}
 
     def __attrs_post_init__(self) -> None:
-        # What is made by hand has a wire form too; from_wire puts the answer itself in its place.
-        made = {field: getattr(self, field.name) for field in _attrs_fields(type(self)) if field.init}
-        wire = {wire_name(field): value for field, value in made.items() if value is not None}
+        # For instances that were not created by from_wire(), which stores the original JSON.
+        values = {field: getattr(self, field.name) for field in _attrs_fields(type(self)) if field.init}
+        wire = {wire_name(field): value for field, value in values.items() if value is not None}
         object.__setattr__(self, "_wire", wire)
 
     @classmethod
     def from_wire(cls: Type[S], data: Mapping[str, Any], request: str = "") -> S:
-        """The structure of a decoded answer; one that is a structure already is returned as it is.
+        """Return an instance for decoded JSON; an instance is returned unchanged.
 
-        :param request: the call that was answered, for messages.
-        :raises DecodeError: a field is missing or of the wrong type; the message names it.
+        :param request: description of the request, for messages.
+        :raises DecodeError: a field is missing or has the wrong type; the message names it.
         """
         if isinstance(data, cls):
             return data
         try:
             return _converter.structure(data, cls)
-        except Exception as error:  # noqa: BLE001 - cattrs raises a group, or whatever a hook raised
+        except Exception as error:  # noqa: BLE001 - cattrs raises a group, or any exception of a hook
             if _has_memory_error(error):
                 raise out_of_memory_error() from None
             problems = "; ".join(cattrs.transform_error(error, path=cls.__name__))
-        data = {}  # a traceback with local variables would show the tokens in it
-        said = f"{request}: " if request else ""
-        kind = cls._errors.class_for(DecodeError)
-        raise kind(f"{said}the answer is not as the protocol says: {problems[:300]}")
+        data = {}  # a traceback with local variables would show tokens
+        prefix = f"{request}: " if request else ""
+        error_class = cls._error_family.class_for(DecodeError)
+        raise error_class(f"{prefix}the response does not follow the protocol: {problems[:300]}")
 
     @property
     def extra(self) -> Dict[str, Any]:
-        """Fields of the answer that this version does not know."""
+        """Fields of the response that this version does not know."""
         known = {wire_name(field) for field in _attrs_fields(type(self))}
         return {name: value for name, value in self._wire.items() if name not in known}
 
     def to_dict(self) -> Dict[str, Any]:
-        """Return what was on the wire as plain dicts and lists, fit for ``json.dumps``."""
+        """Return the original JSON as plain dicts and lists, suitable for ``json.dumps``."""
         found: Dict[str, Any] = to_wire(self)
         return found
 
     def evolve(self: S, **values: Any) -> S:
-        """A copy with other attributes; what was on the wire stays as it was."""
-        made = copy.copy(self)
+        """Return a copy with other attributes; the original JSON is not changed."""
+        changed = copy.copy(self)
         for name, value in values.items():
-            object.__setattr__(made, name, value)
-        return made
+            object.__setattr__(changed, name, value)
+        return changed
 
     def __getitem__(self, name: str) -> Any:
         return self._wire[name]
@@ -175,16 +174,16 @@ def _attrs_fields(kind: Any) -> "tuple[attrs.Attribute[Any], ...]":
 
 
 def wire_name(field: "attrs.Attribute[Any]") -> str:
-    """A field's name on the wire: its own, or the one given; ``from_`` stands for ``from``."""
-    given = field.metadata.get("wire")
-    if given:
-        return str(given)
+    """Return the JSON name of a field: the name in its metadata, or its own without a trailing ``_``."""
+    name = field.metadata.get("wire")
+    if name:
+        return str(name)
     bare = field.name.rstrip("_")
     return bare if keyword.iskeyword(bare) or bare == "self" else field.name
 
 
 def to_wire(value: Any) -> Any:
-    """Plain dicts and lists, ready to be sent, of structures nested in whatever way."""
+    """Return plain dicts and lists for nested models."""
     if isinstance(value, Mapping):
         return {name: to_wire(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -210,16 +209,16 @@ def _build_model_hook(kind: Type[S]) -> Any:
         if isinstance(data, kind):
             return data
         if not isinstance(data, Mapping):
-            raise TypeError(f"{type(data).__name__} where an object was promised")
-        made = fill(data, kind)
+            raise TypeError(f"{type(data).__name__} instead of an object")
+        model = fill(data, kind)
         for name in bounded:
-            value = getattr(made, name)
+            value = getattr(model, name)
             if value is not None and not 0 <= value < _COUNT_LIMIT:
                 raise TypeError(f"{name} is {'too large' if value > 0 else 'below 0'}")
         for name in secrets:
-            object.__setattr__(made, name, as_secret(getattr(made, name)))
-        object.__setattr__(made, "_wire", dict(data))
-        return made
+            object.__setattr__(model, name, as_secret(getattr(model, name)))
+        object.__setattr__(model, "_wire", dict(data))
+        return model
 
     return structure
 
@@ -229,70 +228,69 @@ def _is_list_type(kind: Any) -> bool:
 
 
 def _build_list_hook(kind: Any) -> Any:
-    """Return what converts a list: text and objects can be iterated over, too, and are not lists."""
+    """Return a hook for lists, which rejects text and objects, although they are iterable."""
     [inner] = kind.__args__
 
     def structure(value: Any, _: Any) -> List[Any]:
         if not isinstance(value, (list, tuple)):
-            raise TypeError(f"{type(value).__name__} where a list was promised")
-        made: List[Any] = []
-        failed: List[Exception] = []
-        for index, one in enumerate(value):
+            raise TypeError(f"{type(value).__name__} instead of a list")
+        items: List[Any] = []
+        errors: List[Exception] = []
+        for index, item in enumerate(value):
             try:
-                made.append(_converter.structure(one, inner))
-            except Exception as error:  # noqa: BLE001 - cattrs collects whatever a hook raised
-                told = f"Structuring {kind} @ index {index}"
-                note = cattrs.IterableValidationNote(told, index, inner)
+                items.append(_converter.structure(item, inner))
+            except Exception as error:  # noqa: BLE001 - cattrs collects any exception of a hook
+                text = f"Structuring {kind} @ index {index}"
+                note = cattrs.IterableValidationNote(text, index, inner)
                 error.__notes__ = [*getattr(error, "__notes__", []), note]  # type: ignore[attr-defined]
-                failed.append(error)
-        if failed:
-            raise cattrs.IterableValidationError(f"While structuring {kind}", failed, kind)
-        return made
+                errors.append(error)
+        if errors:
+            raise cattrs.IterableValidationError(f"While structuring {kind}", errors, kind)
+        return items
 
     return structure
 
 
 def _has_memory_error(error: BaseException) -> bool:
-    """Return True if a MemoryError is what cattrs collected."""
+    """Return True if cattrs collected a MemoryError."""
     return isinstance(error, MemoryError) or any(map(_has_memory_error, getattr(error, "exceptions", ())))
 
 
 def _str_hook(value: Any, _: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{type(value).__name__} where text was promised")
+        raise TypeError(f"{type(value).__name__} instead of text")
     return value
 
 
 def _id_hook(value: Any, kind: Any) -> OpaqueId:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise TypeError(f"{type(value).__name__} where an id was promised")
+        raise TypeError(f"{type(value).__name__} instead of an id")
     return OpaqueId(value)
 
 
 def _bool_hook(value: Any, _: Any) -> bool:
     if not isinstance(value, (bool, int)):
-        raise TypeError(f"{type(value).__name__} where true or false was promised")
+        raise TypeError(f"{type(value).__name__} instead of true or false")
     return bool(value)
 
 
 def _int_hook(value: Any, _: Any) -> int:
-    """A whole number, which some services send as text."""
+    """Return an integer, which some services send as text."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise TypeError(f"{type(value).__name__} where a whole number was promised")
+        raise TypeError(f"{type(value).__name__} instead of an integer")
     if isinstance(value, str) and not _DIGITS.match(value):
-        raise TypeError("text where a whole number was promised")
+        raise TypeError("text instead of an integer")
     if isinstance(value, float) and not value.is_integer():
-        raise TypeError("a fraction where a whole number was promised")
+        raise TypeError("a fraction instead of an integer")
     found = int(value)
     if not -_INT_LIMIT < found < _INT_LIMIT:
-        raise TypeError("a whole number that is too large")
+        raise TypeError("an integer that is too large")
     return found
 
 
 def _float_hook(value: Any, _: Any) -> float:
-    """A finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{type(value).__name__} where a number was promised")
+        raise TypeError(f"{type(value).__name__} instead of a number")
     found = float(value)
     if not math.isfinite(found):
         raise TypeError("a number that is not finite")
@@ -304,7 +302,7 @@ _converter.register_structure_hook_factory(_is_model, _build_model_hook)
 _converter.register_structure_hook_factory(_is_list_type, _build_list_hook)
 _converter.register_structure_hook(float, _float_hook)
 _converter.register_structure_hook(str, _str_hook)
-_converter.register_structure_hook(dt.datetime, _str_hook)  # the field's converter makes a moment of it
+_converter.register_structure_hook(dt.datetime, _str_hook)  # the converter of the field parses the text
 _converter.register_structure_hook(OpenEnum, lambda value, kind: kind(_str_hook(value, kind)))
 _converter.register_structure_hook(OpaqueId, _id_hook)
 _converter.register_structure_hook(int, _int_hook)

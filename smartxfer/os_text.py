@@ -1,7 +1,7 @@
-"""Text that comes from the operating system or goes to it: file names, variables, the home directory.
+"""Text from and for the operating system: file names, environment variables, the home directory.
 
-Python decodes them by the locale.  Under ``LC_ALL=POSIX`` that is ASCII, and the bytes of ``é`` become two
-surrogates.  Servers get Unicode, and files get names in UTF-8, whatever the locale is.
+Python decodes it by the locale.  With ``LC_ALL=POSIX`` that is ASCII, and the bytes of ``é`` become two
+surrogates.  Independent of the locale, servers get Unicode, and files get names in UTF-8.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ def decode_os_text(text: str) -> str:
 
 
 def encode_os_path(text: str) -> str:
-    """Return a path in the characters that the locale has: a name that it cannot encode gets its UTF-8 bytes.
+    """Return a path that can be encoded in the locale: other characters are replaced by their UTF-8 bytes.
 
     :raises UsageError: the path contains a null character or half of a surrogate pair.
     """
@@ -64,15 +64,15 @@ def encode_os_path(text: str) -> str:
 
 
 def resolve_source_path(path: Any, *, expand: bool = True) -> Path:
-    """Return the path of a file or directory that is read.
+    """Return the path of a file or directory to read.
 
-    ``~/name`` is in the home directory, unless something of that very name exists in the working directory.
-    ``~`` alone and ``~name`` are names like others: no file called so stands for a home directory.
+    ``~/name`` is in the home directory, unless that exact name exists in the working directory.  ``~`` alone
+    and ``~name`` are never expanded.
 
     :param path: text, bytes or a path object.
-    :param expand: False never expands: a shell has done that.
-    :raises UsageError: it cannot be a path.
-    :raises LocalNotFound: it begins with ``~``, and there is nothing of that name.
+    :param expand: False never expands, because a shell has done so.
+    :raises UsageError: it is not a valid path.
+    :raises LocalNotFound: it begins with ``~``, and does not exist.
     """
     text = _validated_path_text(path)
     if not text.startswith("~") or os.path.lexists(text):
@@ -84,18 +84,18 @@ def resolve_source_path(path: Any, *, expand: bool = True) -> Path:
         hint = "the home directory is unknown: set HOME, or give the path in full"
     else:
         hint = "~ alone and ~user are not expanded: give the path in full, such as Path.home() / 'name'"
-    raise LocalNotFound(f"there is no file or directory {text!r}", hint=hint)
+    raise LocalNotFound(f"the file or directory {text!r} does not exist", hint=hint)
 
 
 def resolve_target_path(path: Any, *, expand: bool = True) -> Path:
-    """Return the path of a file or directory that is written.
+    """Return the path of a file or directory to write.
 
-    ``~/name`` is expanded as by :func:`resolve_source_path`.  Nothing with a name of ``~`` or ``~name`` is
-    made.
+    ``~/name`` is expanded as by :func:`resolve_source_path`.  Files with the name ``~`` or ``~name`` are
+    never created.
 
     :param path: text, bytes or a path object.
-    :param expand: False never expands: a shell has done that.
-    :raises UsageError: it cannot be a path, is ``~`` or ``~name``, or cannot be expanded.
+    :param expand: False never expands, because a shell has done so.
+    :raises UsageError: it is not a valid path, is ``~`` or ``~name``, or cannot be expanded.
     """
     text = _validated_path_text(path)
     if not text.startswith("~"):
@@ -118,7 +118,7 @@ def _validated_path_text(path: Any) -> str:
         os.lstat(text)
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            hint = "give it a shorter name"
+            hint = "use a shorter name"
             raise LocalError(
                 f"cannot use {text}: {explain_path_too_long(text)}", hint=hint, errno=error.errno
             ) from None
@@ -126,15 +126,15 @@ def _validated_path_text(path: Any) -> str:
 
 
 def explain_path_too_long(text: str) -> str:
-    """Return what is too long in a path that the system refuses for its length: a name, or all of it."""
-    above = Path()
+    """Return a message about the part of a path that is too long: a name, or the whole path."""
+    parent = Path()
     for part in Path(text).parts:
-        size, most = len(os.fsencode(part)), _get_path_limit(above, "PC_NAME_MAX", 255)
-        if size > most:
-            return f"the name {part!r:.40} has {size} bytes, and at most {most} are possible"
-        above /= part
-    most = _get_path_limit(Path(), "PC_PATH_MAX", 4096) - 1
-    return f"the path has {len(os.fsencode(text))} bytes, and at most {most} are possible"
+        size, limit = len(os.fsencode(part)), _get_path_limit(parent, "PC_NAME_MAX", 255)
+        if size > limit:
+            return f"the name {part!r:.40} has {size} bytes, and at most {limit} are possible"
+        parent /= part
+    limit = _get_path_limit(Path(), "PC_PATH_MAX", 4096) - 1
+    return f"the path has {len(os.fsencode(text))} bytes, and at most {limit} are possible"
 
 
 def _get_path_limit(directory: Path, name: str, default: int) -> int:
@@ -150,10 +150,10 @@ def _is_below_home(text: str) -> bool:
 
 
 def _unexpanded_path(text: str) -> Path:
-    """Return a path as it is; one that begins with ``~`` in full, so that it is never expanded later."""
+    """Return a path; if it begins with ``~``, return the absolute path, which is never expanded later."""
     path = Path(text)
     if path.parts[:1] and path.parts[0].startswith("~"):
-        with contextlib.suppress(OSError):  # the working directory is gone
+        with contextlib.suppress(OSError):  # the working directory was removed
             path = Path(os.getcwd(), path)
     return path
 
@@ -165,7 +165,7 @@ def get_home_directory() -> Optional[Path]:
 
 
 def get_user_directory(kind: str) -> Optional[Path]:
-    """Return the user's directory for smartxfer's files of a kind; None where the home directory is unknown.
+    """Return the user's directory for files of smartxfer; None if the home directory is unknown.
 
     :param kind: ``"config"`` or ``"state"``.
     """
@@ -174,6 +174,6 @@ def get_user_directory(kind: str) -> Optional[Path]:
     find = {"config": platformdirs.user_config_dir, "state": platformdirs.user_state_dir}[kind]
     try:
         found = find("smartxfer", appauthor=False)
-    except RuntimeError:  # newer versions raise it, older ones return "~/..." as it is
+    except RuntimeError:  # newer versions raise it, older ones return "~/..."
         return None
     return None if found.startswith("~") else Path(found)

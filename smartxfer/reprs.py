@@ -1,4 +1,4 @@
-"""Reprs for the prompt: one line of bounded length, whatever a server or a caller put into a value."""
+"""Reprs of limited length, in one line, for arbitrary values of servers and callers."""
 
 import dataclasses
 import os
@@ -8,12 +8,12 @@ __all__ = ["Namespace", "fields_repr", "set_address", "short_repr", "short_value
 
 N = TypeVar("N", bound="Namespace")
 
-#: Most characters of a repr, and of one value in it.
+#: Maximum characters of a repr, and of one value in it.
 _MAX_REPR_LENGTH, _MAX_VALUE_LENGTH = 200, 80
 
 
 def short_repr(name: str, /, *values: Any, **named: Any) -> str:
-    """Return ``name(value, key=value)`` in at most 200 characters; what does not fit is ``...``.
+    """Return ``name(value, key=value)`` in at most 200 characters; the rest is replaced by ``...``.
 
     >>> short_repr("Job", "/a/b", parts=[1, 2, 3, 4, 5])
     "Job('/a/b', parts=[1, ... 5 in all])"
@@ -24,7 +24,7 @@ def short_repr(name: str, /, *values: Any, **named: Any) -> str:
 
 
 def fields_repr(instance: Any) -> str:
-    """Return the repr of an object of attrs or of dataclasses: the fields that differ from their defaults."""
+    """Return the repr of an attrs or dataclass instance, with the fields that differ from their defaults."""
     return _format_repr(
         type(instance).__name__, (f"{name}={short_value(value)}" for name, value in _changed_fields(instance))
     )
@@ -59,10 +59,10 @@ def _format_repr(name: str, values: Iterable[str]) -> str:
 
 
 def short_value(value: Any, max_length: int = _MAX_VALUE_LENGTH) -> str:
-    """Return the repr of one value: of a long list its first item, of long text its start."""
+    """Return the repr of one value; of a long list only the first item, of long text only its start."""
     if isinstance(value, (list, tuple)) and len(value) > 3:
         return f"[{short_value(value[0], max_length // 2)}, ... {len(value)} in all]"
-    if callable(value):  # by its name: its own repr is an address in memory
+    if callable(value):  # its repr would contain a memory address
         return str(getattr(value, "__qualname__", type(value).__name__))
     if isinstance(value, float):
         return f"{value:.4g}"
@@ -71,7 +71,7 @@ def short_value(value: Any, max_length: int = _MAX_VALUE_LENGTH) -> str:
 
 
 class Namespace:
-    """A part of a client, such as ``client.files``; its repr shows the client's address."""
+    """A part of a client, such as ``client.files``; its repr shows the client's base URL."""
 
     _address: Callable[[], Optional[str]] = staticmethod(lambda: None)
 
@@ -82,6 +82,6 @@ class Namespace:
 
 
 def set_address(namespace: N, address: Callable[[], Optional[str]]) -> N:
-    """Set what returns the client's address, as far as known without a look-up; return the namespace."""
+    """Set the function that returns the client's base URL, or None if it is unknown; return the namespace."""
     namespace._address = address
     return namespace

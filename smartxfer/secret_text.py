@@ -1,7 +1,6 @@
-"""Text that is not shown by its repr: secrets in local variables, which tracebacks and debuggers print.
+"""Text with a hidden repr, for secrets in local variables, which tracebacks and debuggers print.
 
-Both classes are text in every other way: they are sent, compared and joined like it.  What is made of them
-(``f"Bearer {token}"``) is plain text again.
+Otherwise the classes behave like text.  Text that is built from them (``f"Bearer {token}"``) is plain text.
 """
 
 import functools
@@ -44,7 +43,7 @@ class Secret(str):
         return Secret(super().__getitem__(index))
 
     def strip(self, characters: Optional[str] = None) -> "Secret":
-        """Return the text without blanks around it."""
+        """Return the text without leading and trailing characters."""
         return type(self)(super().strip(characters))
 
     def __copy__(self: T) -> T:
@@ -55,28 +54,28 @@ class Secret(str):
 
 
 class SecretBytes(bytes):
-    """A secret that was given as bytes."""
+    """A secret in bytes."""
 
     def __repr__(self) -> str:
         return "b'***'"
 
 
 class HiddenDict(Dict[Any, Any]):
-    """An object of an answer: a server may put tokens into it, or repeat what it was told."""
+    """A JSON object of a response, which may contain tokens, or repeat secrets of the request."""
 
     def __repr__(self) -> str:
         return "{...}"
 
 
 class HiddenList(List[Any]):
-    """The same for a list."""
+    """A JSON list of a response, which may contain tokens."""
 
     def __repr__(self) -> str:
         return "[...]"
 
 
 class SecretURL(Secret):
-    """An address whose query is a capability: a presigned one, a link with a token.
+    """A URL whose query grants access: a presigned URL, or a link with a token.
 
     >>> SecretURL("https://ann:pw@example.org/a?token=t")
     'https://example.org/a?***'
@@ -90,7 +89,7 @@ class SecretURL(Secret):
 
 
 def as_secret(value: T) -> T:
-    """Return text as a :class:`Secret`; None, and what is not text, as it is."""
+    """Return text as a :class:`Secret`, and bytes as :class:`SecretBytes`; other values unchanged."""
     found: Any = value
     if type(value) is bytes:
         found = SecretBytes(found)
@@ -100,14 +99,14 @@ def as_secret(value: T) -> T:
 
 
 def as_secret_url(url: str) -> SecretURL:
-    """Return an address as a :class:`SecretURL`."""
+    """Return a URL as a :class:`SecretURL`."""
     return url if isinstance(url, SecretURL) else SecretURL(url)
 
 
 def wrap_secrets(value: Any, depth: int = 20) -> Any:
     """Return a value with every text in its dictionaries and lists as a :class:`Secret`.
 
-    For parameters of calls whose secret members are not known.
+    It is used for parameters whose secret members are unknown.
     """
     if depth and type(value) is dict:
         return {name: wrap_secrets(inner, depth - 1) for name, inner in value.items()}
@@ -117,20 +116,20 @@ def wrap_secrets(value: Any, depth: int = 20) -> Any:
 
 
 def hide_method_arguments(*names: str, links: Sequence[str] = ()) -> Callable[[C], C]:
-    """Return a class decorator: in all methods these arguments are secrets from the first line on.
+    """Return a class decorator that wraps arguments of all methods as secrets before the methods run.
 
-    Whatever a method does then, no frame of it shows them.
+    Frames of the methods therefore never show these arguments.
 
-    :param names: of arguments and keywords that are secrets.
-    :param links: of those that may be an address with a token in its query.
+    :param names: names of arguments that are secrets.
+    :param links: names of arguments that may be a URL with a token in its query.
     """
-    change = _argument_wrappers(names, links)
+    wrappers = _argument_wrappers(names, links)
 
     def decorate(kind: C) -> C:
         for name, member in list(vars(kind).items()):
             function = getattr(member, "__func__", member)
-            if isinstance(function, FunctionType) and _accepts_arguments(_unwrap(function), change):
-                wrapped: Any = _wrap_function(function, change)
+            if isinstance(function, FunctionType) and _accepts_arguments(_unwrap(function), wrappers):
+                wrapped: Any = _wrap_function(function, wrappers)
                 if isinstance(member, (classmethod, staticmethod)):
                     wrapped = type(member)(wrapped)
                 setattr(kind, name, wrapped)
@@ -140,7 +139,7 @@ def hide_method_arguments(*names: str, links: Sequence[str] = ()) -> Callable[[C
 
 
 def hide_arguments(*names: str, links: Sequence[str] = ()) -> Callable[[T], T]:
-    """Return a decorator that does for one function what :func:`hides` does for a class."""
+    """Return a decorator for one function, like :func:`hide_method_arguments` for a class."""
 
     def decorate(function: T) -> T:
         return cast("T", _wrap_function(cast("FunctionType", function), _argument_wrappers(names, links)))
@@ -149,14 +148,14 @@ def hide_arguments(*names: str, links: Sequence[str] = ()) -> Callable[[T], T]:
 
 
 def _argument_wrappers(names: Sequence[str], links: Sequence[str]) -> Dict[str, Callable[[Any], Any]]:
-    """Return what makes a secret of each argument."""
-    change: Dict[str, Callable[[Any], Any]] = dict.fromkeys(links, _wrap_link)
-    change.update(dict.fromkeys(names, wrap_secrets))
-    return change
+    """Return the functions that wrap the arguments, by argument name."""
+    wrappers: Dict[str, Callable[[Any], Any]] = dict.fromkeys(links, _wrap_link)
+    wrappers.update(dict.fromkeys(names, wrap_secrets))
+    return wrappers
 
 
 def _unwrap(function: FunctionType) -> FunctionType:
-    """Return the function beneath one that hides arguments already."""
+    """Return the original function of one that was wrapped before."""
     inner = getattr(function, "__wrapped__", None) if hasattr(function, "_hides") else None
     return function if inner is None else cast("FunctionType", inner)
 
@@ -170,14 +169,14 @@ def _accepts_arguments(function: FunctionType, wrappers: Mapping[str, Any]) -> b
 def _wrap_function(
     function: FunctionType, wrappers: Mapping[str, Callable[[Any], Any]]
 ) -> Callable[..., Any]:
-    """Return the function with its arguments changed; of one that hides some already, in the same step."""
+    """Return a function that wraps the arguments; the wrappers of a wrapped function are merged."""
     wrappers = {**getattr(function, "_hides", {}), **wrappers}
     function = _unwrap(function)
-    changes = [wrappers.get(name, _unchanged) for name in function.__code__.co_varnames]
+    positional = [wrappers.get(name, _unchanged) for name in function.__code__.co_varnames]
 
     @functools.wraps(function)
     def call(*args: Any, **keywords: Any) -> Any:
-        args = (*(step(one) for step, one in zip(changes, args)), *args[len(changes) :])
+        args = (*(wrap(value) for wrap, value in zip(positional, args)), *args[len(positional) :])
         keywords = {name: wrappers.get(name, _unchanged)(value) for name, value in keywords.items()}
         return function(*args, **keywords)
 
@@ -194,7 +193,7 @@ def _wrap_link(value: Any) -> Any:
 
 
 def strip_query(url: str) -> str:
-    """``url`` without query, fragment and user information: fit for a message or a log."""
+    """Return ``url`` without query, fragment and user information, for messages and logs."""
     head = re.split("[?#]", str(url), maxsplit=1)[0]
     scheme, mark, rest = head.partition("://")
     if not mark:

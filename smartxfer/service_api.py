@@ -1,4 +1,4 @@
-"""The base of the requests of every service: in which way a call is tried."""
+"""Base class for the requests of a service."""
 
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -16,14 +16,14 @@ __all__ = ["ServiceApi"]
 
 @attrs.frozen
 class ServiceApi:
-    """The requests of a service: its own class has a method for each.
+    """Requests of a service; its subclass has a method for each request.
 
-    A call is made in the calling thread by the client's policy, unless :meth:`watched` or :meth:`untried`
-    change that.
+    A request is sent in the calling thread, with retries by the client's policy, unless :meth:`with_runner`
+    or :meth:`without_retries` changed that.
 
-    :param wire: the way to the server.
-    :param make: makes a call, tried in whatever way.
-    :param pause: waits for some seconds.
+    :param http: transport of the client.
+    :param send_request: sends a request, with or without retries.
+    :param sleep: sleeps for some seconds.
     """
 
     http: HTTPTransport
@@ -40,16 +40,16 @@ class ServiceApi:
         return self.http.clock
 
     def with_runner(self, runner: TransferRunner) -> "Self":
-        """The same calls, made in an operation's threads, by its policy and under its watch."""
+        """Return a copy whose requests use the retries and the monitoring of a runner."""
 
-        def make(call: RequestSpec) -> BufferedResponse:
-            attempts = runner.attempts(call.description, call.retry_after_lost_response)
+        def send(request: RequestSpec) -> BufferedResponse:
+            attempts = runner.attempts(request.description, request.retry_after_lost_response)
             while True:
                 with next(attempts):
-                    return self.http.request_once(call)
+                    return self.http.request_once(request)
 
-        return attrs.evolve(self, send_request=make, sleep=runner.sleep)
+        return attrs.evolve(self, send_request=send, sleep=runner.sleep)
 
     def without_retries(self, runner: TransferRunner) -> "Self":
-        """The same calls, each tried once, within a try of the operation's."""
+        """Return a copy whose requests are sent once, within an attempt of a runner."""
         return attrs.evolve(self, send_request=self.http.request_once, sleep=runner.sleep)

@@ -1,6 +1,6 @@
-"""Text from servers and file names, made safe to show to a person.
+"""Escaping of text from servers and of file names, for safe display on a terminal.
 
-A terminal obeys control characters, and bidirectional marks reorder what stands around them: a name could
+A terminal interprets control characters, and bidirectional marks reorder the text around them: a name could
 print a line of its own, such as ``all 7 files verified``.
 """
 
@@ -11,29 +11,29 @@ from typing import Match
 __all__ = ["escape_unprintable"]
 
 #: Control characters, format characters (bidirectional marks, zero-width and tag characters), line and
-#: paragraph separators, lone surrogates, and letters that are drawn as nothing.
+#: paragraph separators, lone surrogates, and invisible letters.
 _UNPRINTABLE = (
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff]"
 )
-#: Blanks that would push what follows to another line of the terminal.
+#: Long runs of spaces, which would move the following text to another line of the terminal.
 _LONG_BLANKS = "[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]{17,}"
-#: Most marks on one letter; no script needs more, and they are drawn over the lines above.
+#: Maximum combining marks on one letter; no script needs more, and they are drawn over the lines above.
 _MAX_COMBINING_MARKS = 4
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def escape_unprintable(text: str, max_length: int = 4000, allowed: str = "") -> str:
-    r"""Return text with everything written out that a terminal would obey or not show.
+    r"""Return text with escapes for all characters that a terminal would interpret or not show.
 
-    Applied twice it changes nothing more.
+    The function is idempotent.
 
     >>> escape_unprintable("a\x1b[2Kb\u202ec")
     'a\\x1b[2Kb\\u202ec'
 
-    :param max_length: most characters; of longer text the middle is left out.
-    :param allowed: characters that are shown as they are, such as ``"\n"`` for a traceback.
+    :param max_length: maximum characters; the middle of longer text is left out.
+    :param allowed: characters that are not escaped, such as ``"\n"`` for a traceback.
     """
     if len(text) > max_length:
         text = _truncate_middle(text, max_length)

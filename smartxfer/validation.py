@@ -1,4 +1,4 @@
-"""Checks of arguments: dictionaries whose keys are fixed by a protocol, and numbers of seconds."""
+"""Validation of arguments: dictionaries with the keys of a protocol, counts, and seconds."""
 
 import difflib
 import math
@@ -17,9 +17,9 @@ __all__ = [
 ]
 
 
-#: The hint of :func:`validate_keys` where a call has ``extra=``.
+#: Hint of :func:`validate_keys` for calls that have ``extra=``.
 EXTRA_HINT = "extra={...} sends a field that is not known here"
-#: Likeness of two words from which one is named for the other.
+#: Minimum similarity of a key and its suggested replacement.
 _SIMILARITY_CUTOFF = 0.6
 
 
@@ -31,14 +31,14 @@ def validate_keys(
     synonyms: Optional[Mapping[str, str]] = None,
     hint: str = "",
 ) -> None:
-    """Check that a mapping holds known keys only.
+    """Check that a mapping contains only known keys.
 
     :param value: the mapping, or an iterable of keys; None is an empty one.
     :param known_keys: keys that the protocol defines.
-    :param name: what the mapping is, for the message, such as ``"transfer_args"``.
-    :param synonyms: known keys by words that other services use for them.
-    :param hint: how to send a key deliberately that is not known here.
-    :raises UsageError: not a mapping, or a key that is not known; it names the nearest known key.
+    :param name: name of the parameter, for messages, such as ``"transfer_args"``.
+    :param synonyms: known keys by the names that other services use.
+    :param hint: how to send an unknown key on purpose.
+    :raises UsageError: the value is not a mapping, or has an unknown key; the hint is the nearest known key.
 
     >>> validate_keys({"recipient": []}, ["recipients", "subject"], "transfer_args")
     Traceback (most recent call last):
@@ -72,9 +72,9 @@ def validate_keys(
 def validate_seconds(value: Any, name: str, *, minimum: float = 0.0, hint: str = "") -> float:
     """Return a number of seconds.
 
-    :param name: of the parameter, for the message.
-    :param minimum: the least number that is taken; ``float("inf")`` is taken, too.
-    :raises UsageError: not a number, or less.
+    :param name: of the parameter, for messages.
+    :param minimum: smallest valid number; ``float("inf")`` is valid, too.
+    :raises UsageError: the value is not a number, or less than ``minimum``.
 
     >>> validate_seconds("/b", "timeout", hint="one path at a time")
     Traceback (most recent call last):
@@ -84,7 +84,7 @@ def validate_seconds(value: Any, name: str, *, minimum: float = 0.0, hint: str =
     if not isinstance(value, bool) and isinstance(value, Real):
         try:
             seconds = float(value)
-        except OverflowError:  # an integer that no float holds
+        except OverflowError:  # an integer that is larger than any float
             seconds = -math.inf if f"{value!r:.1}" == "-" else math.inf
     if not seconds >= minimum:
         bound = "" if minimum == -math.inf else f", {minimum:g} or more"
@@ -98,8 +98,8 @@ def validate_seconds(value: Any, name: str, *, minimum: float = 0.0, hint: str =
 def validate_count(value: Any, name: str) -> int:
     """Return a number of at least 1.
 
-    :param name: of the parameter, for the message.
-    :raises UsageError: not an integer, or less.
+    :param name: of the parameter, for messages.
+    :raises UsageError: the value is not an integer, or less than 1.
 
     >>> validate_count(0, "max_workers")
     Traceback (most recent call last):
@@ -115,11 +115,11 @@ def validate_count(value: Any, name: str) -> int:
 def merge_extra(
     body: Mapping[str, Any], extra: Optional[Mapping[str, Any]], known_keys: Iterable[str] = ()
 ) -> Dict[str, Any]:
-    """Return a body with the fields of ``extra=`` added: those that this version does not know.
+    """Return a request body with the additional fields of ``extra=``, which this version does not know.
 
-    :param extra: such fields; a dictionary under a name that the body has, too, is merged into that.
-    :param known_keys: further fields that are known, though the body does not have them.
-    :raises UsageError: not a dictionary, or it has a field that is known or given already.
+    :param extra: the additional fields; a dictionary is merged with one of the same name in the body.
+    :param known_keys: further known fields, which the body need not contain.
+    :raises UsageError: ``extra`` is not a dictionary, or contains a field that is known or in the body.
 
     >>> merge_extra({"name": "a", "options": {"b": 1}}, {"options": {"c": 2}})
     {'name': 'a', 'options': {'b': 1, 'c': 2}}
@@ -146,9 +146,9 @@ def find_nearest_key(
     known_keys: Iterable[str],
     synonyms: Optional[Mapping[str, str]] = None,
 ) -> Optional[str]:
-    """Return the known key that a misspelt one most likely stands for, or None.
+    """Return the known key that is most similar to a misspelt one, or None.
 
-    :param synonyms: known keys by words that other services use for them.
+    :param synonyms: known keys by the names that other services use.
 
     >>> find_nearest_key("Subjects", ["recipients", "subject"])
     'subject'

@@ -1,4 +1,4 @@
-"""References that do not keep an object alive."""
+"""Weak references to methods."""
 
 import weakref
 from typing import Callable
@@ -7,7 +7,7 @@ __all__ = ["weak_method"]
 
 
 def weak_method(method: Callable[[], None]) -> Callable[[], None]:
-    """Return a function that calls a method as long as its object exists."""
+    """Return a function that calls a method while its object exists."""
     reference = weakref.WeakMethod(method)
 
     def call() -> None:

@@ -1,8 +1,8 @@
-"""Threads for the work of one call; where none can be started, the calling thread does it.
+"""Worker threads of one call; if no thread can be started, the calling thread does the work.
 
-Python refuses new threads once its main thread has ended (3.9 and newer), and the system refuses them at its
-limits.  The work waits in a queue of our own, so that neither loses any of it: the threads that there are
-take it, or :meth:`WorkerPool.run_in_calling_thread` does.
+Python starts no new threads once its main thread has ended (3.9 and newer), and the system limits their
+number.  Items wait in a separate queue, so that none is lost in these cases: existing threads or
+:meth:`WorkerPool.run_in_calling_thread` process them.
 """
 
 import collections
@@ -26,44 +26,44 @@ T = TypeVar("T")
 class WorkItem(Protocol):
     """One piece of work."""
 
-    #: Set by the workers once a thread does it.
+    #: Set by the pool when a thread starts the item.
     started: bool
 
     def run(self) -> None:
-        """Do the work.  Its exceptions are kept, not raised."""
+        """Do the work; store its exceptions instead of raising them."""
 
     def finish(self) -> None:
-        """Deal with the outcome.  Jobs added here may be done by the same thread."""
+        """Process the outcome.  Items that are submitted here may be run by the same thread."""
 
 
 class WorkerPool:
-    """A thread pool that has no item without a thread, or tells the caller to do it.
+    """A thread pool that lets the caller run the items if no thread can be started.
 
-    :param max_threads: threads at a time.
-    :param name: start of their names.
+    :param max_threads: maximum number of threads.
+    :param name: prefix of the thread names.
     """
 
     def __init__(self, max_threads: int, name: str) -> None:
         self._max_threads = max_threads
         self._name = name
         self._pool: Optional[concurrent.futures.ThreadPoolExecutor] = None
-        #: Only used in single steps (``with``): where Ctrl-C falls between two, a lock is never free again.
+        #: Acquired only by ``with``: Ctrl-C between two statements would leave it locked.
         self._lock = threading.RLock()
         self._queued: Deque[Any] = collections.deque()
-        #: Threads that take items, or are about to; True while one does an item.
+        #: Threads that process items; True while a thread runs an item.
         self._busy_by_thread: Dict[object, bool] = {}
-        #: The calling thread, while it does an item.
+        #: The calling thread, while it runs an item.
         self._helping_thread_id: Optional[int] = None
         self._warned = False
         self._exited: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     @property
     def is_calling_thread_working(self) -> bool:
-        """Whether this is the calling thread, at work on an item because no worker can be started."""
+        """True in the calling thread while it runs an item, because no worker can be started."""
         return self._helping_thread_id == threading.get_ident()
 
     def submit(self, item: WorkItem) -> None:
-        """Queue an item, and start a thread for it if one more is needed and can be had."""
+        """Queue an item, and start a thread for it if necessary and possible."""
         with self._lock:
             self._queued.append(item)
             free = sum(not busy for busy in self._busy_by_thread.values())
@@ -71,7 +71,7 @@ class WorkerPool:
                 self._start_thread()
 
     def run_in_calling_thread(self) -> Optional[Any]:
-        """Do one item in the calling thread if there is no worker to do it.
+        """Run one item in the calling thread if all workers are missing.
 
         :return: the item, or None.
         """
@@ -85,28 +85,28 @@ class WorkerPool:
             item.run()
             item.finish()
         except BaseException:
-            item.started = False  # Ctrl-C broke it off
+            item.started = False  # interrupted by Ctrl-C
             raise
         finally:
             self._helping_thread_id = None
         return item
 
     def discard_queued(self) -> None:
-        """Forget the items that no thread has taken."""
+        """Discard the items that no thread has started."""
         with self._lock:
             self._queued.clear()
 
     def close(self, timeout: Optional[float] = None) -> None:
-        """Take no more items, and wait for the threads.
+        """Wait for the threads, and end the pool.
 
-        :param timeout: most seconds to wait; None: until all have ended.
+        :param timeout: maximum seconds to wait; None waits until all threads have ended.
         """
         ends_at = None if timeout is None else time.monotonic() + timeout
         try:
             while self._busy_by_thread and (ends_at is None or time.monotonic() < ends_at):
                 with contextlib.suppress(queue.Empty):
                     self._exited.get(timeout=_POLL_INTERVAL)
-        finally:  # after Ctrl-C, too: else idle threads stay until the pool is collected
+        finally:  # also after Ctrl-C: otherwise idle threads exist until the pool is garbage collected
             pool = self._pool
             if pool is not None:
                 pool.shutdown(wait=not self._busy_by_thread)
@@ -115,30 +115,32 @@ class WorkerPool:
         loop = object()
         try:
             self._busy_by_thread[loop] = False
-            if self._pool is None:  # its module cannot be loaded any more once the main thread has ended
+            if self._pool is None:  # raises RuntimeError once the main thread has ended
                 self._pool = concurrent.futures.ThreadPoolExecutor(self._max_threads, self._name)
             self._pool.submit(self._run_thread, loop)
         except BaseException as error:
-            # The executor may have queued the call all the same: without its entry it does nothing.
+            # The executor may have queued the call anyway; without an entry here it ends immediately.
             self._busy_by_thread.pop(loop, None)
             if not isinstance(error, (RuntimeError, MemoryError)):
                 raise  # Ctrl-C: close() would wait for a thread that was never started
             if not self._warned:
                 self._warned = True
-                log.info("no further thread, going on with %d: %s", len(self._busy_by_thread), error)
+                log.info("cannot start another thread, using %d: %s", len(self._busy_by_thread), error)
 
     def _run_thread(self, loop: object) -> None:
         try:
             while True:
                 with self._lock:
                     if loop not in self._busy_by_thread or not self._queued:
-                        self._busy_by_thread.pop(loop, None)  # in one step with the look: add() counts on it
+                        self._busy_by_thread.pop(
+                            loop, None
+                        )  # within the lock, because submit() depends on it
                         return
                     item = self._queued.popleft()
                     item.started = self._busy_by_thread[loop] = True
                 item.run()
                 with self._lock:
-                    self._busy_by_thread[loop] = False  # free for what the end of this item adds
+                    self._busy_by_thread[loop] = False  # available for items that finish() submits
                 item.finish()
                 del item
         finally:
@@ -147,16 +149,16 @@ class WorkerPool:
 
 
 def run_in_daemon_thread(function: Callable[[], T], raise_if_aborted: Callable[[], Any]) -> T:
-    """Do what nothing can interrupt in a daemon thread, where one can be started.
+    """Call a function that cannot be interrupted in a daemon thread, if one can be started.
 
-    :param raise_if_aborted: called now and then; when it raises, nothing waits for the thread any more.
+    :param raise_if_aborted: called repeatedly; if it raises, the thread is left behind.
     """
     outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
 
     def work() -> None:
         try:
             outcome.set_result(function())
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is wanted
+        except BaseException as error:  # noqa: BLE001 - it is raised by outcome.result()
             outcome.set_exception(error)
 
     try:

@@ -173,7 +173,7 @@ def test_a_refusal_of_a_repository_names_the_token_that_was_not_sent(monkeypatch
         with get_client(f"{server.url}/records/abcde-12345", retry=ONCE) as client:
             with pytest.raises(Forbidden) as caught:
                 client.get("user/records")
-    assert "NRP_TOKEN is set, but no address is set beside it" in caught.value.hint
+    assert "NRP_TOKEN is set, but no URL is set in the same source" in caught.value.hint
     assert all("authorization" not in request.headers for request in server.requests)
 
 

@@ -296,7 +296,7 @@ def test_the_name_of_a_user_is_refused_with_its_secret(profiles: Path) -> None:
     found = look(environ={"DEPOT_USER": "ann", "DEPOT_KEY": "another"})
     assert (found.get("username"), found.get("api_key")) == ("bob", KEY)
     assert look(environ={"DEPOT_USER": "ann"}).get("username") == "ann"
-    assert "DEPOT_USER is set, but no address is set beside it" in sources(found)["username"]
+    assert "DEPOT_USER is set, but no URL is set in the same source" in sources(found)["username"]
 
 
 def test_the_environment_without_a_site_is_for_any() -> None:

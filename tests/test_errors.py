@@ -163,7 +163,7 @@ def test_what_may_be_tried_again(kind: Type[SmartxferError]) -> None:
         ("TLSError", "verify="),
         ("ProxyError", "proxies="),
         ("SourceChanged", "run again"),
-        ("DiskFull", "goes on"),
+        ("DiskFull", "is resumed"),
         ("AlreadyInProgress", "wait"),
     ],
 )

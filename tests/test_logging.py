@@ -116,7 +116,7 @@ def test_a_resumed_upload_says_where_it_continues(said: Said, tmp_path: Path) ->
             client.upload_workflow(files)
     lines = [line for line in said(logging.INFO) if line.startswith("upload of a.bin")]
     assert re.search(r"failed after N s: .*cancelled", lines[1])
-    assert re.fullmatch(r"upload of a.bin is resumed: \d+ of 60000 bytes are there", lines[2])
+    assert re.fullmatch(r"upload of a.bin is resumed: \d+ of 60000 bytes are complete", lines[2])
     assert lines[3].startswith("upload of a.bin is done: 60000 bytes in N s")
 
 

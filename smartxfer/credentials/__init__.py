@@ -1,8 +1,8 @@
-"""Where credentials come from: one order of places for every service, and the origin that each value is for.
+"""Lookup of credentials: the same order of sources for every service, and an origin for each value.
 
-Arguments, the environment, the service's own file, a profile, netrc, keyring.  All are only read, and each
-value remembers its source.  A source that cannot be read is a warning that names it, unless the caller named
-that source: then it is a ConfigError.
+The sources are arguments, environment variables, the service's own file, a profile, netrc, and keyring.  They
+are only read, and each value has its source.  An unreadable source causes a warning, or a ConfigError if the
+caller chose that source.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Values that were found, each with its source and the origin that it is for."""
+"""Credentials of one client: values with their sources and origins."""
 
 import logging
 from typing import Dict, List, Mapping, Optional, Tuple
@@ -19,10 +19,10 @@ log = logging.getLogger("smartxfer.credentials")
 
 @attrs.frozen
 class _Candidate:
-    """A value in a place.
+    """A value in a source.
 
-    :param source: name of the place, with the variable.
-    :param label: what is there, for messages: ``DEPOT_KEY is set``.
+    :param source_name: name of the source, including the variable.
+    :param description: for messages, such as ``DEPOT_KEY is set``.
     """
 
     name: str
@@ -33,31 +33,32 @@ class _Candidate:
 
 
 class Credentials:
-    """Values with their sources, the origin that they count for, and every place that was looked at.
+    """Values with their sources and origins, and all sources that were searched.
 
-    Values are added in the order of their places.  :meth:`select_values` then decides which address is in
-    use, and which values may go there.
+    Values are added in the order of their sources.  :meth:`select_values` then selects the base URL, and the
+    values that may be used for it.
 
-    :param kind: where an address comes from that is among the arguments.
-    :param errors: the service's.
+    :param spec: names of the service's credentials.
+    :param base_url_kind: kind of a base URL that is passed as an argument.
+    :param error_family: the errors of the service.
     """
 
     def __init__(
         self,
         spec: CredentialSpec,
-        kind: BaseURLKind = BaseURLKind.EXPLICIT,
-        errors: ErrorFamily = GENERIC_ERRORS,
+        base_url_kind: BaseURLKind = BaseURLKind.EXPLICIT,
+        error_family: ErrorFamily = GENERIC_ERRORS,
     ) -> None:
         self._spec = spec
-        self._errors = errors
-        self._base_url_kind = kind
+        self._error_family = error_family
+        self._base_url_kind = base_url_kind
         self._candidates: List[_Candidate] = []
         self._values: Dict[str, _Candidate] = {}
         self._unused_reasons: List[Tuple[str, str]] = []
         self._selected = False
-        # The address in use, once it is known.
+        # The selected base URL.
         self.base_url_in_use: Optional[BaseURL] = None
-        #: Every place looked at, in order.
+        #: Names of all searched sources, in order.
         self.searched: List[str] = []
         #: What the user can correct in the places that were searched, each an imperative.
         self.remedies: List[str] = []
@@ -65,9 +66,10 @@ class Credentials:
     def new_source(
         self, name: str, kind: SourceKind, base_url: Optional[str] = None, base_url_source: str = ""
     ) -> Source:
-        """Return a place of values.
+        """Return a new source.
 
-        :param base_url: the address that it names.
+        :param base_url: the base URL that it contains.
+        :param base_url_source: name of the variable or source of that URL, for messages.
         """
         if not base_url:
             return Source(name, kind)
@@ -85,10 +87,10 @@ class Credentials:
         source_name: Optional[str] = None,
         description: str = "",
     ) -> None:
-        """Add the values of a place.
+        """Add the values of a source.
 
-        :param source_name: name of the place where it is not the group's.
-        :param description: what is there, for messages; by default it is made of names.
+        :param source_name: name for messages; by default that of ``source``.
+        :param description: of the value, for messages; by default it is built from the names.
         """
         source_name = source_name or source.name
         if source.kind is not SourceKind.DEFAULT and source_name not in self.searched:
@@ -106,9 +108,9 @@ class Credentials:
                     self._select(candidate)
 
     def select_values(self) -> None:
-        """Decide which address is in use, and take the values that may go there; later ones when added.
+        """Select the base URL, and the values that may be used for it, including values that are added later.
 
-        :raises ConfigError: the address is not a URL; of an argument, UsageError.
+        :raises ConfigError: the base URL is invalid; UsageError if it is an argument.
         """
         chosen = next((candidate for candidate in self._candidates if candidate.name == "base_url"), None)
         if chosen is not None:
@@ -133,65 +135,65 @@ class Credentials:
         name = candidate.name
         if name in self._values or name == "base_url":
             return
-        why = explain_unused(candidate.source, self.base_url_in_use, is_secret=self._has_secret(candidate))
-        if why is None:
+        reason = explain_unused(candidate.source, self.base_url_in_use, is_secret=self._has_secret(candidate))
+        if reason is None:
             self._values[name] = candidate
-        elif (name, f"{candidate.description}, but {why}") not in self._unused_reasons:
-            self._unused_reasons.append((name, f"{candidate.description}, but {why}"))
+        elif (name, f"{candidate.description}, but {reason}") not in self._unused_reasons:
+            self._unused_reasons.append((name, f"{candidate.description}, but {reason}"))
 
     def _has_secret(self, candidate: _Candidate) -> bool:
-        """Return whether a value is a secret, or the name of the user whose secret is in the same place."""
+        """Return True if a value is a secret, or belongs to a secret in the same source."""
         secrets = self._spec.secrets
         return candidate.name in secrets or any(
             other.source is candidate.source and other.name in secrets for other in self._candidates
         )
 
     def record_unreadable(self, source_name: str, reason: str, remedy: str = "") -> None:
-        """Warn of a source that cannot be read, and list it.
+        """Log a warning about an unreadable source, and add it to the searched sources.
 
-        :param reason: the reason, without anything that the source contains.
-        :param remedy: what the user can do about it; by default, to correct the source.
+        :param reason: the reason, without any contents of the source.
+        :param remedy: what the user can do; by default, to correct the source.
         """
         log.warning("credentials: %s is ignored: %s", source_name, reason)
         self.searched.append(f"{source_name} (ignored: {reason})")
         self.remedies.append(remedy or f"correct {source_name}: {reason}")
 
     def _normalize_url(self, value: str, source_name: str) -> str:
-        """Return a base URL in its usual form.
+        """Return a normalized base URL.
 
-        :raises ConfigError: it is not a URL; of an argument, UsageError.
+        :raises ConfigError: it is invalid; UsageError if it is an argument.
         """
         try:
-            clean = self._spec.normalize_url(value)
-            Origin.parse(clean)
+            normalized = self._spec.normalize_url(value)
+            Origin.parse(normalized)
         except UsageError as error:
             if source_name == "arguments":
                 raise
             raise ConfigError(f"{source_name}: {error.summary}", hint=error.hint or None) from None
-        return clean
+        return normalized
 
     def get(self, name: str) -> Optional[str]:
-        """The value, or None."""
+        """Return the value, or None."""
         found = self._values.get(name)
         return None if found is None else found.value
 
     def unused_reasons(self, *names: str) -> List[str]:
-        """Return a sentence for each value that was found and is not used, with the reason."""
-        return [why for name, why in self._unused_reasons if name in names]
+        """Return one text for each value that was found but is not used, with the reason."""
+        return [reason for name, reason in self._unused_reasons if name in names]
 
     def require(self, *names: str) -> Dict[str, str]:
-        """The values.
+        """Return the values.
 
-        :raises CredentialError: one is missing; the message lists every place looked at, and each value that
-            was found there and is not used, with the reason.
+        :raises CredentialError: a value is missing; the message lists all searched sources, and each value
+            that was found but is not used, with the reason.
         """
         missing = [name for name in names if name not in self._values]
         if missing:
-            where = f" for {self.base_url_in_use.origin}" if self.base_url_in_use is not None else ""
-            looked = f"looked at {', '.join(self.searched)}"
-            raise self._errors.class_for(CredentialError)(
-                f"{self._spec.service}: no {' and no '.join(missing)}{where}; "
-                + "; ".join([looked, *self.unused_reasons(*missing)]),
+            target = f" for {self.base_url_in_use.origin}" if self.base_url_in_use is not None else ""
+            searched = f"looked at {', '.join(self.searched)}"
+            raise self._error_family.class_for(CredentialError)(
+                f"{self._spec.service}: no {' and no '.join(missing)}{target}; "
+                + "; ".join([searched, *self.unused_reasons(*missing)]),
                 hint=self._build_hint(missing),
             )
         return {name: self._values[name].value for name in names}
@@ -199,10 +201,10 @@ class Credentials:
     def _build_hint(self, missing: List[str]) -> str:
         if self.base_url_in_use is not None and self.base_url_in_use.kind is BaseURLKind.TOKEN_LINK:
             return f"to use an account, give the client {self.base_url_in_use.origin} instead of the link"
-        wanted = [*missing]
+        names = [*missing]
         if self.unused_reasons(*missing) and "base_url" not in missing:
-            wanted.insert(0, "base_url")
-        variables = [self._spec.variables(name)[0] for name in wanted if self._spec.variables(name)]
+            names.insert(0, "base_url")
+        variables = [self._spec.variables(name)[0] for name in names if self._spec.variables(name)]
         arguments = self._spec.argument or " and ".join(f"{name}=" for name in missing)
         environment = f", or set {' and '.join(variables)}" if variables else ""
         return "; ".join([*self.remedies, f"pass {arguments}{environment}"])
@@ -210,7 +212,7 @@ class Credentials:
     def explain(self) -> List[Tuple[str, str, str]]:
         """Return (name, value or mask, source) of each value; ``""`` and ``"not found"`` for a missing one.
 
-        The source also tells the origin that a value is for, and why another one that was found is not used.
+        The source includes the origin for which a value is used, and why other values are not used.
         """
         rows = []
         for name in self._spec.fields:

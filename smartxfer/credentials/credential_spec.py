@@ -1,4 +1,4 @@
-"""The names of a service's credentials in every place."""
+"""Names of the credentials of a service in every source."""
 
 from types import MappingProxyType
 from typing import Any, Callable, FrozenSet, Mapping, NamedTuple, Optional, Tuple, Union
@@ -12,25 +12,22 @@ _EMPTY_MAPPING: Mapping[str, Any] = MappingProxyType({})
 
 
 class CredentialSpec(NamedTuple):
-    """The names of one service's credentials in every place where they may stand.
+    """Names of the credentials of one service in every source.
 
     :param service: name of the service; profiles are sections ``[service]`` and ``[service:profile]``.
-    :param fields: our name of each value -> environment variable, or several in order.
-    :param netrc: our name -> ``"login"`` or ``"password"``.
-    :param secrets: which of them are never shown.
-    :param read_config_file: reads the service's own file; our names -> values.  It may raise whatever
-        reading raises.
-    :param config_file_label: what that file is called where places are listed.
-    :param config_file_is_explicit: whether the caller named that file, so that one that cannot be read is an
-        error.
-    :param config_base_url_is_explicit: whether the caller chose the address in that file, so that it counts
-        as one given.
-    :param config_file_is_in_working_directory: whether that file is in the working directory, where anybody
-        may have put it.
-    :param defaults: our name -> the value where no place has one, such as the vendor's address.
-    :param normalize_url: makes a base URL of whatever form stands in one of the places.
-    :param argument: the argument of the client that takes the credentials; empty: one per value.
-    :param ignored_keys: keys of the service's section in a profile that another of its clients reads.
+    :param fields: name of each value -> environment variable, or several in order.
+    :param netrc: name -> ``"login"`` or ``"password"``.
+    :param secrets: names of values that are never shown.
+    :param read_config_file: reads the service's own file and returns name -> value; may raise any exception.
+    :param config_file_label: name of that file in messages.
+    :param config_file_is_explicit: True if the caller chose that file: it is an error if it is unreadable.
+    :param config_base_url_is_explicit: True if the caller chose the base URL in that file.
+    :param config_file_is_in_working_directory: True if that file is in the working directory, where another
+        user may have created it.
+    :param defaults: name -> value that is used if no source has one, such as the URL of the vendor.
+    :param normalize_url: returns the base URL for a URL in one of the sources.
+    :param ignored_keys: keys in the service's section of a profile that another client of the service reads.
+    :param argument: argument of the client for the credentials; empty: one argument per value.
     """
 
     service: str
@@ -53,6 +50,6 @@ class CredentialSpec(NamedTuple):
         return short_repr("CredentialSpec", **changed)
 
     def variables(self, name: str) -> Tuple[str, ...]:
-        """The environment variables of one value."""
-        given = self.fields[name]
-        return (given,) if isinstance(given, str) else given
+        """Return the environment variables of one value."""
+        variables = self.fields[name]
+        return (variables,) if isinstance(variables, str) else variables

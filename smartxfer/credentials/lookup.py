@@ -1,4 +1,4 @@
-"""Look for credentials in every place, in order."""
+"""Lookup of credentials in all sources, in order."""
 
 import configparser
 import difflib
@@ -47,22 +47,22 @@ def resolve_credentials(
     netrcfile: Union[str, "os.PathLike[str]", None] = None,
     environ: Optional[Mapping[str, str]] = None,
     base_url_kind: BaseURLKind = BaseURLKind.EXPLICIT,
-    errors: ErrorFamily = GENERIC_ERRORS,
+    error_family: ErrorFamily = GENERIC_ERRORS,
 ) -> Credentials:
-    """Look for credentials in every place, in order; the first that has a value for the address gives it.
+    """Look up credentials in all sources; the first source with a value for the base URL is used.
 
-    A place that cannot be read is a warning, and the next one is looked at.
+    An unreadable source causes a warning, and the search continues.
 
-    :param arguments: what the caller passed.
-    :param base_url_kind: where the address among them comes from.
-    :param profile: a named section of the configuration file; by default SMARTXFER_PROFILE.
-    :param netrcfile: instead of NETRC or ``~/.netrc``.
-    :param environ: instead of ``os.environ``.
-    :param errors: the service's.
+    :param arguments: values that the caller passed.
+    :param profile: section of the configuration file; by default SMARTXFER_PROFILE.
+    :param netrcfile: path of a file instead of NETRC or ``~/.netrc``.
+    :param environ: variables instead of ``os.environ``.
+    :param base_url_kind: origin of the base URL in ``arguments``.
+    :param error_family: the errors of the service.
     :raises ConfigError: a named profile or file is missing or malformed.
     """
     environ = os.environ if environ is None else environ
-    found = Credentials(spec, base_url_kind, errors)
+    found = Credentials(spec, base_url_kind, error_family)
     found.add(found.new_source("arguments", SourceKind.PROGRAM), arguments)
     _add_environment(found, spec, environ)
     _add_service_config(found, spec)
@@ -81,19 +81,19 @@ def resolve_credentials(
 
 
 def _add_environment(credentials: Credentials, spec: CredentialSpec, environ: Mapping[str, str]) -> None:
-    """Add what the variables hold; those of one service belong together."""
+    """Add the values of the environment variables, as one source."""
     variables = spec.variables("base_url") if "base_url" in spec.fields else ()
-    naming = next((variable for variable in variables if environ.get(variable)), "")
-    site = decode_os_text(environ.get(naming, ""))
-    place = credentials.new_source("environment", SourceKind.USER, site, naming)
+    url_variable = next((variable for variable in variables if environ.get(variable)), "")
+    base_url = decode_os_text(environ.get(url_variable, ""))
+    source = credentials.new_source("environment", SourceKind.USER, base_url, url_variable)
     for name in spec.fields:
         for variable in spec.variables(name):
-            source = f"environment ({variable})"
+            source_name = f"environment ({variable})"
             value = decode_os_text(environ.get(variable) or "")
             if _is_valid_unicode(value):
-                credentials.add(place, {name: value}, source, f"{variable} is set")
+                credentials.add(source, {name: value}, source_name, f"{variable} is set")
             else:
-                credentials.record_unreadable(source, "its value is not UTF-8")
+                credentials.record_unreadable(source_name, "its value is not UTF-8")
 
 
 def _is_valid_unicode(text: str) -> bool:
@@ -105,7 +105,7 @@ def _is_valid_unicode(text: str) -> bool:
 
 
 def _add_service_config(credentials: Credentials, spec: CredentialSpec) -> None:
-    """Take what the service's own file holds."""
+    """Add the values of the service's own file."""
     if spec.read_config_file is None:
         return
     try:
@@ -114,38 +114,38 @@ def _add_service_config(credentials: Credentials, spec: CredentialSpec) -> None:
         if spec.config_file_is_explicit:
             raise
         credentials.record_unreadable(spec.config_file_label, error.summary)
-    except Exception as error:  # noqa: BLE001 - a reader of another package may raise anything
-        why = describe_read_error(error)
+    except Exception as error:  # noqa: BLE001 - the parser of another package may raise any exception
+        reason = describe_read_error(error)
         if spec.config_file_is_explicit:
             raise ConfigError(
-                f"{spec.config_file_label} cannot be read: {why}", hint="correct the file"
+                f"{spec.config_file_label} cannot be read: {reason}", hint="correct the file"
             ) from None
-        credentials.record_unreadable(spec.config_file_label, why)
+        credentials.record_unreadable(spec.config_file_label, reason)
     else:
         kind = SourceKind.WORKING_DIRECTORY if spec.config_file_is_in_working_directory else SourceKind.USER
         credentials.add(credentials.new_source(spec.config_file_label, kind, values.get("base_url")), values)
 
 
 def get_config_path() -> Path:
-    """The file of profiles: ``config.ini`` in the platform's configuration directory.
+    """Return the path of the file with profiles, ``config.ini`` in the platform's configuration directory.
 
-    It begins with ``~`` where the home directory is unknown.
+    It begins with ``~`` if the home directory is unknown.
     """
     return (get_user_directory("config") or Path("~", ".config", "smartxfer")) / "config.ini"
 
 
 def _add_profile(credentials: Credentials, spec: CredentialSpec, profile: Optional[str]) -> None:
-    """Take what the service's section of the configuration file holds, that of a profile where one is named.
+    """Add the values of the service's section in the configuration file, or of its section for a profile.
 
-    :raises ConfigError: the named profile cannot be read.
+    :raises ConfigError: the profile cannot be read.
     """
     path = get_config_path()
-    place = f"profile {profile!r}" if profile else str(path)
+    source_name = f"profile {profile!r}" if profile else str(path)
     section = f"{spec.service}:{profile}" if profile else spec.service
-    parser, why = configparser.ConfigParser(interpolation=None), ""
+    parser, reason = configparser.ConfigParser(interpolation=None), ""
     file: Optional[SecretFile] = None
     if str(path).startswith("~"):
-        why = "no home directory: set HOME"
+        reason = "no home directory: set HOME"
     else:
         try:
             file = read_secret_file(path)
@@ -153,13 +153,13 @@ def _add_profile(credentials: Credentials, spec: CredentialSpec, profile: Option
         except FileNotFoundError:
             pass
         except UnreadableFile as error:
-            why = str(error)
-    if why and profile:
+            reason = str(error)
+    if reason and profile:
         raise ConfigError(
-            f"{path} cannot be read: {why}", hint=f"correct the file, or leave out profile={profile!r}"
+            f"{path} cannot be read: {reason}", hint=f"correct the file, or leave out profile={profile!r}"
         )
-    if why:
-        credentials.record_unreadable(place, why)
+    if reason:
+        credentials.record_unreadable(source_name, reason)
         return
     _warn_of_unknown_keys(credentials, parser, section, spec, path)
     values = wrap_secrets(dict(parser.items(section))) if parser.has_section(section) else {}
@@ -168,7 +168,7 @@ def _add_profile(credentials: Credentials, spec: CredentialSpec, profile: Option
         raise ConfigError(f"{path} has no section [{section}]", hint=hint)
     if file is not None and any(values.get(name) for name in spec.secrets):
         file.warn_if_shared()
-    credentials.add(credentials.new_source(place, SourceKind.USER, values.get("base_url")), values)
+    credentials.add(credentials.new_source(source_name, SourceKind.USER, values.get("base_url")), values)
 
 
 def _missing_section_hint(parser: configparser.ConfigParser, service: str, section: str) -> str:
@@ -187,12 +187,12 @@ def _warn_of_unknown_keys(
     spec: CredentialSpec,
     path: Path,
 ) -> None:
-    """Warn of keys that are not read, and of a section whose name looks like a misspelt one."""
+    """Log warnings about unknown keys, and about sections with a misspelt name."""
     known = [*spec.fields, *spec.ignored_keys]
     for key in parser.options(section) if parser.has_section(section) else ():
         if key not in known and key not in parser.defaults():
-            meant = find_nearest_key(key, known)
-            remedy = f"write {meant!r}" if meant else f"known keys: {', '.join(sorted(known))}"
+            nearest = find_nearest_key(key, known)
+            remedy = f"write {nearest!r}" if nearest else f"known keys: {', '.join(sorted(known))}"
             log.warning("%s: unknown key %r in [%s] is ignored (%s)", path, key, section, remedy)
             credentials.remedies.append(f"{remedy} for the unknown key {key!r} in {path}")
     for other in parser.sections():
@@ -205,7 +205,7 @@ def _warn_of_unknown_keys(
 
 
 def _match_misspelt_service(service: str, word: str) -> List[str]:
-    """Return the service's name where a word differs from it by a letter or two, as a misspelt one does."""
+    """Return the service's name in a list if a word is similar to it, else an empty list."""
     return [service] if difflib.SequenceMatcher(None, service, word.lower()).ratio() >= 0.8 else []
 
 
@@ -215,9 +215,9 @@ def _add_netrc(
     origin: Origin,
     explicit_path: Union[str, "os.PathLike[str]", None],
 ) -> None:
-    """Add what netrc has for the host: ``host:port`` before ``host``.
+    """Add the values of the netrc entry for the host; ``host:port`` takes precedence over ``host``.
 
-    :raises ConfigError: the named file cannot be read.
+    :raises ConfigError: the file that the caller chose cannot be read.
     """
     home = get_home_directory()
     if not explicit_path and home is None:
@@ -232,14 +232,14 @@ def _add_netrc(
     except LocalNotFound as error:
         raise ConfigError(f"netrc: {error.summary}", hint=error.hint) from None
     for path in paths:
-        place = credentials.new_source(str(path), SourceKind.HOST)
+        source = credentials.new_source(str(path), SourceKind.HOST)
         try:
             file = read_secret_file(path)
             hosts = wrap_secrets(parse_netrc(file))
         except FileNotFoundError:
             if explicit_path:
-                raise ConfigError(f"there is no netrc file {path}", hint=_NETRC_HINT) from None
-            credentials.add(place, {})
+                raise ConfigError(f"the netrc file {path} does not exist", hint=_NETRC_HINT) from None
+            credentials.add(source, {})
             continue
         except UnreadableFile as error:
             if explicit_path:
@@ -253,8 +253,8 @@ def _add_netrc(
             file.warn_if_shared()
         logins = [name for name, part in spec.netrc.items() if part == "login"]
         if any(credentials.get(name) not in (None, values.get(name)) for name in logins):
-            values = {}  # the password of another user
-        credentials.add(place, values, description=f"{path} has an entry for {origin.host}")
+            values = {}  # the password belongs to another user
+        credentials.add(source, values, description=f"{path} has an entry for {origin.host}")
 
 
 def _find_netrc_values(
@@ -269,34 +269,34 @@ def _find_netrc_values(
 
 
 def _add_keyring(credentials: Credentials, spec: CredentialSpec, origin: Origin) -> None:
-    """Ask the keyring for the password of a known user, where the package is installed.
+    """Read the password of a known user from the keyring, if the package is installed.
 
-    A service without users has its secret under the name of the value: ``token``, ``api_key``.
+    The secret of a service without users is stored under the name of the value: ``token``, ``api_key``.
     """
-    wanted = [name for name, part in spec.netrc.items() if part == "password" and not credentials.get(name)]
+    missing = [name for name, part in spec.netrc.items() if part == "password" and not credentials.get(name)]
     logins = [name for name, part in spec.netrc.items() if part == "login"]
-    place = credentials.new_source(f"keyring (smartxfer:{origin.netloc})", SourceKind.HOST)
-    why = explain_unused(place, credentials.base_url_in_use)
-    if why is not None:  # it may ask the user for a password: not for a value that is not used
-        credentials.searched.append(f"{place.name} (not asked: {why})")
+    source = credentials.new_source(f"keyring (smartxfer:{origin.netloc})", SourceKind.HOST)
+    reason = explain_unused(source, credentials.base_url_in_use)
+    if reason is not None:  # the keyring may prompt for a password, which must not happen for an unused value
+        credentials.searched.append(f"{source.name} (not asked: {reason})")
         return
-    for name in wanted:
+    for name in missing:
         user = credentials.get(logins[0]) if logins else name
         if not user:
             return
         try:
             import keyring
 
-            redaction.install_filters()  # on the loggers of its backends
+            redaction.install_filters()  # for the loggers of its backends
             with warnings.catch_warnings():
-                # A backend may ask for a password of its own: never where it would be shown.
+                # A backend may prompt for a password, which must not be echoed.
                 warnings.simplefilter("error", getpass.GetPassWarning)
                 value = as_secret(keyring.get_password(f"smartxfer:{origin.netloc}", user))
         except ModuleNotFoundError as error:
             if error.name != "keyring":
-                credentials.record_unreadable(place.name, describe_read_error(error), _KEYRING_HINT)
+                credentials.record_unreadable(source.name, describe_read_error(error), _KEYRING_HINT)
             return
-        except Exception as error:  # noqa: BLE001 - its backends raise errors of their own
-            credentials.record_unreadable(place.name, describe_read_error(error), _KEYRING_HINT)
+        except Exception as error:  # noqa: BLE001 - a backend may raise any exception
+            credentials.record_unreadable(source.name, describe_read_error(error), _KEYRING_HINT)
             return
-        credentials.add(place, {name: value})
+        credentials.add(source, {name: value})

@@ -1,8 +1,8 @@
-"""Which values may go to which address.
+"""Rules for the base URLs to which credentials may be sent.
 
-A value counts for the address that was found in the same place, for an address that the program gives, and
-for the vendor's default address.  For an address from a link, or from a ``.env`` file of the working
-directory, it counts only where its own place names that address.
+A value is used for the base URL that was found in the same source, for a base URL that the program passes,
+and for the default URL of the vendor.  For a URL from a link, or from a ``.env`` file in the working
+directory, it is used only if its own source contains that URL.
 """
 
 import enum
@@ -16,26 +16,26 @@ __all__ = ["BaseURL", "BaseURLKind", "Source", "SourceKind", "explain_unused"]
 
 
 class BaseURLKind(enum.Enum):
-    """Where an address comes from."""
+    """Kind of a base URL."""
 
-    #: A base URL that the program gives, or the alias of one in a configuration file.
+    #: A base URL that the program passes, or its alias in a configuration file.
     EXPLICIT = "given by the program"
-    #: Variables of the environment, or a file.
-    CONFIGURED = "found in a place"
-    #: The vendor's.
+    #: A base URL from an environment variable or a file.
+    CONFIGURED = "found in a source"
+    #: The default of the vendor.
     DEFAULT = "the default"
-    #: A link that somebody sent, or the address of a page; an account may be needed there.
+    #: A link, or the URL of a page, that the program received; it may need an account.
     LINK = "a link"
-    #: A link with a token or a voucher in it, which is used alone.
+    #: A link that contains a token or a voucher, which is used instead of an account.
     TOKEN_LINK = "a link with a token"  # noqa: S105 - not a password
 
 
 class SourceKind(enum.Enum):
-    """Who fills a place."""
+    """Kind of a source, by who controls it."""
 
     PROGRAM = "the program"
     USER = "the user: the environment, or a file in the home directory"
-    WORKING_DIRECTORY = "anybody who may write to the working directory"
+    WORKING_DIRECTORY = "any user with write access to the working directory"
     DEFAULT = "the vendor"
     #: netrc and keyring, whose entries are bound to a host.
     HOST = "the user, for one host"
@@ -43,27 +43,28 @@ class SourceKind(enum.Enum):
 
 @attrs.frozen
 class Source:
-    """A place of values that belong together.
+    """A source of values that belong together.
 
-    :param source: name of the place.
-    :param site: the base URL that it names; None where it names no address.
-    :param site_source: name of that URL's variable or place.
+    :param name: name of the source, for messages.
+    :param kind: who controls the source.
+    :param origin: of the base URL that it contains, or None.
+    :param origin_source: name of the variable or source of that URL.
     """
 
     name: str
     kind: SourceKind
     origin: Optional[Origin] = None
     origin_source: str = ""
-    #: Whether it names an address that cannot be read.
+    #: True if it contains an invalid base URL.
     has_invalid_origin: bool = False
 
 
 @attrs.frozen
 class BaseURL:
-    """The address in use.
+    """The selected base URL.
 
-    :param place: where it was found.
-    :param source: name of the variable or place, for messages.
+    :param found_in: source of the URL.
+    :param source_name: name of the variable or source, for messages.
     """
 
     origin: Origin
@@ -73,10 +74,10 @@ class BaseURL:
 
 
 def explain_unused(source: Source, base_url: Optional[BaseURL], is_secret: bool = True) -> Optional[str]:
-    """Return why a value of a place is not used for an address; None where it is used.
+    """Return the reason why a value is not used for a base URL; None if it is used.
 
-    :param is_secret: False for a user's name without a secret in the same place: it needs no address beside
-        it.
+    :param is_secret: False for a user name without a secret in the same source, which may be used for any
+        configured base URL.
     """
     if base_url is None:
         return None
@@ -87,7 +88,7 @@ def explain_unused(source: Source, base_url: Optional[BaseURL], is_secret: bool 
     if source.kind is SourceKind.HOST:
         return _explain_unused_host_entry(base_url)
     if source.has_invalid_origin:
-        return f"belongs to an address that cannot be read ({source.origin_source})"
+        return f"belongs to an invalid URL ({source.origin_source})"
     if source.origin is not None:
         if source.origin.allows_credentials_for(base_url.origin):
             return None
@@ -100,7 +101,7 @@ def explain_unused(source: Source, base_url: Optional[BaseURL], is_secret: bool 
         and base_url.found_in.kind is not SourceKind.WORKING_DIRECTORY
     ):
         return None
-    return f"no address is set beside it, and {_describe_base_url(base_url)}"
+    return f"no URL is set in the same source, and {_describe_base_url(base_url)}"
 
 
 def _explain_unused_argument(base_url: BaseURL) -> Optional[str]:

@@ -1,7 +1,7 @@
-"""Read files of credentials: netrc, ``.env``, ini and JSON files.
+"""Readers of files with credentials: netrc, ``.env``, ini and JSON files.
 
-Only regular files of at most 1 MiB are read, without blocking.  Anything else is :class:`UnreadableFile`,
-whose text says why, with the line where one is known, but never shows what the file contains.
+Only regular files of at most 1 MiB are read, without blocking.  Other files raise :class:`UnreadableFile`,
+whose text contains the reason and, if possible, the line number, but no contents of the file.
 """
 
 import configparser
@@ -29,7 +29,7 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Bytes of the largest file that is read.
+#: Maximum bytes of a file.
 MAX_FILE_BYTES = 1 << 20
 
 _FILE_TYPES = (
@@ -42,11 +42,11 @@ _FILE_TYPES = (
 
 
 class UnreadableFile(Exception):
-    """A file of credentials cannot be used; the text is the reason, without anything that it contains."""
+    """A file with credentials cannot be used; the text is the reason, without contents of the file."""
 
 
 def _hide_frames(read: F) -> F:
-    """Have a reader raise its error without its frames: their variables hold what is in the file."""
+    """Decorate a reader so that its errors have no frames, whose variables contain the file."""
 
     @functools.wraps(read)
     def call(*args: Any, **keywords: Any) -> Any:
@@ -61,9 +61,9 @@ def _hide_frames(read: F) -> F:
 
 @attrs.frozen
 class SecretFile:
-    """The text of a file, and who else may read it.
+    """The text of a file, and its permissions.
 
-    :param state: of the file that was opened.
+    :param stat_result: of the opened file.
     """
 
     path: Path
@@ -71,7 +71,7 @@ class SecretFile:
     stat_result: os.stat_result = attrs.field(repr=False)
 
     def warn_if_shared(self) -> None:
-        """Warn of a file with a secret that other users may access, once per file and process."""
+        """Log a warning if other users can access the file, once per file and process."""
         warn_if_shared(self.path, self.stat_result)
 
 
@@ -79,7 +79,7 @@ class SecretFile:
 def read_secret_file(path: Path, max_bytes: int = MAX_FILE_BYTES) -> SecretFile:
     """Return the text of a regular file in UTF-8, with or without a byte order mark.
 
-    :param max_bytes: bytes that it may have.
+    :param max_bytes: maximum size of the file.
     :raises FileNotFoundError: it does not exist.
     :raises UnreadableFile: it cannot be read, is another kind of file, is too large, or is not UTF-8.
     """
@@ -87,16 +87,16 @@ def read_secret_file(path: Path, max_bytes: int = MAX_FILE_BYTES) -> SecretFile:
     for name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY"):
         flags |= getattr(os, name, 0)
     try:
-        _require_regular_file(os.stat(path))  # to open a device may have an effect
+        _require_regular_file(os.stat(path))  # opening a device may have an effect
         with open_when_lease_released(path, path, flags) as descriptor:
-            state = os.fstat(descriptor.number)
-            _require_regular_file(state)
+            stat_result = os.fstat(descriptor.number)
+            _require_regular_file(stat_result)
             data = _read_bounded(descriptor.number, max_bytes)
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
         raise UnreadableFile(describe_read_error(error)) from None
-    return SecretFile(path, _decode_text(data), state)
+    return SecretFile(path, _decode_text(data), stat_result)
 
 
 def _require_regular_file(stat_result: os.stat_result) -> None:
@@ -131,13 +131,13 @@ def _line_number(data: bytes, position: int) -> int:
 
 
 def describe_read_error(error: BaseException) -> str:
-    """Return why a source cannot be read, without the text that could not be read: it may be secret."""
+    """Return the reason why a source cannot be read, without its text, which may be secret."""
     if isinstance(error, UnreadableFile):
         return str(error)
     if isinstance(error, LocalError):
         return error.summary
-    why = error.strerror if isinstance(error, OSError) else None
-    return f"{type(error).__name__}: {why}" if why else type(error).__name__
+    reason = error.strerror if isinstance(error, OSError) else None
+    return f"{type(error).__name__}: {reason}" if reason else type(error).__name__
 
 
 @_hide_frames
@@ -153,9 +153,9 @@ def parse_ini(file: SecretFile) -> configparser.ConfigParser:
         line = getattr(error, "lineno", None)
         if line is None and getattr(error, "errors", None):
             line = error.errors[0][0]  # type: ignore[attr-defined]
-        where = "" if line is None else f"line {line}: "
-        raise UnreadableFile(f"{where}{type(error).__name__}") from None
-    except (AttributeError, ValueError) as error:  # configparser's own faults with odd files
+        position = "" if line is None else f"line {line}: "
+        raise UnreadableFile(f"{position}{type(error).__name__}") from None
+    except (AttributeError, ValueError) as error:  # bugs of configparser for malformed files
         raise UnreadableFile(describe_read_error(error)) from None
     return parser
 
@@ -166,7 +166,7 @@ def parse_ini(file: SecretFile) -> configparser.ConfigParser:
 class _NetrcToken(NamedTuple):
     """A word of a netrc file.
 
-    :param quoted: whether it began with a quotation mark, so that it is no comment.
+    :param quoted: whether it began with a quotation mark, and therefore cannot begin a comment.
     """
 
     text: str
@@ -196,18 +196,18 @@ class _NetrcLexer:
         line, quoted = self._line, text[self._position] == '"'
         self._position += quoted
         ends = '"' if quoted else " \t\r\n"
-        letters = []
+        characters = []
         while self._position < len(text) and text[self._position] not in ends:
             if text[self._position] == "\\" and self._position + 1 < len(text):
                 self._position += 1
             self._line += text[self._position] == "\n"
-            letters.append(text[self._position])
+            characters.append(text[self._position])
             self._position += 1
         if quoted:
             if self._position >= len(text):
                 raise UnreadableFile(f"line {line}: a quotation mark is not closed")
             self._position += 1
-        return _NetrcToken("".join(letters), line, quoted)
+        return _NetrcToken("".join(characters), line, quoted)
 
     def skip_line(self) -> str:
         """Skip the rest of the line, and return it."""
@@ -237,9 +237,9 @@ class _NetrcLexer:
 
 @_hide_frames
 def parse_netrc(file: SecretFile) -> Dict[str, Tuple[str, str]]:
-    """Return (login, password) by host, in lower case; of several entries for a host the last one counts.
+    """Return (login, password) by host in lower case; the last of several entries for a host is used.
 
-    The ``default`` entry and macros are left out.  The account counts as login where there is no other.
+    The ``default`` entry and macros are ignored.  The account is used as login if the login is missing.
 
     :raises UnreadableFile: it is malformed; the text names the line.
     """

@@ -261,7 +261,7 @@ class FileSenderClient(HTTPClient):
     # -- inside -----------------------------------------------------------------------------------------
 
     @property
-    def _errors(self) -> "ErrorFamily":
+    def _error_family(self) -> "ErrorFamily":
         from smartxfer.filesender.errors import ERRORS
 
         return ERRORS

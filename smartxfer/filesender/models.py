@@ -41,7 +41,7 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 class FileSenderModel(Model):
     """What FileSender answers."""
 
-    _errors = ERRORS
+    _error_family = ERRORS
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)

@@ -175,7 +175,7 @@ class API(BaseClient):
         return self._recv
 
     @property
-    def _errors(self) -> "ErrorFamily":
+    def _error_family(self) -> "ErrorFamily":
         from smartxfer.jetstream.errors import ERRORS
 
         return ERRORS

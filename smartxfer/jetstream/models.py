@@ -85,7 +85,7 @@ def _datetime_property(name: str) -> Any:
 class JetStreamModel(Model):
     """What JetStream answers."""
 
-    _errors = ERRORS
+    _error_family = ERRORS
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)

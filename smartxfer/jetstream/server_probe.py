@@ -38,7 +38,7 @@ def probe_server(rpc: JsonRpcClient, retry: RetryPolicy, limits: RateLimits) -> 
             rpc.clock,
             call.description,
             rate_limits=limits,
-            errors=ERRORS,
+            error_family=ERRORS,
             rules=[_fail_on_read_timeout],
         )
         patient = attrs.evolve(call, read_timeout=_PROBE_READ_TIMEOUT)

@@ -239,7 +239,7 @@ class RepositoryClient(HTTPClient):
         return {"base_url": self._base_url_arg, "token": self._token}
 
     @property
-    def _errors(self) -> "ErrorFamily":
+    def _error_family(self) -> "ErrorFamily":
         from smartxfer.nrp.errors import ERRORS
 
         return ERRORS

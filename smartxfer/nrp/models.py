@@ -35,7 +35,7 @@ FileStatus.FAILED = FileStatus("failed")
 class RepositoryModel(Model):
     """What a repository answers."""
 
-    _errors = ERRORS
+    _error_family = ERRORS
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)

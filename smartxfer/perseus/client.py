@@ -184,7 +184,7 @@ class PerseusClient(HTTPClient):
         return PerseusApi(self._http, self.base_url, build_bearer_auth(key))
 
     @property
-    def _errors(self) -> "ErrorFamily":
+    def _error_family(self) -> "ErrorFamily":
         from smartxfer.perseus.errors import ERRORS
 
         return ERRORS

@@ -36,7 +36,7 @@ FileStatus.FAILED = FileStatus("failed")
 class PerseusModel(Model):
     """What Perseus answers."""
 
-    _errors = ERRORS
+    _error_family = ERRORS
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)

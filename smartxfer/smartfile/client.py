@@ -340,7 +340,7 @@ class SmartFileClient(HTTPClient):
         return {"base_url": self._base_url_arg, **self._auth.explicit_credentials}
 
     @property
-    def _errors(self) -> "ErrorFamily":
+    def _error_family(self) -> "ErrorFamily":
         from smartxfer.smartfile.errors import ERRORS
 
         return ERRORS

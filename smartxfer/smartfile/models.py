@@ -17,7 +17,7 @@ __all__ = ["Info", "Link", "Remote", "Remotes", "Task"]
 class SmartFileModel(Model):
     """What SmartFile answers."""
 
-    _errors = ERRORS
+    _error_family = ERRORS
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)

@@ -1,4 +1,4 @@
-"""The engine: one upload loop and one download loop, which know no service."""
+"""The transfer engine: one upload loop and one download loop, which do not depend on a service."""
 
 from smartxfer.transfer.journal import DirectoryStorage, Journal
 from smartxfer.transfer.progress import Progress, ProgressEvent

@@ -1,4 +1,4 @@
-"""A file that gets its name once it is whole; of one that breaks off nothing is kept."""
+"""Atomic writing of a file that cannot be resumed: it gets its name once it is complete."""
 
 import contextlib
 import errno
@@ -22,19 +22,19 @@ from smartxfer.transfer.temporary_files import make_temporary_file
 __all__ = ["AtomicFile"]
 
 _MAX_COPY_SIZE = 1 << 30
-#: The kernel or the file system cannot copy between these two files.
+#: Errors if the kernel or the file system cannot copy between two files.
 _COPY_UNSUPPORTED_ERRNOS = frozenset(
     {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.EACCES}
 )
 
 
 class AtomicFile:
-    """Writes ``path`` by way of a temporary file beside it, which no later run resumes.
+    """Writes ``path`` via a temporary file next to it, which is not resumed.
 
-    A file that is there already is replaced: the new one keeps its mode and, where that is possible, its
-    owner and group.  A symbolic link is followed.
+    An existing file is replaced atomically: the new one keeps its mode and, if possible, its owner and group.
+    A symbolic link is followed.
 
-    :param path: the final name; it comes into being complete, in one step.
+    :param path: the final name.
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class AtomicFile:
     ) -> None:
         self.path: Path = resolve_target_path(path)
         self._files = files
-        #: The final name, in its open directory; None before the begin and after the end.
+        #: The final name in its open directory; None before begin() and after the end.
         self._target: Optional[Entry] = None
         self._temporary: Optional[Entry] = None
         self._descriptor: Optional[FileDescriptor] = None
-        #: The file that will be replaced, as it was found.
+        #: State of the file that will be replaced.
         self._replaced_stat: Optional[os.stat_result] = None
         self._kernel_copy_supported = hasattr(os, "copy_file_range")
 
@@ -54,16 +54,16 @@ class AtomicFile:
         return short_repr("AtomicFile", self.path)
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Extent]:
-        """Make the temporary file.
+        """Create the temporary file.
 
         :raises LocalError: the target is a directory or a device, or cannot be written.
         """
         try:
             self._target = target = open_entry(self.path, follow=True)
             if is_directory(target):
-                raise LocalError(f"{self.path} is a directory", hint="give the name of a file")
+                raise LocalError(f"{self.path} is a directory", hint="pass the path of a file")
             self._replaced_stat = check_target_file(target, self.path)
-            # What replaces a private file is private from its first byte on.
+            # A file that replaces a private one must be private from its first byte on.
             mode = 0o666 if self._replaced_stat is None else 0o600
             self._temporary, self._descriptor = make_temporary_file(target.directory, mode)
         except OSError as error:
@@ -76,26 +76,26 @@ class AtomicFile:
 
     def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
         """Write all of ``data``."""
-        view, number = memoryview(data), self._fd
+        view, fd = memoryview(data), self._fd
         try:
             while view:
-                count = self._files.pwrite(number, view, offset)
+                count = self._files.pwrite(fd, view, offset)
                 view, offset = view[count:], offset + count
         except OSError as error:
             raise wrap_os_error(error, self.path) from None
 
     def copy_at(self, source_position: Tuple[int, int], count: int, offset: int) -> int:
-        """Have the kernel copy bytes of another file, where it can.
+        """Copy bytes of another file with ``copy_file_range``, if the system supports it.
 
         :param source_position: a descriptor of that file, and the offset in it.
-        :return: how many bytes it copied, from none to ``count``.
+        :return: the number of copied bytes, from 0 to ``count``.
         """
-        number, start = source_position
+        source_fd, start = source_position
         done = 0
         while self._kernel_copy_supported and done < count:
-            most = min(count - done, _MAX_COPY_SIZE)
+            size = min(count - done, _MAX_COPY_SIZE)
             try:
-                copied = os.copy_file_range(number, self._fd, most, start + done, offset + done)
+                copied = os.copy_file_range(source_fd, self._fd, size, start + done, offset + done)
             except OSError as error:
                 if error.errno not in _COPY_UNSUPPORTED_ERRNOS:
                     raise wrap_os_error(error, self.path) from None
@@ -107,36 +107,36 @@ class AtomicFile:
         return done
 
     def open_nameless_file(self) -> BinaryIO:
-        """Make another temporary file, without a name and on the same file system.
+        """Create another temporary file, without a name and on the same file system.
 
-        :raises OSError: it cannot be made.
+        :raises OSError: it cannot be created.
         """
         assert self._target is not None, "begin() comes first"
         return self._target.directory.create_anonymous_file(buffering=0)
 
     def commit(self) -> None:
-        """Give the file its name.
+        """Rename the temporary file to its final name.
 
-        :raises LocalError: another file is in its place, or it cannot be renamed.
+        :raises LocalError: the temporary file was replaced by another one, or cannot be renamed.
         """
         target, part = self._target, self._temporary
         assert target is not None, "begin() comes first"
         assert part is not None
         try:
-            number, mode = self._fd, None
+            fd, mode = self._fd, None
             target.directory.verify_not_moved()
-            if not os.path.samestat(lstat(part), os.fstat(number)):
+            if not os.path.samestat(lstat(part), os.fstat(fd)):
                 raise LocalError(
-                    f"another file was put in the place of {part}",
+                    f"{part} was replaced by another file",
                     hint="run again, and let no other program write to this directory",
                 )
-            before = check_target_file(target, self.path) or self._replaced_stat
-            if before is not None:
-                self._files.copy_owner_and_mode(before, number, target)
-                mode = restrict_file(number)
+            replaced = check_target_file(target, self.path) or self._replaced_stat
+            if replaced is not None:
+                self._files.copy_owner_and_mode(replaced, fd, target)
+                mode = restrict_file(fd)
             if not file_locks.HAS_FLOCK:
-                self._close()  # Windows renames no open file
-            # Its lock is held until it has its name: later runs remove unlocked ones.
+                self._close()  # Windows cannot rename an open file
+            # The lock is held until the file is renamed, because other runs remove unlocked temporary files.
             self._files.replace(part, target)
             self._temporary = None
             restore_mode(self._fd, mode)
@@ -146,12 +146,12 @@ class AtomicFile:
             self.suspend()
 
     def suspend(self) -> None:
-        """Remove the temporary file, if it has not got its name."""
+        """Remove the temporary file, unless it has been renamed."""
         self._close()
         part, self._temporary = self._temporary, None
         target, self._target = self._target, None
         if part is not None:
-            with contextlib.suppress(OSError):  # a later run removes it
+            with contextlib.suppress(OSError):  # a later run will remove it
                 name, where = part.os_arguments()
                 os.unlink(name, **where)
         if target is not None:

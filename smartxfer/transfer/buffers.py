@@ -1,7 +1,7 @@
-"""The buffers by which bytes are moved: their sizes, and their use again.
+"""Buffers for moving bytes: thread buffers, a pool of part buffers, and adaptive block sizes.
 
-Memory does not grow with the size of a file: each thread has one buffer of its own, and what has to be held
-whole, such as a part that is encrypted, is lent for as long as it is needed.
+Memory does not grow with the size of a file.  Each thread has one buffer, and a part that must be in memory
+completely, for example to encrypt it, borrows a buffer from a pool.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ __all__ = [
     "set_last_block_size",
 ]  # fmt: skip
 
-#: Bytes that are read or written at once: of a file on this machine, and on a line that is fast.
+#: Block size in bytes for local files and fast connections.
 BLOCK_SIZE = 1024 * 1024
-#: Bytes that are moved at once on a line that is slow, or not known yet.
+#: Block size in bytes for connections that are slow, or whose speed is unknown.
 MIN_BLOCK_SIZE = 64 * 1024
-#: Seconds that a block takes on a fast line, at most, and on a slow one, at least.
+#: Maximum seconds of a block on a fast connection, and minimum seconds on a slow one.
 _FAST_BLOCK_SECONDS, _SLOW_BLOCK_SECONDS = 0.02, 0.5
 #: Bytes of a large page.
 _HUGE_PAGE_SIZE = 2 * 1024 * 1024
@@ -38,7 +38,7 @@ _local = threading.local()
 
 
 def get_thread_buffer() -> memoryview:
-    """The calling thread's own buffer of :data:`BLOCK` bytes."""
+    """Return the buffer of the calling thread, with :data:`BLOCK_SIZE` bytes."""
     if not hasattr(_local, "buffer"):
         _local.buffer = memoryview(bytearray(BLOCK_SIZE))
     view: memoryview = _local.buffer
@@ -46,14 +46,14 @@ def get_thread_buffer() -> memoryview:
 
 
 class BufferPool:
-    """Buffers for parts that have to be held whole; each is lent to one part at a time, and used again."""
+    """Reusable buffers for complete parts."""
 
     def __init__(self) -> None:
         self._free: List[memoryview] = []
 
     @contextlib.contextmanager
     def borrow(self, size: int) -> Iterator[memoryview]:
-        """A buffer of ``size`` bytes, while the block lasts."""
+        """Yield a buffer of ``size`` bytes, which is returned to the pool after the block."""
         try:
             held = self._free.pop()
         except IndexError:
@@ -67,9 +67,9 @@ class BufferPool:
 
 
 def allocate_buffer(size: int) -> memoryview:
-    """A buffer of at least ``size`` bytes, in large pages where the system has them.
+    """Return a buffer of at least ``size`` bytes, in huge pages if the system supports them.
 
-    The faults of thousands of small pages cost more than what fills the buffer.
+    The page faults of thousands of small pages take longer than filling the buffer.
     """
     if not hasattr(mmap, "MADV_HUGEPAGE"):  # elsewhere than on Linux
         return memoryview(bytearray(size))
@@ -88,12 +88,12 @@ def pop_last_block_size() -> int:
 
 
 def set_last_block_size(size: int) -> None:
-    """Have the calling thread's next body begin with a block of that size."""
+    """Set the first block size of the next body in the calling thread."""
     _local.block = size
 
 
 class AdaptiveBlockSize:
-    """The size of the next block: small on a slow line, so that the stall guard sees bytes move."""
+    """Size of the next block: small on a slow connection, so that the stall detection sees bytes move."""
 
     def __init__(
         self, clock: Clock = SYSTEM_CLOCK, *, maximum: int = BLOCK_SIZE, begin: int = MIN_BLOCK_SIZE
@@ -104,7 +104,7 @@ class AdaptiveBlockSize:
         self._at = clock.monotonic()
 
     def update(self) -> int:
-        """One block went: how large the next may be, in bytes."""
+        """Return the size of the next block; called after each block."""
         now = self._clock.monotonic()
         took, self._at = now - self._at, now
         if took < _FAST_BLOCK_SECONDS:
@@ -120,18 +120,18 @@ def iter_blocks(
     stop: Optional[int] = None,
     check: Callable[[], object] = lambda: None,
 ) -> Iterator[memoryview]:
-    """Yield the bytes [start, stop) of a source, each block valid until the next one.
+    """Yield the bytes [start, stop) of a source in blocks, each of which is valid until the next one.
 
-    :param stop: None for the end.
-    :param check: called before each block; raises when the call is over.
-    :raises SourceChanged: there are fewer.
+    :param stop: None for the end of the source.
+    :param check: called before each block; raises if the call is ending.
+    :raises SourceChanged: the source ends before ``stop``.
     """
-    at, stop = start, source.size if stop is None else stop
+    position, stop = start, source.size if stop is None else stop
     view = memoryview(bytearray(min(BLOCK_SIZE, max(0, stop - start))))
-    while at < stop:
+    while position < stop:
         check()
-        count = source.read_at(view[: stop - at], at)
+        count = source.read_at(view[: stop - position], position)
         if not count:
-            raise SourceChanged(f"{source.name} became shorter while it was read")
+            raise SourceChanged(f"{source.name} was truncated while it was being read")
         yield view[:count]
-        at += count
+        position += count

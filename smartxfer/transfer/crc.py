@@ -1,25 +1,25 @@
-"""The CRC-32 of two neighbouring runs of bytes, given that of each: zlib has it, and Python does not show it.
+"""Combination of the CRC-32 values of two adjacent byte ranges, which Python's zlib module does not provide.
 
-A CRC is the remainder of a polynomial over GF(2).  To append ``n`` bytes multiplies it by ``x**(8 * n)``, a
-power that is found by squaring.
+A CRC is the remainder of a polynomial over GF(2).  Appending ``n`` bytes multiplies it by ``x**(8 * n)``, a
+power that is computed by squaring.
 """
 
 import functools
 
 __all__ = ["combine_crc32"]
 
-#: The polynomial, and 1, with the bits in the order that CRC-32 has them.
+#: The polynomial, and 1, in the bit order of CRC-32.
 _POLYNOMIAL, _ONE = 0xEDB88320, 0x80000000
 
 
 def combine_crc32(first: int, second: int, second_size: int) -> int:
-    """Return the CRC-32 of two runs.
+    """Return the CRC-32 of two adjacent byte ranges from the CRC-32 of each.
 
     >>> import zlib
     >>> combine_crc32(zlib.crc32(b"ab"), zlib.crc32(b"cde"), 3) == zlib.crc32(b"abcde")
     True
 
-    :param second_size: bytes of the second.
+    :param second_size: number of bytes of the second range.
     """
     factor, power = _ONE, 0
     while second_size:

@@ -1,4 +1,4 @@
-"""Targets that are written to in order and not replaced: pipes, terminals, devices, open descriptors."""
+"""Sink for pipes, terminals, devices and open descriptors, which are written in order and not replaced."""
 
 import contextlib
 import errno
@@ -24,18 +24,18 @@ except ImportError:  # Windows
 
 __all__ = ["DeviceSink", "is_device"]
 
-#: Names of this process's open descriptors.
+#: Paths of the open descriptors of this process.
 _DESCRIPTOR_PATH = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})\Z")
 _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
 #: Seconds to wait for the reader of a named pipe.
 _READER_TIMEOUT = 1.0
 _POLL_INTERVAL = 0.1
-#: Bytes that a pipe with any room takes at once.
+#: Number of bytes that a writable pipe accepts without blocking.
 _PIPE_BLOCK_SIZE = getattr(select, "PIPE_BUF", 512)
 
 
 def is_device(path: Path) -> bool:
-    """Tell whether ``path`` is a device, a pipe or an open descriptor rather than a file to replace."""
+    """Return True if ``path`` is a device, a pipe or an open descriptor, not a file to replace."""
     if os.name == "nt":
         return False
     if _parse_descriptor(path) is not None:
@@ -62,23 +62,23 @@ class DeviceSink:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        #: True where bytes can be written again from the start.
+        #: True if bytes can be written again from the start.
         self.rewindable = False
         self._descriptor: Optional[FileDescriptor] = None
         self._at = self._start = 0
         self._block_size = BLOCK_SIZE
         self._regular = False
-        #: The try that the bytes come by.
+        #: The attempt that receives the bytes.
         self._attempt: Optional[Attempt] = None
 
     def set_attempt(self, attempt: Attempt) -> None:
-        """Take the try that the next bytes come by: it is not stalled while they wait for a reader."""
+        """Set the attempt that receives the next bytes; waiting for a slow reader does not stall it."""
         self._attempt = attempt
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Extent]:
-        """Open it.
+        """Open the device.
 
-        :raises LocalError: it cannot be opened; nothing reads from the named pipe.
+        :raises LocalError: it cannot be opened, or no process reads from the named pipe.
         """
         try:
             self._descriptor = self._open()
@@ -86,10 +86,10 @@ class DeviceSink:
             self._regular = stat.S_ISREG(found.st_mode)
             seekable = self._regular or stat.S_ISBLK(found.st_mode)
             self._start = os.lseek(self._fd, 0, os.SEEK_CUR) if seekable else 0
-            # Not where bytes are appended, nor over bytes of the user's.
+            # Rewinding must not truncate the user's bytes, and has no effect on a descriptor for appending.
             at_end = self._start == found.st_size and not _is_append_only(self._fd)
             self.rewindable = at_end if self._regular else seekable
-            # After a longer write a blocking descriptor blocks, and Ctrl-C cannot end it.
+            # A longer write to a blocking descriptor could block, and Ctrl-C could not interrupt it.
             self._block_size = _PIPE_BLOCK_SIZE if not seekable and os.get_blocking(self._fd) else BLOCK_SIZE
         except OSError as error:
             self.suspend()
@@ -108,23 +108,25 @@ class DeviceSink:
         flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         while True:
             try:
-                # Without O_NONBLOCK a pipe that nothing reads from would block for ever.
+                # Without O_NONBLOCK, opening a pipe without a reader would block forever.
                 return FileDescriptor(os.open, str(self.path), flags)
             except OSError as error:
                 if error.errno != errno.ENXIO:
                     raise
             if time.monotonic() >= ends_at:
-                raise LocalError(f"nothing reads from {self.path}", hint="start the reader of the pipe first")
+                raise LocalError(
+                    f"no process reads from {self.path}", hint="start the reader of the pipe first"
+                )
             time.sleep(_POLL_INTERVAL / 2)
 
     def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
         """Append the bytes.
 
-        :raises LocalError: they are not the next ones, or the device does not take them.
+        :raises LocalError: the offset is not the current position, or the write fails.
         """
         if offset != self._at:
             raise LocalError(
-                f"{self.path} is at byte {self._at} and cannot take byte {offset}",
+                f"cannot write byte {offset} to {self.path}: its position is {self._at}",
                 hint="download to a regular file, or with max_workers=1",
             )
         view = memoryview(data)
@@ -136,33 +138,33 @@ class DeviceSink:
                 except BlockingIOError:
                     continue
         except SmartxferError:
-            raise  # the call is over
+            raise  # the call is ending
         except OSError as error:
             raise wrap_os_error(error, self.path) from None
         self._at += len(data)
 
     def _wait_writable(self) -> None:
-        """Wait until bytes can be written: a slow reader is not a stalled server.
+        """Wait until bytes can be written, with stall detection off: a slow reader is not a stalled server.
 
-        :raises SmartxferError: the call was cancelled meanwhile.
+        :raises SmartxferError: the call was cancelled during the wait.
         """
-        now = self._attempt
-        if now is not None:
-            guarded, now.body_in_flight = now.body_in_flight, False
+        attempt = self._attempt
+        if attempt is not None:
+            in_flight, attempt.body_in_flight = attempt.body_in_flight, False
         while not _is_writable(self._fd):
-            if now is not None and now.abort_error is not None:
-                raise now.abort_error
-        if now is not None:
-            now.body_in_flight = guarded
+            if attempt is not None and attempt.abort_error is not None:
+                raise attempt.abort_error
+        if attempt is not None:
+            attempt.body_in_flight = in_flight
 
     def restart(self) -> None:
-        """Go back to the first byte.
+        """Rewind to the first byte.
 
-        :raises LocalError: bytes were written, and the device does not take them back.
+        :raises LocalError: bytes were written, and the device cannot be rewound.
         """
         if self._at and not self.rewindable:
             raise LocalError(
-                f"the object must come again from its start, and {self.path} cannot take bytes back",
+                f"the download must restart from its beginning, but {self.path} cannot be rewound",
                 hint="download to a file",
             )
         if self._at:
@@ -172,30 +174,30 @@ class DeviceSink:
         self._at = 0
 
     def digest(self, algorithm: str) -> str:
-        """Refuse: what was written is not read back.
+        """Raise, because the written bytes cannot be read back.
 
         :raises LocalError: always.
         """
         raise LocalError(
-            f"the checksum cannot be checked: {self.path} cannot be read back",
+            f"cannot verify the checksum: {self.path} cannot be read back",
             hint="download to a regular file, or leave out checksum=",
         )
 
     def commit(self) -> None:
-        """Close it."""
+        """Close the device."""
         self.suspend()
 
     def suspend(self) -> None:
-        """Close it; what was written stays."""
+        """Close the device; the written bytes remain."""
         opened, self._descriptor = self._descriptor, None
         if opened is not None:
             opened.close()
 
 
 def _duplicate_descriptor(number: int) -> FileDescriptor:
-    """Return a second descriptor, where that is possible one that does not block."""
+    """Return a duplicate of a descriptor, if possible one that does not block."""
     if stat.S_ISFIFO(os.fstat(number).st_mode):
-        with contextlib.suppress(OSError):  # not Linux, or a pipe that another user made
+        with contextlib.suppress(OSError):  # not Linux, or a pipe that another user created
             return FileDescriptor(
                 os.open, f"/proc/self/fd/{number}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
             )
@@ -203,16 +205,16 @@ def _duplicate_descriptor(number: int) -> FileDescriptor:
 
 
 def _is_writable(fd: int) -> bool:
-    """Wait a moment; True when bytes can be written."""
+    """Wait a short time for a descriptor; return True if it is writable."""
     try:
         return bool(select.select([], [fd], [], _POLL_INTERVAL)[1])
-    except ValueError:  # a number that select() cannot take
+    except ValueError:  # select() supports only small descriptor numbers
         poll = select.poll()
         poll.register(fd, select.POLLOUT)
         return bool(poll.poll(_POLL_INTERVAL * 1000))
 
 
 def _is_append_only(fd: int) -> bool:
-    """Return True where each write goes to the end of the file."""
+    """Return True if each write appends to the file."""
     system: Any = _fcntl
     return bool(system is not None and system.fcntl(fd, system.F_GETFL) & os.O_APPEND)

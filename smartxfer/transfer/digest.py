@@ -1,4 +1,4 @@
-"""Checksums: a whole file's, and the fast one of what a partial file holds."""
+"""Digests of whole files, and the incremental checksum of a part file."""
 
 import hashlib
 import zlib
@@ -24,9 +24,9 @@ __all__ = [
 
 
 def new_hash(algorithm: str) -> Any:
-    """A hashlib object for ``"md5"``, ``"sha256"``, ...
+    """Return a hashlib object for ``"md5"``, ``"sha256"``, ...
 
-    :raises UsageError: an algorithm that this Python does not know.
+    :raises UsageError: this Python does not support the algorithm.
     """
     try:
         return hashlib.new(algorithm)
@@ -38,10 +38,10 @@ def new_hash(algorithm: str) -> Any:
 
 
 def compute_file_digest(source: Union[str, Path, Entry, BinaryIO], algorithm: str = "sha256") -> str:
-    """Hex digest of a file's bytes, read in blocks.
+    """Return the hex digest of a file, which is read in blocks.
 
-    :param source: a path, an entry of a directory, or an open binary file, which is read from where it stands
-        to its end.
+    :param source: a path, an entry of a directory, or an open binary file, which is read from its current
+        position to its end.
     """
     if isinstance(source, (str, Path, Entry)):
         with open_binary(source) as file:
@@ -57,9 +57,9 @@ def compute_file_digest(source: Union[str, Path, Entry, BinaryIO], algorithm: st
 
 
 def compute_source_digest(source: Source, algorithm: str, check: Callable[[], object] = lambda: None) -> str:
-    """Hex digest of a source's bytes, read in blocks.
+    """Return the hex digest of a source, which is read in blocks.
 
-    :param check: called before each block; raises when the call is over.
+    :param check: called before each block; raises if the call is ending.
     """
     return compute_source_digests(source, [algorithm], check)[0]
 
@@ -67,9 +67,9 @@ def compute_source_digest(source: Source, algorithm: str, check: Callable[[], ob
 def compute_source_digests(
     source: Source, algorithms: Sequence[str], check: Callable[[], object] = lambda: None
 ) -> List[str]:
-    """Return the hex digests of a source's bytes by several algorithms; the bytes are read once.
+    """Return the hex digests of a source by several algorithms; the source is read once.
 
-    :param check: called before each block; raises when the call is over.
+    :param check: called before each block; raises if the call is ending.
     """
     running = [new_hash(algorithm) for algorithm in algorithms]
     for block in iter_blocks(source, check=check):
@@ -79,26 +79,26 @@ def compute_source_digests(
 
 
 class IncrementalChecksum(Protocol):
-    """What vouches for the bytes of a partial file between two runs.
+    """Checksum that validates a part file before it is resumed.
 
-    ``block_size``: bytes come in pieces that begin at multiples of it, and end there or at the end of the
+    Bytes are added in pieces that begin at multiples of ``block_size``, and end there or at the end of the
     file.
     """
 
     block_size: int
 
     def update(self, checksum: int, data: Union[bytes, memoryview], offset: int) -> int:
-        """The sum of some bytes (0: none yet) and of those that follow them at ``offset``."""
+        """Return the checksum of some bytes (0 for none) followed by ``data`` at ``offset``."""
 
     def combine(self, first: int, second: int, second_size: int) -> int:
-        """Return the sum of two neighbouring runs, given their sums.
+        """Return the checksum of two adjacent extents from the checksum of each.
 
-        :param second_size: bytes of the second.
+        :param second_size: number of bytes of the second extent.
         """
 
 
 class _IncrementalCrc32:
-    """Finds a damaged partial file, not a forged one."""
+    """CRC-32, which detects damage, but not a deliberate change of a part file."""
 
     block_size = 1
 
@@ -113,5 +113,5 @@ CRC32: IncrementalChecksum = _IncrementalCrc32()
 
 
 def crc32(data: Union[bytes, memoryview]) -> int:
-    """CRC-32, to tell apart what is not meant to deceive."""
+    """Return the CRC-32, which is not collision resistant against an attacker."""
     return zlib.crc32(data)

@@ -1,4 +1,4 @@
-"""Several files into one directory: safe names; what an earlier, broken run has completed is left alone."""
+"""Download of several files to one directory, with safe names; complete files of an earlier run are kept."""
 
 import contextlib
 import logging
@@ -34,16 +34,16 @@ log = logging.getLogger("smartxfer.transfer")
 
 @attrs.frozen
 class RemoteFile:
-    """One file of several.
+    """One of several files to download.
 
-    :param key: what tells it from the others in the journal, and from an earlier state of itself.
-    :param name: the server's name for it, relative to the directory.
-    :param size: bytes, or None where the service cannot say.
-    :param describe: the download of it, given a sink.
-    :param changed: when it changed on the server, as
-        :class:`~smartxfer.transfer.existing_files.ExistingFilePolicy` takes it.
-    :param immutable: whether an object of one identity has the same bytes for ever.
-    :param origin: the service and the file's name there; None where directories are not sent back.
+    :param key: identifies the file and its version in the journal.
+    :param name: name on the server, relative to the directory.
+    :param size: bytes, or None if the service does not publish the size.
+    :param make_spec: returns the download for a sink.
+    :param mtime_range: when the file changed on the server, as for
+        :class:`~smartxfer.transfer.existing_files.ExistingFilePolicy`.
+    :param immutable: whether an object with one identity always has the same bytes.
+    :param origin: the service and the file's name there; None if the service cannot upload directories.
     """
 
     key: str
@@ -65,9 +65,9 @@ def apply_existing_file_policy(
     reserved_names: Collection[str] = (),
     origin: Optional[Origin] = None,
 ) -> DownloadSpec:
-    """Have a download look at existing files, where a server chose its name or ``exists`` is given.
+    """Add a policy for existing files to a download if a server chose its name, or if ``exists`` is not None.
 
-    :param history: what earlier runs wrote into the directory.
+    :param history: what earlier runs wrote to the directory.
     """
     sink = spec.sink
     if isinstance(sink, FileSink) and (exists is not None or not sink.explicit):
@@ -85,9 +85,9 @@ def apply_existing_file_policy(
 
 
 def get_renamed_origin(sink: Any, origin: Origin) -> Optional[Origin]:
-    """Return where a single file comes from, if it gets another name in a directory; None if it does not.
+    """Return the origin of a single file that gets another name in a directory; None if it keeps its name.
 
-    A name that the caller gives is no other name: the file is meant to be called so.
+    A name that the caller chose does not count as another name.
     """
     if not isinstance(sink, FileSink) or sink.explicit:
         return None
@@ -108,42 +108,41 @@ def download_to_directory(
     explicit: bool = False,
     subdirectories: Sequence[str] = (),
 ) -> List[FileResult]:
-    """Fetch the files to safe names below ``directory``; the results, failed ones included.
+    """Download the files to safe names below ``directory``; return all results, including failed ones.
 
-    A directory that cannot be made has a result of its own, unless a file in it has one.
+    A subdirectory that cannot be created has a result of its own, unless a file in it failed.
 
-    :param directory: made if missing.
-    :param identity: what tells this set of files from any other.
-    :param max_files: files at a time.
-    :param max_ranges: pieces of one file at a time.
+    :param directory: created if it is missing.
+    :param identity: identifies this set of files.
+    :param max_files: maximum number of concurrent files.
+    :param max_ranges: maximum number of concurrent ranges of one file.
     :param exists: what to do about existing files.
     :param hidden: False replaces leading dots of names.
     :param explicit: whether the caller chose the names, so that existing files are replaced.
-    :param subdirectories: the server's names of directories that are made, whether there are files in them
-        or not.
+    :param subdirectories: names on the server of directories that are created even if they are empty.
     """
-    full = directory.absolute()  # the working directory may be another one later
+    full = directory.absolute()  # the working directory may change later
     key = {**identity, "into": str(full)}
     with open_target_directory(directory) as root, Journal(key, str(directory)) as journal:
         paths = unique_paths_or_errors([file.name for file in files], hidden or explicit, directory)
-        taken = {fold_name(str(directory / path)) for path in paths if isinstance(path, PurePosixPath)}
-        written: Dict[Path, DownloadHistory] = {}
+        reserved = {fold_name(str(directory / path)) for path in paths if isinstance(path, PurePosixPath)}
+        histories: Dict[Path, DownloadHistory] = {}
 
-        def entry_of(file: RemoteFile, relative: Union[PurePosixPath, UnsafeName]) -> Any:
+        def build_job_or_result(file: RemoteFile, relative: Union[PurePosixPath, UnsafeName]) -> Any:
             if isinstance(relative, UnsafeName):
                 raise relative
             path = directory / relative
-            changed = is_renamed(file.name, relative)
-            if changed:
+            renamed = is_renamed(file.name, relative)
+            if renamed:
                 log.info("%s is saved as %s", file.name, path)
             download = apply_existing_file_policy(
                 file.make_spec(FileSink(path, follow=explicit, root=root)),
                 exists,
-                get_download_history(written, full / relative.parent),
+                get_download_history(histories, full / relative.parent),
                 mtime_range=file.mtime_range,
                 immutable=file.immutable,
-                reserved_names=taken,
-                origin=file.origin if changed else None,
+                reserved_names=reserved,
+                origin=file.origin if renamed else None,
             )
             earlier = _get_completed_result(journal, file, download.name, root, relative)
             return earlier or _build_job(file, download, journal, runner, max_ranges, root, relative.parent)
@@ -151,7 +150,7 @@ def download_to_directory(
         entries: List[Any] = []
         for file, relative in zip(files, paths):
             try:
-                entries.append(entry_of(file, relative))
+                entries.append(build_job_or_result(file, relative))
             except LocalError as failure:
                 entries.append(FileResult(file.name, error=failure))
         runner.run_jobs([entry for entry in entries if isinstance(entry, DownloadJob)], max_files)
@@ -168,9 +167,9 @@ def download_to_directory(
 
 
 def open_target_directory(directory: Path) -> Directory:
-    """Open a directory that the caller named, and make it if it is missing; symbolic links are followed.
+    """Open a directory that the caller chose, and create it if it is missing; symbolic links are followed.
 
-    :raises LocalError: it cannot be made or opened.
+    :raises LocalError: it cannot be created or opened.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -180,14 +179,15 @@ def open_target_directory(directory: Path) -> Directory:
 
 
 def _make_subdirectory(root: Directory, name: str, rules: NameRules) -> Optional[LocalError]:
-    """Make a directory, an empty one too; what prevented that.
+    """Create a directory, which may stay empty; return the error if that fails.
 
-    One whose name has to be changed is made for its files alone: sent back, it would be another directory.
+    A directory whose name must be changed is created only if it has files, because a later upload would send
+    it as another directory.
     """
     try:
         relative = safe_path(name, rules=rules)
         if is_renamed(name, relative):
-            log.info("the directory %s is not made: its name cannot be kept", name)
+            log.info("the empty directory %s is not created: its name must be changed", name)
         else:
             root.open_descendant(relative, create=True).close()
     except OSError as error:
@@ -204,30 +204,30 @@ def _build_job(
     root: Directory,
     folder: PurePosixPath,
 ) -> DownloadJob:
-    def note() -> None:
+    def record_completion() -> None:
         sink: Any = spec.sink
         if sink.retained_file is not None and sink.retained_file.skipped != "identical":
-            return  # the name has other content
+            return  # the existing file has other content
         path: Path = sink.path if sink.retained_file is None else sink.retained_file.path
         with root.open_descendant(folder) as inner:
             found = lstat(inner.entry(path.name))
         journal.update_lazily(**{file.key: [str(path), found.st_size, found.st_mtime_ns]})
 
     runner.reporter.queue(spec.name, file.size)
-    return DownloadJob(attrs.evolve(spec, on_complete=note), runner, max_ranges)
+    return DownloadJob(attrs.evolve(spec, on_complete=record_completion), runner, max_ranges)
 
 
 def _get_completed_result(
     journal: Journal, file: RemoteFile, name: str, root: Directory, relative: PurePosixPath
 ) -> Optional[FileResult]:
-    """The result of an earlier run, if the file still stands as that run left it."""
-    noted = journal.state.get(file.key)
-    if noted is None:
+    """Return the result of an earlier run if the file is unchanged since then, else None."""
+    recorded = journal.state.get(file.key)
+    if recorded is None:
         return None
     path = root.path / relative
     with contextlib.suppress(OSError), root.open_descendant(relative.parent) as inner:
         found = lstat(inner.entry(relative.name))
-        same = noted == [str(path), found.st_size, found.st_mtime_ns]
+        same = recorded == [str(path), found.st_size, found.st_mtime_ns]
         if same and file.size in (None, found.st_size):
             return FileResult(name, path, found.st_size, verified="size", resumed=found.st_size)
     return None

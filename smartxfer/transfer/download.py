@@ -1,4 +1,4 @@
-"""The download loop: pieces of a file, in parallel, verified before they get their final name."""
+"""The download loop: fetches ranges of a file in parallel, and verifies it before it gets its final name."""
 
 import contextlib
 import functools
@@ -32,20 +32,21 @@ __all__ = ["DownloadJob", "DownloadSpec"]
 class DownloadSpec:
     """One file to fetch, as a service describes it to the engine.
 
-    :param identity: what tells this object from any other, kept beside a partial file.
-    :param open_range: one try at bytes [start, stop); stop None for an unknown end.  It may begin earlier.
-    :param size: bytes, or None where the service cannot say.
-    :param step: pieces are cut at multiples of this many bytes; None where ranges cannot be used.
-    :param ranges: asks the service whether it gives ranges; only where that makes a difference before the
-        first byte.  None: it is found out on the way.
-    :param digest: (algorithm, hex) that the service promises, if it does.
-    :param doubt: asks the service for (algorithm, hex) of an object that an earlier run began to fetch, where
-        its identity alone does not tell an older state of it from the newer one.
-    :param note: told when the file stands under its final name.
-    :param archive: returns a new check of an archive's own end, which is fed all bytes in order.
-    :param mismatch: returns the error to raise for a wrong digest.
-    :param check: decides about another try, where this file's state tells more than the error.
-    :param within: what each try is made within, such as a connection that has to be waited for.
+    :param identity: identifies this version of the object; stored in the state file of the part file.
+    :param open_range: makes one attempt to open bytes [start, stop); ``stop`` is None for an unknown end.
+        The response may begin earlier.
+    :param size: bytes, or None if the service does not publish the size.
+    :param range_size: ranges begin and end at multiples of this many bytes; None if ranges cannot be used.
+    :param supports_ranges: asks the server whether it supports ranges; called only if the answer matters
+        before the first byte.  None: the first response shows it.
+    :param digest: (algorithm, hex) that the service publishes, or None.
+    :param fetch_digest: asks the server for (algorithm, hex) of an object that an earlier run began to fetch,
+        if its identity does not distinguish an older version from the current one.
+    :param on_complete: called when the file has its final name.
+    :param new_archive_check: returns a new check of an archive, which gets all bytes in order.
+    :param build_mismatch_error: returns the error to raise for a wrong digest.
+    :param retry_check: retry rule for state of this file that the error does not contain.
+    :param attempt_context: surrounds each attempt, for example to wait for a free connection.
     """
 
     name: str
@@ -65,7 +66,7 @@ class DownloadSpec:
 
 
 class _RestartDownload(Exception):
-    """The object has to come again from its start."""
+    """The object must be fetched again from its start."""
 
     def __init__(self, use_ranges: bool) -> None:
         super().__init__()
@@ -73,9 +74,9 @@ class _RestartDownload(Exception):
 
 
 class _Range:
-    """Bytes still to come: ``at`` moves on to ``stop``, which is None where the end is not known.
+    """Bytes that are still to be fetched, from ``position`` to ``stop``, which is None for an unknown end.
 
-    :param is_partial: whether they are asked for by a range, and not as the whole object.
+    :param is_partial: whether they are requested with a Range header, not as the whole object.
     """
 
     __slots__ = ("is_partial", "position", "stop")
@@ -87,38 +88,38 @@ class _Range:
 
 
 class DownloadJob(FileJob):
-    """One file's way down: begin, pieces, finish; from the start again where it must be."""
+    """Download of one file: open the sink, fetch the ranges, verify, commit; restart if necessary."""
 
     def __init__(self, spec: DownloadSpec, runner: TransferRunner, max_ranges: int) -> None:
         super().__init__("download", spec.name, runner, 1 if spec.sink.sequential else max_ranges)
         self._spec = spec
-        #: Tells the sink the attempt that its bytes come by, where it wants to know.
+        #: Passes the current attempt to the sink, if the sink accepts it.
         self._set_sink_attempt: Optional[Callable[[Attempt], None]] = getattr(spec.sink, "set_attempt", None)
         self._use_ranges = spec.range_size is not None and spec.size is not None
         self._restart_requested = self._refetched = False
         self._size = spec.size
         self._done = 0
         self._digest: Optional[str] = None
-        #: The promised digest, reckoned as bytes come in order: not every stream can be read back.
+        #: Digest of bytes that arrive in order, because not every stream can be read back.
         self._hash: Any = None
         self._archive_check: Optional[ArchiveCheck] = None
 
     @property
     def result(self) -> FileResult:
-        """What became of the file."""
+        """The result of the file."""
         path: Optional[Path] = getattr(self._spec.sink, "path", None)
         verified = "size" if self._size is not None else None
-        digest, kept = self._digest, getattr(self._spec.sink, "retained_file", None)
-        if kept is not None:
-            path, digest = kept.path, digest or kept.digest
-            verified = "size" if kept.skipped == "identical" else None
+        digest, retained = self._digest, getattr(self._spec.sink, "retained_file", None)
+        if retained is not None:
+            path, digest = retained.path, digest or retained.digest
+            verified = "size" if retained.skipped == "identical" else None
         if digest:
             verified = digest.partition(":")[0]
         return self._build_result(
             path=path,
             bytes=self._done,
             digest=digest,
-            skipped=None if kept is None else kept.skipped,
+            skipped=None if retained is None else retained.skipped,
             verified=verified if self._failure is None else None,
         )
 
@@ -126,26 +127,26 @@ class DownloadJob(FileJob):
 
     def _begin(self) -> None:
         self._started_at = self._runner.clock.monotonic()
-        have = list(self._spec.sink.begin(self._spec.size, self._spec.identity))
-        kept = getattr(self._spec.sink, "retained_file", None)
-        if kept is not None:  # nothing has to be fetched
-            self._finishing, self._done = True, kept.size
-            self._runner.reporter.start(self._name, kept.size, kept.size)
+        present = list(self._spec.sink.begin(self._spec.size, self._spec.identity))
+        retained = getattr(self._spec.sink, "retained_file", None)
+        if retained is not None:  # nothing has to be fetched
+            self._finishing, self._done = True, retained.size
+            self._runner.reporter.start(self._name, retained.size, retained.size)
             self._report_done()
             return
-        self._use_ranges = self._use_ranges and self._supports_ranges(bool(have))
-        if have and not self._use_ranges:
+        self._use_ranges = self._use_ranges and self._supports_ranges(bool(present))
+        if present and not self._use_ranges:
             self._spec.sink.restart()
-            have = []
-        self._done = sum(stop - start for start, stop in have)
+            present = []
+        self._done = sum(stop - start for start, stop in present)
         self._reset_hash()
         self._report_start(self._spec.size, self._done)
-        self._queue_ranges(have)
+        self._queue_ranges(present)
 
     def _supports_ranges(self, resuming: bool) -> bool:
-        ask, size, step = self._spec.supports_ranges, self._spec.size, self._spec.range_size
-        several = size is not None and step is not None and size > step
-        return ask() if ask is not None and (resuming or several) else True
+        check, size, range_size = self._spec.supports_ranges, self._spec.size, self._spec.range_size
+        several = size is not None and range_size is not None and size > range_size
+        return check() if check is not None and (resuming or several) else True
 
     def _reset_hash(self) -> None:
         if self._spec.sink.sequential and self._spec.digest is not None:
@@ -160,68 +161,68 @@ class DownloadJob(FileJob):
         self._queue_ranges([])
 
     def _discard(self, state: str) -> None:
-        """Forget all bytes, and count none of them."""
+        """Discard all bytes and reset the progress."""
         self._spec.sink.restart()
         done, self._done, self._resumed = self._done, 0, 0
         self._runner.reporter.advance(self._name, -done, state)
 
     def _queue_ranges(self, present: Iterable[Extent]) -> None:
         if self._use_ranges and self._size is not None and self._spec.range_size is not None:
-            pieces: Iterable[_Range] = (
+            ranges: Iterable[_Range] = (
                 _Range(*gap, True) for gap in missing_extents(self._size, present, self._spec.range_size)
             )
         else:
-            pieces = [_Range(0, self._size, False)] if self._size != 0 else []
-        self._tasks.extend(functools.partial(self._fetch_range, piece) for piece in pieces)
+            ranges = [_Range(0, self._size, False)] if self._size != 0 else []
+        self._tasks.extend(functools.partial(self._fetch_range, byte_range) for byte_range in ranges)
 
     def _fetch_range(self, byte_range: _Range) -> None:
-        doing = self._runner
-        tries = doing.new_retry_state(
+        runner = self._runner
+        retry_state = runner.new_retry_state(
             f"{self._name}, from byte {byte_range.position}", retry_checks=[self._spec.retry_check]
         )
-        attempts = tries.attempts(
-            doing.attempt, raise_if_aborted=doing.raise_if_aborted, before_retry=self._report_retry
+        attempts = retry_state.attempts(
+            runner.attempt, raise_if_aborted=runner.raise_if_aborted, before_retry=self._report_retry
         )
-        farthest = (
-            byte_range.position
-        )  # without ranges the bytes come again from 0: only new ones are progress
+        # Without ranges each attempt begins at byte 0 again: only new bytes count as progress.
+        farthest = byte_range.position
         while True:
-            begun = next(attempts)
+            next_attempt = next(attempts)
             if not byte_range.is_partial and byte_range.position:
                 self._spec.sink.restart()
                 self._reset_hash()
                 self._advance(byte_range, -byte_range.position)
-            with begun as attempt, self._spec.attempt_context(attempt):
+            with next_attempt as attempt, self._spec.attempt_context(attempt):
                 if self._set_sink_attempt is not None:
                     self._set_sink_attempt(attempt)
                 self._fetch_once(byte_range)
-            if not tries.has_pending_error or byte_range.position == byte_range.stop:
-                return  # where it broke after the last byte, nothing is left to request
+            if not retry_state.has_pending_error or byte_range.position == byte_range.stop:
+                return  # an error after the last byte leaves nothing to request
             if byte_range.position > farthest:
                 farthest = byte_range.position
-                tries.reset()
+                retry_state.reset()
 
     def _fetch_once(self, byte_range: _Range) -> None:
-        """One try at the rest of a piece."""
-        asked = (byte_range.position, byte_range.stop)
-        with self._spec.open_range(*asked) as incoming:
-            if incoming.is_full_object and asked not in ((0, self._size), (0, None)):
+        """Make one attempt to fetch the rest of a range."""
+        requested = (byte_range.position, byte_range.stop)
+        with self._spec.open_range(*requested) as response:
+            if response.is_full_object and requested not in ((0, self._size), (0, None)):
                 raise _RestartDownload(use_ranges=False)
             stop = byte_range.stop
             if stop is None:
-                stop = self._size = incoming.size
-            skip = byte_range.position - incoming.start
-            ours = stop if not incoming.is_full_object and stop is not None and incoming.end > stop else None
+                stop = self._size = response.size
+            skip = byte_range.position - response.start
+            longer = not response.is_full_object and stop is not None and response.end > stop
+            cut_at = stop if longer else None
             while True:
-                data = incoming.read()
+                data = response.read()
                 if not data:
                     break
                 if skip:
                     data, skip = data[skip:], max(0, skip - len(data))
-                if ours is not None:
-                    data = data[: ours - byte_range.position]
+                if cut_at is not None:
+                    data = data[: cut_at - byte_range.position]
                 if stop is not None and byte_range.position + len(data) > stop:
-                    raise SizeMismatch(f"{self._name}: more than the promised bytes", expected=stop)
+                    raise SizeMismatch(f"{self._name}: the server sent more than {stop} bytes", expected=stop)
                 self._spec.sink.write_at(data, byte_range.position)
                 if self._hash is not None:
                     self._hash.update(data)
@@ -230,7 +231,7 @@ class DownloadJob(FileJob):
                 self._advance(byte_range, len(data))
             if stop is not None and byte_range.position < stop:
                 raise Truncated(
-                    f"{self._name}: the body ended at byte {byte_range.position} of {stop}",
+                    f"{self._name}: the response body ended at byte {byte_range.position} of {stop}",
                     got=byte_range.position,
                     expected=stop,
                 )
@@ -244,32 +245,32 @@ class DownloadJob(FileJob):
     def _finish(self) -> None:
         if self._archive_check is not None:
             self._run_archive_check(self._archive_check.verify)
-        promised = self._spec.digest
-        if promised is None and self._resumed and self._spec.fetch_digest is not None:
-            promised = self._spec.fetch_digest()
-        if promised is not None:
-            algorithm, expected = promised
+        published = self._spec.digest
+        if published is None and self._resumed and self._spec.fetch_digest is not None:
+            published = self._spec.fetch_digest()
+        if published is not None:
+            algorithm, expected = published
             actual = self._compute_digest(algorithm)
             if actual != expected.lower():
                 self._refetch_once()
-                wrong = ChecksumMismatch(
+                mismatch = ChecksumMismatch(
                     f"{self._name}: {algorithm} is {actual}, the server promised {expected}",
                     algorithm=algorithm,
                     expected=expected,
                     actual=actual,
                 )
-                raise self._spec.build_mismatch_error(wrong)
+                raise self._spec.build_mismatch_error(mismatch)
             self._digest = f"{algorithm}:{actual}"
-        self._runner.raise_if_aborted()  # of a call that is over nothing is put in place
+        self._runner.raise_if_aborted()  # a call that has ended must not rename its file
         self._spec.sink.commit()
         self._spec.on_complete()
         self._report_done()
 
     def _run_archive_check(self, step: Callable[..., None], *args: Any) -> None:
-        """Do one step of an archive's check.
+        """Call one step of the archive check; the first failure restarts the download.
 
-        :raises Truncated: the archive is cut short, the second time.
-        :raises IntegrityError: the archive is damaged or lacks files, the second time.
+        :raises Truncated: the archive is truncated for the second time.
+        :raises IntegrityError: the archive is damaged or lacks files for the second time.
         """
         try:
             step(*args)
@@ -278,7 +279,7 @@ class DownloadJob(FileJob):
             raise
 
     def _refetch_once(self) -> None:
-        """Fetch the wrong bytes again, once; after that, keep nothing of them."""
+        """Restart the download on the first call; discard the bytes on the second call."""
         if not self._refetched and getattr(self._spec.sink, "rewindable", True):
             self._refetched = True
             raise _RestartDownload(use_ranges=True)
@@ -306,5 +307,5 @@ class DownloadJob(FileJob):
         self._tasks.append(self._restart)
 
     def _close(self) -> None:
-        if self._failure is not None:  # else it has its final name
+        if self._failure is not None:  # otherwise commit() has closed the sink
             self._spec.sink.suspend()

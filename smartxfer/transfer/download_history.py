@@ -1,6 +1,6 @@
-"""Which files of a directory our own runs wrote, and what they wrote there: kept in the state directory.
+"""Record of the files that earlier runs wrote to a directory; it is stored in the state directory.
 
-One line is appended for each file, so that several processes can fetch into one directory at once.
+One line is appended for each file, so that several processes can download to one directory concurrently.
 """
 
 import contextlib
@@ -29,34 +29,34 @@ ExtentChecksum = Tuple[int, int, int]
 """Start, stop and CRC-32 of some bytes of a file."""
 
 Origin = Tuple[str, str]
-"""The service that a file came from, and its name there."""
+"""The service from which a file was downloaded, and its name there."""
 
 _VERSION = 1
-#: Lines that are superseded before the file is written anew.
+#: Number of superseded lines after which the file is rewritten.
 _MAX_SUPERSEDED_LINES = 200
 
 
 class DownloadHistory:
-    """What our runs wrote into one directory.
+    """Record of the files that earlier runs wrote to one directory.
 
-    A record that cannot be read or written costs a question before the next replacement, not the transfer.
+    If it cannot be read or written, the transfer continues, but later runs do not replace the files.
 
-    :param directory: where the files are.
+    :param directory: the directory of the files.
     """
 
     def __init__(self, directory: Path) -> None:
-        #: In full: the working directory may be another one later.
+        #: Absolute, because the working directory may change later.
         self._directory = directory.absolute()
         self._file_name = ""
         self._lock = threading.Lock()
         self._cached_records: Optional[Dict[str, Any]] = None
-        #: Of files that got another name than they have on the server.
+        #: Origins of files whose local name differs from that on the server.
         self._origins: Dict[str, Origin] = {}
 
     def is_unmodified(self, path: PathOrEntry, identity: Optional[Dict[str, Any]] = None) -> bool:
-        """Return True if a file has just the bytes that our last run wrote under its name.
+        """Return True if a file has exactly the bytes that the last run wrote to it.
 
-        :param identity: of the object that was fetched; None for any.
+        :param identity: of the downloaded object; None for any.
         """
         record = self._load_records().get(path.name)
         if not isinstance(record, dict):
@@ -67,8 +67,8 @@ class DownloadHistory:
             found = lstat(path)
             if not stat.S_ISREG(found.st_mode) or found.st_size != record.get("size"):
                 return False
-            wanted = _parse_checksums(record.get("sums"), found.st_size)
-            return wanted is not None and compute_extent_checksums(path, wanted) == wanted
+            recorded = _parse_checksums(record.get("sums"), found.st_size)
+            return recorded is not None and compute_extent_checksums(path, recorded) == recorded
         except OSError as error:
             if is_resource_error(error):
                 raise wrap_os_error(error, Path(path), "read") from None
@@ -77,7 +77,7 @@ class DownloadHistory:
     def record_download(
         self, path: PathOrEntry, size: int, checksums: Sequence[ExtentChecksum], identity: Dict[str, Any]
     ) -> None:
-        """Remember what was written under a name."""
+        """Record the checksums of a downloaded file."""
         record = {
             "size": size,
             "sums": [list(one) for one in checksums],
@@ -86,17 +86,17 @@ class DownloadHistory:
         self._append(path, record)
 
     def get_origin(self, name: str) -> Optional[Origin]:
-        """Return where the file of a name came from, if it has another name there."""
+        """Return the origin of a file whose name on the server is different, else None."""
         self._load_records()
         return self._origins.get(name)
 
     def record_origin(self, path: PathOrEntry, origin: Optional[Origin]) -> None:
-        """Remember under which other name a file is on the server; None for the same name."""
+        """Record the origin of a file; None if its name on the server is the same."""
         try:
             if self.get_origin(path.name) == origin:
                 return
         except OSError:
-            return  # a record that cannot be read is not changed either
+            return  # a record that cannot be read must not be changed
         if origin is None:
             del self._origins[path.name]
         else:
@@ -113,7 +113,7 @@ class DownloadHistory:
                 with directory.open(self._get_file_name(), os.O_WRONLY | os.O_CREAT | os.O_APPEND) as opened:
                     os.write(opened.number, line.encode("ascii"))
         except OSError as error:
-            log.warning("cannot remember that %s was written: %s", path, error)
+            log.warning("cannot record the download of %s: %s", path, error)
 
     def _load_records(self) -> Dict[str, Any]:
         with self._lock:
@@ -130,7 +130,7 @@ class DownloadHistory:
                 ) as file:
                     lines = file.read().decode("utf-8", "replace").splitlines()
                 for line in lines:
-                    with contextlib.suppress(ValueError):  # a line that a killed process did not end
+                    with contextlib.suppress(ValueError):  # an incomplete line of a killed process
                         record = parse_json(line)
                         if isinstance(record, dict) and record.pop("version", None) == _VERSION:
                             self._apply_record(str(record.pop("name", "")), record, known)
@@ -140,13 +140,13 @@ class DownloadHistory:
             return {}
         except OSError as error:
             if is_resource_error(error):
-                raise wrap_os_error(error, "the record of what was written before", "read") from None
-            log.warning("the record of what was written before is not used: %s", error)
+                raise wrap_os_error(error, "the record of earlier downloads", "read") from None
+            log.warning("the record of earlier downloads is not used: %s", error)
             return {}
         return known
 
     def _apply_record(self, name: str, record: Dict[str, Any], known: Dict[str, Any]) -> None:
-        """Take over one line of the file."""
+        """Apply one line of the file."""
         if "origin" not in record:
             known[name] = record
             return
@@ -156,7 +156,7 @@ class DownloadHistory:
             self._origins[name] = (str(origin[0]), str(origin[1]))
 
     def _rewrite(self, directory: PrivateDirectory, known: Dict[str, Any]) -> None:
-        """Write the file anew; a line that another process appends meanwhile is lost."""
+        """Rewrite the file without superseded lines; a line that another process appends now is lost."""
         records = [*known.items(), *((name, {"origin": origin}) for name, origin in self._origins.items())]
         lines = [json.dumps({"version": _VERSION, "name": name, **record}) for name, record in records]
         try:
@@ -165,17 +165,16 @@ class DownloadHistory:
             log.debug("cannot shorten %s: %s", directory.path / self._get_file_name(), error)
 
     def _get_file_name(self) -> str:
-        """Return the name of its file."""
         if not self._file_name:
-            named = os.path.realpath(str(self._directory))
-            self._file_name = f"{hashlib.sha256(os.fsencode(named)).hexdigest()[:32]}.jsonl"
+            path = os.path.realpath(str(self._directory))
+            self._file_name = f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.jsonl"
         return self._file_name
 
 
 def get_download_history(cache: Dict[Path, DownloadHistory], directory: Path) -> DownloadHistory:
-    """Return what our runs wrote into a directory; it is read once for all files in it.
+    """Return the record of a directory, which is read once for all of its files.
 
-    :param cache: what was returned for other files of the same call.
+    :param cache: records of the same call.
     """
     if directory not in cache:
         cache[directory] = DownloadHistory(directory)

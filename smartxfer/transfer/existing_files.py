@@ -1,4 +1,4 @@
-"""Existing files under names that a server chose: kept, replaced, passed over, or an error."""
+"""Policy for existing files with names that a server chose: keep, replace, skip, rename, or raise."""
 
 import contextlib
 import os
@@ -27,42 +27,42 @@ __all__ = [
 ]
 
 Exists = Optional[Literal["replace", "skip", "rename", "newer"]]
-"""What to do about an existing file: None keeps identical content, and other content is an error."""
+"""What to do about an existing file: None keeps it if its content is identical, and raises otherwise."""
 
 UploadExists = Optional[Literal["replace", "skip"]]
-"""What to do about a file of that name at the service: None is the service's own way."""
+"""What to do about an existing file at the service: None is the default of the service."""
 
 _EXISTS_VALUES = ("replace", "skip", "rename", "newer")
-#: The highest number that a name gets.
+#: Highest number that is added to a name.
 _MAX_NUMBER = 9999
 
 
 def validate_exists(exists: Any, *, supports_newer: bool = True) -> None:
     """Check the value of ``exists=``.
 
-    :param supports_newer: whether the service tells when a file changed.
-    :raises UsageError: it is none of the words, or ``"newer"`` where that cannot be told.
+    :param supports_newer: whether the service publishes when a file changed.
+    :raises UsageError: the value is invalid, or is ``"newer"`` and the service does not support it.
     """
     if exists is not None and exists not in _EXISTS_VALUES:
         raise UsageError(
-            f"exists is {', '.join(map(repr, _EXISTS_VALUES))} or None, not {exists!r}",
+            f"exists must be {', '.join(map(repr, _EXISTS_VALUES))} or None, not {exists!r}",
             hint="pass exists='skip', for example",
         )
     if exists == "newer" and not supports_newer:
         raise UsageError(
-            'exists="newer" needs a time of change, which this service does not publish',
-            hint='use exists="replace", "skip" or "rename"',
+            'exists="newer" needs a modification time, which this service does not publish',
+            hint='pass exists="replace", "skip" or "rename"',
         )
 
 
 def validate_upload_exists(exists: Any) -> None:
     """Check the value of ``exists=`` of an upload.
 
-    :raises UsageError: it is none of the words.
+    :raises UsageError: the value is invalid.
     """
     if exists not in (None, "replace", "skip"):
         raise UsageError(
-            f"exists of an upload is 'replace', 'skip' or None, not {exists!r:.80}",
+            f"exists of an upload must be 'replace', 'skip' or None, not {exists!r:.80}",
             hint="pass exists='replace' or 'skip', or leave it out",
         )
 
@@ -71,7 +71,7 @@ def validate_upload_exists(exists: Any) -> None:
 class RetainedFile:
     """An existing file that was kept.
 
-    :param skipped: ``"identical"``, ``"exists"`` or ``"older"`` (the server's file is not newer).
+    :param skipped: reason: ``"identical"``, ``"exists"`` or ``"older"`` (the server's file is not newer).
     :param digest: ``"algorithm:hex"`` that was compared.
     """
 
@@ -82,17 +82,16 @@ class RetainedFile:
 
 
 class ExistingFilePolicy:
-    """Decides about existing files under one name; asked before anything is fetched, and again at the end.
+    """Decides about an existing file, before the download and again when it is complete.
 
-    :param exists: what the caller wants.
-    :param history: what earlier runs wrote into the directory.
+    :param exists: value of the caller's ``exists=``.
+    :param history: what earlier runs wrote to the directory.
     :param digest: (algorithm, hex) that the server published.
     :param fetch_digest: asks the server for such a digest.
-    :param mtime_range: when the server's file changed: the earliest and the latest moment that it can have
-        been.
-    :param immutable: whether an object of one identity has the same bytes for ever.
-    :param reserved_names: names that other files of the same call get.
-    :param origin: where the file comes from, if it has another name there.
+    :param mtime_range: earliest and latest possible modification time of the server's file.
+    :param immutable: whether an object with one identity always has the same bytes.
+    :param reserved_names: names of other files of the same call.
+    :param origin: the origin of the file, if its name there is different.
     """
 
     def __init__(
@@ -117,16 +116,16 @@ class ExistingFilePolicy:
         self._origin = origin
         self._size: Optional[int] = None
         self._identity: Dict[str, Any] = {}
-        #: States of files that are known to have other bytes, and may be replaced.
+        #: States of files that are known to have other content, and of those that may be replaced.
         self._different_files: Dict[PathOrEntry, Any] = {}
         self._replaceable_files: Dict[PathOrEntry, Any] = {}
 
     def find_retained_file(
         self, path: PathOrEntry, size: Optional[int], identity: Dict[str, Any]
     ) -> Optional[RetainedFile]:
-        """Return the file that is kept; None where the object has to be fetched.
+        """Return the existing file to keep; None if the object must be downloaded.
 
-        :raises TargetExists: another file has the name, and nothing allows its replacement.
+        :raises TargetExists: an existing file has other content and must not be replaced.
         """
         self._size, self._identity = size, identity
         for candidate in self._iter_candidates(path):
@@ -140,7 +139,7 @@ class ExistingFilePolicy:
                 self._history.record_origin(candidate, self._origin)
                 return RetainedFile(Path(candidate), "identical", _get_size(candidate), self._format_digest())
             if same is None and self.exists != "newer":
-                return None  # the bytes tell, once they are here
+                return None  # the content is compared after the download
             self._different_files[candidate] = state
             if self.exists == "rename":
                 continue
@@ -153,11 +152,10 @@ class ExistingFilePolicy:
     def rename_or_retain(
         self, part: Entry, path: Entry, rename: Callable[[Entry, bool], None]
     ) -> Tuple[Entry, Optional[RetainedFile]]:
-        """Give the fetched file its name; the name, and what was kept in its place.
+        """Rename the downloaded file; return its path, and the existing file if that was kept instead.
 
-        :param rename: gives the partial file a name; with True only if the name is free, else
-            FileExistsError.
-        :raises TargetExists: another file has the name, and nothing allows its replacement.
+        :param rename: renames the part file; with True it raises FileExistsError if the name is not free.
+        :raises TargetExists: an existing file has other content and must not be replaced.
         """
         for candidate in self._iter_candidates(path):
             state = _get_file_state(candidate)
@@ -179,14 +177,14 @@ class ExistingFilePolicy:
         raise self._target_exists_error(path)
 
     def record_download(self, path: PathOrEntry, size: int, checksums: Sequence[ExtentChecksum]) -> None:
-        """Remember what was written under a name, so that a later run may replace it."""
+        """Record a downloaded file, so that a later run may replace it."""
         self._history.record_download(path, size, checksums, self._identity)
         self._history.record_origin(path, self._origin)
 
-    # -- inside -----------------------------------------------------------------------------------------
+    # -- internals --------------------------------------------------------------------------------------
 
     def _iter_candidates(self, path: PathOrEntry) -> Iterator[Any]:
-        """The name; for ``"rename"`` those with a number too."""
+        """Yield the path; for ``"rename"`` also the paths with a number."""
         yield path
         if self.exists == "rename":
             for number in range(2, _MAX_NUMBER):
@@ -195,7 +193,7 @@ class ExistingFilePolicy:
                     yield candidate
 
     def _has_same_content(self, path: PathOrEntry) -> Optional[bool]:
-        """Whether a file has the object's bytes; None where only the bytes themselves can tell."""
+        """Return True if a file has the content of the object; None if only a download can show it."""
         try:
             found = _stat(path)
             if not stat.S_ISREG(found.st_mode) or self._size not in (None, found.st_size):
@@ -203,14 +201,14 @@ class ExistingFilePolicy:
             if self._digest is None and self._immutable and self._history.is_unmodified(path, self._identity):
                 return True
             if self._digest is None and self._fetch_digest is not None:
-                asked = self._fetch_digest()
-                if asked[1] != "unknown":
-                    self._digest = asked
+                fetched = self._fetch_digest()
+                if fetched[1] != "unknown":
+                    self._digest = fetched
             if self._digest is None:
                 return None
             return compute_file_digest(path, self._digest[0]) == self._digest[1].lower()
         except SmartxferError:
-            raise  # the server could not be asked: that says nothing about the file
+            raise  # the query for the digest failed
         except OSError as error:
             if is_resource_error(error):
                 raise wrap_os_error(error, Path(path), "read") from None
@@ -220,9 +218,9 @@ class ExistingFilePolicy:
         return None if self._digest is None else f"{self._digest[0]}:{self._digest[1].lower()}"
 
     def _require_replaceable(self, path: PathOrEntry, state: Any) -> None:
-        """Check that a file with other bytes may be replaced.
+        """Check that a file with other content may be replaced.
 
-        :raises TargetExists: it may not.
+        :raises TargetExists: it must not be replaced.
         """
         if self.exists == "replace" or (state is not None and self._replaceable_files.get(path) == state):
             return
@@ -231,21 +229,21 @@ class ExistingFilePolicy:
         self._replaceable_files[path] = state
 
     def _is_newer(self, path: PathOrEntry) -> bool:
-        """Whether the server's file is newer.
+        """Return True if the server's file is newer.
 
-        :raises TargetExists: that cannot be told.
+        :raises TargetExists: the modification time on the server is unknown or too imprecise.
         """
         local = lstat(path).st_mtime
         if self._mtime_range is None or self._mtime_range[0] <= local < self._mtime_range[1]:
-            raise self._target_exists_error(path, ", and the server does not tell which file is newer")
+            raise self._target_exists_error(path, ", and it is unknown whether the server's file is newer")
         return self._mtime_range[0] > local
 
-    def _target_exists_error(self, path: PathOrEntry, why: str = "") -> TargetExists:
-        return TargetExists(f"{path} exists and has other content{why}", path=Path(path))
+    def _target_exists_error(self, path: PathOrEntry, details: str = "") -> TargetExists:
+        return TargetExists(f"{path} exists and has other content{details}", path=Path(path))
 
 
 def _get_file_state(path: PathOrEntry) -> Any:
-    """What shows that the file of a name was changed; None where there is no file."""
+    """Return metadata that changes when the file is changed; None if the file does not exist."""
     try:
         found = lstat(path)
     except FileNotFoundError:
@@ -260,7 +258,7 @@ def _get_size(path: PathOrEntry) -> int:
 
 
 def _have_same_content(one: Entry, other: Entry) -> bool:
-    """Compare the bytes of two files; what is not a regular file has no bytes."""
+    """Return True if two regular files have the same content."""
     try:
         found = _stat(other)
         if not stat.S_ISREG(found.st_mode) or found.st_size != _stat(one).st_size:
@@ -278,7 +276,7 @@ def _have_same_content(one: Entry, other: Entry) -> bool:
         return False
 
 
-def _stat(place: PathOrEntry) -> os.stat_result:
-    """Return the state of a file, or of where a symbolic link leads."""
-    name, where = get_os_arguments(place)
-    return os.stat(name, **where)
+def _stat(path: PathOrEntry) -> os.stat_result:
+    """Return the stat result of a file, following symbolic links."""
+    name, dir_fd_args = get_os_arguments(path)
+    return os.stat(name, **dir_fd_args)

@@ -1,4 +1,4 @@
-"""How many runs of bytes are remembered of a partial file: a bounded number, whatever its size."""
+"""Extents of a part file, limited in number."""
 
 from typing import Dict, Tuple
 
@@ -6,15 +6,15 @@ from smartxfer.transfer.digest import IncrementalChecksum
 
 __all__ = ["MAX_EXTENTS", "ExtentMap", "merge_adjacent_pairs"]
 
-#: Runs that are remembered each with its own checksum, so that damage costs little.
+#: Maximum number of extents with their own checksums; more extents make damage cheaper to repair.
 MAX_EXTENTS = 1024
 
 ExtentMap = Dict[int, Tuple[int, int]]
-"""stop -> (start, checksum) of each run of bytes."""
+"""stop -> (start, checksum) of each extent."""
 
 
 def merge_adjacent_pairs(extents: ExtentMap, check: IncrementalChecksum) -> ExtentMap:
-    """Return the same bytes in fewer runs: neighbours are joined in pairs."""
+    """Return the same bytes in fewer extents, by joining adjacent ones in pairs."""
     found: ExtentMap = {}
     before = None
     for stop in sorted(extents):

@@ -1,4 +1,4 @@
-"""Extents of a file: which bytes are there, and which are missing."""
+"""Extents of a file: present and missing byte ranges."""
 
 from typing import Iterable, Iterator, List, Tuple
 
@@ -8,7 +8,7 @@ __all__ = ["merge_extents", "missing_extents"]
 
 
 def merge_extents(extents: Iterable[Tuple[int, int]]) -> List[Tuple[int, int]]:
-    """The same bytes as ordered extents that neither touch nor overlap.
+    """Return the same bytes as ordered extents that neither touch nor overlap.
 
     >>> merge_extents([(4, 6), (0, 2), (2, 3)])
     [(0, 3), (4, 6)]
@@ -27,7 +27,7 @@ def merge_extents(extents: Iterable[Tuple[int, int]]) -> List[Tuple[int, int]]:
 def missing_extents(
     size: int, present: Iterable[Tuple[int, int]], block_size: int
 ) -> Iterator[Tuple[int, int]]:
-    """What is missing of [0, size), in pieces that do not cross a multiple of ``block_size``.
+    """Yield the missing extents of [0, size), split at multiples of ``block_size``.
 
     >>> list(missing_extents(10, [(2, 3)], 4))
     [(0, 2), (3, 4), (4, 8), (8, 10)]
@@ -41,11 +41,11 @@ def missing_extents(
     return _iter_missing(size, [*merge_extents(present), (size, size)], block_size)
 
 
-def _iter_missing(size: int, have: List[Tuple[int, int]], step: int) -> Iterator[Tuple[int, int]]:
-    at = 0
-    for start, stop in have:
-        while at < min(start, size):
-            end = min(start, size, (at // step + 1) * step)
-            yield at, end
-            at = end
-        at = max(at, stop)
+def _iter_missing(size: int, present: List[Tuple[int, int]], block_size: int) -> Iterator[Tuple[int, int]]:
+    position = 0
+    for start, stop in present:
+        while position < min(start, size):
+            end = min(start, size, (position // block_size + 1) * block_size)
+            yield position, end
+            position = end
+        position = max(position, stop)

@@ -1,4 +1,4 @@
-"""Jobs that move a file: what uploads and downloads have in common."""
+"""Base class of the upload and download jobs."""
 
 import abc
 import collections
@@ -17,9 +17,9 @@ log = logging.getLogger("smartxfer.transfer")
 
 
 class TaskQueue:
-    """Tasks that wait for a worker, in order; those of a long plan are made when they are due.
+    """Tasks that wait for a worker, in order.  The items of an iterable are created one at a time.
 
-    :param first: the only one at first.
+    :param first: the first task.
     """
 
     def __init__(self, first: Task) -> None:
@@ -30,22 +30,22 @@ class TaskQueue:
         return bool(self._ready)
 
     def append(self, task: Task) -> None:
-        """Add a task, before those that are not made yet."""
+        """Add a task before those that have not been created."""
         self._ready.append(task)
 
     def extend(self, tasks: Iterable[Task]) -> None:
-        """Add tasks after all others; only the next one is made."""
+        """Add tasks after all others; only the next one is created."""
         self._deferred = itertools.chain(self._deferred, tasks)
         self._create_next()
 
     def pop(self) -> Task:
-        """Take the next task, and make the one after it."""
+        """Remove and return the next task, and create the one after it."""
         task = self._ready.popleft()
         self._create_next()
         return task
 
     def clear(self) -> None:
-        """Forget the tasks, made or not."""
+        """Discard all tasks."""
         self._ready.clear()
         self._deferred = iter(())
 
@@ -55,12 +55,12 @@ class TaskQueue:
 
 
 class FileJob(Job):
-    """One file's way through the engine: it begins, moves its parts, several at once, and finishes.
+    """Transfer of one file: it begins, moves its parts in parallel, and finishes.
 
     The first failure ends it.
 
     :param direction: ``"upload"`` or ``"download"``, for the log.
-    :param max_tasks: tasks at a time.
+    :param max_tasks: maximum number of concurrent tasks.
     """
 
     def __init__(self, direction: str, name: str, runner: TransferRunner, max_tasks: int) -> None:
@@ -78,18 +78,18 @@ class FileJob(Job):
 
     @property
     def unfinished(self) -> bool:
-        """Whether tasks are waiting or under way."""
+        """True while tasks are waiting or running."""
         return bool(self._tasks or self._in_flight)
 
     def next_task(self) -> Optional[Task]:
-        """The next part, or the finish when all have been moved."""
+        """Return the next task, or None if none is ready or ``max_tasks`` are running."""
         if self._in_flight >= self._max_tasks or not self._tasks:
             return None
         self._in_flight += 1
         return self._tasks.pop()
 
     def task_done(self, error: Optional[BaseException], value: Any) -> None:
-        """Go on to the finish after the last part; after a failure, start nothing more."""
+        """Queue the final task after the last part; after a failure, discard all tasks."""
         self._in_flight -= 1
         if error is not None:
             self._record_failure(error)
@@ -101,7 +101,7 @@ class FileJob(Job):
             self._end()
 
     def cancel(self, abort_error: BaseException) -> None:
-        """Start nothing more, and close what is open."""
+        """Discard all tasks and close open files."""
         self._tasks.clear()
         self._in_flight = 0
         self._failure = self._failure or abort_error
@@ -110,28 +110,28 @@ class FileJob(Job):
     @property
     @abc.abstractmethod
     def result(self) -> FileResult:
-        """What became of the file."""
+        """The result of the file."""
 
     # -- the file, in worker threads --------------------------------------------------------------------
 
     @abc.abstractmethod
     def _begin(self) -> None:
-        """Open the file, and have its parts follow."""
+        """Open the file and queue its parts."""
 
     @abc.abstractmethod
     def _finish(self) -> None:
-        """Do what is left once all parts have been moved."""
+        """Complete the transfer once all parts have been moved."""
 
     @abc.abstractmethod
     def _close(self) -> None:
-        """Close what is open."""
+        """Close open files."""
 
     def _record_failure(self, error: BaseException) -> None:
         """Keep the first failure."""
         self._failure = self._failure or error
 
     def _on_parts_done(self) -> None:
-        """Do what comes after the last part, where none failed: the finish, once."""
+        """Queue the final task, once, after all parts have succeeded."""
         if not self._finishing:
             self._finishing = True
             self._tasks.append(self._finish)
@@ -146,17 +146,17 @@ class FileJob(Job):
     # -- reports ----------------------------------------------------------------------------------------
 
     def _report_start(self, size: Optional[int], resumed: int) -> None:
-        """Report that the file begins.
+        """Report the start of the transfer.
 
-        :param size: bytes, or None where it is not known.
-        :param resumed: bytes of it that an earlier run has moved.
+        :param size: bytes, or None if it is unknown.
+        :param resumed: bytes that an earlier run has moved.
         """
         self._resumed = resumed
         _log_start(self._direction, self._name, size, resumed)
         self._runner.reporter.start(self._name, size, resumed)
 
     def _report_retry(self) -> None:
-        """Report that a try failed, and is followed by another one."""
+        """Report a failed attempt that is followed by another one."""
         self._retries += 1
         self._runner.reporter.advance(self._name, 0, "retrying")
 
@@ -164,7 +164,7 @@ class FileJob(Job):
         self._runner.reporter.finish(self._name, "done")
 
     def _build_result(self, **details: Any) -> FileResult:
-        """Return the result, with what only this kind of job knows."""
+        """Return the result, with the fields that the subclass adds."""
         return FileResult(
             self._name,
             resumed=self._resumed,
@@ -176,20 +176,20 @@ class FileJob(Job):
 
 
 def _log_start(direction: str, name: str, size: Optional[int], resumed: int) -> None:
-    """Log that a file begins, or how many bytes of it an earlier run has moved.
+    """Log the start of a transfer, and how many bytes an earlier run has moved.
 
     :param direction: ``"upload"`` or ``"download"``.
-    :param size: bytes, or None where it is not known.
+    :param size: bytes, or None if it is unknown.
     """
     shown = "unknown size" if size is None else f"{size} bytes"
     if resumed:
-        log.info("%s of %s is resumed: %d of %s are there", direction, name, resumed, shown)
+        log.info("%s of %s is resumed: %d of %s are complete", direction, name, resumed, shown)
     else:
         log.info("%s of %s begins: %s", direction, name, shown)
 
 
 def _log_end(direction: str, result: FileResult) -> None:
-    """Log how a file ended: its bytes and seconds, or the reason why it failed or was left alone."""
+    """Log the end of a transfer: its bytes and seconds, or the reason why it failed or was skipped."""
     if not log.isEnabledFor(logging.INFO):
         return
     error = result.error

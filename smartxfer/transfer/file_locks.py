@@ -1,4 +1,4 @@
-"""Locks on open files: one process at a time, released by the system when a process dies."""
+"""Locks on open files, which the system releases when a process ends."""
 
 import contextlib
 import errno
@@ -10,6 +10,8 @@ import socket
 from pathlib import Path
 from typing import Any, Optional, Set, Tuple
 
+from smartxfer._system import FileSystem
+from smartxfer.directories import Entry
 from smartxfer.errors import AlreadyInProgress
 from smartxfer.file_descriptors import FileDescriptor
 from smartxfer.local_errors import is_resource_error, wrap_os_error
@@ -24,31 +26,40 @@ try:
 except ImportError:
     _msvcrt = None  # type: ignore[assignment]
 
-__all__ = ["HAS_FLOCK", "FileLock", "get_host_id", "hash_to_name", "lock_file", "unlock_file", "warn_once"]
+__all__ = [
+    "HAS_FLOCK",
+    "FileLock",
+    "get_host_id",
+    "hash_to_name",
+    "is_locked",
+    "lock_file",
+    "unlock_file",
+    "warn_once",
+]
 
 log = logging.getLogger("smartxfer.transfer")
 
-#: Whether this system has locks that a file keeps when it is renamed.
+#: True if this system has locks that a file keeps when it is renamed.
 HAS_FLOCK = _fcntl is not None
-#: Characters of a complete ``id``, and how often one that is damaged is made again.
+#: Length of a complete ``id``, and the number of attempts to replace a damaged one.
 _ID_LENGTH, _ID_ATTEMPTS = 32, 5
 _LOCKED_ERRNOS = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK})
 
 
 class FileLock:
-    """One process at a time, by a lock file in the state directory.
+    """Lock file in the state directory, held by one process at a time.
 
-    It guards what lies in the state directory.  A partial file has a lock of its own.
+    It protects files in the state directory.  A part file has a lock of its own.
 
-    :param name: of the file, without its suffix.
-    :param description: what is guarded, for messages.
-    :raises AlreadyInProgress: another process has it.
-    :raises LocalError: the system is short of something, or the disk fails.
+    :param name: name of the lock file, without its suffix.
+    :param description: the protected object, for messages.
+    :raises AlreadyInProgress: another process holds the lock.
+    :raises LocalError: the system lacks a resource, or the disk fails.
     """
 
     def __init__(self, name: str, description: str) -> None:
         self._descriptor: Optional[FileDescriptor] = None
-        #: True where the lock file is not of this user alone: what it guards is not to be trusted either.
+        #: True if other users can change the lock file: the protected files must not be trusted either.
         self.untrusted = False
         try:
             self._descriptor = _open_locked(f"{name}.lock", description)
@@ -59,33 +70,33 @@ class FileLock:
                 raise wrap_os_error(error, f"the lock of {description}", "open") from None
             self.untrusted = isinstance(error, NotPrivate)
             if self.untrusted:
-                log.warning("no lock for %s: %s", description, error)
+                log.warning("cannot lock %s: %s", description, error)
             else:
-                warn_once(_state_directory_path(), "no lock for %s: %s", description, error)
+                warn_once(_state_directory_path(), "cannot lock %s: %s", description, error)
 
     @property
     def held(self) -> bool:
-        """True while the lock is held; False also where locks do not work."""
+        """True while the lock is held; False also if locks are not supported."""
         return self._descriptor is not None
 
     @classmethod
     def for_path(cls, path: Path) -> "FileLock":
-        """The lock of a file that is to be written."""
+        """Return the lock of a file that will be written."""
         return cls(hash_to_name(os.path.join(os.path.realpath(str(path.parent)), path.name)), str(path))
 
     def release(self) -> None:
-        """Let others at it."""
+        """Release the lock."""
         opened, self._descriptor = self._descriptor, None
         if opened is not None:
-            with opened, contextlib.suppress(OSError):  # closing it unlocks it too
+            with opened, contextlib.suppress(OSError):  # closing the file also releases the lock
                 unlock_file(opened.number)
 
 
 def _open_locked(name: str, description: str) -> FileDescriptor:
-    """Open and lock a file of the state directory; its contents are left as they are.
+    """Open and lock a file of the state directory; its contents are not changed.
 
-    :raises AlreadyInProgress: another process has it.
-    :raises NotPrivate: it is not of this user alone.
+    :raises AlreadyInProgress: another process has locked it.
+    :raises NotPrivate: other users can change it.
     :raises OSError: it cannot be opened, or the file system has no locks.
     """
     while True:
@@ -95,28 +106,28 @@ def _open_locked(name: str, description: str) -> FileDescriptor:
             try:
                 if not (lock_file(fd) if HAS_FLOCK else _lock_first_byte(fd)):
                     raise AlreadyInProgress(f"{description} is being transferred by another process")
-                with contextlib.suppress(OSError):  # a file system without times
-                    directory.touch(name, fd)  # so that it is not removed as an unused one
+                with contextlib.suppress(OSError):  # the file system does not store times
+                    directory.touch(name, fd)  # the file must not expire as unused
                 with contextlib.suppress(FileNotFoundError):
                     if os.path.samestat(os.fstat(fd), directory.stat(name)):
                         return opened
             except BaseException:
                 opened.close()
                 raise
-            opened.close()  # it was removed as expired meanwhile
+            opened.close()  # another process removed it as expired
 
 
-#: Where locks were missing, and what of that was said.
+#: Directories and texts of the warnings that were logged.
 _warned: Set[Tuple[str, str]] = set()
 
 
-def warn_once(place: str, text: str, *details: Any) -> None:
-    """Warn of missing locks once per place and process; of the next files only the debug log is told.
+def warn_once(directory: str, text: str, *details: Any) -> None:
+    """Log a warning once per directory and process; log it at DEBUG for further files.
 
-    :param place: the directory, or what else all of its files have in common.
+    :param directory: the directory that is the cause.
     """
-    known = (place, text) in _warned
-    _warned.add((place, text))
+    known = (directory, text) in _warned
+    _warned.add((directory, text))
     log.log(logging.DEBUG if known else logging.WARNING, text, *details)
 
 
@@ -124,13 +135,13 @@ def _state_directory_path() -> str:
     try:
         return str(state_directory())
     except OSError:
-        return ""  # there is none
+        return ""  # the state directory is unknown
 
 
 def lock_file(fd: int) -> bool:
-    """Lock an open file without waiting; False when another process or thread has it.
+    """Lock an open file without waiting; return False if another process or thread has locked it.
 
-    :raises OSError: the file system knows no locks.
+    :raises OSError: the file system does not support locks.
     """
     system: Any = _fcntl
     if system is None:
@@ -144,8 +155,27 @@ def lock_file(fd: int) -> bool:
     return True
 
 
+def is_locked(entry: Entry, files: FileSystem) -> bool:
+    """Return True if another process has locked a file; False also if it cannot be opened for reading.
+
+    :raises OSError: the system lacks a resource, such as file descriptors.
+    """
+    try:
+        opened = files.open(entry, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except OSError as error:
+        if is_resource_error(error):
+            raise
+        return False
+    try:
+        return not lock_file(opened.number)
+    except OSError:
+        return False
+    finally:
+        opened.close()
+
+
 def unlock_file(fd: int) -> None:
-    """Unlock an open file, in child processes that inherited it too."""
+    """Unlock an open file, also in child processes that inherited it."""
     system: Any = _fcntl
     if system is not None:
         system.flock(fd, system.LOCK_UN)
@@ -156,9 +186,9 @@ def unlock_file(fd: int) -> None:
 
 
 def _lock_first_byte(fd: int) -> bool:
-    """Lock an open file as Windows does it: no other handle reads or writes its first byte.
+    """Lock the first byte of an open file, as Windows supports it.
 
-    :raises OSError: this system has no such locks either.
+    :raises OSError: this system does not support such locks.
     """
     system: Any = _msvcrt
     if system is None:
@@ -174,16 +204,16 @@ def _lock_first_byte(fd: int) -> bool:
 
 
 def hash_to_name(text: str) -> str:
-    """Return a name for a file that stands for a text."""
+    """Return a file name derived from the hash of a text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def get_host_id(directory: Path) -> str:
-    """Return a word that tells this host and state directory from all others.
+    """Return an id that is unique for this host and state directory.
 
-    It is made once and kept in the directory.
+    It is created once and stored in the directory.
 
-    :raises OSError: it can neither be read nor written.
+    :raises OSError: it can neither be read nor created.
     """
     with PrivateDirectory(directory, make=True) as private:
         for _ in range(_ID_ATTEMPTS):
@@ -198,7 +228,7 @@ def get_host_id(directory: Path) -> str:
                 found = private.read("id")
                 if len(found) == _ID_LENGTH:
                     break
-            private.remove("id")  # a killed process left it unfinished
+            private.remove("id")  # incomplete, because a process was killed while writing it
         else:
-            raise OSError(errno.EINVAL, f"{directory / 'id'} cannot be made")
+            raise OSError(errno.EINVAL, f"cannot create {directory / 'id'}")
     return hashlib.sha256(f"{found} {socket.gethostname()}".encode()).hexdigest()[:12]

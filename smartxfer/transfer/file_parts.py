@@ -1,4 +1,4 @@
-"""How a file is cut into parts: plain arithmetic, no input or output, memory that no size changes."""
+"""Parts of a file, computed on demand in constant memory."""
 
 from typing import Collection, Iterable, Iterator, List, NamedTuple, Sequence, Tuple, Union, overload
 
@@ -22,9 +22,9 @@ class Part(NamedTuple):
 
 
 class Parts(Sequence[Part]):
-    """Parts of a file in order, each computed when it is asked for: there may be billions of them.
+    """All parts of a file in order, each computed on access, because there may be billions of them.
 
-    :raises UsageError: a size or a part size that no file has.
+    :raises UsageError: the size is negative, or the part size is less than 1.
     """
 
     def __init__(self, size: int, part_size: int) -> None:
@@ -49,16 +49,16 @@ class Parts(Sequence[Part]):
         return Part(number, start, min(start + self._part_size, self._size))
 
     def remaining_bytes(self, completed_parts: Collection[int]) -> int:
-        """Return the bytes of the parts whose numbers are not among ``completed_parts``."""
+        """Return the number of bytes in the parts that are not in ``completed_parts``."""
         count = len(self)
         return self._size - sum(self[number].size for number in set(completed_parts) if 0 <= number < count)
 
 
 class MissingParts:
-    """The parts that cover what is missing of a file, in order, each computed when it is asked for.
+    """The parts that cover the missing bytes of a file, in order, each computed on access.
 
-    :param present: extents that are there already, wherever they begin and end.
-    :raises UsageError: a size or a part size that no file has.
+    :param present: extents that are complete; they may begin and end anywhere.
+    :raises UsageError: the size is negative, or the part size is less than 1.
     """
 
     def __init__(self, size: int, present: Iterable[Tuple[int, int]], part_size: int) -> None:
@@ -72,7 +72,7 @@ class MissingParts:
             yield Part(start // self._part_size, start, stop)
 
     def remaining_bytes(self, completed_parts: Collection[int]) -> int:
-        """Return how many bytes are missing."""
+        """Return the number of missing bytes."""
         return self._size - sum(stop - start for start, stop in self._present)
 
 
@@ -84,7 +84,7 @@ def _check(size: int, part_size: int) -> None:
 
 
 def split_into_parts(size: int, part_size: int) -> Parts:
-    """Parts of ``part_size`` bytes that cover ``size`` bytes in order; an empty file has none.
+    """Return parts of ``part_size`` bytes that cover ``size`` bytes in order; an empty file has none.
 
     >>> list(split_into_parts(5, 2))
     [Part(number=0, start=0, stop=2), Part(number=1, start=2, stop=4), Part(number=2, start=4, stop=5)]

@@ -1,8 +1,8 @@
-"""Number of bytes in a file: the size that ``stat`` returns is compared with what can be read.
+"""Number of bytes in a file: the size from ``stat`` is compared with the bytes that can be read.
 
-Files of ``/proc`` have 0 bytes by ``stat`` and those of ``/sys`` 4096, whatever they contain; some network
-and FUSE file systems are wrong, too.  Such a file is read once, to its end, into a temporary file, because
-reading it again could give other bytes.
+``stat`` returns 0 for files of ``/proc`` and 4096 for files of ``/sys``, and is also wrong on some network
+and FUSE file systems.  Such a file is copied once to a temporary file, because reading it again could return
+other bytes.
 """
 
 import io
@@ -29,12 +29,12 @@ __all__ = [
     "stat_if_size_correct",
 ]
 
-#: How often a file is looked at that grows or shrinks meanwhile.
+#: Number of checks of a file whose size changes.
 _MAX_CHECKS = 3
 
 
 def stat_if_size_correct(fd: int, description: Union[str, Path]) -> Optional[os.stat_result]:
-    """Return the state of an open regular file; None where its size is not the number of bytes in it.
+    """Return the stat result of an open regular file; None if its size is not the number of its bytes.
 
     :param description: the file, for messages.
     :raises LocalError: it cannot be read.
@@ -46,11 +46,11 @@ def stat_if_size_correct(fd: int, description: Union[str, Path]) -> Optional[os.
         before, state = state, os.fstat(fd)
         if (before.st_size, before.st_mtime_ns) == (state.st_size, state.st_mtime_ns):
             return None
-    return state  # it is being written: the check after the last byte finds that
+    return state  # another program is writing to it: check_unchanged() will raise
 
 
 def has_size(fd: int, size: int, description: Union[str, Path]) -> bool:
-    """Return True if an open file has ``size`` bytes; the last one is read, and what follows it."""
+    """Return True if an open file has ``size`` bytes; the last byte and the end are read."""
     if size == 0:
         return not _read_at(fd, 1, 0, description)
     return len(_read_at(fd, 2, size - 1, description)) == 1
@@ -73,14 +73,14 @@ def _read_at(fd: int, count: int, offset: int, what: Union[str, Path]) -> bytes:
 def _build_read_error(error: OSError, description: Union[str, Path]) -> LocalError:
     hint = None
     if isinstance(error, BlockingIOError):
-        hint = "it waits for events and has no end: pass an open stream that ends"
+        hint = "pass an open stream that ends: this file waits for events and has no end"
     return LocalError(f"cannot read {description}: {error.strerror or error}", hint=hint, errno=error.errno)
 
 
 def has_correct_size(file: Any) -> bool:
-    """Return True unless an open file of the system has another number of bytes than its ``seek`` tells.
+    """Return False if an open file has another number of bytes than ``seek`` to its end returns.
 
-    :param file: one that can seek; it stands where it stood afterwards.
+    :param file: a file that can seek; its position is restored.
     """
     if not isinstance(file, (io.FileIO, io.BufferedReader, io.BufferedRandom)):
         return True
@@ -99,7 +99,7 @@ def has_correct_size(file: Any) -> bool:
 
 
 def measure_file_size(path: Path) -> int:
-    """Return the number of bytes in a regular file, counted where ``stat`` is wrong.
+    """Return the number of bytes in a regular file, which are counted if ``stat`` is wrong.
 
     :raises OSError: it cannot be read.
     """
@@ -116,7 +116,7 @@ def measure_file_size(path: Path) -> int:
 
 
 class _Spool:
-    """A temporary file without a name, closed when nothing uses it any more."""
+    """A temporary file without a name, closed with its last reference."""
 
     def __init__(self) -> None:
         self._file: Any = create_anonymous_file(buffering=0)
@@ -139,12 +139,12 @@ class _Spool:
         return count
 
     def descriptor(self) -> FileDescriptor:
-        """Return a descriptor of its own for the file."""
+        """Return a duplicated descriptor of the file."""
         return FileDescriptor(os.dup, self._file.fileno())
 
 
 class Copies:
-    """Copies of any number of files in one temporary file, which is made when it is needed."""
+    """Copies of any number of files in one temporary file, which is created when it is needed."""
 
     def __init__(self) -> None:
         self._spool: Optional[_Spool] = None
@@ -167,7 +167,7 @@ class Copies:
 
 
 class Copy:
-    """The bytes of one file, as they were read once."""
+    """A copy of the bytes of one file."""
 
     def __init__(self, spool: _Spool, start: int, path: Path) -> None:
         self.path = path
@@ -176,19 +176,19 @@ class Copy:
         self._start = start
 
     def read_at(self, view: memoryview, offset: int) -> int:
-        """Fill ``view`` from ``offset``; returns how many bytes, 0 at the end."""
-        wanted = max(0, min(len(view), self.size - offset))
-        return self._spool.read_at(view[:wanted], self._start + offset) if wanted else 0
+        """Read bytes at ``offset`` into ``view``; return their number, 0 at the end."""
+        size = max(0, min(len(view), self.size - offset))
+        return self._spool.read_at(view[:size], self._start + offset) if size else 0
 
     def descriptor(self) -> FileDescriptor:
-        """Return a descriptor of its own, for the only copy in its temporary file."""
+        """Return a duplicated descriptor; only for the only copy in its temporary file."""
         return self._spool.descriptor()
 
 
 class CopySource:
-    """A source of the bytes of a copy, which do not change.
+    """Source of the bytes of a copy, which cannot change.
 
-    :param name: of the file in the transfer.
+    :param name: name of the file in the transfer.
     """
 
     def __init__(self, copy: Copy, name: str) -> None:
@@ -202,7 +202,7 @@ class CopySource:
         return self._copy.read_at(buffer, offset)
 
     def check_unchanged(self) -> None:
-        """Nothing to check: the file was read once."""
+        """Do nothing: the file was read once."""
 
     def close(self) -> None:
-        """Nothing to close: the temporary file is closed with its last copy."""
+        """Do nothing: the temporary file is closed with its last copy."""

@@ -1,4 +1,4 @@
-"""A source whose checksum is reckoned while its bytes are sent, by a thread next to those that send."""
+"""Source whose digest is computed in a separate thread while its bytes are sent."""
 
 import threading
 from pathlib import Path
@@ -11,15 +11,15 @@ from smartxfer.transfer.protocols import Source
 
 __all__ = ["HashingSource"]
 
-#: Seconds that closing waits for a read of the thread.
+#: Seconds that close() waits for the thread.
 _CLOSE_TIMEOUT = 0.5
 
 
 class HashingSource:
-    """Another source's bytes, and their digest; closing it closes the other and ends the thread.
+    """Wrapper of a source that also computes its digest; closing it closes the source and ends the thread.
 
-    The thread starts when the first bytes are read, not before: until then somebody else may have the file.
-    Where no thread can be started the digest is computed when it is asked for.
+    The thread starts with the first read, because another upload may use the file before.  If no thread can
+    be started, :meth:`digest` computes the digest.
 
     :param algorithm: ``"md5"``, ``"sha256"``, ...
     """
@@ -43,13 +43,13 @@ class HashingSource:
         return self._source.read_at(buffer, offset)
 
     def check_unchanged(self) -> None:
-        """Raise SourceChanged when the bytes are no longer those that were opened."""
+        """Raise SourceChanged if the bytes have changed since the source was opened."""
         self._source.check_unchanged()
 
     def digest(self) -> str:
-        """Hex digest of all bytes, once the thread is through with them.
+        """Wait for the thread, and return the hex digest of all bytes.
 
-        :raises SourceChanged: there were fewer than at first.
+        :raises SourceChanged: the source was truncated.
         """
         self._start_thread()
         if self._thread is not None:
@@ -61,7 +61,7 @@ class HashingSource:
         return str(self._hash.hexdigest())
 
     def close(self) -> None:
-        """End the thread, and close the other source; a thread that is in a read closes it afterwards."""
+        """End the thread and close the source; a thread that is still reading closes it later."""
         self._closing.set()
         if self._thread is not None:
             self._thread.join(_CLOSE_TIMEOUT)
@@ -72,7 +72,7 @@ class HashingSource:
             self._source.close()
 
     def _start_thread(self) -> None:
-        """Start the thread, unless that was done."""
+        """Start the thread, unless it was started before."""
         with self._lock:
             if self._thread_started or self._closed:
                 return
@@ -80,7 +80,7 @@ class HashingSource:
             thread = threading.Thread(target=self._work, name="smartxfer-digest", daemon=True)
             try:
                 thread.start()
-            except (RuntimeError, MemoryError):  # the interpreter is ending, or too many threads run
+            except (RuntimeError, MemoryError):  # interpreter shutdown, or too many threads
                 return
             self._thread = thread
 
@@ -90,7 +90,7 @@ class HashingSource:
         finally:
             with self._lock:
                 self._hashing_done, closed = True, self._closed
-            if closed:  # nobody waited for this thread
+            if closed:  # close() did not wait for this thread
                 self._source.close()
 
     def _hash_source(self) -> None:

@@ -1,4 +1,4 @@
-"""What an operation runs: jobs, which say what to do next."""
+"""Jobs and their tasks, as the runner executes them."""
 
 import abc
 from typing import Any, Callable, ContextManager, Optional
@@ -11,37 +11,35 @@ Task = Callable[[], Any]
 
 
 class Job(abc.ABC):
-    """One file's way through the engine: tasks in order, as many at once as it likes.
+    """A sequence of tasks, such as the transfer of one file.  Several of its tasks may run at once.
 
-    Its methods are called by one thread at a time.
+    The runner calls the methods of a job in one thread at a time.
     """
 
     @property
     @abc.abstractmethod
     def unfinished(self) -> bool:
-        """Whether tasks are left or under way."""
+        """True while tasks are waiting or running."""
 
     @abc.abstractmethod
     def next_task(self) -> Optional[Task]:
-        """Something to do now in a worker thread, or None."""
+        """Return the next task to run in a worker thread, or None if no task is ready."""
 
     @abc.abstractmethod
     def task_done(self, error: Optional[BaseException], value: Any) -> None:
-        """A task ended, well or not.
+        """Record the outcome of a task and queue the tasks that depend on it.
 
-        :param value: what it returned.
+        :param error: the exception of the task, or None.
+        :param value: the return value of the task.
         """
 
     @abc.abstractmethod
     def cancel(self, abort_error: BaseException) -> None:
-        """The call is over while tasks are left and none is under way: give up what is open."""
+        """Release files and locks; called only while no task of this job is running."""
 
 
 class CallableJob(Job):
-    """A job of one task.
-
-    ``value`` is what the task returned, ``error`` what it ended with, if not well.
-    """
+    """A job of one task, with the task's return value and exception."""
 
     def __init__(self, task: Task) -> None:
         self._task: Optional[Task] = task
@@ -50,20 +48,20 @@ class CallableJob(Job):
 
     @property
     def unfinished(self) -> bool:
-        """Whether it is still to be done."""
+        """True until the task has been taken."""
         return self._task is not None
 
     def next_task(self) -> Optional[Task]:
-        """The task, once."""
+        """Return the task on the first call, then None."""
         task, self._task = self._task, None
         return task
 
     def task_done(self, error: Optional[BaseException], value: Any) -> None:
-        """It is done."""
+        """Record the outcome of the task."""
         self.error, self.value = error, value
 
     def cancel(self, abort_error: BaseException) -> None:
-        """It is not to be done any more."""
+        """Mark the task as cancelled."""
         self._task, self.error = None, abort_error
 
     def result(self) -> Any:
@@ -74,14 +72,14 @@ class CallableJob(Job):
                 raise error
             return self.value
         finally:
-            del error  # it and this frame would keep each other
+            del error  # breaks the reference cycle between the error and this frame
 
 
 class ScheduledTask:
-    """One task of a job, on its way through the workers.
+    """One task of a job that was submitted to the worker threads.
 
-    :param make_context: makes what the task is done within.
-    :param on_done: called with this once the task is done.
+    :param make_context: returns a context manager that surrounds the task.
+    :param on_done: called with this object once the task has ended.
     """
 
     __slots__ = ("_make_context", "_on_done", "_task", "error", "job", "reported", "started", "value")
@@ -94,24 +92,24 @@ class ScheduledTask:
         on_done: "Callable[[ScheduledTask], None]",
     ) -> None:
         self.job = job
-        #: What the task returned, or raised.
+        #: Return value and exception of the task.
         self.value: Any = None
         self.error: Optional[BaseException] = None
         self.started = False
-        #: Whether its end was reported: that is settled once.
+        #: Set when the outcome was reported, because it must be processed only once.
         self.reported = False
         self._task = task
         self._make_context = make_context
         self._on_done = on_done
 
     def run(self) -> None:
-        """Do the task; its exception is kept."""
+        """Run the task, and store its return value or exception."""
         try:
             with self._make_context():
                 self.value = self._task()
         except MemoryError:
             self.error = out_of_memory_error()
-        except BaseException as error:  # noqa: BLE001 - the job is told of it
+        except BaseException as error:  # noqa: BLE001 - passed to the job
             self.error = error
 
     def finish(self) -> None:

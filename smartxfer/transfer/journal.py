@@ -1,4 +1,4 @@
-"""What a later run needs to know of this one: versioned, locked, written whole or not at all."""
+"""Journals: the state of transfers for a later run, versioned, locked, and written atomically."""
 
 import json
 import logging
@@ -27,14 +27,14 @@ log = logging.getLogger("smartxfer.transfer")
 
 _VERSION = 1
 _SAVE_INTERVAL = 0.5
-#: Entries older than this many seconds are forgotten: no server keeps an unfinished upload that long.
+#: Maximum age of a journal in seconds: no server keeps an unfinished upload longer.
 _MAX_AGE = 21 * 24 * 3600
 
 
 class DirectoryStorage:
     """Journals as files of mode 0600 in one directory, which only this user may write to.
 
-    A journal, or a directory, that is not of this user alone is neither read nor written.
+    A journal or directory that other users can change is neither read nor written.
 
     :param directory: by default ``journals`` in the state directory.
     """
@@ -47,7 +47,7 @@ class DirectoryStorage:
         return short_repr("DirectoryStorage", self._directory) if self._directory else "DirectoryStorage()"
 
     def load(self, key: str) -> Optional[str]:
-        """The text under ``key``, or None."""
+        """Return the text of ``key``, or None."""
         try:
             with self._open() as directory:
                 return directory.read(_get_file_name(key))
@@ -55,16 +55,16 @@ class DirectoryStorage:
             return None
 
     def save(self, key: str, text: str) -> None:
-        """Keep ``text`` under ``key``."""
+        """Store the text of ``key``."""
         with self._open(make=True) as directory:
             directory.write(_get_file_name(key), text)
 
     def remove(self, key: str) -> None:
-        """Forget ``key``, and whatever has expired."""
+        """Remove the text of ``key`` and all expired journals."""
         oldest = self._clock.time() - _MAX_AGE
         try:
             with self._open() as directory:
-                for name in (_get_file_name(key), f"{_get_file_name(key)}.tmp"):  # what a killed process left
+                for name in (_get_file_name(key), f"{_get_file_name(key)}.tmp"):  # .tmp of a killed process
                     directory.remove(name)
                 _expire(directory, oldest, ".json", ".tmp")
             if self._directory is None:
@@ -84,7 +84,7 @@ def _get_file_name(key: str) -> str:
 
 
 def _expire(directory: PrivateDirectory, oldest: float, *suffixes: str) -> None:
-    """Remove old files: journals, what a killed process left of writing one, unused locks."""
+    """Remove old files: journals, temporary files of killed processes, unused locks."""
     for name in directory.older_than(oldest):
         if name.endswith(suffixes):
             directory.remove(name)
@@ -95,14 +95,14 @@ def _hash_key(key: Mapping[str, Any]) -> str:
 
 
 class Journal:
-    """The memory of one request to move files, shared by its runs.
+    """Persistent state of one transfer call, shared by its runs.
 
-    A journal that cannot be read or written costs the resume, not the transfer.
+    If it cannot be read or written, the transfer continues, but cannot be resumed.
 
-    :param key: what makes the request this one: service, origin, account, recipients, options, ...
-    :param description: the request in words, for messages.
-    :raises AlreadyInProgress: another process has it.
-    :raises LocalError: the system is short of something, or the disk fails; what is remembered stays.
+    :param key: identifies the call: service, origin, account, recipients, options, ...
+    :param description: of the call, for messages.
+    :raises AlreadyInProgress: another process uses the journal.
+    :raises LocalError: the system lacks a resource, or the disk fails; the stored journal is kept.
     """
 
     def __init__(
@@ -121,9 +121,9 @@ class Journal:
         self._changed = False
         self._warned = False
         self._lock = FileLock(self._name, description)
-        #: False once a journal is known not to be of use to a later run.
+        #: False if the journal must not be written.
         self._persistent = not self._lock.untrusted
-        #: What is remembered; changed by :meth:`note`, :meth:`append` and :meth:`drop`.
+        #: The recorded state; changed by :meth:`update`, :meth:`append` and :meth:`remove_entry`.
         self.state: Dict[str, Any] = {}
         try:
             self.state = self._load()
@@ -136,7 +136,7 @@ class Journal:
 
     def _load(self) -> Dict[str, Any]:
         if not self._persistent:
-            log.warning("without that lock nothing is resumed, and this transfer cannot be resumed")
+            log.warning("without this lock nothing is resumed, and this transfer cannot be resumed later")
             return {}
         try:
             text = self._storage.load(self._name)
@@ -144,24 +144,24 @@ class Journal:
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and is_resource_error(error):
                 raise wrap_os_error(error, "the journal of an earlier run", "read") from None
-            log.warning("a journal cannot be read, nothing is resumed: %s", error)
+            log.warning("cannot read a journal, nothing is resumed: %s", error)
             return {}
         if found is None:
             return {}
         if not isinstance(found, dict) or found.get("version") != _VERSION:
-            log.warning("a journal of an unknown version is ignored, nothing is resumed")
+            log.warning("ignoring a journal of an unknown version, nothing is resumed")
             return {}
         state = found.get("state")
         return state if isinstance(state, dict) else {}
 
     def update(self, **changes: Any) -> None:
-        """Remember these values, on disk at once."""
+        """Record values and save them immediately."""
         with self._state_lock:
             self.state.update(changes)
         self.save()
 
     def update_lazily(self, **changes: Any) -> None:
-        """Remember these values; losing them costs a repeat, so that they may be on disk a little later."""
+        """Record values and save them later; if they are lost, only work must be repeated."""
         with self._state_lock:
             self.state.update(changes)
         self._save_lazily()
@@ -184,14 +184,14 @@ class Journal:
             self.save()
 
     def remove_entry(self, mapping: str, key: str) -> None:
-        """Forget ``state[mapping][key]``."""
+        """Remove ``state[mapping][key]``."""
         with self._state_lock:
             if isinstance(self.state.get(mapping), dict):
                 self.state[mapping].pop(key, None)
         self.save()
 
     def save(self) -> None:
-        """Write it down now."""
+        """Write the state to the storage."""
         with self._state_lock:
             self._saved_at = self._clock.monotonic()
             self._changed = False
@@ -203,10 +203,10 @@ class Journal:
             except OSError as error:
                 level = logging.DEBUG if self._warned else logging.WARNING
                 self._warned = True
-                log.log(level, "a journal cannot be written, this transfer cannot be resumed: %s", error)
+                log.log(level, "cannot write a journal, this transfer cannot be resumed later: %s", error)
 
     def clear(self) -> None:
-        """The request is done: nothing is left to remember."""
+        """Remove the journal, because the transfer is complete."""
         with self._state_lock:
             self._changed = False
             self.state = {}
@@ -215,15 +215,17 @@ class Journal:
             try:
                 self._storage.remove(self._name)
             except OSError as error:
-                log.warning("a journal cannot be removed: %s", error)
+                log.warning("cannot remove a journal: %s", error)
 
     def close(self) -> None:
-        """Write down what is not yet, and let another process at it; later notes are lost."""
+        """Save unsaved changes and release the lock; later changes are not saved."""
         try:
             if self._changed:
                 self.save()
-        finally:  # a second Ctrl-C in the save leaves the lock free, too
-            with self._state_lock:  # a thread that outlasts the call would write over another process's notes
+        finally:  # also after a second Ctrl-C during the save
+            with (
+                self._state_lock
+            ):  # a thread that outlasts the call must not overwrite another process's state
                 self._persistent = False
             self._lock.release()
 
@@ -239,12 +241,13 @@ def clear_finished_journal(
     description: str,
     is_finished: Callable[[Mapping[str, Any]], bool] = lambda state: True,
 ) -> None:
-    """Remove the journal of a run that had finished its work when it was ended, if there is one.
+    """Remove the journal of an interrupted run whose work is complete, if it exists.
 
-    It stays where another process has it.
+    It is kept if another process uses it.
 
-    :param key: as of :class:`Journal`, and so is ``description``.
-    :param is_finished: called with what the journal remembers; False: it is about other work.
+    :param key: as for :class:`Journal`.
+    :param description: as for :class:`Journal`.
+    :param is_finished: called with the recorded state; returns False if the journal belongs to other work.
     """
     try:
         if DirectoryStorage().load(_hash_key(key)) is None:
@@ -253,4 +256,4 @@ def clear_finished_journal(
             if is_finished(journal.state):
                 journal.clear()
     except OSError as error:
-        log.debug("a journal of finished work stays: %s", error)
+        log.debug("cannot remove the journal of a complete transfer: %s", error)

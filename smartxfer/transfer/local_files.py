@@ -1,4 +1,4 @@
-"""Which files a list of paths means: directories walked, links skipped, names made relative."""
+"""Collection of local files to send: walks directories, skips links, and makes names relative."""
 
 import logging
 import os
@@ -31,18 +31,18 @@ __all__ = [
 log = logging.getLogger("smartxfer.transfer")
 
 FileLike = Union[SourceLike, Tuple[str, SourceLike]]
-"""What a caller may give to be sent: a path, bytes, an open binary file or stream; or ``(name, thing)``."""
+"""Types of a file to send: a path, bytes, an open binary file or stream; or a tuple ``(name, source)``."""
 FilesLike = Union[FileLike, Iterable[FileLike]]
-"""One or several of these; the path of a directory stands for the files in it."""
+"""One or several files to send; the path of a directory means the files in it."""
 
 
 @attrs.frozen
 class LocalFile:
-    """One file to send: its name in the transfer, where it comes from, and what it is now.
+    """One file to send: its name in the transfer, its source, size and modification time.
 
-    :param thing: path, or bytes, or an open file.
-    :param path: absolute path, None for anything but a path.
-    :param copy: the bytes of a file whose size is not to be trusted, as they were read once.
+    :param source: path, bytes, or an open file.
+    :param path: absolute path, None if the source is not a path.
+    :param copy: copy of the bytes of a file whose size from ``stat`` is wrong.
     """
 
     name: str
@@ -54,11 +54,11 @@ class LocalFile:
 
     @property
     def resumable(self) -> bool:
-        """Whether a later run can tell by size and modification time that these are the same bytes."""
+        """True if a later run can recognize unchanged bytes by size and modification time."""
         return self.path is not None and self.copy is None
 
     def open(self) -> Source:
-        """Open the bytes for reading."""
+        """Open the source for reading."""
         if self.copy is not None:
             return CopySource(self.copy, self.name)
         if self.path is None:
@@ -68,9 +68,9 @@ class LocalFile:
         return open_source(self.path, self.name)
 
     def open_unchanged(self) -> Source:
-        """Open the bytes, if they are still those that were found.
+        """Open the source, and check that the file has not changed.
 
-        :raises SourceChanged: the file has another size or modification time by now.
+        :raises SourceChanged: the file has another size or modification time.
         """
         source = self.open()
         if source.size != self.size or getattr(source, "mtime_ns", self.mtime_ns) != self.mtime_ns:
@@ -82,30 +82,30 @@ class LocalFile:
 def collect_files(
     sources: Any, follow_symlinks: bool = False, allow_empty: bool = False, selection: Selection = EVERYTHING
 ) -> List[LocalFile]:
-    """The files that ``sources`` stand for.
+    """Return the files to send for ``sources``.
 
-    A directory stands for the files in it, named relative to the directory's parent; symbolic links in it are
-    skipped with a warning unless ``follow_symlinks``, and so are our own files (partial files, state).
-    ``(name, thing)`` gives a file another name.
+    A directory means the files in it, with names relative to the directory's parent.  Symbolic links in it
+    are skipped with a warning unless ``follow_symlinks`` is True, and files of this package (part files,
+    state) are always skipped.  ``(name, source)`` gives a file another name.
 
-    :param allow_empty: whether there may be nothing to send.
-    :param selection: which files of directories are meant.
-    :raises UsageError: nothing to send, two files of one name, a device or pipe in a directory.
-    :raises FileNotFoundError: no such local file.
+    :param allow_empty: whether the result may be empty.
+    :param selection: the files of directories to include.
+    :raises UsageError: the result is empty, two files have the same name, or a file is a device or pipe.
+    :raises FileNotFoundError: a local file does not exist.
     """
     items: List[LocalFile] = []
     copies = Copies()
-    for thing in as_iterable(sources):
-        items.extend(_iter_local_files(thing, follow_symlinks, copies, selection))
+    for source in as_iterable(sources):
+        items.extend(_iter_local_files(source, follow_symlinks, copies, selection))
     if not items and not allow_empty:
         raise UsageError(
-            "there are no files to send",
+            "no files to send",
             hint="pass at least one file, or a directory with files; check include= and exclude=",
         )
     names: Set[str] = set()
     for item in items:
         if item.name in names:
-            raise UsageError(f"two files are named {item.name!r}", hint="give one of them as (name, path)")
+            raise UsageError(f"two files are named {item.name!r}", hint="pass one of them as (name, path)")
         names.add(item.name)
     return items
 
@@ -113,27 +113,28 @@ def collect_files(
 def collect_directory_files(
     directory: Any, follow_symlinks: bool = False, selection: Selection = EVERYTHING
 ) -> List[LocalFile]:
-    """The files in a directory and below it, named relative to it.
+    """Return the files in a directory and below it, with names relative to it.
 
     :raises UsageError: it is not a directory.
     """
     root = as_source_path(directory)
     if root is None or not root.is_dir():
-        raise UsageError(f"{directory!r} is not a directory", hint="upload() sends a single file")
+        raise UsageError(f"{directory!r} is not a directory", hint="use upload() to send a single file")
     items = collect_files([("tree", root.absolute())], follow_symlinks, True, selection)
     return [attrs.evolve(item, name=item.name[len("tree/") :]) for item in items]
 
 
 def as_iterable(sources: Any) -> Iterable[Any]:
-    """Return what a caller gave as a list, of one thing where it is no list.
+    """Return an iterable of sources; a single source becomes a list of one item.
 
-    :raises UsageError: it is neither.
+    :raises UsageError: it is neither a source nor iterable.
     """
     if isinstance(sources, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(sources, "read"):
         return [sources]
     if isinstance(sources, Mapping) or not isinstance(sources, Iterable):
         raise UsageError(
-            f"files are a list of paths, not a {type(sources).__name__}", hint="[path, (name, open_file)]"
+            f"files must be a list of paths, not a {type(sources).__name__}",
+            hint="for example [path, (name, open_file)]",
         )
     return sources
 
@@ -141,9 +142,9 @@ def as_iterable(sources: Any) -> Iterable[Any]:
 def list_directories(
     root: Path, follow_symlinks: bool = False, selection: Selection = EVERYTHING
 ) -> List[str]:
-    """The directories below ``root``, empty ones too, as relative POSIX paths, each after its parent.
+    """Return all directories below ``root`` as relative POSIX paths, each after its parent.
 
-    :param selection: leaves out those that it excludes, with all in them.
+    :param selection: directories that it excludes are left out with their contents.
     """
     found = []
     own = OwnFileFilter()
@@ -158,15 +159,15 @@ def list_directories(
 
 
 def _iter_local_files(
-    thing: Any, follow_symlinks: bool, copies: Copies, selection: Selection
+    source: Any, follow_symlinks: bool, copies: Copies, selection: Selection
 ) -> Iterator[LocalFile]:
     name: Optional[str] = None
-    if isinstance(thing, tuple) and len(thing) == 2 and isinstance(thing[0], str):
-        name, thing = thing
-    path = as_source_path(thing)
+    if isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], str):
+        name, source = source
+    path = as_source_path(source)
     if path is None:
-        source = open_source(_as_source_like(thing), name)
-        yield LocalFile(source.name, source, source.size)
+        opened = open_source(_as_source_like(source), name)
+        yield LocalFile(opened.name, opened, opened.size)
     elif os.path.isdir(str(path)):
         root = path.resolve() if path.name in ("", "..") else path.absolute()
         for found, inner in _DirectoryWalk(root, follow_symlinks, selection).files():
@@ -182,7 +183,7 @@ def _iter_local_files(
 def _build_local_file(path: Path, name: str, copies: Copies) -> LocalFile:
     try:
         found = os.stat(str(path))
-    except OSError as error:  # missing, or its directory cannot be searched
+    except OSError as error:  # the file is missing, or its directory is not accessible
         raise wrap_os_error(error, path, "read") from None
     if not stat.S_ISREG(found.st_mode):
         raise UsageError(
@@ -190,7 +191,7 @@ def _build_local_file(path: Path, name: str, copies: Copies) -> LocalFile:
         )
     try:
         opened = SYSTEM_FILESYSTEM.open(path, os.O_RDONLY)
-    except PermissionError:  # reported when its turn to be sent comes
+    except PermissionError:  # reported when the file is opened for sending
         return LocalFile(name, path, found.st_size, path, found.st_mtime_ns)
     with opened:
         state = stat_if_size_correct(opened.number, path)
@@ -201,9 +202,9 @@ def _build_local_file(path: Path, name: str, copies: Copies) -> LocalFile:
 
 
 class _DirectoryWalk:
-    """The files below a directory that are meant.
+    """The selected files below a directory.
 
-    :param follow: whether symbolic links are followed; those that lead back up are left out.
+    :param follow: whether symbolic links are followed; links to a parent directory are skipped.
     """
 
     def __init__(self, root: Path, follow: bool, selection: Selection) -> None:
@@ -211,7 +212,7 @@ class _DirectoryWalk:
         self._own_file_filter = OwnFileFilter()
 
     def files(self) -> Iterator[Tuple[Path, str]]:
-        """Each file and its path relative to the directory, in the order of their names."""
+        """Yield each file and its path relative to the directory, sorted by name."""
         yield from self._iter_below(self._root, {_get_device_and_inode(self._root)})
 
     def _iter_below(self, directory: Path, ancestors: Set[Tuple[int, int]]) -> Iterator[Tuple[Path, str]]:
@@ -227,12 +228,12 @@ class _DirectoryWalk:
                 if self._selection.includes(name):
                     yield path, name
             elif _get_device_and_inode(path) in ancestors:
-                log.warning("symbolic link %s leads back up and is skipped", path)
+                log.warning("symbolic link %s is skipped: it leads to a parent directory", path)
             else:
                 yield from self._iter_below(path, ancestors | {_get_device_and_inode(path)})
 
     def _is_skipped(self, path: Path) -> bool:
-        """Return True for a file of ours, and for a link that is not followed; the log tells."""
+        """Return True for a file of this package and a link that is not followed, and log that."""
         if self._own_file_filter.is_skipped(path):
             return True
         if not os.path.islink(str(path)):
@@ -242,7 +243,7 @@ class _DirectoryWalk:
         elif os.path.exists(str(path)):
             return False
         else:
-            log.warning("symbolic link %s leads nowhere and is skipped", path)
+            log.warning("symbolic link %s is skipped: its target does not exist", path)
         return True
 
 
@@ -251,5 +252,5 @@ def _get_device_and_inode(path: Path) -> Tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _as_source_like(thing: Any) -> SourceLike:
-    return thing  # type: ignore[no-any-return]
+def _as_source_like(source: Any) -> SourceLike:
+    return source  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Rules of file systems for names: known by the platform, and in doubt found out by a trial."""
+"""Rules of file systems for names, known from the platform or detected with a temporary file."""
 
 import contextlib
 import errno
@@ -22,7 +22,7 @@ RESERVED_NAMES = frozenset(
     ["con", "prn", "aux", "nul", "clock$", "conin$", "conout$"]
     + [f"{port}{number}" for port in ("com", "lpt") for number in "123456789\u00b9\u00b2\u00b3"]
 )
-#: What some file system does not take as it is.
+#: Names that some file systems forbid or change.
 _RESERVED_PATTERN = "|".join(map(re.escape, RESERVED_NAMES))
 _SYSTEM_DEPENDENT_NAME = re.compile(
     rf'[<>:"|?*]|[. ](?:[/\\]|\Z)|(?:\A|[/\\])(?:{_RESERVED_PATTERN}) *(?:[./\\]|\Z)', re.IGNORECASE
@@ -33,10 +33,10 @@ _SYSTEM_DEPENDENT_NAME = re.compile(
 class NameRules:
     """Rules of a file system for names.
 
-    :param windows: it refuses the characters and names that Windows refuses, and drops dots and blanks at
-        the end of a name.
-    :param folds: it takes names for the same that differ only in case or in the composition of accents.
-    :param units: whether the limit of a name is 255 UTF-16 units, in place of 255 bytes.
+    :param windows: the rules of Windows apply: some characters and names are forbidden, and dots and spaces
+        at the end of a name are dropped.
+    :param case_insensitive: names that differ only in case or in the composition of accents are equal.
+    :param utf16_length: whether the limit of a name is 255 UTF-16 units instead of 255 bytes.
     """
 
     windows: bool
@@ -45,31 +45,31 @@ class NameRules:
 
     @classmethod
     def for_platform(cls) -> "NameRules":
-        """Return the rules of the file systems that are usual on this platform."""
+        """Return the usual rules of this platform."""
         windows, mac = sys.platform in ("win32", "cygwin"), sys.platform == "darwin"
         return cls(windows, windows or mac, windows or mac)
 
     def comparison_key(self, path: Union[str, PurePosixPath]) -> str:
-        """Return a path in the form in which the file system compares it."""
+        """Return a path in the form that the file system compares."""
         return fold_name(path) if self.case_insensitive else str(path)
 
     def length(self, name: str) -> int:
-        """Return the length of a name, in the units of :data:`LONGEST`."""
+        """Return the length of a name, in the units of :data:`MAX_NAME_LENGTH`."""
         return len(name.encode("utf-16-le")) // 2 if self.utf16_length else len(name.encode("utf-8"))
 
 
 def fold_name(path: Union[str, PurePosixPath]) -> str:
-    """Return a path as file systems compare it that ignore case and the composition of accents."""
+    """Return a path without differences of case and of the composition of accents."""
     return unicodedata.normalize("NFC", str(path).casefold())
 
 
 def detect_name_rules(directory: Optional[Path], names: Sequence[str]) -> NameRules:
-    """Return the rules of the file system that a directory is on, as far as they matter for these names.
+    """Return the name rules of the file system of a directory, as far as they matter for these names.
 
-    Where the platform is not enough to know them, a temporary file is made there: a memory stick has the
-    rules of Windows on Linux, too.
+    If they cannot be derived from the platform, a temporary file is created in the directory: a memory stick
+    may have the rules of Windows on Linux.
 
-    :param directory: None for an unknown one.
+    :param directory: None if it is unknown.
     """
     rules = NameRules.for_platform()
     if (
@@ -99,5 +99,5 @@ def detect_name_rules(directory: Optional[Path], names: Sequence[str]) -> NameRu
 
 
 def _is_system_dependent(names: Sequence[str]) -> bool:
-    """Tell whether some file system would change one of these names, or take two for the same."""
+    """Return True if some file systems would change one of the names, or treat two as equal."""
     return any(map(_SYSTEM_DEPENDENT_NAME.search, names)) or len(set(map(fold_name, names))) < len(set(names))

@@ -1,4 +1,4 @@
-"""Check that all answers of one download are about one state of the object."""
+"""Check that all responses of one download are of the same version of the object."""
 
 import threading
 from typing import Optional
@@ -9,14 +9,14 @@ __all__ = ["ObjectVersionCheck"]
 
 
 class ObjectVersionCheck:
-    """Compares the states that a server's answers name, such as ETags.
+    """Compares the versions in the responses of a server, such as ETags.
 
-    The machines of one service may name different states for the same bytes.  Where the digest of the object
-    is known, a difference is only noted: the digest of all bytes decides.
+    The hosts of one service may return different versions for the same bytes.  If the digest of the object is
+    known, a difference is only recorded, and the digest of all bytes decides.
 
-    :param description: the object, for messages.
-    :param digest_known: whether the service promises a digest.
-    :param hint: what to do where the object changed.
+    :param description: of the object, for messages.
+    :param digest_known: whether the service publishes a digest.
+    :param hint: hint of the error for a changed object.
     """
 
     def __init__(self, description: str, *, digest_known: bool, hint: Optional[str] = None) -> None:
@@ -29,13 +29,13 @@ class ObjectVersionCheck:
 
     @property
     def first(self) -> Optional[object]:
-        """The first state that an answer named; None before that."""
+        """The version of the first response; None before that."""
         return self._first
 
     def check_version(self, version: Optional[object]) -> None:
-        """Compare the state of one answer with that of the first.
+        """Compare the version of a response with that of the first one.
 
-        :raises SourceChanged: it is another one, and no digest is known.
+        :raises SourceChanged: the version differs, and no digest is known.
         """
         with self._lock:
             if self._first is None:
@@ -48,9 +48,9 @@ class ObjectVersionCheck:
     def build_changed_error(self) -> SourceChanged:
         """Return the error of an object that changed."""
         return SourceChanged(
-            f"{self._description} changed on the server while it was fetched", hint=self._hint
+            f"{self._description} changed on the server during the download", hint=self._hint
         )
 
     def build_mismatch_error(self, error: ChecksumMismatch) -> IntegrityError:
-        """Return the error for a wrong digest: the object changed where its states differed, too."""
+        """Return the error for a wrong digest; if the versions differed, the object was changed."""
         return self.build_changed_error() if self._differed else error

@@ -1,7 +1,7 @@
-"""Recognize our own files in a user's directories: partial files, state files, temporary files.
+"""Recognition of this package's files in a user's directories: part files, state files, temporary files.
 
-They are not sent with a directory, and no download is given their name.  A name alone proves nothing: a file
-that merely ends in ``.part`` is the user's.
+They are not sent with a directory, and no download replaces them.  The name alone is not sufficient: a file
+that merely ends with ``.part`` belongs to the user.
 """
 
 import contextlib
@@ -25,32 +25,32 @@ log = logging.getLogger("smartxfer.transfer")
 
 _PART_FILE_NAME = re.compile(r".+\.part")
 _STATE_FILE_NAME = re.compile(r".+\.part\.json")
-#: What a process that was killed leaves of the writing of a state file.
+#: Temporary file that a killed process left when it wrote a state file.
 _TEMPORARY_STATE_FILE_NAME = re.compile(r"(?P<partial>.+\.part)\.json(\.[0-9a-f]{8})?\.tmp")
 _STATE_KEYS = frozenset(["version", "identity", "size", "runs"])
-#: Bytes; the number of runs in a state file is bounded, and so is its size.
+#: Maximum bytes of a state file, whose number of extents is limited.
 _MAX_STATE_FILE_SIZE = 16 * 1024 * 1024
-#: What we make in the state directory.
+#: Names that this package creates in the state directory.
 _STATE_DIRECTORY_ENTRIES = frozenset(["id", "journals", "locks", "written"])
 
 
 class OwnFileFilter:
-    """Recognizes our own files and directories below a directory that is sent."""
+    """Recognizes files and directories of this package below a directory that is sent."""
 
     def __init__(self) -> None:
         self._state_directory: Optional[Path] = None
-        with contextlib.suppress(LocalError):  # no home directory, so that there is no state
+        with contextlib.suppress(LocalError):  # the state directory is unknown without a home directory
             self._state_directory = Path(os.path.realpath(str(state_directory())))
 
     def is_skipped(self, path: Path) -> bool:
-        """Return True for a file or directory of ours, which is left out; the log tells."""
+        """Return True for a file or directory of this package, and log that it is skipped."""
         own = self._is_in_state_directory(path) or is_own_file(path)
         if own:
             log.info("%s is skipped: it belongs to smartxfer", path)
         return own
 
     def _is_in_state_directory(self, path: Path) -> bool:
-        """Tell whether this is the state directory, or something of ours in it."""
+        """Return True for the state directory, and for a file of this package in it."""
         if self._state_directory is None:
             return False
         if path.name in _STATE_DIRECTORY_ENTRIES and _is_same_file(path.parent, self._state_directory):
@@ -58,17 +58,16 @@ class OwnFileFilter:
         if path.name != self._state_directory.name or not _is_same_file(path, self._state_directory):
             return False
         try:
-            return (
-                set(os.listdir(str(path))) <= _STATE_DIRECTORY_ENTRIES
-            )  # the user keeps other files there, too
+            # The directory is sent if the user keeps other files in it.
+            return set(os.listdir(str(path))) <= _STATE_DIRECTORY_ENTRIES
         except OSError:
             return False
 
 
 def is_own_file(path: Path) -> bool:
-    """Return True for a partial file, the state file beside it, or a temporary file of ours.
+    """Return True for a part file, its state file, or a temporary file of this package.
 
-    A partial file is one that has a state file beside it; what a state file is, its content tells.
+    A part file is recognized by the state file next to it, and a state file by its content.
     """
     name = path.name
     if is_temporary_name(name):
@@ -86,7 +85,7 @@ def is_own_file(path: Path) -> bool:
 
 
 def _is_fresh_part_file(path: Path) -> bool:
-    """Tell whether a process was killed when it wrote the first state file of this partial file."""
+    """Return True if a process was killed while it wrote the first state file of this part file."""
     with contextlib.suppress(OSError):
         return os.stat(str(path)).st_size == 0 and _has_state_file_header(
             path.with_name(path.name + ".json.tmp"), True
@@ -113,9 +112,9 @@ def _is_state_file(path: Path) -> bool:
 
 
 def _has_state_file_header(path: Path, if_empty: bool) -> bool:
-    """Tell whether a file has the first bytes of a state file.
+    """Return True if a file begins like a state file.
 
-    :param if_empty: the answer for a file without bytes.
+    :param if_empty: return value for an empty file.
     """
     if not _is_regular(path):
         return False

@@ -1,4 +1,4 @@
-"""Modes of partial files: closed to other users, open to their owner, until they get their final name."""
+"""Modes of part files: not writable for other users, and accessible to their owner."""
 
 import contextlib
 import os
@@ -10,24 +10,24 @@ from smartxfer.file_descriptors import FileDescriptor
 
 __all__ = ["OWNER_READ_WRITE", "make_readable", "restore_mode", "restrict_file", "restrict_mode"]
 
-#: The owner reads and writes.
+#: Read and write permission of the owner.
 OWNER_READ_WRITE = stat.S_IRUSR | stat.S_IWUSR
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
 def restrict_mode(mode: int) -> int:
-    """Return the mode of a partial file that becomes a file of that mode.
+    """Return the mode of a part file whose final mode is ``mode``.
 
-    Others cannot write to it.  Its owner can read and write it, whatever the mode: a later run has to.
+    Other users cannot write to it.  The owner can always read and write it, because a later run must.
     """
     return mode & ~_OTHERS_WRITE if mode & OWNER_READ_WRITE == OWNER_READ_WRITE else OWNER_READ_WRITE
 
 
 def restrict_file(fd: int) -> int:
-    """Keep others from writing to an open file until it is published, and keep it open to its owner.
+    """Give an open part file its restricted mode.
 
-    :return: the mode that it is published with.
+    :return: the final mode of the file.
     """
     mode = stat.S_IMODE(os.fstat(fd).st_mode)
     if mode != restrict_mode(mode) and hasattr(os, "fchmod"):
@@ -37,9 +37,9 @@ def restrict_file(fd: int) -> int:
 
 
 def restore_mode(fd: int, mode: Optional[int]) -> None:
-    """Give an open file, which has its final name, the mode that it had before it was withheld.
+    """Give an open file its final mode.
 
-    :param fd: negative where it had to be closed.
+    :param fd: negative if the file had to be closed.
     """
     if fd >= 0 and mode is not None and mode != restrict_mode(mode):
         with contextlib.suppress(OSError, AttributeError):  # Windows has no fchmod before Python 3.13
@@ -47,11 +47,11 @@ def restore_mode(fd: int, mode: Optional[int]) -> None:
 
 
 def make_readable(entry: Entry, expected_stat: os.stat_result) -> None:
-    """Let the owner read a file; a link that was put in its place is not followed."""
+    """Give the owner read permission for a file, without following a link that replaced it."""
     if not hasattr(os, "O_PATH"):
         return
     name, where = get_os_arguments(entry)
     with FileDescriptor(os.open, name, os.O_PATH | _NO_FOLLOW | os.O_CLOEXEC, **where) as opened:
         if os.path.samestat(os.fstat(opened.number), expected_stat):
-            with contextlib.suppress(OSError):  # without /proc the opening that follows says what is wrong
+            with contextlib.suppress(OSError):  # without /proc the next open() raises the error
                 os.chmod(f"/proc/self/fd/{opened.number}", stat.S_IMODE(expected_stat.st_mode) | stat.S_IRUSR)

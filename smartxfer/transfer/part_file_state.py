@@ -1,7 +1,7 @@
-"""``name.part.json``: which partial file it describes, what is in it, and the proof that it is ours.
+"""State file ``name.part.json``: the part file that it describes, the extents in it, and its fingerprint.
 
-Partial files are recognised by the first bytes that were noted, so that a copied, moved or restored directory
-is continued.  The number of the inode recognises one that lost these bytes in a crash.
+A part file is identified by a fingerprint of its first bytes, so that downloads are also resumed in a copied,
+moved or restored directory.  The inode number identifies a part file that lost these bytes in a crash.
 """
 
 import contextlib
@@ -32,15 +32,15 @@ __all__ = [
 log = logging.getLogger("smartxfer.transfer")
 
 _VERSION = 1
-#: First bytes of a side file.
+#: First bytes of a state file.
 STATE_FILE_HEADER = b'{"version": '
-#: Bytes of a proof.
+#: Maximum number of bytes that a fingerprint covers.
 _FINGERPRINT_SIZE = 64 * 1024
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
 class PartFileState:
-    """The side file of one partial file."""
+    """The state file of one part file."""
 
     def __init__(self, part: Entry, files: FileSystem, warned: Set[str]) -> None:
         self.entry = part.with_name(part.name + ".json")
@@ -50,9 +50,9 @@ class PartFileState:
         self._warned = warned
 
     def load(self) -> Optional[Dict[str, Any]]:
-        """Return its contents; empty where it is missing, None where it is not ours to write.
+        """Return its contents; empty if it is missing, None if it belongs to another program or user.
 
-        :raises LocalError: it cannot be read; that says nothing about whose it is.
+        :raises LocalError: it cannot be read, so that its owner is unknown.
         """
         try:
             saved = parse_json(read_private(self.entry))
@@ -64,34 +64,34 @@ class PartFileState:
         except ValueError:
             return None
         except OSError as error:
-            made = wrap_os_error(error, self.entry.path, "read")
-            hint = made.own_hint or "make it readable, or remove it to begin again"
-            raise evolve_error(made, hint=hint) from None
+            wrapped = wrap_os_error(error, self.entry.path, "read")
+            hint = wrapped.own_hint or "make it readable, or remove it to begin again"
+            raise evolve_error(wrapped, hint=hint) from None
         if isinstance(saved, dict) and saved.get("version") == _VERSION:
             return saved
-        self.warn(f"{self.entry} is of an unknown version and is left alone")
+        self.warn(f"{self.entry} has an unknown version and is not changed")
         return None
 
-    def save(self, about: Dict[str, Any]) -> None:
-        """Write it.
+    def save(self, contents: Dict[str, Any]) -> None:
+        """Write the state file.
 
         :raises OSError: it cannot be written.
         """
-        write_atomic(self.entry, json.dumps({"version": _VERSION, **about}), self._files)
+        write_atomic(self.entry, json.dumps({"version": _VERSION, **contents}), self._files)
 
     def remove(self) -> None:
-        """Remove it, and what a killed process left of writing it."""
+        """Remove the state file, and the temporary file that a killed process may have left."""
         with contextlib.suppress(OSError):
             if self.is_writable():
                 unlink_quietly(self._temporary)
         unlink_quietly(self.entry)
 
     def is_writable(self) -> bool:
-        """Return False if another program's file has the name under which it is written first.
+        """Return False if a file of another program has the name of the temporary file.
 
-        A process that was killed may have left one of ours there.
+        A killed process of this package may also have left a file with that name.
 
-        :raises OSError: the file cannot be read; that says nothing about whose it is.
+        :raises OSError: the file cannot be read, so that its owner is unknown.
         """
         found = lstat_or_none(self._temporary)
         if found is None or not stat.S_ISREG(found.st_mode):
@@ -105,9 +105,9 @@ class PartFileState:
             return False
 
     def owns(self, saved: Dict[str, Any], part_stat: os.stat_result) -> bool:
-        """Return True if the partial file is of this user, and is the one that was noted, or a copy of it.
+        """Return True if the part file belongs to this user, and is the saved one or a copy of it.
 
-        :raises OSError: the partial file cannot be read.
+        :raises OSError: the part file cannot be read.
         """
         if not (
             has_same_inode(saved, part_stat)
@@ -121,23 +121,23 @@ class PartFileState:
         return reason is None
 
     def describes(self, saved: Dict[str, Any], part_stat: os.stat_result) -> bool:
-        """Return True if what is noted is about these bytes, and not about an earlier partial file."""
+        """Return True if the saved state describes this part file, not an earlier one."""
         return has_same_inode(saved, part_stat) or self._matches_fingerprint(saved.get("proof"), part_stat)
 
     def warn(self, text: str) -> None:
-        """Log once why a file is not used."""
+        """Log once why a part file is not resumed."""
         if text not in self._warned:
             self._warned.add(text)
-            log.warning("a partial file is not resumed: %s", text)
+            log.warning("a part file is not resumed: %s", text)
 
-    def _matches_fingerprint(self, proof: Any, part_stat: os.stat_result) -> bool:
-        """Return True if the partial file has the bytes that were noted first.
+    def _matches_fingerprint(self, fingerprint: Any, part_stat: os.stat_result) -> bool:
+        """Return True if the part file contains the bytes of a fingerprint.
 
         :raises OSError: it cannot be read.
         """
-        if not isinstance(proof, list) or len(proof) != 3 or any(type(value) is not int for value in proof):
+        if not isinstance(fingerprint, list) or [type(value) for value in fingerprint] != [int, int, int]:
             return False
-        start, stop, checksum = proof
+        start, stop, checksum = fingerprint
         if not 0 <= start < stop <= min(part_stat.st_size, start + _FINGERPRINT_SIZE):
             return False
         if find_privacy_problem(part_stat, links=False, modes=False) is not None:
@@ -150,33 +150,33 @@ class PartFileState:
 
 
 def compute_fingerprint(data: Union[bytes, memoryview], offset: int) -> List[int]:
-    """Return what recognises a partial file by some bytes of it: start, stop and CRC-32."""
+    """Return the fingerprint of a part file: start, stop and CRC-32 of some of its bytes."""
     first = memoryview(data)[:_FINGERPRINT_SIZE]
     return [offset, offset + len(first), crc32(first)]
 
 
 def has_same_inode(saved: Dict[str, Any], part_stat: os.stat_result) -> bool:
-    """Return True if the side file names the inode of a partial file.
+    """Return True if the state file contains the inode number of a part file.
 
-    The number of the device is not compared: it may be another one after a restart of the system.
+    The device number is not compared, because it may change when the system is restarted.
     """
-    noted = saved.get("inode")
-    return isinstance(noted, list) and noted[1:] == [part_stat.st_ino]
+    inode = saved.get("inode")
+    return isinstance(inode, list) and inode[1:] == [part_stat.st_ino]
 
 
 def has_target_owner(saved: Dict[str, Any], part_stat: os.stat_result, target: Entry) -> bool:
-    """Return True for a partial file of the superuser that got the owner of its target before a kill.
+    """Return True for a part file of root whose process was killed after it had set the owner of the target.
 
-    It is of no more use: that user may have changed it.
+    It is not resumed, because that user may have changed it.
     """
     if getattr(os, "geteuid", lambda: 1)() != 0 or not has_same_inode(saved, part_stat):
         return False
-    before = lstat_or_none(target)
-    return before is not None and before.st_uid == part_stat.st_uid != 0
+    target_stat = lstat_or_none(target)
+    return target_stat is not None and target_stat.st_uid == part_stat.st_uid != 0
 
 
 def unlink_quietly(entry: Entry) -> None:
-    """Remove a file of ours; one that is gone already, or stays, is only logged."""
+    """Remove a file; log an error instead of raising it."""
     try:
         name, where = get_os_arguments(entry)
         os.unlink(name, **where)
@@ -185,7 +185,7 @@ def unlink_quietly(entry: Entry) -> None:
 
 
 def lstat_or_none(entry: Entry) -> Optional[os.stat_result]:
-    """Return the state of an entry; None where there is none."""
+    """Return the stat result of an entry; None if it does not exist."""
     try:
         return lstat(entry)
     except FileNotFoundError:
@@ -193,6 +193,6 @@ def lstat_or_none(entry: Entry) -> Optional[os.stat_result]:
 
 
 def _is_fresh_leftover(part_stat: os.stat_result) -> bool:
-    """Return True for what a run leaves that is killed between making its partial file and the first note."""
+    """Return True for the part file of a process that was killed before it first wrote the state file."""
     own = part_stat.st_uid == getattr(os, "geteuid", lambda: part_stat.st_uid)()
     return stat.S_ISREG(part_stat.st_mode) and part_stat.st_size == 0 and part_stat.st_nlink == 1 and own

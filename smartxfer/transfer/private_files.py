@@ -1,10 +1,11 @@
 """Files and directories that only the user of this process can change.
 
-What is written there is trusted by a later run: the transfer that it continues, the bytes that it does not
-send again.  A file or directory that another user made, or may write to, is refused and not touched.
+A later run trusts their contents, for example which transfer it resumes and which bytes it does not send
+again.  A file or directory that belongs to another user, or that other users may write to, is neither used
+nor changed.
 
-Systems without owners and modes of files (Windows) are asked for what they have: the kind of a file and its
-number of names.
+On systems without owners and modes of files (Windows), only the type of a file and its number of links are
+checked.
 """
 
 import contextlib
@@ -38,13 +39,13 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class NotPrivate(OSError):
-    """A file or directory that is not of this user alone; its text names the path and the reason."""
+    """A file or directory can be changed by other users; the text contains the path and the reason."""
 
 
 def state_directory() -> Path:
-    """Return SMARTXFER_STATE_DIR, or the platform's directory for such things.
+    """Return SMARTXFER_STATE_DIR, or the state directory of the platform.
 
-    :raises LocalError: the home directory is unknown, or the variable names no directory to write to.
+    :raises LocalError: the home directory is unknown, or the variable is not a valid path.
     """
     given = os.environ.get("SMARTXFER_STATE_DIR")
     try:
@@ -52,18 +53,18 @@ def state_directory() -> Path:
     except UsageError as error:
         raise LocalError(f"SMARTXFER_STATE_DIR: {error.summary}", hint=error.hint) from None
     if found is None:
-        raise LocalError("no home directory for the state of transfers", hint="set SMARTXFER_STATE_DIR")
+        raise LocalError("no home directory for the state directory", hint="set HOME or SMARTXFER_STATE_DIR")
     return found
 
 
 def find_privacy_problem(
     found: os.stat_result, *, directory: bool = False, links: bool = True, modes: bool = True
 ) -> Optional[str]:
-    """Return why a file or directory is not of this user alone; None where it is.
+    """Return the reason why a file or directory is not private to this user; None if it is.
 
-    :param directory: whether a directory is wanted, or a regular file.
-    :param links: whether a second name of a file is a reason.
-    :param modes: whether a mode that lets others write is a reason.
+    :param directory: True to check for a directory, False for a regular file.
+    :param links: whether a second hard link is a reason.
+    :param modes: whether write permission of other users is a reason.
     """
     if stat.S_ISLNK(found.st_mode):
         return "it is a symbolic link"
@@ -73,7 +74,7 @@ def find_privacy_problem(
     elif not stat.S_ISREG(found.st_mode):
         return "it is not a regular file"
     elif links and found.st_nlink > 1:
-        return "it has a second name (hard link)"
+        return "it has a second hard link"
     if not hasattr(os, "geteuid"):
         return None  # Windows
     if found.st_uid != os.geteuid():
@@ -84,9 +85,9 @@ def find_privacy_problem(
 
 
 def find_open_file_privacy_problem(fd: int, *, links: bool = True) -> Optional[str]:
-    """Return why an open file is not of this user alone; None where it is.
+    """Return the reason why an open file is not private to this user; None if it is.
 
-    A mode counts only where the file system keeps modes: one that shows 0777 of every file protects none.
+    Its mode is ignored on a file system that does not store modes, such as one that shows 0777 for all files.
     """
     found = os.fstat(fd)
     reason = find_privacy_problem(found, links=links)
@@ -100,16 +101,16 @@ def find_open_file_privacy_problem(fd: int, *, links: bool = True) -> Optional[s
 
 
 def _supports_modes(fd: int) -> bool:
-    """Try to change the mode of an open file; it is as before afterwards."""
+    """Return True if the mode of an open file can be changed; it is restored afterwards."""
     before = stat.S_IMODE(os.fstat(fd).st_mode)
     try:
         os.fchmod(fd, before & ~_OTHERS_WRITE)
     except OSError:
         return False
-    kept = not os.fstat(fd).st_mode & _OTHERS_WRITE
+    changed = not os.fstat(fd).st_mode & _OTHERS_WRITE
     with contextlib.suppress(OSError):
         os.fchmod(fd, before)
-    return kept
+    return changed
 
 
 def _require_private_directory(found: os.stat_result, path: Path) -> None:
@@ -118,82 +119,82 @@ def _require_private_directory(found: os.stat_result, path: Path) -> None:
         raise NotPrivate(f"{path}: {reason}")
 
 
-def open_private(place: PathOrEntry, flags: int) -> FileDescriptor:
-    """Open a file of this user alone, without following a link and without waiting; make it with mode 0600.
+def open_private(path: PathOrEntry, flags: int) -> FileDescriptor:
+    """Open a private file, without following a link and without blocking; a new one gets mode 0600.
 
-    :raises NotPrivate: it is not of this user alone.
+    :raises NotPrivate: other users can change the file.
     :raises OSError: it cannot be opened.
     """
-    with contextlib.suppress(FileNotFoundError):  # a device is not even opened
-        reason = find_privacy_problem(lstat(place), modes=False)
+    with contextlib.suppress(FileNotFoundError):  # checked first, because opening a device may have effects
+        reason = find_privacy_problem(lstat(path), modes=False)
         if reason is not None:
-            raise NotPrivate(f"{place}: {reason}")
-    name, where = get_os_arguments(place)
-    descriptor = open_when_lease_released(place, name, flags | _SAFE_OPEN_FLAGS, 0o600, **where)
+            raise NotPrivate(f"{path}: {reason}")
+    name, dir_fd_args = get_os_arguments(path)
+    descriptor = open_when_lease_released(path, name, flags | _SAFE_OPEN_FLAGS, 0o600, **dir_fd_args)
     try:
         reason = find_open_file_privacy_problem(descriptor.number)
         if reason is not None:
-            raise NotPrivate(f"{place}: {reason}")
+            raise NotPrivate(f"{path}: {reason}")
     except BaseException:
         descriptor.close()
         raise
     return descriptor
 
 
-def read_private(place: PathOrEntry) -> str:
-    """Return the text of a file of this user alone.
+def read_private(path: PathOrEntry) -> str:
+    """Return the text of a private file.
 
     :raises FileNotFoundError: the file is missing.
-    :raises NotPrivate: it is not of this user alone.
+    :raises NotPrivate: other users can change the file.
     :raises ValueError: it is not UTF-8.
     """
-    with open_private(place, os.O_RDONLY) as descriptor, descriptor.to_text_file("r", "utf-8") as file:
+    with open_private(path, os.O_RDONLY) as descriptor, descriptor.to_text_file("r", "utf-8") as file:
         return file.read()
 
 
-def write_atomic(place: PathOrEntry, text: str, files: FileSystem = SYSTEM_FILESYSTEM) -> None:
-    """Write a small file in one step, readable by its owner only.
+def write_atomic(path: PathOrEntry, text: str, files: FileSystem = SYSTEM_FILESYSTEM) -> None:
+    """Write a small file atomically, readable by its owner only.
 
-    Only one caller at a time per ``place``: what a killed one has left of its writing is written over.  Where
-    others have the name of the temporary file, it gets a random one.
+    Only one caller may write a path at a time, because the temporary file of a killed process is overwritten.
+    If a file of another program has that name, the temporary file gets a random name.
     """
-    temporary = place.with_name(place.name + ".tmp")
+    temporary = path.with_name(path.name + ".tmp")
     with contextlib.suppress(OSError):
         _unlink(temporary)
     try:
         descriptor = _create_file(temporary)
     except FileExistsError:
-        temporary = place.with_name(f"{place.name}.{secrets.token_hex(4)}.tmp")
+        temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
         descriptor = _create_file(temporary)
     try:
         with descriptor, descriptor.to_text_file("w", "utf-8") as file:
             file.write(text)
-        files.replace(temporary, place)
+        files.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             _unlink(temporary)
         raise
 
 
-def _create_file(place: PathOrEntry) -> FileDescriptor:
-    name, where = get_os_arguments(place)
+def _create_file(path: PathOrEntry) -> FileDescriptor:
+    name, dir_fd_args = get_os_arguments(path)
     return FileDescriptor(
-        os.open, name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE_OPEN_FLAGS, 0o600, **where
+        os.open, name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE_OPEN_FLAGS, 0o600, **dir_fd_args
     )
 
 
-def _unlink(place: PathOrEntry) -> None:
-    name, where = get_os_arguments(place)
-    os.unlink(name, **where)
+def _unlink(path: PathOrEntry) -> None:
+    name, dir_fd_args = get_os_arguments(path)
+    os.unlink(name, **dir_fd_args)
 
 
 class PrivateDirectory:
-    """A directory of this user alone, open; the files in it are reached by way of its descriptor.
+    """An open directory that only this user can change; its files are accessed via its descriptor.
 
-    :param path: where it is.
-    :param make: make it if it is missing, with mode 0700, as every missing directory above it.
+    :param path: path of the directory.
+    :param make: create the directory and its missing parents with mode 0700.
     :raises FileNotFoundError: it is missing.
-    :raises NotPrivate: it is not of this user alone, or a symbolic link of another user leads to it.
+    :raises NotPrivate: other users can change it, or its path is a symbolic link of another user.
     """
 
     def __init__(self, path: Path, *, make: bool = False) -> None:
@@ -207,7 +208,7 @@ class PrivateDirectory:
 
     @classmethod
     def in_state_directory(cls, name: str = "", *, make: bool = False) -> "PrivateDirectory":
-        """Open the state directory, or a directory in it; both have to be of this user alone.
+        """Open the state directory, or a directory in it; both must be private to this user.
 
         :raises LocalError: the home directory is unknown.
         """
@@ -221,9 +222,9 @@ class PrivateDirectory:
         """Open a directory in this one, without following a link."""
         entry = self._directory.entry(name)
         if make:
-            named, where = entry.os_arguments()
+            os_name, dir_fd_args = entry.os_arguments()
             with contextlib.suppress(FileExistsError):
-                os.mkdir(named, 0o700, **where)
+                os.mkdir(os_name, 0o700, **dir_fd_args)
         _require_private_directory(lstat(entry), entry.path)
         found = PrivateDirectory.__new__(PrivateDirectory)
         found.path = entry.path
@@ -251,32 +252,32 @@ class PrivateDirectory:
         write_atomic(self._directory.entry(name), text)
 
     def stat(self, name: str) -> os.stat_result:
-        """Return what is known of a file, or of the link that has its name."""
+        """Return the stat result of a file; links are not followed."""
         return lstat(self._directory.entry(name))
 
     def touch(self, name: str, fd: int) -> None:
-        """Set the time of the last change of an open file to now."""
+        """Set the modification time of an open file to now."""
         if os.utime in os.supports_fd:
             os.utime(fd)
         else:
             os.utime(str(self.path / name))
 
     def remove(self, name: str) -> None:
-        """Remove a file; one that is gone already is no error."""
+        """Remove a file, if it exists."""
         with contextlib.suppress(FileNotFoundError):
             _unlink(self._directory.entry(name))
 
     def names(self) -> List[str]:
-        """Return the names in it."""
+        """Return the names of all entries."""
         return self._directory.list_names()
 
     def older_than(self, moment: float) -> Iterator[str]:
-        """Yield the names of files that were last changed before a time.
+        """Yield the names of files that were last modified before a time.
 
         :param moment: seconds since the epoch.
         """
         for name in self.names():
-            with contextlib.suppress(FileNotFoundError):  # another process was faster
+            with contextlib.suppress(FileNotFoundError):  # another process has removed it
                 if self.stat(name).st_mtime < moment:
                     yield name
 
@@ -292,7 +293,7 @@ class PrivateDirectory:
 
 
 def _make_private_directory(path: Path) -> None:
-    """Make a directory, and those above it that are missing, for this user alone."""
+    """Create a directory and its missing parents with mode 0700."""
     try:
         os.mkdir(str(path), 0o700)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Progress: one frozen event, one reporter, and a bar made of them."""
+"""Progress events, their reporter, and progress bars."""
 
 import collections
 import contextlib
@@ -20,26 +20,26 @@ log = logging.getLogger("smartxfer.transfer")
 
 State = TypeVar("State")
 
-#: Least seconds between two events of one file while bytes move.
+#: Minimum seconds between two events of one file while bytes move.
 _INTERVAL = 0.05
-#: Seconds of one wait for the callback.
+#: Seconds of one attempt to acquire the lock.
 _LOCK_POLL_INTERVAL = 0.1
 #: Characters of a name in a bar.
 _MAX_NAME_WIDTH = 40
-#: Seconds; what would take longer is not estimated.
+#: Largest remaining time in seconds that is shown.
 _MAX_ESTIMATE = 24 * 3600.0
-#: Form of the line of a wait.
+#: Format of the status line of a wait.
 _STATUS_LINE_FORMAT = "{desc} [{elapsed}]"
 _BAR_FORMAT_WITHOUT_ESTIMATE = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<?, {rate_fmt}]"
 
 
 @attrs.frozen
 class ProgressEvent:
-    """How far one file is.
+    """Progress of one file.
 
     :param name: the file's name in the transfer.
-    :param done: bytes; may step back when something has to be sent or fetched again.
-    :param total: bytes, or None when not known yet.
+    :param done: bytes; may decrease when bytes must be sent or fetched again.
+    :param total: bytes, or None if the size is not known yet.
     :param state: ``"queued"``, ``"moving"``, ``"retrying"``, ``"done"`` or ``"failed"``.
     """
 
@@ -50,23 +50,23 @@ class ProgressEvent:
 
 
 Progress = Union[None, bool, str, Callable[[ProgressEvent], Any]]
-"""What ``progress=`` takes: None or False, True for a bar, a label for a bar, or a callable.
+"""Values of ``progress=``: None or False, True for a bar, a label for a bar, or a callable.
 
-Bars are drawn on a terminal (standard error) or in a notebook; without one nothing is written.
+Bars are drawn on a terminal (standard error) or in a notebook only.
 """
 
 WaitProgress = Union[None, bool, str, Callable[[State], Any]]
 """Values of ``progress=`` of a wait: None or False, True for a line, a label for a line, or a callable.
 
-The line has the status and the seconds so far, and is drawn where a bar would be.  The callable gets each
-state of what is waited for, such as a Task or a File.
+The line shows the status and the elapsed seconds, on a terminal or in a notebook only.  The callable gets
+each state of the object that is waited for, such as a Task or a File.
 """
 
 
 class ProgressReporter:
-    """Gathers byte counts from all threads and tells the callback, one call at a time.
+    """Collects byte counts from all threads and calls the progress callback, one call at a time.
 
-    :param on_advance: called after each count of moved bytes; it may raise to end the task.
+    :param on_advance: called after each report of moved bytes; it may raise to end the task.
     """
 
     def __init__(
@@ -77,44 +77,44 @@ class ProgressReporter:
         self._on_advance = on_advance
         self._lock = threading.Lock()
         self._files: Dict[str, _FileProgress] = {}
-        #: Files that were announced; the callback is not told yet.
+        #: Files whose event ``"queued"`` has not been passed to the callback yet.
         self._queued: Deque[Tuple[str, Optional[int]]] = collections.deque()
-        #: True once the call is over: nothing waits long for a callback that does not return.
+        #: True once the call is ending: threads no longer wait for a callback that does not return.
         self._stopped = False
-        #: What the callback raised, if it did.
+        #: The exception of the callback, or None.
         self.failure: Optional[BaseException] = None
 
     @property
     def enabled(self) -> bool:
-        """Whether anybody is told."""
+        """True if a callback or a bar exists."""
         return self._callback is not None
 
     def queue(self, name: str, total: Optional[int]) -> None:
         """Announce a file.
 
-        The callback is told in a worker thread, before its next task or event: where it does not return,
-        the calling thread can still end the call.
+        A worker thread calls the callback later, before its next task or event, so that the calling thread
+        can end the call even if the callback does not return.
         """
         with self._acquire_lock():
             self._files[name] = _FileProgress(0, total)
             self._queued.append((name, total))
 
     def flush_queued(self) -> None:
-        """Tell the callback of the files that were queued."""
+        """Pass the announced files to the callback."""
         if self._queued:
             with self._acquire_lock():
                 self._emit_queued()
             self.raise_if_failed()
 
     def start(self, name: str, total: Optional[int], done: int) -> None:
-        """A file's turn has come; ``done`` bytes of it are there already."""
+        """Report the start of a file, of which ``done`` bytes are complete already."""
         with self._acquire_lock():
             self._files[name] = _FileProgress(done, total)
             self._emit(name, "moving")
         self.raise_if_failed()
 
     def advance(self, name: str, count: int, state: str = "moving") -> None:
-        """``count`` more bytes (less than 0: fewer) of a file are done."""
+        """Report ``count`` more bytes of a file; a negative count takes bytes back."""
         if self._callback is not None or self.failure is not None:
             with self._acquire_lock():
                 file = self._files[name]
@@ -124,25 +124,25 @@ class ProgressReporter:
                     file.emitted_at = now
                     self._emit(name, state)
             self.raise_if_failed()
-        self._on_advance()  # once they are counted: bytes of a task that ends here are taken back
+        self._on_advance()  # after the count, because a task that ends here takes its bytes back
 
     def finish(self, name: str, state: str) -> None:
-        """A file is ``"done"`` or ``"failed"``."""
+        """Report that a file is ``"done"`` or ``"failed"``."""
         with self._acquire_lock():
             if name in self._files:
                 self._emit(name, state)
 
     def raise_if_failed(self) -> None:
-        """Raise :class:`Cancelled`, caused by what the callback raised, if it did."""
+        """Raise :class:`Cancelled` from the exception of the callback, if there was one."""
         if self.failure is not None:
             raise Cancelled("the progress callback raised an exception") from self.failure
 
     def stop_waiting(self) -> None:
-        """The call is over: do not wait for a callback that does not return."""
+        """Stop waiting for a callback that does not return, because the call is ending."""
         self._stopped = True
 
     def close(self) -> None:
-        """Close the bar, if we opened one; report nothing from here on."""
+        """Close the bar, if there is one, and ignore further reports."""
         self._stopped = True
         with self._acquire_lock():
             self._callback = None
@@ -151,7 +151,7 @@ class ProgressReporter:
 
     @contextlib.contextmanager
     def _acquire_lock(self) -> Iterator[None]:
-        """Hold the lock, or give up the callback that keeps it once the call is over."""
+        """Hold the lock; once the call is ending, continue without it and drop the callback."""
         while not self._lock.acquire(timeout=_LOCK_POLL_INTERVAL):
             if self._stopped:
                 self._callback = None
@@ -178,7 +178,7 @@ class ProgressReporter:
             return
         try:
             callback(event)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the caller gets it back
+        except BaseException as error:  # noqa: BLE001 - it is raised in the calling thread
             self.failure = error
             self._callback = None
 
@@ -214,9 +214,9 @@ def _validate_callable(progress: Any) -> Any:
 
 
 def _find_bar_class() -> Any:
-    """Return what makes a bar; None without a terminal or notebook to draw it on."""
+    """Return the class of bars; None without a terminal or notebook."""
     try:
-        terminal = bool(sys.stderr.isatty())  # None for programs without a console
+        terminal = bool(sys.stderr.isatty())  # sys.stderr is None for programs without a console
     except (AttributeError, OSError, ValueError):
         terminal = False
     if not terminal and "ipykernel" not in sys.modules:
@@ -228,17 +228,17 @@ def _find_bar_class() -> Any:
 
 @functools.lru_cache(maxsize=None)
 def _build_bar_class() -> Any:
-    """Return tqdm's class with estimates that mean something: up to a day, once bytes move."""
+    """Return a subclass of tqdm that shows only usable estimates: up to one day, once bytes move."""
     from tqdm.auto import tqdm
 
     class Bar(tqdm):  # type: ignore[type-arg]
-        monitor_interval = 0  # its thread would outlast the call
+        monitor_interval = 0  # tqdm's monitor thread would outlast the call
 
         def __del__(self) -> None:
-            with contextlib.suppress(Exception):  # the terminal went while it was made: it is not complete
+            with contextlib.suppress(Exception):  # __init__() may have failed with a closed terminal
                 super().__del__()
 
-        # tqdm keeps its lock where the terminal goes within these two, and every other thread waits for it.
+        # tqdm does not release its lock if these two methods fail, and all other threads would wait for it.
         def refresh(self, nolock: bool = False, lock_args: Any = None) -> Any:
             with contextlib.nullcontext() if nolock else self.get_lock():  # type: ignore[no-untyped-call]
                 return super().refresh(nolock=True)
@@ -264,9 +264,10 @@ def _has_usable_estimate(facts: Mapping[str, Any]) -> bool:
 
 
 class _TerminalDisplay:
-    """Something that tqdm draws.  A terminal that is gone ends it, not the call.
+    """Base of displays drawn by tqdm.  A closed terminal ends the display, not the call.
 
-    :param bar_class: makes the tqdm bar, with ``settings``.
+    :param bar_class: class of the tqdm bar.
+    :param settings: keyword arguments of ``bar_class``.
     """
 
     def __init__(self, bar_class: Any, **settings: Any) -> None:
@@ -283,10 +284,10 @@ class _TerminalDisplay:
     def _suppress_terminal_errors(self) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - the terminal is gone, or cannot encode a name
+        except Exception as error:  # noqa: BLE001 - the terminal was closed, or cannot encode a name
             log.debug("the progress bar cannot be drawn any more: %s", error)
             if self._bar is not None:
-                self._bar.disable = True  # nor when it is collected
+                self._bar.disable = True  # tqdm would draw it again when it is garbage collected
             self._bar = None
 
 
@@ -301,7 +302,7 @@ class _ProgressBar(_TerminalDisplay):
             unit="B",
             unit_scale=True,
             unit_divisor=1024,
-            miniters=1,  # else only a thread of its own notices that it became slower
+            miniters=1,  # otherwise tqdm's monitor thread is needed when the transfer slows down
         )
         self._label = label
         self._done: Dict[str, int] = {}
@@ -323,7 +324,7 @@ class _ProgressBar(_TerminalDisplay):
 
 
 class _StatusLine(_TerminalDisplay):
-    """A line with the seconds so far."""
+    """A line with a status and the elapsed seconds."""
 
     def __init__(self, bar_class: Any, text: str) -> None:
         super().__init__(bar_class, desc=text, total=None, bar_format=_STATUS_LINE_FORMAT)
@@ -335,11 +336,11 @@ class _StatusLine(_TerminalDisplay):
 
 
 class WaitReporter:
-    """Shows each state of what a server is working on, or passes it to the caller's callable.
+    """Shows each state of an object that the server is processing, or passes it to the caller's callable.
 
-    :param progress: None, True, a label, or a callable that takes a state.
+    :param progress: None, True, a label, or a callable that accepts a state.
     :param get_name_and_status: returns name and status of a state.
-    :raises UsageError: ``progress`` is something else.
+    :raises UsageError: ``progress`` has another type.
     """
 
     def __init__(
@@ -356,7 +357,7 @@ class WaitReporter:
             self._callback = _validate_callable(progress)
 
     def __call__(self, *states: Any) -> None:
-        """Show the latest states.  What the callable raises ends the wait."""
+        """Show the latest states.  An exception of the callable ends the wait."""
         if self._callback is not None:
             for state in states:
                 self._callback(state)

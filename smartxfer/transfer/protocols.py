@@ -1,4 +1,4 @@
-"""The shapes that users may bring themselves: progress, cancel, source, sink, storage."""
+"""Protocols of objects that callers may implement: progress, cancel, source, sink, storage."""
 
 from typing import Any, Dict, Iterable, Optional, Protocol, Tuple, Union
 
@@ -11,75 +11,76 @@ Extent = Tuple[int, int]
 
 
 class ProgressCallback(Protocol):
-    """Called with each :class:`~smartxfer.transfer.progress.ProgressEvent`, one call at a time.
+    """Callback for each :class:`~smartxfer.transfer.progress.ProgressEvent`.
 
-    Mostly from a worker thread.
+    It is called by one thread at a time, usually a worker thread.
     """
 
     def __call__(self, event: ProgressEvent) -> Any:
-        """Take note of the event; an exception cancels the transfer."""
+        """Process the event; an exception cancels the transfer."""
 
 
 class Cancel(Protocol):
-    """Anything with ``is_set()``, such as a ``threading.Event``; asked often, mostly from worker threads."""
+    """An object with ``is_set()``, such as a ``threading.Event``; called often, usually by worker threads."""
 
     def is_set(self) -> bool:
-        """Whether the transfer should stop."""
+        """Return True if the transfer should stop."""
 
 
 class Source(Protocol):
     """Bytes of known size that can be read at any offset, from several threads.
 
-    One that holds them in memory may also have ``view_at(offset, count)``, which gives a memoryview of them;
-    one that reads a file, ``place(offset)``: its descriptor and the offset in it, or None.
+    A source in memory may also have ``view_at(offset, count)``, which returns a memoryview.  A source that
+    reads a file may have ``descriptor_at(offset)``, which returns its descriptor and the offset in it, or
+    None.
     """
 
     name: str
     size: int
 
     def read_at(self, buffer: memoryview, offset: int) -> int:
-        """Fill ``buffer`` from ``offset``; returns how many bytes, 0 at the end."""
+        """Read bytes at ``offset`` into ``buffer``; return their number, 0 at the end."""
 
     def check_unchanged(self) -> None:
-        """Raise SourceChanged when the bytes are no longer those that were opened."""
+        """Raise SourceChanged if the bytes have changed since the source was opened."""
 
     def close(self) -> None:
-        """Give up what was opened by us."""
+        """Close the source; a file of the caller stays open."""
 
 
 class Sink(Protocol):
-    """Where a download goes: told the size, given bytes, and committed or left."""
+    """Target of a download: it is begun with the size, receives the bytes, and is committed or suspended."""
 
     sequential: bool
-    """True when bytes must come in order, from the start."""
+    """True if bytes must be written in order from the start."""
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Extent]:
-        """Get ready for ``size`` bytes of the object ``identity``; returns extents that are there already."""
+        """Prepare for ``size`` bytes of the object ``identity``; return the extents that are complete."""
 
     def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
-        """Write all of ``data`` at ``offset``; its buffer is used again once this returns."""
+        """Write all of ``data`` at ``offset``; the caller reuses the buffer after this returns."""
 
     def restart(self) -> None:
-        """Forget all bytes: the object comes again from its start."""
+        """Discard all bytes, because the download restarts from the beginning."""
 
     def digest(self, algorithm: str) -> str:
-        """Hex digest of all bytes written."""
+        """Return the hex digest of all written bytes."""
 
     def commit(self) -> None:
-        """All bytes are there and verified: put them under the final name."""
+        """Give the complete and verified bytes their final name."""
 
     def suspend(self) -> None:
-        """Stop for now, keeping what a re-run can go on from."""
+        """Close the sink, and keep the bytes for a later run if possible."""
 
 
 class Storage(Protocol):
-    """Where journals live between runs: text under a key."""
+    """Store of journals between runs: text by key."""
 
     def load(self, key: str) -> Optional[str]:
-        """The text under ``key``, or None."""
+        """Return the text of ``key``, or None."""
 
     def save(self, key: str, text: str) -> None:
-        """Keep ``text`` under ``key``, whole or not at all."""
+        """Store the text of ``key`` atomically."""
 
     def remove(self, key: str) -> None:
-        """Forget ``key``."""
+        """Remove the text of ``key``."""

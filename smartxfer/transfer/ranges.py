@@ -1,4 +1,4 @@
-"""Reading a byte range over HTTP, and refusing anything that is not that range."""
+"""HTTP range requests, and the validation of their responses."""
 
 import contextlib
 import http.client
@@ -25,9 +25,9 @@ _CONTENT_LENGTH = re.compile(r"[0-9]{1,19}\Z")
 
 
 class RangeResponse:
-    """Bytes arriving: from ``start`` on, ``size`` of them if the server said how many.
+    """A response with the bytes from ``start``, and their number ``size`` if it is known.
 
-    ``whole`` is True when the server sends the object from its start, whatever was asked for.
+    ``is_full_object`` is True if the server sends the object from its start instead of the requested range.
     """
 
     def __init__(
@@ -50,40 +50,40 @@ class RangeResponse:
         self._attempt = attempt
 
     def read(self) -> memoryview:
-        """The next bytes, in the calling thread's buffer: valid until the next call; none at the end."""
+        """Return the next bytes, empty at the end; the buffer is reused by the next call in this thread."""
         return self._read(get_thread_buffer()[: self._block_size.update()])
 
     def readinto_full(self, target: memoryview) -> int:
-        """Read into a buffer until it is full or the bytes are at their end; how many they were.
+        """Read into a buffer until it is full or the body ends; return the number of bytes.
 
-        Blocks are larger here than those of :meth:`read`, once the line has shown that it is fast.
+        The blocks are larger than those of :meth:`read` if the connection is fast.
         """
-        at = 0
-        pace = AdaptiveBlockSize(self._http.clock, maximum=len(target), begin=pop_last_block_size())
-        while at < len(target):
-            count = len(self._read(target[at : at + pace.update()]))
+        position = 0
+        block_size = AdaptiveBlockSize(self._http.clock, maximum=len(target), begin=pop_last_block_size())
+        while position < len(target):
+            count = len(self._read(target[position : position + block_size.update()]))
             if not count:
                 break
-            at += count
-        set_last_block_size(pace.update())
-        return at
+            position += count
+        set_last_block_size(block_size.update())
+        return position
 
     def _read(self, view: memoryview) -> memoryview:
-        now = self._attempt
-        now.body_in_flight = True
+        attempt = self._attempt
+        attempt.body_in_flight = True
         count = self._http.translate_errors(self._description, self._readinto_raw, view)
-        if now.abort_error is not None:  # a socket that was shut looks like the end of the body
-            raise now.abort_error
-        now.bytes_moved += count
-        now.body_in_flight = count > 0
+        if attempt.abort_error is not None:  # a socket that was shut down looks like the end of the body
+            raise attempt.abort_error
+        attempt.bytes_moved += count
+        attempt.body_in_flight = count > 0
         return view[:count]
 
     def _readinto_raw(self, view: memoryview) -> int:
-        """Read into ``view``, without a copy where urllib3 wraps a plain http.client response."""
+        """Read into ``view``, without a copy if urllib3 wraps a plain http.client response."""
         plain = getattr(self._raw, "_fp", None)
         if isinstance(plain, http.client.HTTPResponse):
             count = plain.readinto(view)
-            if not count and not plain.length:  # short of its length, the connection is of no use
+            if not count and not plain.length:  # a connection with a truncated body cannot be reused
                 self._raw.release_conn()
             return count
         data = self._raw.read1(len(view), False) or b""
@@ -103,17 +103,17 @@ def open_range(
     total: Optional[int] = None,
     always_send_range: bool = False,
 ) -> Iterator[RangeResponse]:
-    """One try at bytes [start, stop) of an object.
+    """Make one attempt to open bytes [start, stop) of an object.
 
-    No Range header is sent for the whole object.  A 200 answer to a range is handed on with ``whole`` set:
-    the caller starts again.
+    No Range header is sent for the whole object.  If the server responds to a range with 200,
+    ``is_full_object`` of the response is True, and the caller must start at the beginning.
 
     :param size: the object's size, if known.
-    :param validate_response: the service's own check of the answer; raises when it is no file.
-    :param total: the total that ``Content-Range`` must give, where the service does not give ``size``.
+    :param validate_response: check of the service; raises if the response is not a file.
+    :param total: the total that ``Content-Range`` must contain, if the service does not publish ``size``.
     :param always_send_range: send a Range header for the whole object, too.
-    :raises RangeMismatch: a 206 answer with another range, or of another object.
-    :raises SizeMismatch: the whole object has another size than the one known.
+    :raises RangeMismatch: a 206 response has another range, or is of another object.
+    :raises SizeMismatch: the whole object has another size than ``size``.
     """
     ranged = always_send_range or start > 0 or (stop is not None and stop != size)
     if ranged:
@@ -137,7 +137,7 @@ def open_range(
         elif response.status_code == 200:
             if size is not None and length is not None and length != size:
                 raise SizeMismatch(
-                    f"{request_spec.description}: the server sends {length} bytes where {size} were promised",
+                    f"{request_spec.description}: the server sends {length} bytes, expected {size}",
                     expected=size,
                     actual=length,
                 )
@@ -145,7 +145,7 @@ def open_range(
                 transport, request_spec.description, response, 0, length if size is None else size, attempt
             )
         else:
-            raise RangeMismatch(f"{request_spec.description}: unexpected answer {response.status_code}")
+            raise RangeMismatch(f"{request_spec.description}: unexpected status {response.status_code}")
 
 
 def _validate_content_range(
@@ -160,5 +160,5 @@ def _validate_content_range(
         and (total is None or match[3] in ("*", str(total)))
     )
     if not good:
-        asked = f"{start}-{'' if stop is None else stop - 1}/{'*' if total is None else total}"
-        raise RangeMismatch(f"{description}: asked for bytes {asked}, the server sends {given!r}")
+        requested = f"{start}-{'' if stop is None else stop - 1}/{'*' if total is None else total}"
+        raise RangeMismatch(f"{description}: requested bytes {requested}, the server sends {given!r}")

@@ -1,7 +1,7 @@
-"""Files that a download gave another name: they are not sent back beside the original.
+"""Files to which a download gave another name: they are not uploaded again under that name.
 
-Until a name is mapped back to the server's, such a file is left out when its directory is sent to where it
-came from, and the caller is told.
+When a directory is uploaded to the service from which it was downloaded, such a file is skipped and reported,
+because a second copy of it would be created.
 """
 
 import logging
@@ -17,10 +17,10 @@ log = logging.getLogger("smartxfer.transfer")
 
 
 class RenamedFiles:
-    """Finds such files.
+    """Finds files that a download has renamed.
 
-    :param service: whereto a directory is sent, as downloads from there note it.
-    :param exists: tells whether a file of a name is there.
+    :param service: the target of the upload, as downloads from there record it.
+    :param exists: returns True if the service has a file of a name.
     """
 
     def __init__(self, service: str, exists: Callable[[str], bool]) -> None:
@@ -29,23 +29,21 @@ class RenamedFiles:
         self._histories: Dict[Path, DownloadHistory] = {}
 
     def get_remote_name(self, file: LocalFile, name: str) -> Optional[str]:
-        """Return the server's name of a file that is not to be sent under another name; the log tells.
+        """Return the name on the server of a file that must be skipped, and log that; None for other files.
 
-        :param name: under which it would be sent.
-        :return: None for a file that is to be sent.
+        :param name: the name under which the file would be uploaded.
         """
         if file.path is None:
             return None
-        written = get_download_history(self._histories, file.path.parent)
-        origin = written.get_origin(file.path.name)
+        history = get_download_history(self._histories, file.path.parent)
+        origin = history.get_origin(file.path.name)
         if origin is None or origin[0] != self._service or origin[1] == name or not self._exists(origin[1]):
             return None
-        if written.is_unmodified(file.path):
-            log.info("%s is skipped: it is %r on the server", file.path, origin[1])
+        if history.is_unmodified(file.path):
+            log.info("%s is skipped: its name on the server is %r", file.path, origin[1])
         else:
             log.warning(
-                "%s is skipped, though it was changed: it is %r on the server, and a file of that name"
-                " is sent by upload()",
+                "%s is skipped, although it was changed: its name on the server is %r (send it by upload())",
                 file.path,
                 origin[1],
             )

@@ -1,4 +1,4 @@
-"""Results of one file, of several files, and of synchronisations."""
+"""Results of single files, of several files, and of synchronisations."""
 
 import logging
 from pathlib import Path
@@ -20,28 +20,28 @@ log = logging.getLogger("smartxfer.transfer")
 class FileResult:
     """The result of one file.
 
-    :param name: its name in the transfer.
+    :param name: name in the transfer.
     :param path: the local file, or None for memory and streams.
-    :param bytes: its size.
-    :param digest: ``"algorithm:hex"`` of what was checked, or None where the service gives none.
-    :param verified: what was checked: ``"md5"``, ``"size"``, ...; None when it failed, or when the server
-        gave neither checksum nor size.
+    :param bytes: size of the file.
+    :param digest: ``"algorithm:hex"`` that was verified, or None if the service publishes no digest.
+    :param verified: what was verified: ``"md5"``, ``"size"``, ...; None if the file failed, or if the server
+        published neither checksum nor size.
     :param resumed: bytes that an earlier run had moved.
-    :param retries: tries that failed on the way.
-    :param seconds: how long it took.
-    :param error: why it failed, or None.
-    :param skipped: why an existing file was kept: ``"identical"``, ``"exists"`` (``exists="skip"``) or
-        ``"older"`` (``exists="newer"``, and the server's file is not newer).  Why a file of a directory was
-        not sent: ``"renamed"`` (it is on the server under the name that it had before its download) or
-        ``"name"`` (no request can name it).  Else None.
-    :param method: how a synchronisation moved it: ``"delta"``, ``"plain"`` (whole) or ``"none"`` (there was
-        nothing to do).  Else None.
+    :param retries: number of failed attempts that were followed by another one.
+    :param seconds: duration of the transfer.
+    :param error: the exception if the file failed, or None.
+    :param skipped: reason why an existing file was kept: ``"identical"``, ``"exists"`` (``exists="skip"``) or
+        ``"older"`` (``exists="newer"``, and the server's file is not newer).  Reason why a file of a
+        directory was not sent: ``"renamed"`` (it is on the server under the name that it had before its
+        download) or ``"name"`` (no request can contain its name).  Else None.
+    :param method: how a synchronisation moved it: ``"delta"``, ``"plain"`` (the whole file) or ``"none"`` (no
+        change).  Else None.
     :param bytes_sent: bytes of file, signature or delta that a synchronisation sent.
-    :param bytes_received: bytes that it received.
-    :param item: what the service has of it: the Transfer of FileSender, the Info of SmartFile, the File of a
-        repository or of Perseus; None where nothing is known.  Two results with other items may be equal.
-    :param url: a link for others to fetch it by, where the service made one; the repr leaves it out, for
-        with it anybody can fetch the file.
+    :param bytes_received: bytes that a synchronisation received.
+    :param item: the object of the service: the Transfer of FileSender, the Info of SmartFile, the File of a
+        repository or of Perseus; None if it is unknown.  Equality of results ignores it.
+    :param url: a download link, if the service created one.  The repr does not contain it, because it grants
+        access to the file.
     """
 
     name: str
@@ -139,16 +139,16 @@ class TransferReport(Sequence[FileResult]):
 
 @attrs.frozen(repr=False)
 class SyncReport:
-    """Names of files by what became of them, or of a dry run would; relative to the directory.
+    """Names of files by outcome of a synchronisation, or of a dry run; relative to the directory.
 
-    :param uploaded: sent, and not there before.
-    :param replaced: sent, because there was other content.
-    :param skipped: left alone, because there was the same content already.
-    :param deleted: removed, because the directory does not have them.
-    :param renamed: left alone, because the directory has them under another name: this system does not take
-        the one that they have at the service.
-    :param results: of what was sent, of a dry run would be.
-    :param files: what the service has of the files, by name, as far as that is known.
+    :param uploaded: new files that were sent.
+    :param replaced: files that were sent because their content differed.
+    :param skipped: files that were not sent because the service has the same content.
+    :param deleted: files that were deleted because the directory does not contain them.
+    :param renamed: files that were not deleted because the directory contains them under another name: the
+        local system does not allow their name at the service.
+    :param results: results of the files that were sent, or would be sent by a dry run.
+    :param files: objects of the service by name, as far as they are known.
     """
 
     uploaded: List[str] = attrs.field(factory=list)
@@ -164,7 +164,7 @@ class SyncReport:
 
 
 class _Runner(Protocol):
-    """The part of an operation that results need."""
+    """Attributes of a TransferRunner that results need."""
 
     clock: Clock
     error_family: ErrorFamily
@@ -172,10 +172,10 @@ class _Runner(Protocol):
 
 
 def raise_for_errors(results: Iterable[FileResult], runner: Optional[_Runner] = None) -> TransferReport:
-    """Return the results if all are good; of a single file raise its error.
+    """Return the results if all files succeeded; raise the error of a single file.
 
-    :param runner: the operation: its errors are the service's, and it knows when it began.
-    :raises BatchError: some of several files failed; it carries every result.
+    :param runner: provides the errors of the service and the start time.
+    :raises BatchError: some of several files failed; it contains all results.
     """
     seconds = 0.0 if runner is None else runner.clock.monotonic() - runner.started_at
     report = TransferReport(results, seconds)
@@ -189,7 +189,7 @@ def raise_for_errors(results: Iterable[FileResult], runner: Optional[_Runner] = 
     errors = GENERIC_ERRORS if runner is None else runner.error_family
     raise errors.class_for(BatchError)(
         f"{len(failed)} of {len(report)} files failed, first {failed[0].name!r}: {first}",
-        hint="see .results; a re-run goes on with what is missing",
+        hint="see .results; run the call again to continue with the missing files",
         results=report,
     ) from first
 
@@ -198,7 +198,7 @@ def log_sync(what: object, **counts: int) -> None:
     """Log the summary of a synchronisation.
 
     :param what: the directory or file.
-    :param counts: number of files by what became of them; zeros are left out.
+    :param counts: number of files by outcome; zeros are left out.
     """
     found = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     log.info("sync of %s is done: %s", what, found or "no files")

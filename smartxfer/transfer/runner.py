@@ -1,11 +1,11 @@
-"""One call of the user's: its threads, its cancel flag, its deadline, its stall guard.
+"""Runner of the jobs of one public call: worker threads, cancellation, deadline and stall detection.
 
-Jobs (one per file) offer tasks; worker threads do them, and the one that ends a task hands out those that
-come after it.  The calling thread watches, so that it can be interrupted, and so that one place sees every
-attempt that is under way.  Where no worker can be started it does the tasks itself, and watches between two
-blocks of a file.
+Each job (one per file) offers tasks.  Worker threads execute them, and the thread that finishes a task
+submits the tasks that follow it.  The calling thread only monitors, so that Ctrl-C works and one place sees
+every active attempt.  If no worker thread can be started, the calling thread executes the tasks itself and
+checks for cancellation between two blocks of a file.
 
-An operation is running, ending or left: see :mod:`smartxfer.transfer.lifecycle`.
+A runner is running, ending or closed: see :mod:`smartxfer.transfer.lifecycle`.
 """
 
 import collections
@@ -31,9 +31,9 @@ from typing import (
 from smartxfer._system import SYSTEM_CLOCK, Clock, override_sleep
 from smartxfer.error_families import GENERIC_ERRORS, ErrorFamily
 from smartxfer.error_values import with_cause
-from smartxfer.errors import Cancelled, DeadlineExceeded, SmartxferError
+from smartxfer.errors import Cancelled, SmartxferError
 from smartxfer.transfer.job import CallableJob, Job, ScheduledTask
-from smartxfer.transfer.lifecycle import ActiveAttempts, Lifecycle, detect_stall
+from smartxfer.transfer.lifecycle import ActiveAttempts, CallLimits, Lifecycle, detect_stall
 from smartxfer.transfer.progress import Progress, ProgressReporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transport.attempt import Attempt, AttemptContext
@@ -51,13 +51,13 @@ T = TypeVar("T")
 
 
 class TransferRunner:
-    """Runs jobs, and ends them all on Ctrl-C, cancel, deadline or a failing progress callback.
+    """Runs jobs, and ends all of them on Ctrl-C, cancellation, deadline or a failing progress callback.
 
-    :param max_workers: most threads at a time.
+    :param max_workers: maximum number of concurrent threads.
     :param deadline: seconds from now.
-    :param limits: the client's view of rate limits.
-    :param error_family: the service's; whatever a task raises becomes one of them.
-    :param retry_checks: decisions about another try that the service alone can make.
+    :param limits: rate limits that the client has observed.
+    :param error_family: errors of the service; every error of a task is converted to one of them.
+    :param retry_checks: retry rules that are specific to the service.
     """
 
     def __init__(
@@ -77,36 +77,34 @@ class TransferRunner:
         self.error_family, self._limits, self._retry_checks = error_family, limits, retry_checks
         # Weak: if Ctrl-C keeps __exit__() from being run, the threads end once nothing refers to this object.
         self.reporter = ProgressReporter(progress, clock, weak_method(self._raise_if_aborted_in_caller))
-        self._cancel, self._deadline, self.started_at = cancel, deadline, clock.monotonic()
-        self._deadline_at = None if deadline is None else self.started_at + deadline
+        self.started_at = clock.monotonic()
+        self._call_limits = CallLimits(cancel, deadline, clock)
         self._lifecycle = Lifecycle()
-        #: True once the caller's ``cancel`` was set, even if it is not any more.
-        self._cancel_seen = False
         self._active_attempts = ActiveAttempts()
-        #: Guards small counts that several threads add to.
+        #: Guards counters that several threads increment.
         self.lock = threading.Lock()
         self._workers = WorkerPool(max_workers, "smartxfer")
-        #: Guards what follows; no job is settled or abandoned under it, which may take long.  It and the
-        #: bell are used in single steps: where Ctrl-C falls between two, a lock is never free again.
+        #: Guards the attributes below.  Job callbacks are not called while it is held, because they may take
+        #: long.  The lock is acquired only by ``with``: Ctrl-C between two statements would leave it locked.
         self._state_lock = threading.RLock()
-        #: Rung when a job has ended, or is not to go on.
+        #: Receives an item when a job has ended or has to stop.
         self._wakeup: queue.SimpleQueue[None] = queue.SimpleQueue()
-        #: Tasks that wait for a worker, are under way, or have not been settled.
+        #: Tasks that are queued, running, or whose outcome has not been processed.
         self._unfinished_tasks: Dict[ScheduledTask, Job] = {}
-        #: Jobs that a thread settles or abandons, with the outcomes that are still to be settled.
+        #: Jobs whose outcomes a thread is processing, with the outcomes that are still to be processed.
         self._pending_outcomes: Dict[Job, Deque[ScheduledTask]] = {}
         self._unfinished_jobs: List[Job] = []
-        #: A job's own failure, which is a bug.
+        #: An exception raised by a job callback itself, which is a bug.
         self._internal_error: Optional[BaseException] = None
 
     def __repr__(self) -> str:
-        return f"<Operation, {self._lifecycle.phase.value}>"
+        return f"<TransferRunner, {self._lifecycle.phase.value}>"
 
     def __enter__(self) -> "TransferRunner":
         return self
 
     def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
-        # Ctrl-C in one step does not leave out the others; an ExitStack would keep this object in a cycle.
+        # Ctrl-C in one step does not skip the others.  An ExitStack would create a reference cycle.
         try:
             if error is not None:
                 self._abort_all(Cancelled("the transfer was interrupted"))
@@ -123,13 +121,13 @@ class TransferRunner:
     # -- for the calling thread -------------------------------------------------------------------------
 
     def run_one(self, step: Callable[[], T]) -> T:
-        """Do one step in a worker, under the same watch as everything else."""
+        """Call ``step`` in a worker thread, with the same monitoring as all other tasks."""
         job = CallableJob(step)
         self.run_jobs([job], 1)
         return cast("T", job.result())
 
     def run_jobs(self, jobs: Iterable[Job], max_jobs: int) -> None:
-        """Run the jobs, ``max_jobs`` of them at a time, until none has anything left to do.
+        """Run the jobs, at most ``max_jobs`` at a time, until all have finished.
 
         :raises Cancelled: the call was cancelled, or its progress callback raised.
         :raises DeadlineExceeded: the deadline passed.
@@ -139,17 +137,17 @@ class TransferRunner:
             while self._run_step(waiting, max_jobs):
                 done = self._workers.run_in_calling_thread()
                 if done is not None and done.error is not None:
-                    raise done.error  # Ctrl-C, which fell into the task
+                    raise done.error  # Ctrl-C during the task
                 if done is None and self._unfinished_tasks:
                     with contextlib.suppress(queue.Empty):
                         self._wakeup.get(timeout=_POLL_INTERVAL)
         except BaseException:
-            # Nothing begins any more, whatever the caller does before it leaves the operation.
+            # No task may start any more, even if the caller keeps the runner open.
             self._abort_all(Cancelled("the transfer was interrupted"))
             raise
 
     def _run_step(self, waiting: Iterator[Job], max_jobs: int) -> bool:
-        """Begin jobs, and look at what may end the call; return False once all jobs are done."""
+        """Start jobs and check the conditions that end the call; return False once all jobs are done."""
         exhausted = self._start_jobs(waiting, max_jobs)
         if self._internal_error is not None:
             raise self._internal_error
@@ -165,9 +163,9 @@ class TransferRunner:
             self._lifecycle.raise_if_aborted()
         return True
 
-    def _start_jobs(self, waiting: Iterator[Job], at_once: int) -> bool:
-        """Begin jobs until so many are open; return True if none are waiting any more."""
-        while self._count_unfinished_jobs() < at_once:
+    def _start_jobs(self, waiting: Iterator[Job], max_jobs: int) -> bool:
+        """Start jobs until ``max_jobs`` are unfinished; return True if no job is waiting."""
+        while self._count_unfinished_jobs() < max_jobs:
             job = next(waiting, None)
             if job is None:
                 return True
@@ -177,60 +175,44 @@ class TransferRunner:
         return False
 
     def _count_unfinished_jobs(self) -> int:
-        """Return how many jobs have not come to their end."""
         with self._state_lock:
-            self._unfinished_jobs = [
-                job
-                for job in self._unfinished_jobs
-                if job.unfinished or job in self._unfinished_tasks.values()
-            ]
+            busy = self._unfinished_tasks.values()
+            self._unfinished_jobs = [job for job in self._unfinished_jobs if job.unfinished or job in busy]
             return len(self._unfinished_jobs)
 
     def _submit_ready_tasks(self, job: Job) -> None:
-        """Have the workers do what a job has ready; the turn is ours."""
+        """Submit every task that the job has ready.  The caller holds ``_state_lock``."""
         while not self._should_stop():
             task = job.next_task()
             if task is None:
                 return
-            work = ScheduledTask(job, task, self._task_context, self._process_outcome)
-            self._unfinished_tasks[work] = job
-            self._workers.submit(work)
+            scheduled = ScheduledTask(job, task, self._task_context, self._process_outcome)
+            self._unfinished_tasks[scheduled] = job
+            self._workers.submit(scheduled)
 
     @contextlib.contextmanager
     def _task_context(self) -> Iterator[None]:
-        """Let a task be done, in the thread that took it, with waits that end when the call does."""
-        self._lifecycle.raise_if_aborted()  # a thread took it just before the tasks were taken back
+        """Surround a task in its worker thread: waits within the block end when the call ends."""
+        self._lifecycle.raise_if_aborted()  # the thread took the task just before the queue was cleared
         self.reporter.flush_queued()
         with override_sleep(self.sleep, self.clock.monotonic):
             yield
 
     def _should_stop(self) -> bool:
-        """Whether nothing more is to begin, even if the calling thread has not seen it yet."""
-        over = (
-            self._lifecycle.abort_error is not None
-            or self._internal_error is not None
-            or self._deadline_passed()
-        )
-        return over or self.reporter.failure is not None or self._is_cancelled()
-
-    def _deadline_passed(self) -> bool:
-        return self._deadline_at is not None and self.clock.monotonic() >= self._deadline_at
-
-    def _is_cancelled(self) -> bool:
-        with self._state_lock:
-            self._cancel_seen = self._cancel_seen or (self._cancel is not None and self._cancel.is_set())
-            return self._cancel_seen
+        """Return True if no task may start, even if the calling thread has not noticed the reason yet."""
+        stopping = self._lifecycle.abort_error is not None or self._internal_error is not None
+        return stopping or self.reporter.failure is not None or self._call_limits.exceeded()
 
     def _process_outcome(self, task: ScheduledTask) -> None:
-        """Settle a task, in the thread that did it or took it back, and hand out what comes after it.
+        """Pass the outcome of a task to its job, and submit the tasks that follow it.
 
-        Outcomes of one job are settled one after the other: those that come meanwhile, by the thread that is
-        at it.
+        The outcomes of one job are processed one after the other: a thread that is processing one also
+        processes those that other threads report until it is done.
         """
         with self._state_lock:
             if task not in self._unfinished_tasks or task.reported:
                 return
-            task.reported = True  # _abort_all() takes back twice what another thread has not settled yet
+            task.reported = True  # _abort_all() may report a task again that is being processed
             if task.job in self._pending_outcomes:
                 self._pending_outcomes[task.job].append(task)
                 return
@@ -247,7 +229,7 @@ class TransferRunner:
                         del self._pending_outcomes[task.job]
                         return
                 ended = outcomes.popleft() if outcomes else None
-            if ended is None:  # the call is over, and the job still has files open and locked
+            if ended is None:  # the call has returned, and the job still has open and locked files
                 self._cancel_job(task.job)
                 return
             self._apply_outcome(ended)
@@ -255,14 +237,14 @@ class TransferRunner:
     def _apply_outcome(self, task: ScheduledTask) -> None:
         broken: Optional[BaseException] = None
         try:
-            if not self._lifecycle.closed:  # else it is too late for the outcome
+            if not self._lifecycle.closed:  # after that the job is cancelled instead
                 task.job.task_done(
                     None if task.error is None else self.error_family.convert(task.error), task.value
                 )
-        except BaseException as bug:  # noqa: BLE001 - it is raised where the caller sees it
+        except BaseException as bug:  # noqa: BLE001 - it is raised in the calling thread
             broken = bug
         if isinstance(task.error, Exception):
-            task.error = None  # it and the frames of its traceback would keep each other
+            task.error = None  # breaks a reference cycle with the frames of its traceback
         with self._state_lock:
             self._unfinished_tasks.pop(task, None)
             try:
@@ -271,8 +253,8 @@ class TransferRunner:
             except BaseException as bug:  # noqa: BLE001
                 broken = bug
             self._internal_error = self._internal_error or broken
-            ring = not task.job.unfinished or not self._unfinished_tasks or self._should_stop()
-        if ring:
+            wake = not task.job.unfinished or not self._unfinished_tasks or self._should_stop()
+        if wake:
             self._wakeup.put(None)
 
     def _check_progress_callback(self) -> None:
@@ -282,47 +264,42 @@ class TransferRunner:
 
     def _check_abort_conditions(self) -> None:
         self._check_progress_callback()
-        if self._is_cancelled():
-            self._abort_all(Cancelled("the transfer was cancelled"))
-        elif self._deadline_passed():
-            late = f"not complete within deadline={self._deadline} (seconds)"
-            self._abort_all(DeadlineExceeded(late))
+        exceeded = self._call_limits.find_error()
+        if exceeded is not None:
+            self._abort_all(exceeded)
         for attempt in self._active_attempts.snapshot():
             stalled = detect_stall(attempt, self.clock.monotonic(), self.policy)
             if stalled is not None:
                 attempt.abort(stalled)
 
     def _abort_all(self, abort_error: SmartxferError) -> None:
-        """Go from running to ending; again, if it was broken off the first time."""
+        """Change the state from running to ending; repeat the steps if Ctrl-C interrupted the first call."""
         abort_error = self._lifecycle.abort(abort_error)
         self.reporter.stop_waiting()
         for attempt in self._active_attempts.snapshot():
             attempt.abort(abort_error)
-        with (
-            self._state_lock
-        ):  # in one step: a thread that is handing out tasks would add one between the two
+        with self._state_lock:  # another thread could submit a task between these two statements
             self._workers.discard_queued()
-            back = [work for work in self._unfinished_tasks if not work.started]
-        for work in back:
-            work.error = abort_error
-            self._process_outcome(work)
+            discarded = [task for task in self._unfinished_tasks if not task.started]
+        for task in discarded:
+            task.error = abort_error
+            self._process_outcome(task)
 
     def _join_running(self) -> None:
-        """Wait for tasks under way, within bounds: their sockets are shut, so that they end soon."""
+        """Wait a bounded time for running tasks; they end soon because their sockets are shut down."""
         while self._unfinished_tasks and time.monotonic() < self._lifecycle.close_at:
+            left = self._lifecycle.close_at - time.monotonic()
             with contextlib.suppress(queue.Empty):
-                self._wakeup.get(
-                    timeout=min(_POLL_INTERVAL, max(0.0, self._lifecycle.close_at - time.monotonic()))
-                )
+                self._wakeup.get(timeout=min(_POLL_INTERVAL, max(0.0, left)))
 
     def _close(self) -> None:
-        """Go from running or ending to left: tasks still under way clean up after themselves."""
+        """Change the state to closed: tasks that still run release their resources when they end."""
         with self._state_lock:
             self._lifecycle.close()
         self._cancel_idle_jobs()
 
     def _cancel_idle_jobs(self) -> None:
-        """Once the operation is ending: have jobs that nothing runs for close files and release locks."""
+        """Cancel the jobs that no thread is working on, once the runner is ending."""
         if self._lifecycle.abort_error is None:
             return
         with self._state_lock:
@@ -334,7 +311,7 @@ class TransferRunner:
             self._cancel_job(job)
 
     def _cancel_job(self, job: Job) -> None:
-        """Abandon a job that no thread is at but this one."""
+        """Cancel a job that no other thread is working on."""
         try:
             job.cancel(self._lifecycle.abort_error or Cancelled("the transfer was interrupted"))
         finally:
@@ -344,8 +321,8 @@ class TransferRunner:
     # -- for worker threads -----------------------------------------------------------------------------
 
     def raise_if_aborted(self) -> None:
-        """Raise why the call is ending, if it is."""
-        if self._workers.is_calling_thread_working:  # no other thread watches
+        """Raise the reason if the call is ending."""
+        if self._workers.is_calling_thread_working:  # no other thread monitors this one
             self._check_abort_conditions()
         self._lifecycle.raise_if_aborted()
 
@@ -355,18 +332,17 @@ class TransferRunner:
 
     @contextlib.contextmanager
     def attempt(self, retry_state: Optional[RetryState] = None) -> Iterator[Attempt]:
-        """One try of one request, under watch.
+        """Begin one monitored attempt of one request.
 
-        :param retry_state: those that it is one of: what is left of their budget is all that it may take.
+        :param retry_state: of the request; the attempt may take what is left of its time budget.
         """
-        limits, here = (
-            (retry_state or self.new_retry_state("")).time_limits(),
-            self._workers.is_calling_thread_working,
-        )
-        attempt = Attempt(self.policy.stall_window + 5.0, limits, monitored=not here)
-        if here and self._deadline_at is not None:
-            attempt.limit_timeouts(self._deadline_at - self.clock.monotonic())
-        attempt.sleep_function = self.sleep if here else None
+        limits = (retry_state or self.new_retry_state("")).time_limits()
+        in_calling_thread = self._workers.is_calling_thread_working
+        attempt = Attempt(self.policy.stall_window + 5.0, limits, monitored=not in_calling_thread)
+        seconds_left = self._call_limits.remaining()
+        if in_calling_thread and seconds_left is not None:
+            attempt.limit_timeouts(seconds_left)
+        attempt.sleep_function = self.sleep if in_calling_thread else None
         with self._active_attempts.track(attempt), attempt.activate():
             self.raise_if_aborted()
             yield attempt
@@ -374,14 +350,14 @@ class TransferRunner:
     def new_retry_state(
         self, description: str, idempotent: bool = True, retry_checks: Sequence[RetryRule] = ()
     ) -> RetryState:
-        """Return the retry state of a request; ``retry_checks`` are asked before the service's."""
+        """Return the retry state of a request; ``retry_checks`` take precedence over the service's rules."""
         return RetryState(
             self.policy, self.clock, description, sleep=self.sleep, idempotent=idempotent,
             rate_limits=self._limits, rules=(*retry_checks, *self._retry_checks),
         )  # fmt: skip
 
     def attempts(self, description: str, idempotent: bool = True) -> Iterator[ContextManager[Attempt]]:
-        """Yield the tries of one request, by the policy and under watch."""
+        """Yield monitored attempts of one request, as many as the retry policy allows."""
         return self.new_retry_state(description, idempotent).attempts(
             self.attempt, raise_if_aborted=self.raise_if_aborted
         )
@@ -396,23 +372,24 @@ class TransferRunner:
         retry_checks: Sequence[RetryRule] = (),
         attempt_context: AttemptContext = contextlib.nullcontext,
     ) -> T:
-        """Do ``send``, one try of one request, by the policy.
+        """Call ``send``, which makes one attempt of a request, as often as the retry policy allows.
 
-        :param description: the request in words, for the log.
-        :param on_retry: told of each try that failed and will be followed by another.
+        :param description: of the request, for the log.
+        :param on_retry: called after each failed attempt that is followed by another one.
         """
-        tries = self.new_retry_state(description, idempotent, retry_checks)
-        attempts = tries.attempts(self.attempt, raise_if_aborted=self.raise_if_aborted, before_retry=on_retry)
+        attempts = self.new_retry_state(description, idempotent, retry_checks).attempts(
+            self.attempt, raise_if_aborted=self.raise_if_aborted, before_retry=on_retry
+        )
         while True:
             with next(attempts) as attempt, attempt_context(attempt):
                 return send()
 
     def run_uninterruptible(self, step: Callable[[], T]) -> T:
-        """Do what nothing can interrupt in a thread that nobody waits for once the call is over."""
+        """Call ``step``, which cannot be interrupted, in a daemon thread that may outlast the call."""
         return run_in_daemon_thread(step, self.raise_if_aborted)
 
     def sleep(self, seconds: float) -> None:
-        """Wait, no longer than the call lasts."""
+        """Sleep; raise when the call ends."""
         ends_at = self.clock.monotonic() + seconds
         while self._workers.is_calling_thread_working and self.clock.monotonic() < ends_at - _POLL_INTERVAL:
             self.raise_if_aborted()

@@ -1,7 +1,7 @@
-"""Names that come from a server, made safe for the local disk.
+"""Conversion of names from a server to safe local paths.
 
-A name becomes a path below the target directory, the same one every time; nothing in it can lead out.  It is
-changed only where it has to be: what Windows does not take stays as it is on Linux.
+A name always becomes the same path below the target directory, and cannot lead outside it.  It is changed
+only if necessary: characters that Windows forbids are kept on Linux.
 """
 
 import hashlib
@@ -25,37 +25,37 @@ from smartxfer.transfer.temporary_files import is_temporary_name
 
 __all__ = ["add_number", "fold_name", "is_renamed", "safe_path", "unique_paths", "unique_paths_or_errors"]
 
-#: Room in a name that has to be cut, for suffixes of a partial file and of a second file of the same name.
+#: Bytes reserved in a shortened name for the suffix of the part file and the number of a duplicate.
 _SUFFIX_RESERVE = 16
 #: Control characters and halves of surrogate pairs.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-#: Characters that change the order in which a name is shown, or are not shown at all.
+#: Characters that change the display order of a name, or are invisible.
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
-#: Characters that Windows does not take.
+#: Characters that Windows forbids in names.
 _WINDOWS_FORBIDDEN_CHARACTERS = re.compile('[<>:"|?*]')
 
 
 def safe_path(
     name: str, directory: Optional[Path] = None, rules: Optional[NameRules] = None
 ) -> PurePosixPath:
-    """The relative path that a name from a server stands for, in the characters that the locale has.
+    """Return the relative local path for a name from a server, encoded for the locale.
 
-    Components that lead up or nowhere, drives and leading slashes are dropped; control characters and others
-    that are not shown become ``_``, and so do those that the file system refuses; components of more than 255
-    bytes are cut.
+    ``.`` and ``..``, empty components, drives and leading slashes are dropped.  Control characters, invisible
+    characters, and those that the file system forbids become ``_``.  Components of more than 255 bytes are
+    shortened.
 
     >>> str(safe_path("../../etc/passwd"))
     'etc/passwd'
 
-    :param directory: where the file goes, if that is known.
-    :param rules: of its file system, in place of those of the directory.
-    :raises UnsafeName: nothing is left.
+    :param directory: target directory, if it is known.
+    :param rules: name rules of the file system; by default those of ``directory``.
+    :raises UnsafeName: no component is left.
     """
     return _encode_for_locale(_sanitize_path(name, rules or detect_name_rules(directory, [name])))
 
 
 def is_renamed(name: str, path: PurePosixPath) -> bool:
-    """Return True if a path has another name than the server's file."""
+    """Return True if a path differs from the name on the server."""
     return decode_os_text(str(path)) != name
 
 
@@ -64,19 +64,19 @@ def _encode_for_locale(path: PurePosixPath) -> PurePosixPath:
 
 
 def _sanitize_path(name: str, rules: NameRules) -> PurePosixPath:
-    """The same in Unicode: names are compared by characters, not by the bytes that a locale makes of them."""
+    """Return the safe path in Unicode, because names are compared before they are encoded for the locale."""
     parts = []
     for part in re.split(r"[/\\]+", str(name)):
         component = _sanitize_component(part, rules)
         if component:
             parts.append(component)
     if not parts:
-        raise UnsafeName(f"the server's name {name[:80]!r} is no file name")
+        raise UnsafeName(f"invalid file name from the server: {name[:80]!r}")
     return PurePosixPath(*parts)
 
 
 def _sanitize_component(part: str, rules: NameRules) -> str:
-    """One component made safe; empty when it stands for no file."""
+    """Return a safe component; empty if the component must be dropped."""
     if part.strip() in ("", ".", ".."):
         return ""
     if re.fullmatch(r"[A-Za-z]:", part):
@@ -85,7 +85,7 @@ def _sanitize_component(part: str, rules: NameRules) -> str:
     if text.startswith("~"):
         text = "_" + text[1:]
     if is_temporary_name(text):
-        text = f"_{text}"  # a later run would remove the file
+        text = f"_{text}"  # a later run would remove the file as a stale temporary file
     if rules.windows:
         text = _WINDOWS_FORBIDDEN_CHARACTERS.sub("_", text).rstrip(". ") or "_"
         if text.split(".", 1)[0].rstrip().lower() in RESERVED_NAMES:
@@ -94,15 +94,15 @@ def _sanitize_component(part: str, rules: NameRules) -> str:
 
 
 def _shorten_name(text: str, rules: NameRules) -> str:
-    """``text`` as it is, or cut in the middle and told apart by a hash where it is too long for a name."""
+    """Return ``text``, or its start, a hash and its extension if it is too long for a name."""
     if rules.length(text) <= MAX_NAME_LENGTH:
         return text
     raw = text.encode("utf-8")
     stem, dot, extension = text.rpartition(".")
     tail = dot + extension if stem and len(extension.encode("utf-8")) <= 20 else ""
-    mark = "-" + hashlib.sha256(raw).hexdigest()[:8]
-    room = MAX_NAME_LENGTH - _SUFFIX_RESERVE - len(mark) - len(tail.encode("utf-8"))
-    return raw[:room].decode("utf-8", "ignore") + mark + tail
+    digest = "-" + hashlib.sha256(raw).hexdigest()[:8]
+    length = MAX_NAME_LENGTH - _SUFFIX_RESERVE - len(digest) - len(tail.encode("utf-8"))
+    return raw[:length].decode("utf-8", "ignore") + digest + tail
 
 
 def unique_paths(
@@ -111,21 +111,21 @@ def unique_paths(
     directory: Optional[Path] = None,
     rules: Optional[NameRules] = None,
 ) -> List[PurePosixPath]:
-    """Safe paths for several names, no two the same on the file system where they go.
+    """Return safe paths for several names, all different on the target file system.
 
-    Where names meet, those that need no change come first, and the others get `` (2)`` before the extension:
-    a file whose name another one uses as a directory, or for its partial file, and on file systems that
-    ignore them, names that differ only in case or in the composition of accents.
+    Names conflict if they are equal, if one is the directory or the part file of another, and on file systems
+    that ignore it, if they differ only in case or in the composition of accents.  Names that need no change
+    have precedence; the others get `` (2)`` before the extension.
 
     :param hidden: False replaces the leading dot of every component by ``_``.
-    :param directory: where the files go, if that is known.  A file of the user's that has the server's name
-        already, whatever is in that name, keeps it.
-    :param rules: of its file system, in place of those of the directory.
+    :param directory: target directory, if it is known.  If it contains a user's file with exactly the
+        server's name, that name is used unchanged.
+    :param rules: name rules of the file system; by default those of ``directory``.
 
     >>> [str(path) for path in unique_paths(["a.txt", "a.txt", "b", "b/c"])]
     ['a.txt', 'a (2).txt', 'b (2)', 'b/c']
 
-    :raises UnsafeName: one of them stands for no file.
+    :raises UnsafeName: a name is not a valid file name.
     """
     paths: List[PurePosixPath] = []
     for path in unique_paths_or_errors(names, hidden, directory, rules):
@@ -141,61 +141,63 @@ def unique_paths_or_errors(
     directory: Optional[Path] = None,
     rules: Optional[NameRules] = None,
 ) -> List[Union[PurePosixPath, UnsafeName]]:
-    """Return the same as :func:`unique_paths`, with an error for each name that stands for no file."""
+    """Return the paths of :func:`unique_paths`, with an error in place of each invalid name."""
     given = list(names)
     rules = rules or detect_name_rules(directory, given)
-    # Where a file may stand under the server's own name.
-    there = directory if hidden and not rules.windows else None
-    wanted: Dict[int, PurePosixPath] = {}
+    # The directory in which a user's file may have exactly the server's name.
+    user_directory = directory if hidden and not rules.windows else None
+    preferred: Dict[int, PurePosixPath] = {}
     chosen: Dict[int, Union[PurePosixPath, UnsafeName]] = {}
-    for at, name in enumerate(given):
+    for index, name in enumerate(given):
         try:
-            wanted[at] = _preferred_path(name, hidden, there, rules)
+            preferred[index] = _preferred_path(name, hidden, user_directory, rules)
         except UnsafeName as error:
-            chosen[at] = error
-    directories = {rules.comparison_key(parent) for path in wanted.values() for parent in path.parents}
-    partial = {name for path in wanted.values() for name in _part_file_keys(path, rules)}
-    taken: Set[str] = set()
+            chosen[index] = error
+    directories = {rules.comparison_key(parent) for path in preferred.values() for parent in path.parents}
+    part_files = {name for path in preferred.values() for name in _part_file_keys(path, rules)}
+    used: Set[str] = set()
 
     def is_free(candidate: PurePosixPath, name: str) -> bool:
         key, parts = rules.comparison_key(candidate), _part_file_keys(candidate, rules)
-        if key in taken:
+        if key in used:
             return False
-        free = key not in partial and key not in directories
-        free = free and taken.isdisjoint(parts) and directories.isdisjoint(parts)
-        return free or (str(candidate) == name and _is_user_file(there, name))
+        free = key not in part_files and key not in directories
+        free = free and used.isdisjoint(parts) and directories.isdisjoint(parts)
+        return free or (str(candidate) == name and _is_user_file(user_directory, name))
 
-    # The last number given for a name: many files of one name cost no more than as many others.
+    # The last number used for a name, so that many files of one name need no quadratic search.
     numbers: Dict[str, int] = {}
-    for at in sorted(wanted, key=lambda at: hidden and str(wanted[at]) != given[at]):
-        path = wanted[at]
+    for index in sorted(preferred, key=lambda index: hidden and str(preferred[index]) != given[index]):
+        path = preferred[index]
         candidate, number = path, numbers.get(rules.comparison_key(path), 1)
         if number > 1:
             candidate = _add_number(path, number)
-        while not is_free(candidate, given[at]):
+        while not is_free(candidate, given[index]):
             number += 1
             candidate = _add_number(path, number)
         numbers[rules.comparison_key(path)] = number
-        taken.add(rules.comparison_key(candidate))
-        partial.update(_part_file_keys(candidate, rules))
-        chosen[at] = _encode_for_locale(candidate)
-    return [chosen[at] for at in range(len(given))]
+        used.add(rules.comparison_key(candidate))
+        part_files.update(_part_file_keys(candidate, rules))
+        chosen[index] = _encode_for_locale(candidate)
+    return [chosen[index] for index in range(len(given))]
 
 
-def _preferred_path(name: str, hidden: bool, there: Optional[Path], rules: NameRules) -> PurePosixPath:
+def _preferred_path(
+    name: str, hidden: bool, user_directory: Optional[Path], rules: NameRules
+) -> PurePosixPath:
     try:
         safe = _sanitize_path(name, rules)
     except UnsafeName:
-        if hidden and _is_user_file(there, name):
-            return PurePosixPath(name)  # a name of blanks
+        if hidden and _is_user_file(user_directory, name):
+            return PurePosixPath(name)  # a name of spaces
         raise
     if not hidden:
         return _replace_leading_dots(safe)
-    return PurePosixPath(name) if str(safe) != name and _is_user_file(there, name) else safe
+    return PurePosixPath(name) if str(safe) != name and _is_user_file(user_directory, name) else safe
 
 
 def _is_user_file(directory: Optional[Path], name: str) -> bool:
-    """Tell whether a file of the user's has just this name below a directory, and no link leads to it."""
+    """Return True if a directory contains a user's file with exactly this name, without links on its path."""
     parts = name.split("/")
     if directory is None or "\0" in name or not {"", ".", ".."}.isdisjoint(parts):
         return False
@@ -212,7 +214,7 @@ def _is_user_file(directory: Optional[Path], name: str) -> bool:
 
 
 def add_number(name: str, number: int) -> str:
-    """A file name with a number before its extension, cut where it would grow too long.
+    """Return a file name with a number before its extension, shortened if it would be too long.
 
     >>> add_number("a.tar", 2)
     'a (2).tar'
@@ -222,8 +224,8 @@ def add_number(name: str, number: int) -> str:
     if len(path.suffix) > _SUFFIX_RESERVE:
         stem, end = name, f" ({number})"
     raw = stem.encode("utf-8", "surrogateescape")
-    room = MAX_NAME_LENGTH - len(end.encode("utf-8", "surrogateescape"))
-    return (stem if len(raw) <= room else raw[:room].decode("utf-8", "ignore")) + end
+    length = MAX_NAME_LENGTH - len(end.encode("utf-8", "surrogateescape"))
+    return (stem if len(raw) <= length else raw[:length].decode("utf-8", "ignore")) + end
 
 
 def _add_number(path: PurePosixPath, number: int) -> PurePosixPath:
@@ -231,7 +233,6 @@ def _add_number(path: PurePosixPath, number: int) -> PurePosixPath:
 
 
 def _replace_leading_dots(path: PurePosixPath) -> PurePosixPath:
-    """The path with the leading dot of each component replaced."""
     return PurePosixPath(*("_" + part[1:] if part.startswith(".") else part for part in path.parts))
 
 

@@ -1,4 +1,4 @@
-"""Which files of a tree are meant: glob patterns on their relative paths."""
+"""Selection of files in a directory tree by glob patterns for relative paths."""
 
 import functools
 import re
@@ -12,16 +12,16 @@ Patterns = Union[None, str, Sequence[str]]
 """Values of ``include=`` and ``exclude=``: one pattern or several, or None.
 
 ``*`` and ``?`` match within a name, ``**`` across directories, ``[abc]`` and ``[!abc]`` one character.  A
-pattern with a slash, at its start too, is compared with the whole path relative to the directory, one without
-with every name in it.  A pattern that matches a directory means all files in it.
+pattern with a slash (also a leading one) is compared with the whole path relative to the directory, a pattern
+without a slash with every name in the path.  A pattern that matches a directory selects all files in it.
 """
 
 
 class Selection:
-    """Files that ``include`` names, without those that ``exclude`` names.
+    """Files that match ``include`` and do not match ``exclude``.
 
     :param include: None for every file.
-    :raises UsageError: not text, an empty pattern, or an empty list of them.
+    :raises UsageError: a pattern is empty or not text, or the list of patterns is empty.
 
     >>> selection = Selection(include="*.csv", exclude=["tmp", "run1/raw/**"])
     >>> [selection.includes(path) for path in ("a.csv", "d/b.csv", "c.txt", "tmp/a.csv", "run1/raw/x/a.csv")]
@@ -33,7 +33,7 @@ class Selection:
         self._exclude = () if exclude is None else _compile_patterns(exclude, "exclude")
 
     def includes(self, path: str) -> bool:
-        """Return True for a file that is meant.
+        """Return True for a selected file.
 
         :param path: relative to the directory, with slashes.
         """
@@ -42,20 +42,23 @@ class Selection:
         return not self.excludes(path)
 
     def excludes(self, path: str) -> bool:
-        """Return True for a file, or a directory with all in it, that ``exclude`` names."""
+        """Return True for a file or directory that ``exclude`` matches."""
         return bool(self._exclude) and _any_matches(self._exclude, path)
 
 
 def _compile_patterns(patterns: Any, name: str) -> Tuple[Pattern[str], ...]:
     given = [patterns] if isinstance(patterns, str) else patterns
     if isinstance(given, bytes) or not isinstance(given, Iterable):
-        raise UsageError(f"{name} is a pattern or a list of patterns, not {patterns!r:.80}", hint='"*.csv"')
+        raise UsageError(
+            f"{name} must be a pattern or a list of patterns, not {patterns!r:.80}",
+            hint=f'for example {name}="*.csv"',
+        )
     several = list(given)
     if not several:
         raise UsageError(f"{name} is an empty list", hint=f"leave {name}= out")
     for one in several:
         if not isinstance(one, str) or not one.strip("/"):
-            raise UsageError(f"{name} holds {one!r:.80}, which is not a pattern", hint='"*.csv"')
+            raise UsageError(f"invalid pattern in {name}: {one!r:.80}", hint=f'for example {name}="*.csv"')
     return tuple(_build_regex(one.strip("/"), "/" in one.rstrip("/")) for one in several)
 
 
@@ -65,15 +68,15 @@ def _any_matches(patterns: Iterable[Pattern[str]], path: str) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def _build_regex(pattern: str, match_whole_path: bool) -> Pattern[str]:
-    """Return what matches the start of a path of which the pattern names the file or a directory above it.
+    """Return a regular expression for paths whose file, or a directory above it, matches the pattern.
 
-    :param match_whole_path: False compares the pattern with each name of the path.
+    :param match_whole_path: False compares the pattern with each name in the path.
     """
     start = "" if match_whole_path else "(?:.*/)?"
     try:
         return re.compile(f"{start}(?:{_translate_glob(pattern)})(?:/|\\Z)", re.DOTALL)
     except re.error as error:
-        raise UsageError(f"{pattern!r} is not a pattern: {error}", hint="[a-z] is a range") from None
+        raise UsageError(f"invalid pattern {pattern!r}: {error}", hint="write ranges as in [a-z]") from None
 
 
 def _translate_glob(pattern: str) -> str:
@@ -96,7 +99,7 @@ def _translate_glob(pattern: str) -> str:
 
 
 def _translate_character(pattern: str) -> Tuple[str, int]:
-    """Return what matches the first character of a pattern or its class, and how long that is."""
+    """Return the regular expression of the first character or class of a pattern, and its length."""
     end = pattern.find("]", 3 if pattern[1:2] == "!" else 2) if pattern[0] == "[" else -1
     if end == -1:
         return re.escape(pattern[0]), 1

@@ -1,4 +1,4 @@
-"""Where a download goes: a path, an open file, memory."""
+"""Sinks for downloads: a path, an open file, memory."""
 
 import os
 import threading
@@ -25,14 +25,14 @@ __all__ = [
 ]
 
 SinkLike = Union[str, "os.PathLike[str]", BinaryIO, "MemorySink", Sink]
-"""What a caller may give: a path, a directory, an open binary file, a :class:`MemorySink`.
+"""Types of a download target: a path, a directory, an open binary file, or a :class:`MemorySink`.
 
 A symbolic link is followed to its target.  Devices and named pipes are written to, not replaced.
 """
 
 
 def get_physical_memory() -> Optional[int]:
-    """Return the bytes of memory of this machine; None where the system does not say."""
+    """Return the bytes of memory of this machine; None if they are unknown."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # Windows has no sysconf
@@ -54,25 +54,25 @@ class MemorySink:
 
     @property
     def data(self) -> bytes:
-        """The bytes so far."""
+        """The bytes received so far."""
         return bytes(self._bytes)
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Extent]:
-        """Start empty: memory holds nothing from an earlier run.
+        """Discard earlier bytes.
 
-        :raises LocalError: it is more than this machine has memory.
+        :raises LocalError: the object is larger than the memory of this machine.
         """
-        most = get_physical_memory()
-        if size is not None and most is not None and size > most:
+        limit = get_physical_memory()
+        if size is not None and limit is not None and size > limit:
             raise LocalError(
-                f"{size} bytes are more than the memory of this machine, {most} bytes",
-                hint="download to a file: give its path",
+                f"{size} bytes are more than the memory of this machine, {limit} bytes",
+                hint="pass a path, to download to a file",
             )
         self._bytes = bytearray()
         return []
 
     def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
-        """Put the bytes in their place."""
+        """Store the bytes at their offset."""
         with self._lock:
             missing = offset - len(self._bytes)
             if missing > 0:
@@ -80,33 +80,33 @@ class MemorySink:
             self._bytes[offset : offset + len(data)] = data
 
     def restart(self) -> None:
-        """Forget the bytes."""
+        """Discard the bytes."""
         self._bytes = bytearray()
 
     def digest(self, algorithm: str) -> str:
-        """Hex digest of the bytes."""
+        """Return the hex digest of the bytes."""
         running = new_hash(algorithm)
         running.update(self._bytes)
         return str(running.hexdigest())
 
     def commit(self) -> None:
-        """Nothing to do: ``data`` is there."""
+        """Do nothing: ``data`` is complete."""
 
     def suspend(self) -> None:
-        """Drop what is not complete."""
+        """Discard the incomplete bytes."""
         self._bytes = bytearray()
 
 
 class StreamSink:
-    """Writes in order into an open binary file, which is not closed."""
+    """Writes in order to an open binary file, which is not closed."""
 
     sequential = True
     path = None
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file: Any = file  # whose write() may return None
+        self._file: Any = file  # its write() may return None
         seekable = bool(getattr(file, "seekable", lambda: False)())
-        #: Whether bytes can be taken back.
+        #: True if bytes can be written again from the start.
         self.rewindable = seekable
         self._start = file.tell() if seekable else 0
         self._at = 0
@@ -115,14 +115,14 @@ class StreamSink:
         return f"StreamSink({self._at} bytes written)"
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Extent]:
-        """Start where the file stands."""
+        """Start at the current position of the file."""
         return []
 
     def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
         """Append the bytes."""
         if offset != self._at:
             raise LocalError(
-                f"a stream is at byte {self._at} and cannot take byte {offset}",
+                f"cannot write byte {offset} to the stream: its position is {self._at}",
                 hint="download to a path, or to a file that can seek",
             )
         view = memoryview(data)
@@ -135,11 +135,14 @@ class StreamSink:
         self._at += len(data)
 
     def restart(self) -> None:
-        """Go back to where the file stood; a stream that cannot seek has let its bytes go."""
+        """Return to the first position.
+
+        :raises LocalError: bytes were written, and the file cannot seek.
+        """
         if self._at and not self.rewindable:
             raise LocalError(
-                "the object must come again from its start, and the stream cannot take bytes back",
-                hint="download to a file, or to an open file that can seek",
+                "the download must restart from its beginning, but the stream cannot be rewound",
+                hint="download to a path, or to an open file that can seek",
             )
         if self._at:
             self._file.seek(self._start)
@@ -147,10 +150,10 @@ class StreamSink:
         self._at = 0
 
     def digest(self, algorithm: str) -> str:
-        """Hex digest of the bytes, read back."""
+        """Read the bytes back and return their hex digest."""
         if not (self.rewindable and self._file.readable()):
             raise LocalError(
-                "the checksum cannot be checked: the open file cannot be read back",
+                "cannot verify the checksum: the open file cannot be read back",
                 hint="open it with 'w+b', or download to a path",
             )
         self._file.flush()
@@ -160,37 +163,37 @@ class StreamSink:
         return found
 
     def commit(self) -> None:
-        """Flush, where the file can."""
+        """Flush the file, if it has a ``flush`` method."""
         try:
             getattr(self._file, "flush", lambda: None)()
         except OSError as error:
             raise wrap_os_error(error, "the open file") from None
 
     def suspend(self) -> None:
-        """Flush; what is there stays."""
+        """Flush the file; the written bytes remain."""
         self.commit()
 
 
 def is_directory_target(target: Any, path: Path) -> bool:
-    """Return True where a target is a directory: it exists as one, or its text ends with a slash.
+    """Return True if a target is an existing directory, or its text ends with a slash.
 
-    :param target: as the caller gave it.
-    :param path: what it stands for.
+    :param target: as the caller passed it.
+    :param path: the path of the target.
     """
     return os.path.isdir(str(path)) or os.fsdecode(target).endswith(("/", os.sep))
 
 
 def get_target_directory(target: Any) -> Optional[Path]:
-    """The directory that the caller gave as a target; None for anything else."""
+    """Return the path of a target that is a directory; None for any other target."""
     path = as_target_path(target)
     return path if path is not None and is_directory_target(target, path) else None
 
 
 def open_sink(target: Any, name: str) -> Sink:
-    """A sink for whatever the caller gave: see :data:`SinkLike`.
+    """Return a sink for a :data:`SinkLike`.
 
     :param name: safe file name, for a directory.
-    :raises UsageError: a file opened as text, or nothing one can write to.
+    :raises UsageError: the target is a file opened as text, or cannot be written to.
     """
     path = validate_sink(target)
     if path is not None:
@@ -205,15 +208,15 @@ def open_sink(target: Any, name: str) -> Sink:
 
 
 def validate_sink(target: Any) -> Optional[Path]:
-    """Check a target before anything is requested; returns its path, if it is one.
+    """Check a target before a request is sent; return its path, or None for another target.
 
-    :raises UsageError: a file opened as text, or nothing one can write to.
+    :raises UsageError: the target is a file opened as text, or cannot be written to.
     """
     path = as_target_path(target)
     if path is not None:
         return path
     if is_text_file(target):
-        raise UsageError("a file opened as text cannot take bytes", hint="open it with 'wb'")
+        raise UsageError("cannot write bytes to a file opened as text", hint="open it with 'wb'")
     if not (hasattr(target, "write_at") or hasattr(target, "write")):
         raise UsageError(
             f"cannot write to a {type(target).__name__}", hint="pass a path, or open(path, 'wb')"

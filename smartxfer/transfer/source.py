@@ -1,4 +1,4 @@
-"""Where an upload's bytes come from: a path, bytes, an open file, a pipe."""
+"""Sources for uploads: a path, bytes, an open file, a pipe."""
 
 import io
 import os
@@ -31,19 +31,19 @@ __all__ = [
     "open_source",
 ]
 
-#: Up to this many bytes an unseekable stream is held in memory; past it, it is spooled to disk.
+#: Bytes of a stream without ``seek`` that are kept in memory; a longer one is spooled to disk.
 SPOOL_LIMIT = 8 * 1024 * 1024
 
 SourceLike = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, BinaryIO, Iterable[bytes]]
-"""What a caller may give: a path, bytes in memory, an open binary file or stream, or an iterable of bytes."""
+"""Types of an upload source: a path, bytes, an open binary file or stream, or an iterable of bytes."""
 
 _HAS_PREAD = hasattr(os, "preadv")
 
 
 class PathSource:
-    """A regular file whose size is true, opened now and read at any offset by any thread.
+    """A regular file with a correct size, opened immediately and read at any offset by any thread.
 
-    :param path: where it is, or its name in an open directory.
+    :param path: its path, or its entry in an open directory.
     """
 
     def __init__(self, path: PathOrEntry, name: Optional[str] = None) -> None:
@@ -62,7 +62,7 @@ class PathSource:
         self.mtime_ns = self._initial_stat.st_mtime_ns
 
     def copy_if_size_is_wrong(self) -> Optional[Copy]:
-        """Return a copy of the bytes where ``size`` is not their number; None where it is.
+        """Return a copy of the bytes if ``size`` is not their number, else None.
 
         :raises LocalError: the file cannot be read.
         """
@@ -90,21 +90,21 @@ class PathSource:
         return self._descriptor.number, offset
 
     def check_unchanged(self) -> None:
-        """Raise SourceChanged when size, modification time or the file itself is another.
+        """Raise SourceChanged if size, modification time or the file itself changed.
 
-        So it is where there are bytes behind the last one: they came after the size was looked at.
+        Bytes after the last one are also a change, because they were appended after the size was read.
         """
-        named, where = get_os_arguments(self._path_or_entry)
+        name, dir_fd_args = get_os_arguments(self._path_or_entry)
         try:
-            now, there = os.fstat(self._descriptor.number), os.stat(named, **where)
+            open_stat, path_stat = os.fstat(self._descriptor.number), os.stat(name, **dir_fd_args)
         except FileNotFoundError:
-            raise SourceChanged(f"{self.path} was removed while it was read") from None
+            raise SourceChanged(f"{self.path} was removed while it was being read") from None
         before = (self._initial_stat.st_size, self._initial_stat.st_mtime_ns)
-        same_file = (there.st_dev, there.st_ino) == (self._initial_stat.st_dev, self._initial_stat.st_ino)
-        if (now.st_size, now.st_mtime_ns) != before or not same_file:
-            raise SourceChanged(f"{self.path} changed while it was read")
+        same_file = os.path.samestat(path_stat, self._initial_stat)
+        if (open_stat.st_size, open_stat.st_mtime_ns) != before or not same_file:
+            raise SourceChanged(f"{self.path} changed while it was being read")
         if self.read_at(memoryview(bytearray(1)), self.size):
-            raise SourceChanged(f"{self.path} has more than the {self.size} bytes that its size says")
+            raise SourceChanged(f"{self.path} has more bytes than its size of {self.size}")
 
     def close(self) -> None:
         """Close the file."""
@@ -131,22 +131,22 @@ class BytesSource:
         return len(part)
 
     def view_at(self, offset: int, count: int) -> memoryview:
-        """Some of the bytes, as they lie."""
+        """Return a view of some of the bytes, without a copy."""
         return self._view[offset : offset + count]
 
     def check_unchanged(self) -> None:
-        """Nothing to check: a bytearray cannot change its size while it is looked at."""
+        """Do nothing: a bytearray cannot be resized while a view of it exists."""
 
     def close(self) -> None:
-        """Give up the view of the bytes."""
+        """Release the view of the bytes."""
         self._view.release()
 
 
 class OpenFileSource:
-    """An open seekable binary file, from where it stands to its end; it is not closed.
+    """An open seekable binary file, from its current position to its end; it is not closed.
 
-    Threads read a regular file side by side, through its descriptor; any other takes one thread at a time,
-    for it has one file position.
+    Threads read a regular file concurrently, via its descriptor.  Any other file is read by one thread at a
+    time, because it has one position.
     """
 
     path = None
@@ -159,7 +159,7 @@ class OpenFileSource:
         self.size = self._get_size()
         file.seek(self._start)
         self.name = name if name is not None else _get_file_name(file)
-        #: Its descriptor is asked for each time: once the caller has closed it, that is another file's.
+        #: The descriptor is requested for each read: another file may get it if the caller closes this one.
         self._regular = _HAS_PREAD and get_regular_file_descriptor(file) is not None
         self._initial_mtime_ns = self._get_mtime_ns()
 
@@ -181,18 +181,18 @@ class OpenFileSource:
         return (self._file.fileno(), self._start + offset) if self._regular else None
 
     def check_unchanged(self) -> None:
-        """Raise SourceChanged when the file's length, or a regular file's modification time, is another."""
+        """Raise SourceChanged if the size, or the modification time of a regular file, changed."""
         with self._lock:
             size = self._get_size()
             self._file.seek(self._start + self.size)
             longer = bool(self._file.read(1))
         if size != self.size or longer:
-            raise SourceChanged(f"{self.name} changed its length while it was read")
+            raise SourceChanged(f"the size of {self.name} changed while it was being read")
         if self._get_mtime_ns() != self._initial_mtime_ns:
-            raise SourceChanged(f"{self.name} changed while it was read")
+            raise SourceChanged(f"{self.name} changed while it was being read")
 
     def close(self) -> None:
-        """Close the file if it is a spool of ours, else leave it at its end."""
+        """Close the file if it was opened by this package; leave a file of the caller open."""
         if self._owned:
             self._file.close()
 
@@ -205,25 +205,25 @@ class OpenFileSource:
 
 
 def as_source_path(value: Any) -> Optional[Path]:
-    """Return the path of something to read, if ``value`` is a path."""
+    """Return the path of a source, or None if ``value`` is not a path."""
     return resolve_source_path(value) if isinstance(value, (str, os.PathLike)) else None
 
 
 def as_target_path(value: Any) -> Optional[Path]:
-    """Return the path of something to write, if ``value`` is a path."""
+    """Return the path of a target, or None if ``value`` is not a path."""
     return resolve_target_path(value) if isinstance(value, (str, os.PathLike)) else None
 
 
 def open_source(source_like: SourceLike, name: Optional[str] = None) -> Source:
-    """Open whatever the caller gave for reading.
+    """Open a source for reading.
 
-    A stream that cannot seek is read to its end first: up to 8 MiB into memory, past that into a temporary
-    file.  So is a file whose size is not the number of bytes in it.
+    A stream without ``seek`` is read to its end first, up to 8 MiB to memory, more to a temporary file.  A
+    file whose size is not the number of its bytes is also read to its end first.
 
-    :param source_like: as :data:`SourceLike` says, or a name in an open directory.
-    :param name: the name to go by; by default the file's own.
-    :raises UsageError: text instead of bytes, a directory, a device, a file that is open for writing alone.
-    :raises FileNotFoundError: no such local file.
+    :param source_like: a :data:`SourceLike`, or an entry of an open directory.
+    :param name: name in the transfer; by default that of the file.
+    :raises UsageError: the source is text, a directory, a device, or a file that is open for writing only.
+    :raises FileNotFoundError: the local file does not exist.
     """
     path = source_like if isinstance(source_like, Entry) else as_source_path(source_like)
     if path is not None:
@@ -259,14 +259,14 @@ def _open_path(path: PathOrEntry, name: Optional[str]) -> Source:
 
 
 def is_text_file(file: Any) -> bool:
-    """Whether ``file`` was opened as text, wrappers of ``tempfile`` included."""
+    """Return True if ``file`` was opened as text, including wrappers of ``tempfile``."""
     return isinstance(file, io.TextIOBase) or (hasattr(file, "read") and hasattr(file, "encoding"))
 
 
 def open_seekable_source(file: Any, name: Optional[str] = None) -> Optional[Source]:
-    """Open a file that can seek, from where it stands; None for a stream, and for what is no file.
+    """Return a source for an open file that can seek, from its current position; None for other objects.
 
-    :raises UsageError: it was opened as text, or for writing alone.
+    :raises UsageError: the file was opened as text, or for writing only.
     """
     if is_text_file(file):
         name = name or _get_file_name(file)
@@ -279,23 +279,23 @@ def open_seekable_source(file: Any, name: Optional[str] = None) -> Optional[Sour
 
 
 def is_seekable(file: Any) -> bool:
-    """Return True where an open file can go to any place in it."""
+    """Return True if an open file can seek."""
     try:
-        # Some wrappers of older Pythons can seek and have no `seekable`: SpooledTemporaryFile.
+        # SpooledTemporaryFile of older Python versions can seek, but has no method `seekable`.
         if not getattr(file, "seekable", lambda: True)():
             return False
-        here = file.tell()
+        position = file.tell()
         file.seek(0, io.SEEK_END)
-        file.seek(here)
+        file.seek(position)
     except (AttributeError, OSError, ValueError):
         return False
     return True
 
 
 def get_regular_file_descriptor(file: Any) -> Optional[int]:
-    """Return the descriptor of an open regular file that is just that; None for all else.
+    """Return the descriptor of an open regular file; None for any other object.
 
-    A ``GzipFile`` and many a wrapper have a ``fileno``, too, but its bytes are others.
+    Wrappers such as ``GzipFile`` also have ``fileno``, but return other bytes than the descriptor.
     """
     if type(file) in (io.BufferedReader, io.BufferedRandom, io.BufferedWriter):
         file = file.raw
@@ -306,18 +306,18 @@ def get_regular_file_descriptor(file: Any) -> Optional[int]:
 
 
 def _spool_file(file: Any, name: Optional[str]) -> Source:
-    """Return a source of all that is left of an open file or stream."""
+    """Return a source with the rest of an open file or stream."""
     return _spool_chunks(iter(lambda: file.read(BLOCK_SIZE), b""), name or _get_file_name(file))
 
 
 def _spool_chunks(chunks: Iterable[bytes], name: str) -> Source:
-    """Return a source of all the pieces, kept in memory or in a temporary file without a name."""
+    """Return a source with all chunks, which are kept in memory or in a temporary file without a name."""
     spool: BinaryIO = io.BytesIO()
     try:
         for piece in chunks:
             if not isinstance(piece, (bytes, bytearray, memoryview)):
                 raise UsageError(
-                    f"the stream {name!r} gives {type(piece).__name__}, not bytes",
+                    f"the stream {name!r} returned {type(piece).__name__}, not bytes",
                     hint="open it in binary mode: open(path, 'rb')",
                 )
             if isinstance(spool, io.BytesIO) and spool.tell() + memoryview(piece).nbytes > SPOOL_LIMIT:
@@ -331,7 +331,7 @@ def _spool_chunks(chunks: Iterable[bytes], name: str) -> Source:
 
 
 def _move_spool_to_disk(memory: io.BytesIO) -> BinaryIO:
-    """Move what is kept in memory to a temporary file without a name; return the file."""
+    """Move the spooled bytes from memory to a temporary file without a name; return the file."""
     try:
         file = create_anonymous_file()
     except OSError as error:

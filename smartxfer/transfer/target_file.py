@@ -1,4 +1,4 @@
-"""The file that another one replaces, whatever writes that."""
+"""Check of a file that will be replaced."""
 
 import os
 import stat
@@ -14,11 +14,11 @@ __all__ = ["check_target_file"]
 
 
 def check_target_file(target: Entry, path: Path, *, follow: bool = True) -> Optional[os.stat_result]:
-    """Return the state of the file that will be replaced; None where the name is free, or is a link's.
+    """Return the stat result of the file that will be replaced; None for a free name or a symbolic link.
 
-    :param path: of the target as the caller gave it, for messages.
+    :param path: of the target as the caller passed it, for messages.
     :param follow: False replaces a symbolic link itself.
-    :raises LocalError: something else has the name, or the file cannot be replaced.
+    :raises LocalError: the target is not a regular file, or cannot be replaced.
     """
     try:
         found = lstat(target)
@@ -31,7 +31,7 @@ def check_target_file(target: Entry, path: Path, *, follow: bool = True) -> Opti
     if is_own_file(target.path):
         raise LocalError(
             f"{path} belongs to an unfinished download",
-            hint="finish that download first, or choose another name or directory",
+            hint="complete that download first, or choose another name or directory",
         )
     reject_mount_point(target.path)
     return found

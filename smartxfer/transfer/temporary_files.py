@@ -1,8 +1,8 @@
-"""Temporary files with a name, beside the file whose place they take.
+"""Named temporary files, next to the files that they will replace.
 
-Each is locked as long as its process works on it, so that a later run can tell, and remove, what a killed
-process left.  Files that need no name are made by :meth:`Directory.create_anonymous_file`, which leaves
-nothing.
+Each is locked while its process uses it.  A later run removes unlocked ones, which killed processes left.
+Files without a name, which leave nothing behind, are created by
+:meth:`~smartxfer.directories.Directory.create_anonymous_file`.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def is_temporary_name(name: str) -> bool:
-    """Return True for the name of such a file."""
+    """Return True for the name of a temporary file of this package."""
     return _TEMPORARY_FILE_NAME.fullmatch(name) is not None
 
 
@@ -40,62 +40,62 @@ def make_temporary_file(directory: str, mode: int, name_suffix: str = "") -> Tup
 def make_temporary_file(
     directory: Union[str, Directory], mode: int, name_suffix: str = ""
 ) -> Tuple[Union[str, Entry], FileDescriptor]:
-    """Make a temporary file and lock it; those that dead processes left in the directory are removed.
+    """Create and lock a temporary file, after removing those of killed processes from the directory.
 
-    :param name_suffix: ``":?"`` puts these characters into its name.
-    :return: its path (in an open directory its entry), and its descriptor; it is locked until that is closed.
-    :raises OSError: it cannot be made.
+    :param name_suffix: characters to add to the name, such as ``":?"`` to test whether they are allowed.
+    :return: its path (its entry in an open directory) and its descriptor, which holds the lock.
+    :raises OSError: it cannot be created.
     """
     remove_stale_temporary_files(directory)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     while True:
-        place = _get_path(directory, f".smartxfer-{secrets.token_hex(8)}{name_suffix}.part")
-        opened = SYSTEM_FILESYSTEM.open(place, flags, mode)
-        with contextlib.suppress(OSError):  # without locks no process takes it for one that was left
+        path = _get_path(directory, f".smartxfer-{secrets.token_hex(8)}{name_suffix}.part")
+        opened = SYSTEM_FILESYSTEM.open(path, flags, mode)
+        with contextlib.suppress(OSError):  # without locks no process removes it as a stale file
             file_locks.lock_file(opened.number)
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(opened.number), lstat(place)):
-                return place, opened
-        opened.close()  # another process took it for one that was left, before it was locked
+            if os.path.samestat(os.fstat(opened.number), lstat(path)):
+                return path, opened
+        opened.close()  # another process removed it as a stale file before it was locked
 
 
 def remove_stale_temporary_files(directory: Union[str, Directory]) -> None:
-    """Remove the temporary files of this user that no living process has locked."""
+    """Remove the temporary files of this user that no process has locked."""
     try:
-        there = directory.list_names() if isinstance(directory, Directory) else os.listdir(directory or ".")
+        names = directory.list_names() if isinstance(directory, Directory) else os.listdir(directory or ".")
     except OSError:
         return
-    for name in filter(is_temporary_name, there):
-        place = _get_path(directory, name)
+    for name in filter(is_temporary_name, names):
+        path = _get_path(directory, name)
         try:
-            if _remove_if_stale(place):
-                log.info("%s is removed: a process that was killed left it", place)
+            if _remove_if_stale(path):
+                log.info("removed %s, the temporary file of a killed process", path)
         except OSError as error:
-            log.debug("cannot remove %s: %s", place, error)
+            log.debug("cannot remove %s: %s", path, error)
 
 
 def _get_path(directory: Union[str, Directory], name: str) -> Union[str, Entry]:
     return directory.entry(name) if isinstance(directory, Directory) else os.path.join(directory, name)
 
 
-def _remove_if_stale(place: Union[str, Entry]) -> bool:
-    """Remove a temporary file if it is of this user and unlocked; return True if it was.
+def _remove_if_stale(path: Union[str, Entry]) -> bool:
+    """Remove a temporary file if it belongs to this user and is not locked; return True if it was removed.
 
-    :raises OSError: that cannot be told.
+    :raises OSError: the file cannot be opened or removed.
     """
-    found = lstat(place)
+    found = lstat(path)
     own = getattr(os, "geteuid", lambda: found.st_uid)()
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_uid != own:
         return False
-    name, where = get_os_arguments(place)
+    name, dir_fd_args = get_os_arguments(path)
     if not file_locks.HAS_FLOCK:
         if os.name != "nt":
-            return False  # a process may be at work on it
-        os.unlink(name, **where)  # Windows removes no file that a process has open
+            return False  # another process may be using it
+        os.unlink(name, **dir_fd_args)  # Windows does not remove an open file
         return True
-    with SYSTEM_FILESYSTEM.open(place, os.O_RDONLY | _NO_FOLLOW) as opened:
+    with SYSTEM_FILESYSTEM.open(path, os.O_RDONLY | _NO_FOLLOW) as opened:
         fd = opened.number
         if not os.path.samestat(os.fstat(fd), found) or not file_locks.lock_file(fd):
             return False
-        os.unlink(name, **where)
+        os.unlink(name, **dir_fd_args)
         return True

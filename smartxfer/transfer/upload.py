@@ -1,4 +1,4 @@
-"""The upload loop: parts of files, in parallel, each acknowledged before its file is finished."""
+"""The upload loop: sends the parts of a file in parallel, and completes it once all are acknowledged."""
 
 import contextlib
 import functools
@@ -25,19 +25,19 @@ Body = Union[bytes, PartBody]
 class UploadSpec:
     """One file to send, as a service describes it to the engine.
 
-    :param open_source: opens the bytes; called when the file's turn comes.
-    :param prepare: called once they are open: finds on the server what they go to, or makes it.
-    :param plan: the parts, given the size; it may leave out bytes that an earlier run has sent.  A list
-        is for few of them: the others compute each part when it is due.
-    :param send_part: one try of one part; returns only when the server acknowledged it.
-    :param finish: called once every part is acknowledged; returns (verified, digest).
-    :param acknowledged: indices of the parts that an earlier run has sent.
-    :param note: told of each part that is acknowledged, from worker threads.
-    :param seal: makes what is sent of a part's bytes, such as their encryption; called once for all tries.
-        What it gives is good while its block lasts.
-    :param repeatable: False when a part must not be sent again once its answer was lost.
-    :param check: decides about another try of a part, where this file's state tells more than the error.
-    :param within: what each try is made within, such as a connection that has to be waited for.
+    :param open_source: opens the source; called when the upload of the file begins.
+    :param make_parts: returns the parts for a file size, without bytes that an earlier run has sent.  A list
+        is suitable for few parts only; ``Parts`` and ``MissingParts`` compute each part on demand.
+    :param send_part: makes one attempt to send one part; returns only when the server acknowledged it.
+    :param complete: called once every part is acknowledged; returns (verified, digest).
+    :param completed_parts: numbers of the parts that an earlier run has sent.
+    :param prepare: called once the source is open; finds or creates the target on the server.
+    :param on_part_sent: called in a worker thread for each part that is acknowledged.
+    :param encode_part: returns the bytes to send for a part, such as its encryption.  It is called once for
+        all attempts, and its buffer is valid within the ``with`` block only.
+    :param resend_after_lost_response: False if a part must not be sent again when its response was lost.
+    :param retry_check: retry rule of a part, for state of this file that the error does not contain.
+    :param attempt_context: surrounds each attempt, for example to wait for a free connection.
     """
 
     name: str
@@ -55,7 +55,7 @@ class UploadSpec:
 
 
 class UploadJob(FileJob):
-    """One file's way up: open, parts, finish."""
+    """Upload of one file: open the source, send the parts, complete the file."""
 
     def __init__(self, spec: UploadSpec, runner: TransferRunner, max_parts: int) -> None:
         super().__init__("upload", spec.name, runner, max_parts)
@@ -65,7 +65,7 @@ class UploadJob(FileJob):
 
     @property
     def result(self) -> FileResult:
-        """What became of the file."""
+        """The result of the file."""
         verified, digest = self._verified
         return self._build_result(
             path=getattr(self._source, "path", None),
@@ -93,8 +93,8 @@ class UploadJob(FileJob):
 
     def _send_part(self, part: Part) -> None:
         assert self._source is not None
-        with contextlib.ExitStack() as lent:
-            body = self._build_body(self._source, part, lent)
+        with contextlib.ExitStack() as resources:
+            body = self._build_body(self._source, part, resources)
             payload: Body = body if part.size else b""
             try:
                 self._runner.retry(
@@ -114,9 +114,9 @@ class UploadJob(FileJob):
         plain = PartBody(source, part, self._advance)
         if self._spec.encode_part is None:
             return plain
-        sealed = BytesSource(resources.enter_context(self._spec.encode_part(part, plain)), source.name)
-        moved = ScaledProgress(sealed.size, part.size, self._advance)
-        return PartBody(sealed, Part(part.number, 0, sealed.size), moved)
+        encoded = BytesSource(resources.enter_context(self._spec.encode_part(part, plain)), source.name)
+        progress = ScaledProgress(encoded.size, part.size, self._advance)
+        return PartBody(encoded, Part(part.number, 0, encoded.size), progress)
 
     def _advance(self, count: int) -> None:
         self._runner.reporter.advance(self._name, count)

@@ -1,6 +1,6 @@
-"""The wire: sessions, retries, origin-bound credentials, redirects, redaction.
+"""HTTP transport: sessions, retries, credentials bound to an origin, redirects, redaction.
 
-Nothing here knows a service.
+These modules do not depend on a service.
 """
 
 from typing import TYPE_CHECKING

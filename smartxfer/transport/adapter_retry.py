@@ -1,4 +1,4 @@
-"""The tries of a request that somebody makes by ``client.session``, without the loops of this package."""
+"""Retries of requests that the caller makes directly with ``client.session``."""
 
 from typing import Any, FrozenSet, Optional, Protocol
 
@@ -12,73 +12,73 @@ __all__ = ["AdapterRetry"]
 
 
 class BackoffPolicy(Protocol):
-    """The policy, as far as the adapter needs it."""
+    """The attributes of a retry policy that the adapter needs."""
 
     @property
     def attempts(self) -> int:
-        """Tries of one request in a row."""
+        """Maximum number of attempts of one request."""
 
     @property
     def statuses(self) -> FrozenSet[int]:
-        """Answers that are worth another try."""
+        """Statuses that are retried."""
 
     @property
     def retry_after_cap(self) -> float:
-        """Longest ``Retry-After`` that is obeyed, in seconds."""
+        """Maximum accepted ``Retry-After`` in seconds."""
 
     def compute_delay(
         self, failures: int, random_fraction: float, status: int = 0, retry_after: Optional[float] = None
     ) -> float:
-        """Return the seconds to wait before the next try."""
+        """Return the seconds to wait before the next attempt."""
 
 
 class AdapterRetry(urllib3.Retry):
-    """The tries that urllib3 counts, with the waits of the policy.
+    """Retry object of urllib3 with the delays of the policy.
 
-    urllib3 itself repeats at once the first time, and waits for hours where ``Retry-After`` says so.
+    urllib3 itself makes the first retry without a delay, and accepts a ``Retry-After`` of hours.
     """
 
     policy: BackoffPolicy
 
     @classmethod
     def from_policy(cls, policy: BackoffPolicy) -> "AdapterRetry":
-        """Return the tries that a policy allows: of idempotent methods only."""
-        made = cls(
+        """Return the retries of a policy, for idempotent methods only."""
+        retry = cls(
             total=policy.attempts - 1,
             status_forcelist=policy.statuses,
             respect_retry_after_header=False,  # sleep() does
             raise_on_status=False,
         )
-        made.policy = policy
-        return made
+        retry.policy = policy
+        return retry
 
     def new(self, **changes: Any) -> "AdapterRetry":
-        """Return the tries that are left."""
-        made = super().new(**changes)
-        made.policy = self.policy
-        return made
+        """Return a copy with changed counts."""
+        retry = super().new(**changes)
+        retry.policy = self.policy
+        return retry
 
     def increment(self, *args: Any, **kwargs: Any) -> "AdapterRetry":
-        """Count a try; there is no further one where the server asks for a wait over the cap.
+        """Count an attempt.
 
-        :raises MaxRetryError: no try is left.
+        :raises MaxRetryError: no attempt is left, or ``Retry-After`` is longer than the policy accepts.
         """
-        asked = _get_retry_after(kwargs.get("response"))
-        if asked is not None and asked > self.policy.retry_after_cap:
-            raise MaxRetryError(kwargs["_pool"], "", ResponseError(describe_retry_after(asked)))
+        retry_after = _get_retry_after(kwargs.get("response"))
+        if retry_after is not None and retry_after > self.policy.retry_after_cap:
+            raise MaxRetryError(kwargs["_pool"], "", ResponseError(describe_retry_after(retry_after)))
         return super().increment(*args, **kwargs)
 
     def sleep(self, response: Any = None) -> None:
-        """Wait before the next try."""
+        """Wait before the next attempt."""
         status = 0 if response is None else response.status
-        chance = SYSTEM_CLOCK.random()
+        fraction = SYSTEM_CLOCK.random()
         SYSTEM_CLOCK.sleep(
-            self.policy.compute_delay(len(self.history), chance, status, _get_retry_after(response))
+            self.policy.compute_delay(len(self.history), fraction, status, _get_retry_after(response))
         )
 
 
 def _get_retry_after(response: Any) -> Optional[float]:
-    """Return the seconds that urllib3's response asks to wait, where it refuses to serve so soon."""
+    """Return the ``Retry-After`` of a 429 or 503 response of urllib3 in seconds, else None."""
     if response is None or response.status not in NOT_PROCESSED_STATUSES:
         return None
     return parse_retry_after(response.headers.get("Retry-After"), SYSTEM_CLOCK.time())

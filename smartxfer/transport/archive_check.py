@@ -1,6 +1,6 @@
-"""Check that a zip or tar archive has arrived whole, by its own end, while its bytes arrive.
+"""Check that a zip or tar archive is complete, by its own end records, while its bytes arrive.
 
-A server can end an HTTP body properly although the archive in it is cut short or lacks files.
+A server can end an HTTP body regularly although the archive in it is truncated or lacks files.
 """
 
 import abc
@@ -12,15 +12,15 @@ from smartxfer.errors import IntegrityError, SmartxferError, Truncated, UsageErr
 
 __all__ = ["ArchiveCheck", "TarCheck", "ZipCheck", "create_archive_check"]
 
-_RETRY_HINT = "run it again, or fetch the files one by one"
+_RETRY_HINT = "run the call again, or download the files one by one"
 _BLOCK = 512
 
 
 class ArchiveCheck(abc.ABC):
-    """Follows the bytes of an archive in order, and judges it at its end.
+    """Reads the bytes of an archive in order, and verifies its end.
 
     :param name: of the archive, for messages.
-    :param sizes: of the files that it must hold, in any order; None accepts any.
+    :param sizes: of the files that it must contain, in any order; None accepts any files.
     """
 
     def __init__(self, name: str, sizes: Optional[Sequence[int]] = None) -> None:
@@ -29,13 +29,13 @@ class ArchiveCheck(abc.ABC):
         self._total = 0
 
     def feed(self, data: Union[bytes, memoryview]) -> None:
-        """Take the next bytes."""
+        """Process the next bytes."""
         self._total += len(data)
 
     def verify(self) -> None:
         """Check the end of the archive, and its files.
 
-        :raises Truncated: the archive is cut short.
+        :raises Truncated: the archive is truncated.
         :raises IntegrityError: the archive is damaged, or lacks files.
         """
         found = self._file_sizes()
@@ -43,18 +43,18 @@ class ArchiveCheck(abc.ABC):
             return
         if len(found) != len(self._expected):
             raise IntegrityError(
-                f"{self._name} holds {len(found)} files, not {len(self._expected)}", hint=_RETRY_HINT
+                f"{self._name} contains {len(found)} files, not {len(self._expected)}", hint=_RETRY_HINT
             )
         wrong = next((pair for pair in zip(sorted(found), self._expected) if pair[0] != pair[1]), None)
         if wrong is not None:
             raise IntegrityError(
-                f"{self._name} holds a file of {wrong[0]} bytes where one of {wrong[1]} bytes was expected",
+                f"{self._name} contains a file of {wrong[0]} bytes, expected {wrong[1]} bytes",
                 hint=_RETRY_HINT,
             )
 
     @abc.abstractmethod
     def _file_sizes(self) -> Optional[List[int]]:
-        """Return the size of each file of the archive, directories left out; None where it is unknown."""
+        """Return the size of each file in the archive, without directories; None if they are unknown."""
 
     def _truncated_error(self, reason: str) -> SmartxferError:
         return Truncated(f"{self._name} is incomplete: {reason}", hint=_RETRY_HINT, got=self._total)
@@ -65,7 +65,7 @@ class ArchiveCheck(abc.ABC):
 
 # -- zip ------------------------------------------------------------------------------------------------
 
-#: What an archive begins with: its first file, or the end of one without files; in bytes of a mark.
+#: Length and values of the signature at the start: of the first file, or of the end of an empty archive.
 _SIGNATURE_SIZE = 4
 _FIRST_SIGNATURES = frozenset({b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x06", b"PK\x07\x08"})
 _END_RECORD = struct.Struct("<4sHHHHIIH")
@@ -74,7 +74,7 @@ _ZIP64_END_RECORD = struct.Struct("<4sQHHIIQQQQ")
 _CENTRAL_ENTRY = struct.Struct("<4sHHHHHHIIIHHHHHII")
 _MAX_COMMENT = 0xFFFF
 _ZIP64_MARKER = 0xFFFFFFFF
-#: Bytes of the archive's end that are kept: for each file in the central directory, and at most.
+#: Bytes at the end of the archive that are kept: per file in the central directory, and maximum.
 _TAIL_BYTES_PER_ENTRY = 2048
 _MAX_TAIL_BYTES = 4 * 1024 * 1024
 
@@ -82,21 +82,21 @@ _MAX_TAIL_BYTES = 4 * 1024 * 1024
 class ZipCheck(ArchiveCheck):
     """Checks the end record and the central directory of a zip archive.
 
-    Only the last bytes of the archive are kept.  Where the central directory does not fit, which takes many
-    thousands of files, its place and its length are checked, not its entries.
+    Only the last bytes of the archive are kept in memory.  If the central directory of many thousands of
+    files does not fit, only its position and length are checked, not its entries.
     """
 
     def __init__(self, name: str, sizes: Optional[Sequence[int]] = None) -> None:
         super().__init__(name, sizes)
-        room = _MAX_TAIL_BYTES if sizes is None else min(_MAX_TAIL_BYTES, len(sizes) * _TAIL_BYTES_PER_ENTRY)
+        size = _MAX_TAIL_BYTES if sizes is None else min(_MAX_TAIL_BYTES, len(sizes) * _TAIL_BYTES_PER_ENTRY)
         self._tail_size = (
-            room + _MAX_COMMENT + _END_RECORD.size + _ZIP64_LOCATOR.size + _ZIP64_END_RECORD.size
+            size + _MAX_COMMENT + _END_RECORD.size + _ZIP64_LOCATOR.size + _ZIP64_END_RECORD.size
         )
         self._tail = bytearray()
         self._head = bytearray()
 
     def feed(self, data: Union[bytes, memoryview]) -> None:
-        """Take the next bytes."""
+        """Process the next bytes."""
         super().feed(data)
         if len(self._head) < _SIGNATURE_SIZE:
             self._head += data[: _SIGNATURE_SIZE - len(self._head)]
@@ -131,7 +131,7 @@ class ZipCheck(ArchiveCheck):
         return self._total - len(self._tail)
 
     def _find_end_record(self) -> int:
-        """Return where in the tail the end record begins, which has to end the archive."""
+        """Return the position of the end record in the tail; it must end the archive."""
         at = len(self._tail) - _END_RECORD.size
         while at >= max(0, len(self._tail) - _END_RECORD.size - _MAX_COMMENT):
             at = self._tail.rfind(b"PK\x05\x06", 0, at + 4)
@@ -163,7 +163,7 @@ class ZipCheck(ArchiveCheck):
         return sizes
 
     def _read_zip64_size(self, start: int, stop: int) -> int:
-        """Return the size that the zip64 field of an entry gives: its first number."""
+        """Return the size from the zip64 field of an entry, which is its first number."""
         while start + 4 <= stop:
             kind, length = struct.unpack_from("<HH", self._tail, start)
             if kind == 1 and length >= 8 and start + 12 <= stop:
@@ -174,14 +174,14 @@ class ZipCheck(ArchiveCheck):
 
 # -- tar ------------------------------------------------------------------------------------------------
 
-#: Bytes of the extended header of one file.
+#: Maximum bytes of the extended header of one file.
 _MAX_EXTENDED_HEADER = 1024 * 1024
 _FILE_TYPES = frozenset({tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE})
 _TYPES_WITHOUT_CONTENT = frozenset(
     {tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE}
 )
 
-#: Blocks of zeros at the end; programs fill up to the size of a record, which is some kilobytes.
+#: Maximum number of zero blocks at the end; programs pad the archive to a record size of some kilobytes.
 _MAX_ZERO_BLOCKS = (1 << 20) // _BLOCK
 
 
@@ -194,12 +194,12 @@ class TarCheck(ArchiveCheck):
         self._partial_block = bytearray()  # the bytes of an incomplete block
         self._bytes_to_skip = 0
         self._zero_blocks = 0
-        #: Content of an extended header, while it arrives, and how many bytes of it are still to come.
+        #: Content of an extended header while it arrives, and the size that it defines for the next file.
         self._extended_header: Optional[bytearray] = None
         self._next_size: Optional[int] = None
 
     def feed(self, data: Union[bytes, memoryview]) -> None:
-        """Take the next bytes.
+        """Process the next bytes.
 
         :raises IntegrityError: a header is damaged.
         """
@@ -207,10 +207,10 @@ class TarCheck(ArchiveCheck):
         view = memoryview(data)
         while view:
             if self._bytes_to_skip:
-                taken, view = view[: self._bytes_to_skip], view[self._bytes_to_skip :]
-                self._bytes_to_skip -= len(taken)
+                skipped, view = view[: self._bytes_to_skip], view[self._bytes_to_skip :]
+                self._bytes_to_skip -= len(skipped)
                 if self._extended_header is not None:
-                    self._extended_header += taken
+                    self._extended_header += skipped
                     if not self._bytes_to_skip:
                         self._read_extended_header()
                 continue
@@ -230,10 +230,10 @@ class TarCheck(ArchiveCheck):
         if not any(block):
             self._zero_blocks += 1
             if self._zero_blocks > _MAX_ZERO_BLOCKS:
-                raise self._damaged_error("zeros without end follow it")
+                raise self._damaged_error("too many zero blocks at the end")
             return
         if self._zero_blocks:
-            raise self._damaged_error("there are bytes after the end")
+            raise self._damaged_error("it has bytes after its end")
         try:
             info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.HeaderError as error:
@@ -242,16 +242,16 @@ class TarCheck(ArchiveCheck):
         if info.type in _FILE_TYPES and self._next_size is not None:
             size, self._next_size = self._next_size, None
         if size < 0 or (info.type == tarfile.XHDTYPE and size > _MAX_EXTENDED_HEADER):
-            raise self._damaged_error(f"a header gives {size} bytes")
+            raise self._damaged_error(f"invalid size {size} in a header")
         if info.type in _FILE_TYPES:
             self._sizes.append(size)
         if info.type == tarfile.XHDTYPE and size:
             self._extended_header = bytearray()
-        # Links, devices and directories have no content, whatever their headers say.
+        # Links, devices and directories have no content, even if their headers contain a size.
         self._bytes_to_skip = 0 if info.type in _TYPES_WITHOUT_CONTENT else -(-size // _BLOCK) * _BLOCK
 
     def _read_extended_header(self) -> None:
-        """Read the size that an extended header gives the next file: ``LENGTH size=NUMBER``."""
+        """Read the size of the next file from an extended header: ``LENGTH size=NUMBER``."""
         assert self._extended_header is not None
         data, self._extended_header = bytes(self._extended_header).rstrip(b"\0"), None
         for record in data.split(b"\n"):
@@ -264,15 +264,15 @@ class TarCheck(ArchiveCheck):
 def create_archive_check(
     archive_format: str, name: str, sizes: Optional[Sequence[int]] = None
 ) -> ArchiveCheck:
-    """Return a check for an archive of the given form.
+    """Return a check for an archive of a format.
 
     :param archive_format: ``"zip"`` or ``"tar"``.
     :param name: of the archive, for messages.
-    :param sizes: of the files that it must hold, in bytes; None accepts any.
+    :param sizes: of the files that it must contain, in bytes; None accepts any files.
     """
     kinds = {"zip": ZipCheck, "tar": TarCheck}
     if archive_format not in kinds:
         raise UsageError(
-            f"archives are zip or tar, not {archive_format!r}", hint="pass archive_format='zip' or 'tar'"
+            f"unknown archive format {archive_format!r}", hint="pass archive_format='zip' or 'tar'"
         )
     return kinds[archive_format](name, sizes)

@@ -1,7 +1,8 @@
-"""One try of one request, as seen by whoever must be able to end it.
+"""Attempts of requests, which another thread can abort.
 
-A worker thread enters an :class:`Attempt`; the watched connections (``connection.py``) tell it their socket;
-the watcher, another thread, reads how many bytes moved and may end the attempt by shutting that socket.
+A worker thread activates an :class:`Attempt`, and its connection (``connection.py``) attaches the socket.
+The monitoring thread reads how many bytes were transferred, and may abort the attempt by shutting the socket
+down.
 """
 
 import contextlib
@@ -14,19 +15,27 @@ from smartxfer._system import MAX_WAIT, Clock
 from smartxfer.errors import SmartxferError, Stalled
 from smartxfer.transport.time_limits import TimeLimits
 
-__all__ = ["Attempt", "AttemptContext", "current_attempt", "limit_timeout", "sleep_in_attempt"]
+__all__ = [
+    "Attempt",
+    "AttemptContext",
+    "current_attempt",
+    "lift_time_budget",
+    "limit_timeout",
+    "sleep_in_attempt",
+]
 
 _thread_local = threading.local()
 
 
 class Attempt:
-    """One try: its socket, its byte count, and why it was ended.
+    """One attempt of a request: its socket, its byte count, and the reason why it was aborted.
 
-    ``moved`` counts bytes of the body in either direction; ``guarded`` is True while a body is in motion, so
-    that a server thinking over its answer is not taken for a stalled line.
+    ``bytes_moved`` counts bytes of the body in either direction.  ``body_in_flight`` is True while a body is
+    being transferred: a server that takes long to respond is not a stalled connection.
 
-    :param time_limits: how long it may take; without them the time-outs of each step are all there is.
-    :param monitored: another thread applies the stall rule to the request body, and ends the attempt in time.
+    :param send_timeout: seconds that one send may block.
+    :param time_limits: of the attempt; without them only the timeouts of single operations apply.
+    :param monitored: True if another thread applies the stall rule and the time limits to this attempt.
     """
 
     __slots__ = (
@@ -61,21 +70,22 @@ class Attempt:
         self.checkpoint_bytes = 0
         self.checkpoint_time: Optional[float] = None
         self.send_timeout = None if send_timeout is None else min(send_timeout, MAX_WAIT)
-        #: Most seconds of every time-out; None: as the client has them.
+        #: Upper limit of every timeout in seconds; None for the client's own timeouts.
         self.max_timeout: Optional[float] = None
         self.abort_error: Optional[SmartxferError] = None
-        #: Waits that many seconds in place of the clock, where no other thread ends a wait.
+        #: Replaces the sleep of the clock if no other thread can interrupt a wait.
         self.sleep_function: Optional[Callable[[float], Any]] = None
         self._socket: Optional[socket.SocketType] = None
-        #: Set by the end; only made for an attempt that pauses.
+        #: Set by :meth:`abort`; only created for an attempt that sleeps.
         self._aborted: Optional[threading.Event] = None
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"<Attempt, {self.bytes_moved} bytes moved{', ended' if self.abort_error is not None else ''}>"
+        state = ", aborted" if self.abort_error is not None else ""
+        return f"<Attempt, {self.bytes_moved} bytes moved{state}>"
 
     def limit_timeouts(self, seconds: float) -> None:
-        """Shorten every time-out to what is left of a deadline: no other thread ends this attempt in time."""
+        """Limit every timeout to the time until a deadline, for an attempt that no other thread aborts."""
         self.max_timeout = max(seconds, 0.05)
         self.send_timeout = (
             self.max_timeout if self.send_timeout is None else min(self.send_timeout, self.max_timeout)
@@ -83,7 +93,7 @@ class Attempt:
 
     @contextlib.contextmanager
     def activate(self) -> Iterator["Attempt"]:
-        """Make this the calling thread's current attempt."""
+        """Make this the current attempt of the calling thread while the block lasts."""
         before = current_attempt()
         _thread_local.attempt = self
         try:
@@ -95,9 +105,10 @@ class Attempt:
                 self._timer.cancel()
 
     def start_budget_timer(self) -> None:
-        """Have another thread end the attempt with its budget, where its own thread cannot see the time.
+        """Start a timer that aborts the attempt at the end of its time budget, if no thread monitors it.
 
-        That is so within the libraries that speak SOCKS, and TLS through a proxy that speaks TLS itself.
+        It is needed within the libraries for SOCKS and for TLS through an HTTPS proxy, which do not check the
+        budget.
         """
         left = None if self.time_limits is None else self.time_limits.remaining()
         if self.monitored or self._timer is not None or self.time_limits is None or left is None:
@@ -106,16 +117,16 @@ class Attempt:
             max(0.0, left), self.abort, [Stalled(self.time_limits.budget_message())]
         )
         self._timer.daemon = True
-        with contextlib.suppress(RuntimeError):  # the interpreter is about to end: no more threads
+        with contextlib.suppress(RuntimeError):  # no threads can be started at interpreter shutdown
             self._timer.start()
 
     def attach_socket(self, sock: socket.socket) -> None:
-        """Take note of the connection that the request goes over.
+        """Store a duplicate of the socket of the connection, so that :meth:`abort` can shut it down.
 
-        A duplicate is kept: TLS detaches the socket it wraps, and its handshake may be what has to be ended.
+        TLS detaches the socket that it wraps, and the handshake must be abortable, too.
         """
         make = functools.partial(socket.SocketType, sock.family, sock.type, sock.proto)
-        # By C code alone: Ctrl-C between the two calls would leave the duplicate open.
+        # Only C code runs between the two calls: Ctrl-C there would leave the duplicate open.
         [second] = map(make, map(socket.dup, [sock.fileno()]))
         self._replace_socket(second)
 
@@ -128,7 +139,7 @@ class Attempt:
             before.close()
 
     def abort(self, error: SmartxferError) -> None:
-        """End the attempt from another thread: its blocking call fails, and ``error`` is the reason."""
+        """Abort the attempt from another thread: its blocking call fails, and ``error`` is the reason."""
         with self._lock:
             if self.abort_error is None:
                 self.abort_error = error
@@ -138,9 +149,9 @@ class Attempt:
                 self._aborted.set()
 
     def sleep(self, clock: Clock, seconds: float) -> None:
-        """Wait, no longer than the attempt lasts.
+        """Sleep until the time is over or the attempt is aborted.
 
-        :raises SmartxferError: the attempt was ended; it is the reason.
+        :raises SmartxferError: the reason, if the attempt was aborted.
         """
         with self._lock:
             ended = self._aborted = self._aborted or threading.Event()
@@ -160,28 +171,35 @@ class Attempt:
             raise self.abort_error
 
 
-#: Makes what an attempt is made within, such as a connection that has to be waited for.
+#: Returns a context manager that surrounds an attempt, for example to wait for a free connection.
 AttemptContext = Callable[[Attempt], ContextManager[Any]]
 
 
 def current_attempt() -> Optional[Attempt]:
-    """The calling thread's attempt, or None outside of one."""
+    """Return the current attempt of the calling thread, or None."""
     return getattr(_thread_local, "attempt", None)
 
 
 def sleep_in_attempt(clock: Clock, seconds: float) -> None:
-    """Wait, no longer than the calling thread's attempt lasts, where there is one."""
-    now = current_attempt()
-    if now is None:
+    """Sleep; raise if the current attempt of the calling thread is aborted."""
+    attempt = current_attempt()
+    if attempt is None:
         clock.sleep(seconds)
     else:
-        now.sleep(clock, seconds)
+        attempt.sleep(clock, seconds)
 
 
 def limit_timeout(timeout: Tuple[float, float]) -> Tuple[float, float]:
-    """Shorten (connect, read) seconds to what the current attempt may take."""
-    most = getattr(current_attempt(), "max_timeout", None)
-    return timeout if most is None else (min(timeout[0], most), min(timeout[1], most))
+    """Limit (connect, read) seconds to what the current attempt may take."""
+    limit = getattr(current_attempt(), "max_timeout", None)
+    return timeout if limit is None else (min(timeout[0], limit), min(timeout[1], limit))
+
+
+def lift_time_budget() -> None:
+    """End the time budget of the current attempt, because a file arrives."""
+    attempt = current_attempt()
+    if attempt is not None and attempt.time_limits is not None:
+        attempt.time_limits.lift_budget()
 
 
 def _shutdown_socket(sock: socket.SocketType) -> None:

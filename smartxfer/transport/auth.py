@@ -1,4 +1,4 @@
-"""Bearer tokens: the one header that some services are signed with."""
+"""Authentication by a bearer token."""
 
 import re
 from typing import Callable
@@ -15,14 +15,15 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 def build_bearer_auth(token: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-    """What adds a token to one attempt.
+    """Return a function that adds a token to a request.
 
-    :raises CredentialError: it has letters that no header can carry; they are not shown.
+    :raises CredentialError: the token contains characters that are not allowed in a header.
     """
     token = as_secret(token)
     if not _TOKEN.fullmatch(token):
         raise CredentialError(
-            "the token has letters that no header can carry", hint="look for blanks and line ends in it"
+            "the token contains characters that are not allowed in an HTTP header",
+            hint="check the token for spaces and newlines",
         )
     token = redaction.register_secret(token)
 

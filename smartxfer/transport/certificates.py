@@ -1,6 +1,6 @@
-"""Check the files that TLS is set up with before a request needs them.
+"""Checks of certificate files before a request uses them.
 
-requests reports a missing file as a failed connection, which would be retried and might have had an effect.
+requests reports a missing file as a failed connection, which would be retried.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ __all__ = [
 ]
 
 Verify = Union[bool, FilePath]
-"""Whether certificates of servers are verified, or the path of a CA bundle that verifies them."""
+"""Values of ``verify=``: whether server certificates are verified, or the path of a CA bundle."""
 CertFiles = Union[FilePath, Tuple[FilePath, FilePath]]
 """Path of a client certificate, or paths of (certificate, key)."""
 
 
 class _EncryptedKey(Exception):
-    """A key needs a passphrase: whether it fits is left to the connection."""
+    """The key needs a passphrase, which OpenSSL asks for when it connects."""
 
 
 def validate_ca_bundle(path: str, source: str) -> None:
@@ -50,22 +50,22 @@ def validate_ca_bundle(path: str, source: str) -> None:
 
 
 def normalize_cert(cert: Any, source: str) -> Any:
-    """Return a client certificate as requests takes it: one path, or paths of certificate and key.
+    """Return a client certificate as requests accepts it: one path, or paths of certificate and key.
 
-    :raises ConfigError: it is something else.
+    :raises ConfigError: it has another type.
     """
     if isinstance(cert, (str, os.PathLike)):
         return normalize_path(cert, source)
     if not isinstance(cert, (tuple, list)) or len(cert) != 2:
         raise ConfigError(
-            f"{source} is a path or a (certificate, key) pair of paths, not {type(cert).__name__}",
-            hint="cert=('client.pem', 'client.key')",
+            f"{source} must be a path or a (certificate, key) pair of paths, not {type(cert).__name__}",
+            hint="for example cert=('client.pem', 'client.key')",
         )
     return tuple(normalize_path(path, source) for path in cert)
 
 
 def validate_client_cert(cert: Any, source: str) -> None:
-    """Check that a client certificate and its key exist and belong together; warn of a key open to others.
+    """Check that a client certificate and its key exist and match; warn if other users can access the key.
 
     :param cert: one path, or paths of certificate and key.
     :param source: the argument that names it.
@@ -98,16 +98,14 @@ def normalize_path(path: Any, source: str) -> str:
     try:
         text = str(resolve_source_path(path))
     except (TypeError, ValueError, LocalNotFound) as error:
-        raise ConfigError(
-            f"{source}: {getattr(error, 'summary', error)}", hint=f"correct {source}"
-        ) from None
+        raise ConfigError(f"{source}: {getattr(error, 'summary', error)}", hint=f"correct {source}") from None
     if not os.fspath(path):
         raise ConfigError(f"{source} is an empty path", hint=f"give {source} a path, or leave it out")
     return text
 
 
 def _load_or_raise(load: Any, subject: str, invalid_message: str, hint: str) -> None:
-    """Have OpenSSL read a file, with its failure as a ConfigError."""
+    """Load a file with OpenSSL; raise a ConfigError if that fails."""
     try:
         load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     except _EncryptedKey:

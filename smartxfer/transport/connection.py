@@ -1,7 +1,6 @@
-"""urllib3 connections that tell the current attempt their socket.
+"""urllib3 connections that another thread can abort.
 
-That is all they add, so that a blocked send or receive can be ended from another thread, already while the
-connection is being made.
+They attach their socket to the current attempt, so that a blocked connect, send or receive can be ended.
 """
 
 import contextlib
@@ -26,31 +25,31 @@ __all__ = ["ProxyTunnelError", "make_pool_abortable", "use_abortable_connections
 
 
 class ProxyTunnelError(ProxyError):
-    """The proxy broke off before there was a tunnel: nothing of the request has left."""
+    """The proxy failed before the tunnel existed, so that the request was not sent."""
 
 
 def _connect_direct(conn: HTTPConnection) -> socket.socket:
-    """Connect to the first address that answers; the attempt knows the socket before it connects."""
+    """Connect to the first address that accepts a connection."""
     return _connect_first_address(conn, conn._dns_host.strip("[]"), conn.port, socket.socket)
 
 
 def _connect_socks(conn: Any) -> socket.socket:
-    """Connect through the first address of a SOCKS proxy that answers."""
+    """Connect via the first address of a SOCKS proxy that accepts a connection."""
     import socks  # type: ignore[import-untyped]  # PySocks, which urllib3's own class needs, too
 
-    given = conn._socks_options
+    options = conn._socks_options
 
-    def made(*kind: int) -> Any:
+    def create_socket(*kind: int) -> Any:
         sock = socks.socksocket(*kind)
         names = ("socks_version", "proxy_host", "proxy_port", "rdns", "username", "password")
-        sock.set_proxy(*(given[name] for name in names))
+        sock.set_proxy(*(options[name] for name in names))
         return sock
 
-    now = attempt.current_attempt()
-    if now is not None:
-        now.start_budget_timer()
+    current = attempt.current_attempt()
+    if current is not None:
+        current.start_budget_timer()
     return _connect_first_address(
-        conn, given["proxy_host"], given["proxy_port"], made, (conn.host, conn.port)
+        conn, options["proxy_host"], options["proxy_port"], create_socket, (conn.host, conn.port)
     )
 
 
@@ -61,10 +60,12 @@ def _connect_first_address(
     create_socket: Callable[..., socket.socket],
     proxy_target: Optional[Tuple[str, int]] = None,
 ) -> socket.socket:
-    """Connect to the first address of a host that answers.
+    """Connect to the first address of a host that accepts a connection.
 
-    :param create_socket: makes the socket: (family, type, protocol).
-    :param proxy_target: what is asked of a proxy at that address.
+    The socket is attached to the attempt before it connects.
+
+    :param create_socket: creates the socket from (family, type, protocol).
+    :param proxy_target: host and port that a SOCKS proxy at that address should connect to.
     """
     try:
         found = _resolve_host(host, port)
@@ -74,27 +75,27 @@ def _connect_first_address(
         gai = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
         raise NameResolutionError(conn.host, conn, gai) from None
     failure: Exception = NewConnectionError(conn, f"no address for {host}")
-    now = attempt.current_attempt()
+    current = attempt.current_attempt()
     for family, kind, proto, _, address in found:
         try:
             sock = create_socket(family, kind, proto)
-        except OSError as error:  # an address family that this machine lacks
+        except OSError as error:  # this machine does not support the address family
             failure = NewConnectionError(conn, f"{error.strerror or error}")
             continue
-        timeout = _connect_timeout(now, conn.timeout)
+        timeout = _connect_timeout(current, conn.timeout)
         try:
-            if now is not None:
-                now.attach_socket(sock)
+            if current is not None:
+                current.attach_socket(sock)
             for option in conn.socket_options or ():
                 sock.setsockopt(*option)
             sock.settimeout(timeout)
             if conn.source_address:
                 sock.bind(conn.source_address)
             sock.connect(proxy_target or address)
-            sock.settimeout(_connect_timeout(now, conn.timeout))  # for the tunnel and the TLS handshake
+            sock.settimeout(_connect_timeout(current, conn.timeout))  # for the tunnel and the TLS handshake
             return sock
         except OSError as error:
-            cause = getattr(error, "socket_err", None) or error  # PySocks wraps what it catches
+            cause = getattr(error, "socket_err", None) or error  # PySocks wraps the original error
             if isinstance(cause, socket.timeout):
                 failure = ConnectTimeoutError(conn, f"no connection within {timeout:.2g} s")
             else:
@@ -104,18 +105,18 @@ def _connect_first_address(
 
 
 def _resolve_host(host: str, port: int) -> List[Any]:
-    """Look up a host; a resolver that hangs keeps neither the process nor an attempt that is over.
+    """Resolve a host name in a daemon thread, because a resolver may block and cannot be interrupted.
 
-    :raises Overdue: the budget has ended.
+    :raises TimeLimitExceeded: the time budget has ended.
     """
-    family, now = allowed_gai_family(), attempt.current_attempt()
-    with contextlib.suppress(socket.gaierror):  # not an address
+    family, current = allowed_gai_family(), attempt.current_attempt()
+    with contextlib.suppress(socket.gaierror):  # not a numeric address
         return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
 
     def check() -> None:
-        if now is not None and now.abort_error is not None:
-            raise now.abort_error
-        limits = None if now is None else now.time_limits
+        if current is not None and current.abort_error is not None:
+            raise current.abort_error
+        limits = None if current is None else current.time_limits
         if limits is not None and limits.is_exhausted():
             raise TimeLimitExceeded(limits.budget_message())
 
@@ -123,71 +124,72 @@ def _resolve_host(host: str, port: int) -> List[Any]:
 
 
 def _connect_timeout(attempt_or_none: Optional[attempt.Attempt], timeout: Any) -> Optional[float]:
-    """Return the seconds that the next step towards a connection may block."""
-    given = float(timeout) if isinstance(timeout, (int, float)) else None
+    """Return the seconds that the next operation of a connection setup may block."""
+    limit = float(timeout) if isinstance(timeout, (int, float)) else None
     left = (
         None
         if attempt_or_none is None or attempt_or_none.time_limits is None
         else attempt_or_none.time_limits.remaining()
     )
     if left is None:
-        return given
+        return limit
     left = max(left, 0.001)
-    return left if given is None else min(given, left)
+    return left if limit is None else min(limit, left)
 
 
 def _register_socket(conn: HTTPConnection) -> None:
-    """Tell the attempt the connected socket, and give sending its own time-out (not the connect one).
+    """Attach the connected socket to the attempt, and set its send timeout instead of the connect timeout.
 
-    :raises ConnectionAbortedError: the attempt was ended before the socket was connected.
+    :raises ConnectionAbortedError: the attempt was aborted before the socket was connected.
     """
-    now = attempt.current_attempt()
-    if now is not None and conn.sock is not None:
-        now.attach_socket(conn.sock)
-        if now.abort_error is not None:
-            raise ConnectionAbortedError(errno.ECONNABORTED, "the attempt was ended")
-        if now.send_timeout is not None:
-            conn.sock.settimeout(now.send_timeout)
+    current = attempt.current_attempt()
+    if current is not None and conn.sock is not None:
+        current.attach_socket(conn.sock)
+        if current.abort_error is not None:
+            raise ConnectionAbortedError(errno.ECONNABORTED, "the attempt was aborted")
+        if current.send_timeout is not None:
+            conn.sock.settimeout(current.send_timeout)
 
 
 class _AbortableConnection(HTTPConnection):
-    """What a watched connection has on top of urllib3's own."""
+    """Mixin for urllib3 connections that an attempt can abort."""
 
     response_class = FinalHTTPResponse
-    #: http.client prints all it sends, headers included, where a program sets this for every connection.
+    #: A program may set this for all connections; http.client would then print headers with credentials.
     debuglevel = 0
 
     def _tunnel(self) -> None:
-        """Open a tunnel; one that fails is told apart from a request that fails."""
+        """Open a proxy tunnel; a failure raises ProxyTunnelError, because the request was not sent."""
         try:
             super()._tunnel()
         except (http.client.HTTPException, ConnectionError, socket.timeout) as error:
-            raise ProxyTunnelError("the proxy gave no tunnel", error) from error
+            raise ProxyTunnelError("the proxy did not open a tunnel", error) from error
 
     def connect(self) -> None:
-        """Connect; the attempt knows the socket, and sending has its own time-out."""
-        now = attempt.current_attempt()
-        if now is not None and self.proxy is not None and self.proxy.scheme == "https":
-            now.start_budget_timer()
+        """Connect, and attach the socket to the attempt."""
+        current = attempt.current_attempt()
+        if current is not None and self.proxy is not None and self.proxy.scheme == "https":
+            current.start_budget_timer()
         super().connect()
         _register_socket(self)
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
-        """Begin a request, perhaps over a connection that another attempt has made."""
-        now = attempt.current_attempt()
-        if now is not None and self.proxy is not None and self.proxy.scheme == "https":
-            now.start_budget_timer()
+        """Begin a request; the connection may have been opened by another attempt."""
+        current = attempt.current_attempt()
+        if current is not None and self.proxy is not None and self.proxy.scheme == "https":
+            current.start_budget_timer()
         if self.sock is None and self.auto_open:
             self.connect()
         _register_socket(self)
-        if now is not None and now.time_limits is not None:
-            now.time_limits.pause()
+        if current is not None and current.time_limits is not None:
+            current.time_limits.pause()
         super().putrequest(*args, **kwargs)
 
     def send(self, data: Any) -> None:
-        """Send bytes; where no other thread applies the stall rule, in steps that it admits."""
-        now = attempt.current_attempt()
-        limits = None if now is None or now.monitored or self.sock is None else now.time_limits
+        """Send bytes; if no other thread applies the stall rule, in small blocks."""
+        current = attempt.current_attempt()
+        unlimited = current is None or current.monitored or self.sock is None
+        limits = None if unlimited or current is None else current.time_limits
         if limits is not None and isinstance(data, (bytes, bytearray, memoryview)):
             _send_with_stall_check(self.sock, data, limits)
         else:
@@ -195,43 +197,41 @@ class _AbortableConnection(HTTPConnection):
 
 
 def _send_with_stall_check(sock: Any, data: Any, limits: TimeLimits) -> None:
-    """Send a block in steps, each within the stall rule."""
-    flow, timeout, clock = StallDetector(limits, awaiting_first_byte=False), sock.gettimeout(), limits.clock
+    """Send bytes in small blocks, each within the stall rule."""
+    detector, clock = StallDetector(limits, awaiting_first_byte=False), limits.clock
+    timeout = sock.gettimeout()
     view = memoryview(data).cast("B")
     try:
-        for at in range(0, len(view), limits.send_block_size):
-            step, patience, began = (
-                view[at : at + limits.send_block_size],
-                flow.next_timeout(timeout),
-                clock.monotonic(),
-            )
-            sock.settimeout(patience)
+        for offset in range(0, len(view), limits.send_block_size):
+            block = view[offset : offset + limits.send_block_size]
+            block_timeout, started_at = detector.next_timeout(timeout), clock.monotonic()
+            sock.settimeout(block_timeout)
             try:
-                sock.sendall(step)
+                sock.sendall(block)
             except socket.timeout:
-                if patience == timeout:
+                if block_timeout == timeout:
                     raise
-                raise flow.build_timeout_error(clock.monotonic() - began) from None
-            flow.record_bytes(len(step), clock.monotonic() - began)
+                raise detector.build_timeout_error(clock.monotonic() - started_at) from None
+            detector.record_bytes(len(block), clock.monotonic() - started_at)
     finally:
         sock.settimeout(timeout)
 
 
 @functools.lru_cache(maxsize=64)
 def _make_abortable_class(connection_class: Any) -> Any:
-    """Return a subclass of ``connection_class`` whose sockets an attempt can shut down."""
+    """Return a subclass of ``connection_class`` that an attempt can abort."""
     if issubclass(connection_class, _AbortableConnection) or not issubclass(connection_class, HTTPConnection):
         return connection_class
-    made = {}
+    members = {}
     if connection_class._new_conn is HTTPConnection._new_conn:
-        made = {"_new_conn": _connect_direct}
+        members = {"_new_conn": _connect_direct}
     elif connection_class.__module__ == "urllib3.contrib.socks":
-        made = {"_new_conn": _connect_socks}
-    return type(connection_class.__name__, (_AbortableConnection, connection_class), made)
+        members = {"_new_conn": _connect_socks}
+    return type(connection_class.__name__, (_AbortableConnection, connection_class), members)
 
 
 def use_abortable_connections(manager: PoolManager) -> PoolManager:
-    """Make ``manager`` (a pool or proxy manager) build watched connections."""
+    """Make a pool manager or proxy manager create abortable connections, and return it."""
     pools: Dict[str, Any] = dict(manager.pool_classes_by_scheme)
     for scheme, pool in pools.items():
         pools[scheme] = type(
@@ -242,7 +242,7 @@ def use_abortable_connections(manager: PoolManager) -> PoolManager:
 
 
 def make_pool_abortable(pool: Any) -> None:
-    """Make one pool of a caller's session build watched connections; those that are idle in it are closed."""
+    """Make one pool of a caller's session create abortable connections; close its idle connections."""
     kind = _make_abortable_class(pool.ConnectionCls)
     if kind is pool.ConnectionCls:
         return

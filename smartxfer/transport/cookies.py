@@ -1,4 +1,4 @@
-"""The cookies of a session, bounded: servers refuse a request whose header lines are too long."""
+"""Cookie jar of limited size, because servers reject requests with too long header lines."""
 
 from http.cookiejar import Cookie
 from typing import Any, List
@@ -7,19 +7,19 @@ from requests.cookies import RequestsCookieJar
 
 __all__ = ["BoundedCookieJar"]
 
-#: Characters of all cookies together; servers accept header lines of 8 KiB.
+#: Maximum characters of all cookies; servers accept header lines of 8 KiB.
 _MAX_COOKIE_CHARS = 7000
 
 
 class BoundedCookieJar(RequestsCookieJar):
-    """A cookie jar that drops its oldest cookies when there are too many characters in it."""
+    """A cookie jar that drops its oldest cookies if all cookies together are too long."""
 
     def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> None:
         """Store a cookie, unless it is too long by itself."""
         if _cookie_size(cookie) > _MAX_COOKIE_CHARS:
             return
         super().set_cookie(cookie, *args, **kwargs)
-        stored: List[Any] = list(self)  # a jar iterates over its cookies, whatever its type says
+        stored: List[Any] = list(self)  # a jar iterates over its cookies, contrary to its type annotation
         excess = sum(map(_cookie_size, stored)) - _MAX_COOKIE_CHARS
         for old in stored:
             if excess <= 0:

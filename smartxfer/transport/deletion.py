@@ -1,4 +1,4 @@
-"""Deleting, where the answer may be lost."""
+"""DELETE requests whose response may be lost."""
 
 from typing import Callable
 
@@ -13,20 +13,20 @@ __all__ = ["delete_once"]
 
 
 def delete_once(send: Callable[[RequestSpec], BufferedResponse], request: RequestSpec) -> None:
-    """Make a DELETE: what its first try has removed, the second one does not find, and that is no error.
+    """Send a DELETE request; ignore a 404 after the first attempt, which may have deleted the object.
 
-    :param send: makes the call, in as many tries as it takes.
-    :raises NotFound: there was nothing to delete.
+    :param send: sends a request, with retries.
+    :raises NotFound: the first attempt did not find the object.
     """
-    tries = 0
+    attempts = 0
 
-    def counting(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-        nonlocal tries
-        tries += 1
+    def count_and_sign(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        nonlocal attempts
+        attempts += 1
         return request.auth(prepared) if request.auth is not None else prepared
 
     try:
-        send(attrs.evolve(request, auth=counting))
+        send(attrs.evolve(request, auth=count_and_sign))
     except NotFound:
-        if tries < 2:
+        if attempts < 2:
             raise

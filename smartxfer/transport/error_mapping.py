@@ -1,6 +1,6 @@
-"""Turning the exceptions of requests, urllib3, http.client and sockets into ours.
+"""Translation of the exceptions of requests, urllib3, http.client and sockets to errors of this package.
 
-The originals are not chained: their texts carry whole URLs, signatures and tokens included.
+The original exceptions are not chained, because their texts contain whole URLs with signatures and tokens.
 """
 
 import errno
@@ -33,15 +33,15 @@ from smartxfer.transport.redaction import redact
 from smartxfer.transport.response_reader import InvalidFraming
 from smartxfer.transport.time_limits import TimeLimitExceeded
 
-__all__ = ["NETWORK_EXCEPTIONS", "out_of_memory_error", "translate_exception"]
+__all__ = ["NETWORK_EXCEPTIONS", "out_of_memory_error", "resolve_abort_error", "translate_exception"]
 
-#: What a broken wire raises, in every library beneath us.
+#: Exceptions that the libraries raise for a failed network operation.
 NETWORK_EXCEPTIONS: Tuple[Type[BaseException], ...] = (
     requests.RequestException,
     urllib3_errors.HTTPError,
     http.client.HTTPException,
     OSError,
-    UnicodeError,  # a header or an argument that has no encoding
+    UnicodeError,  # a header or an argument that cannot be encoded
     MemoryError,
 )
 
@@ -52,7 +52,7 @@ _USAGE_EXCEPTIONS = (
     requests.exceptions.InvalidHeader,
     urllib3_errors.LocationValueError,
 )
-#: Of an answer, though requests makes them errors like those of an argument.
+#: Errors of a response, although requests wraps them like errors of an argument.
 _INVALID_RESPONSE_EXCEPTIONS = (InvalidFraming, urllib3_errors.InvalidHeader)
 _EXCEPTION_TABLE: Tuple[Tuple[Tuple[Type[BaseException], ...], Type[CommunicationError]], ...] = (
     ((requests.exceptions.ProxyError, urllib3_errors.ProxyError), ProxyError),
@@ -72,20 +72,23 @@ _EXCEPTION_TABLE: Tuple[Tuple[Tuple[Type[BaseException], ...], Type[Communicatio
         DecodeError,
     ),
 )
-_GATEWAY_HINT = "the server, or a gateway in front of it, is broken: tell whoever runs it"
+_GATEWAY_HINT = "report it to the operator of the server: the server or a gateway in front of it is broken"
 _TIME_LIMIT_HINT = (
-    "the server or the line is slow; RetryPolicy(budget=, stall_speed=, stall_window=) sets the limits"
+    "check the connection, or set the limits with RetryPolicy(budget=, stall_speed=, stall_window=)"
 )
 _UNRESOLVED_HINT = "check the spelling of the host in the base URL, and the network's name server"
 _REFUSED_HINT = "check host and port of the base URL: no server accepts connections there"
-_SCHEME_HINT = "check scheme and port of the base URL: the server does not speak https on this port; use http://"
-#: What OpenSSL calls bytes that are not TLS; the wording depends on its version.
+_SCHEME_HINT = (
+    "check scheme and port of the base URL: the server does not speak https on this port; use http://"
+)
+#: Messages of OpenSSL for bytes that are not TLS; the text depends on its version.
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNKNOWN_PROTOCOL")
-#: What urllib3 puts before its words: the connection or the pool that they are about.
+#: Prefix of urllib3's messages: the connection or the pool.
 _URLLIB3_PREFIX = re.compile(r"\A(?:\w+\(host=[^()]*, port=\w+\)|<[\w.]+ object at \w+>): ")
-#: Answers that do not begin like HTTP; compared by class, for a lost connection derives from the first.
+#: Responses that do not begin like HTTP; compared by exact class, because RemoteDisconnected is a subclass of
+#: the first.
 _NOT_HTTP_EXCEPTIONS = (http.client.BadStatusLine, http.client.UnknownProtocol)
-#: What urllib3 says where a socket cannot be made.
+#: Messages of urllib3 if no socket can be created.
 _NO_DESCRIPTORS_MESSAGES = (os.strerror(errno.EMFILE), os.strerror(errno.ENFILE))
 _NEVER_SENT_EXCEPTIONS = (urllib3_errors.NewConnectionError, urllib3_errors.NameResolutionError)
 
@@ -93,18 +96,18 @@ _NEVER_SENT_EXCEPTIONS = (urllib3_errors.NewConnectionError, urllib3_errors.Name
 def translate_exception(
     error: BaseException, description: str, ignore_context: Optional[BaseException] = None
 ) -> SmartxferError:
-    """Our exception for a failure beneath us.
+    """Return the error of this package for an exception of a library.
 
-    :param description: the request in words, ``"PUT https://host/path"``, without its query.
-    :param ignore_context: what the caller was handling when it made the request: Python takes it for the
-        failure's context, and it has nothing to do with it.
+    :param description: the request without its query, such as ``"PUT https://host/path"``.
+    :param ignore_context: the exception that the caller was handling when it made the request.  Python makes
+        it the context of the failure, although it is unrelated.
     """
     chain = list(_iter_chain(error, ignore_context))
     for link in chain:
-        if isinstance(link, SmartxferError):  # ours, raised by a body while urllib3 was sending it
+        if isinstance(link, SmartxferError):  # raised by a request body while urllib3 was sending it
             return link
     if any(isinstance(link, _INVALID_RESPONSE_EXCEPTIONS) for link in chain):
-        return DecodeError(f"{description}: invalid answer: {_describe_chain(chain)}", hint=_GATEWAY_HINT)
+        return DecodeError(f"{description}: invalid response: {_describe_chain(chain)}", hint=_GATEWAY_HINT)
     if any(isinstance(link, MemoryError) for link in chain):
         return out_of_memory_error()
     if isinstance(error, UnicodeError):
@@ -121,7 +124,7 @@ def translate_exception(
 
 
 def _connection_error(chain: "list[BaseException]", description: str) -> CommunicationError:
-    """Our exception for a connection that broke, or an answer that is none."""
+    """Return the error for a broken connection or a response that is not HTTP."""
     unsent = any(isinstance(link, _NEVER_SENT_EXCEPTIONS) for link in chain)
     no_tunnel = any(isinstance(link, ProxyTunnelError) for link in chain)
     if any(isinstance(link, TimeLimitExceeded) for link in chain):
@@ -163,7 +166,7 @@ def _is_not_tls(chain: "list[BaseException]") -> bool:
 
 
 def out_of_memory_error() -> LocalError:
-    """Our exception for a MemoryError."""
+    """Return the error for a MemoryError."""
     return LocalError(
         "this process has not enough memory for the transfer",
         hint="pass max_workers=1 to the client, or raise the limit (`ulimit -v`, the job's memory)",
@@ -171,14 +174,31 @@ def out_of_memory_error() -> LocalError:
     )
 
 
+def resolve_abort_error(
+    abort_error: SmartxferError, description: str, error: SmartxferError
+) -> SmartxferError:
+    """Return the error of an attempt that another thread aborted.
+
+    :param abort_error: the reason that the other thread gave.
+    :param error: the failure of the network operation that followed.
+    """
+    if isinstance(abort_error, Stalled):  # created without knowledge of the request
+        return Stalled(
+            f"{description}: {abort_error.summary}",
+            hint=abort_error.hint,
+            may_have_been_processed=error.may_have_been_processed,
+        )
+    return abort_error
+
+
 def _broke_behind_proxy(chain: "list[BaseException]") -> bool:
-    """Whether the connection broke when a proxy may have had the request."""
+    """Return True if the connection broke when the proxy may have received the request."""
     broken = (ConnectionError, http.client.HTTPException, socket.timeout, urllib3_errors.ReadTimeoutError)
     return any(isinstance(link, broken) for link in chain)
 
 
 def _body_counts(chain: "list[BaseException]") -> Dict[str, Any]:
-    """How much of a body came, where urllib3 knows."""
+    """Return the received and the expected bytes of a body, if urllib3 reports them."""
     for link in chain:
         if isinstance(link, urllib3_errors.IncompleteRead) and link.expected is not None:
             return {"got": link.partial, "expected": link.partial + link.expected}
@@ -188,7 +208,7 @@ def _body_counts(chain: "list[BaseException]") -> Dict[str, Any]:
 def _iter_chain(
     error: Optional[BaseException], ignore_context: Optional[BaseException]
 ) -> Iterator[BaseException]:
-    """``error`` and what it wraps, outermost first."""
+    """Yield ``error`` and the exceptions that it wraps, outermost first."""
     seen = {id(ignore_context)}
     pending = [error]
     while pending:
@@ -207,7 +227,7 @@ def _has_exception(link: BaseException, name: str) -> bool:
 
 
 def _describe_chain(chain: "list[BaseException]") -> str:
-    """The plainest text in the chain: the innermost that says anything."""
+    """Return the text of the innermost exception that has one."""
     for link in reversed(chain):
         text = _URLLIB3_PREFIX.sub("", str(link.args[-1] if link.args else "").strip())
         if isinstance(link, OSError) and link.strerror:

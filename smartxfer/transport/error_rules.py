@@ -1,7 +1,7 @@
-"""The errors of a service's answers: one builder, and for each service a reader and a table.
+"""Tables of rules that convert error responses of a service to exceptions.
 
-The reader tells what the body of an answer says.  The table tells what that means: the class of the error,
-what to do about it, and if another try may help.
+Each service has a parser for the body of an error response, and a table of rules for the class of the
+exception, its hint, and whether the request may be retried.
 """
 
 import re
@@ -20,18 +20,18 @@ __all__ = ["ErrorRule", "ErrorTable"]
 
 @attrs.frozen
 class ErrorRule:
-    """A line of a table: the answers that it is about, and what they mean.
+    """A rule of a table: the responses that it matches, and the attributes of their exception.
 
-    What is None says nothing; the status decides then, see
+    Attributes that are None depend on the status, see
     :func:`~smartxfer.transport.http_errors.build_http_error`.
 
-    :param status: of the answer; None for any.
-    :param code: pattern of the whole of the server's word for the error; None for any, and for none.
-    :param words: pattern of a part of the message in lower case; None for any message.
-    :param kind: class of the error.
-    :param hint: what to do about it.
+    :param status: of the response; None for any.
+    :param code_pattern: regular expression for the whole error code; None for any code or a missing one.
+    :param message_pattern: regular expression for a part of the message in lower case; None for any message.
+    :param error_class: class of the exception.
+    :param hint: what the caller can do.
     :param retryable: whether the same request may succeed later.
-    :param more: further attributes of the error.
+    :param attributes: further attributes of the exception.
     """
 
     status: Optional[int] = None
@@ -43,7 +43,7 @@ class ErrorRule:
     attributes: Mapping[str, Any] = attrs.field(factory=dict)
 
     def matches(self, status: int, code: str, message: str) -> bool:
-        """Return True if the rule is about an answer."""
+        """Return True if the rule matches a response."""
         return (
             (self.status is None or self.status == status)
             and (self.code_pattern is None or re.fullmatch(self.code_pattern, code, re.DOTALL) is not None)
@@ -52,25 +52,25 @@ class ErrorRule:
 
     @property
     def error_kwargs(self) -> Dict[str, Any]:
-        """The rule's part of the error, as keywords of ``http_error``."""
-        said = {"kind": self.error_class, "hint": self.hint, "retryable": self.retryable, **self.attributes}
-        return {name: value for name, value in said.items() if value is not None}
+        """Keyword arguments of ``build_http_error`` that the rule defines."""
+        values = {"kind": self.error_class, "hint": self.hint, "retryable": self.retryable, **self.attributes}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @attrs.frozen
 class ErrorTable:
-    """The reader and the rules of a service, which make errors of its answers.
+    """The parser and the rules of a service for error responses.
 
-    :param read: returns what an answer says, as keywords of ``build_http_error``: ``message``, ``code`` and
-        others.
-    :param rules: what that means; of several rules that fit, each adds what those before it have not said.
+    :param parse_response: returns keyword arguments of ``build_http_error`` from a response: ``message``,
+        ``code`` and others.
+    :param rules: of several matching rules, each adds the attributes that the rules before it leave open.
     """
 
     parse_response: Callable[[BufferedResponse], Mapping[str, Any]] = lambda answer: {}
     rules: Sequence[ErrorRule] = ()
 
     def find_error_kwargs(self, status: int, code: str = "", message: str = "") -> Dict[str, Any]:
-        """Return the keywords of ``build_http_error`` that the rules give for a response."""
+        """Return the keyword arguments of ``build_http_error`` from the matching rules."""
         found: Dict[str, Any] = {}
         for rule in self.rules:
             if rule.matches(status, code, message):
@@ -88,11 +88,11 @@ class ErrorTable:
         clock: Clock,
         **overrides: Any,
     ) -> HTTPError:
-        """Return the error of an answer of 400 and more.
+        """Return the exception for a response with status 400 or more.
 
-        :param overrides: what the client knows besides.  It goes before what the answer says, and that
-            before the rules.
+        :param overrides: values that take precedence over those of the response, which take precedence over
+            the rules.
         """
-        said = {**self.parse_response(response), **overrides}
-        means = self.find_error_kwargs(response.status, said.get("code", ""), said.get("message", ""))
-        return build_http_error(response, method, url, policy=policy, clock=clock, **{**means, **said})
+        parsed = {**self.parse_response(response), **overrides}
+        ruled = self.find_error_kwargs(response.status, parsed.get("code", ""), parsed.get("message", ""))
+        return build_http_error(response, method, url, policy=policy, clock=clock, **{**ruled, **parsed})

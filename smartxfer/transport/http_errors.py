@@ -1,4 +1,4 @@
-"""The exception class of an HTTP status, and the plain way to make one of an answer."""
+"""Exceptions for error responses, by HTTP status."""
 
 from typing import Any, Dict, Type
 
@@ -39,18 +39,18 @@ _CLASS_BY_STATUS: Dict[int, Type[HTTPError]] = {
 
 
 def get_error_class(status: int) -> Type[HTTPError]:
-    """The class for a status of 400 and more, where a service has no word of its own."""
+    """Return the exception class for a status of 400 or more."""
     return _CLASS_BY_STATUS.get(status, ServerError if status >= 500 else ClientError)
 
 
 def build_http_error(
     response: BufferedResponse, method: str, url: str, /, *, policy: RetryPolicy, clock: Clock, **data: Any
 ) -> HTTPError:
-    """The exception for an answer; ``data`` overrides what status and body alone tell.
+    """Return the exception for an error response; ``data`` overrides the defaults from status and body.
 
     :param data: ``kind`` (the class), ``code``, ``message``, ``request_id``, ``details``, ``hint``,
-        ``retry_after``, ``retryable``, ``may_have_been_processed``, and whatever attributes the service's
-        own errors have.
+        ``retry_after``, ``retryable``, ``may_have_been_processed``, and further attributes of the service's
+        errors.
     """
     kind: Type[HTTPError] = data.pop("kind", None) or get_error_class(response.status)
     code = data.pop("code", "")
@@ -62,9 +62,9 @@ def build_http_error(
     if response.status == 407:
         data.setdefault("hint", ProxyError.hint)
     data.setdefault("retry_after", parse_retry_after(response.headers.get("Retry-After"), clock.time()))
-    refused = response.status == 429 or (response.status == 503 and data["retry_after"] is not None)
+    rejected = response.status == 429 or (response.status == 503 and data["retry_after"] is not None)
     data.setdefault("retryable", response.status in policy.statuses)
-    data.setdefault("may_have_been_processed", not refused)
+    data.setdefault("may_have_been_processed", not rejected)
     log_reference = f" [request id {request_id}]" if request_id else ""
     return kind(
         f"{method} {url}: {words}{log_reference}",
@@ -78,7 +78,7 @@ def build_http_error(
 
 
 def _get_error_text(response: BufferedResponse) -> str:
-    """The first words of an error body of any shape."""
+    """Return the start of the message in an error body of any format."""
     kind = response.headers.get("Content-Type", "")
     if "html" in kind:
         return ""

@@ -1,4 +1,4 @@
-"""Sending requests: one try, or tries by the policy."""
+"""The HTTP transport of a client: sends requests, once or with retries."""
 
 import contextlib
 import io
@@ -18,15 +18,13 @@ from smartxfer.errors import (
     NetworkError,
     RedirectRefused,
     SmartxferError,
-    Stalled,
     UnexpectedResponse,
     UsageError,
 )
-from smartxfer.transport import attempt as attempts
 from smartxfer.transport.archive_check import create_archive_check
-from smartxfer.transport.attempt import Attempt
+from smartxfer.transport.attempt import Attempt, current_attempt, lift_time_budget, limit_timeout
 from smartxfer.transport.certificates import CertFiles, Verify
-from smartxfer.transport.error_mapping import NETWORK_EXCEPTIONS, translate_exception
+from smartxfer.transport.error_mapping import NETWORK_EXCEPTIONS, resolve_abort_error, translate_exception
 from smartxfer.transport.http_errors import build_http_error
 from smartxfer.transport.origin import Origin, redirect_target, strip_query
 from smartxfer.transport.rate_limits import RateLimits
@@ -44,6 +42,7 @@ from smartxfer.transport.retry_policy import RetryPolicy
 from smartxfer.transport.retry_state import RetryState
 from smartxfer.transport.session import (
     ConnectionSettings,
+    close_interim_connection,
     create_session,
     prepare_caller_session,
     restore_location,
@@ -54,7 +53,7 @@ from smartxfer.transport.success import Body, Success, default_success
 __all__ = ["HTTPTransport", "RequestSpec", "StreamedResponse"]
 
 T = TypeVar("T")
-#: What a step on the wire fails with: of ours, of the libraries, and Ctrl-C.
+#: Exceptions of a network operation: from this package, from the libraries, and Ctrl-C.
 _TRANSLATED_EXCEPTIONS: Tuple[Type[BaseException], ...] = (
     SmartxferError,
     KeyboardInterrupt,
@@ -64,12 +63,12 @@ ErrorBuilder = Callable[[BufferedResponse, str, str], HTTPError]
 
 
 class HTTPTransport:
-    """A client's way to its server: one session, one policy, one origin that may see its credentials.
+    """Sender of the requests of a client: one session, one retry policy, and one origin for credentials.
 
     :param origin: the only origin for which ``RequestSpec.auth`` is called.
-    :param build_error: makes the exception of an answer of 400 and more: (answer, method, url).
-    :param errors: the service's, which every error becomes one of.
-    :param retry_rules: decisions about another try that the service alone can make.
+    :param build_error: returns the exception for a response with status 400 or more: (response, method, url).
+    :param error_family: the errors of the service; every error is converted to one of them.
+    :param retry_rules: retry rules that are specific to the service.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class HTTPTransport:
         origin: Origin,
         *,
         build_error: ErrorBuilder,
-        errors: ErrorFamily = GENERIC_ERRORS,
+        error_family: ErrorFamily = GENERIC_ERRORS,
         retry_rules: Sequence[RetryRule] = (),
         user_agent: str,
         policy: RetryPolicy,
@@ -99,26 +98,26 @@ class HTTPTransport:
         self.session = session if session is not None else create_session(policy, pool_size)
         self._owns_session = session is None
         self._user_agent = user_agent
-        self._build_error, self.errors, self._retry_rules = build_error, errors, retry_rules
+        self._build_error, self.error_family, self._retry_rules = build_error, error_family, retry_rules
         self._connection_settings = ConnectionSettings(
             verify, cert, dict(proxies) if proxies is not None else None, origin, cert_origins
         )
         self._pid = os.getpid()
 
     def __repr__(self) -> str:
-        return f"<Wire to {self.origin}>"
+        return f"<HTTPTransport to {self.origin}>"
 
     def close(self) -> None:
-        """Close the session, unless it was given to us."""
+        """Close the session, unless the caller passed it."""
         if self._owns_session:
             self.session.close()
 
-    # -- tries ------------------------------------------------------------------------------------------
+    # -- requests ---------------------------------------------------------------------------------------
 
     def request(self, spec: RequestSpec) -> BufferedResponse:
-        """The answer to ``spec``, tried by the policy.
+        """Send a request, with retries, and return the response.
 
-        :raises CommunicationError: no good answer, and no further try allowed.
+        :raises CommunicationError: the request failed, and no further attempt is allowed.
         """
         attempts = self._new_retry_state(spec).attempts(self.attempt)
         while True:
@@ -126,15 +125,15 @@ class HTTPTransport:
                 return self.request_once(spec)
 
     def request_once(self, spec: RequestSpec) -> BufferedResponse:
-        """The answer to one try of ``spec``."""
+        """Send a request once and return the response."""
         with self.attempt(self._new_retry_state(spec)):
             with contextlib.closing(self._send_following_redirects(spec)) as response:
                 return self._raise_for_status(self._read_response(response, spec), response, spec)
 
     def request_json_or_stream(self, spec: RequestSpec) -> Any:
-        """The decoded JSON of the answer to ``spec``, or an open file-like object for anything else.
+        """Send a request; return its decoded JSON, or an open file-like object for any other response.
 
-        Where the call does not say what counts as success, a page for people does not.
+        HTML pages are rejected, unless ``RequestSpec.success`` accepts them.
         """
         success = spec.success or default_success(spec.method, Body.NOT_HTML)
         attempts = self._new_retry_state(spec).attempts(self.attempt)
@@ -150,41 +149,41 @@ class HTTPTransport:
             empty or (spec.decode_json and is_json_media_type(kind))
         )
         if file and success.accepts_status(response.status_code) and not success.rejects_media_type(kind):
-            _lift_time_budget()
+            lift_time_budget()
             check = None if spec.archive is None else create_archive_check(spec.archive, spec.description)
             return StreamedResponse(self.translate_errors, spec.description, response, check)
         with contextlib.closing(response):
-            answer = self._raise_for_status(
+            buffered = self._raise_for_status(
                 self._read_response(response, spec), response, attrs.evolve(spec, success=success)
             )
-            return answer.json() if answer.content else None
+            return buffered.json() if buffered.content else None
 
     @contextlib.contextmanager
     def stream(self, spec: RequestSpec) -> Iterator[Tuple[requests.Response, Attempt]]:
-        """One try of ``spec`` whose body is left unread: for files; and the attempt that it is.
+        """Send a request once; yield the response with its body unread, and the attempt.
 
-        Of ``RequestSpec.success`` its statuses count, and 206 where a range is asked for.  A page for people
-        is refused where it says :attr:`~smartxfer.transport.success.Body.NOT_HTML`.
+        The statuses of ``RequestSpec.success`` are accepted, and 206 if a range is requested.  An HTML page
+        is rejected if ``success.body`` is :attr:`~smartxfer.transport.success.Body.NOT_HTML`.
 
-        :raises HTTPError: the answer is 400 or more (its body is read, bounded).
-        :raises UnexpectedResponse: another answer that does not count as success.
+        :raises HTTPError: the status is 400 or more; a bounded part of the body is read.
+        :raises UnexpectedResponse: another response that is not a success.
         """
         success = spec.success or default_success(spec.method, Body.ANY)
         if "Range" in spec.headers:
             success = attrs.evolve(success, statuses=success.statuses | {206})
-        with self.attempt(self._new_retry_state(spec)) as now, contextlib.closing(
+        with self.attempt(self._new_retry_state(spec)) as attempt, contextlib.closing(
             self._send_following_redirects(spec)
         ) as response:
             if response.status_code >= 400:
                 self._raise_for_status(self._read_response(response, spec), response, spec)
             head = BufferedResponse(spec.description, response.status_code, response.headers, b"")
             if not success.accepts_status(head.status) or success.rejects_media_type(head.media_type):
-                why = "" if success.accepts_status(head.status) else success.explain_failure(head)
+                reason = "" if success.accepts_status(head.status) else success.explain_failure(head)
                 raise self._build_unexpected_response_error(
-                    head, why or f"a page ({head.media_type}), not a file", response, spec
+                    head, reason or f"a page ({head.media_type}), not a file", response, spec
                 )
-            _lift_time_budget()
-            yield response, now
+            lift_time_budget()
+            yield response, attempt
 
     def _new_retry_state(self, spec: RequestSpec) -> RetryState:
         return RetryState(
@@ -193,57 +192,57 @@ class HTTPTransport:
             spec.description,
             idempotent=spec.retry_after_lost_response,
             rate_limits=self.rate_limits,
-            errors=self.errors,
+            error_family=self.error_family,
             rules=self._retry_rules,
         )
 
-    # -- one try ----------------------------------------------------------------------------------------
+    # -- one attempt ------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def attempt(self, retry_state: RetryState) -> Iterator[Attempt]:
-        """Begin an attempt, unless the calling thread is within one.
+        """Begin an attempt, or continue the attempt that the calling thread is already within.
 
-        :param retry_state: those that it is one of.
+        :param retry_state: of the request, which provides the time limits.
         """
-        now = attempts.current_attempt()
-        if now is not None:
-            yield now
+        attempt = current_attempt()
+        if attempt is not None:
+            yield attempt
             return
-        with Attempt(self.timeout[1], retry_state.time_limits()).activate() as fresh:
-            yield fresh
+        with Attempt(self.timeout[1], retry_state.time_limits()).activate() as new_attempt:
+            yield new_attempt
 
     def _send_following_redirects(self, spec: RequestSpec) -> requests.Response:
         self._reset_after_fork()
-        outside = sys.exc_info()[1]
+        outer_error = sys.exc_info()[1]
         url, params = spec.url, list(spec.params)
-        for hops in range(100):
+        for redirect_count in range(100):
             self.rate_limits.wait(url)
-            lines = None
+            logger = None
             if log.isEnabledFor(logging.DEBUG):
-                lines = RequestLogger(spec.method, url, spec.body, self.clock, self.policy.attempts)
+                logger = RequestLogger(spec.method, url, spec.body, self.clock, self.policy.attempts)
             error: Optional[BaseException] = None
             try:
                 response = self._send(spec, url, params)
             except _TRANSLATED_EXCEPTIONS as failure:
-                error = self._translate_exception(failure, spec.description, outside)
+                error = self._translate_exception(failure, spec.description, outer_error)
             if error is not None:
-                if lines is not None and isinstance(error, SmartxferError):
-                    lines.log_failure(error)
-                raise self._as_server_error(error, spec, url, hops)
+                if logger is not None and isinstance(error, SmartxferError):
+                    logger.log_failure(error)
+                raise self._as_server_error(error, spec, url, redirect_count)
             with contextlib.ExitStack() as closing:
                 closing.callback(response.close)
-                if lines is not None:
-                    lines.log_response(response)
+                if logger is not None:
+                    logger.log_response(response)
                 if response.status_code < 200:
-                    _close_interim_connection(response)
-                onward = self.translate_errors(
-                    spec.description, redirect_target, response, spec.method, hops, spec.follow_307
+                    close_interim_connection(response)
+                target = self.translate_errors(
+                    spec.description, redirect_target, response, spec.method, redirect_count, spec.follow_307
                 )
                 self.rate_limits.record_response(url, response.status_code)
-                if onward is None:
+                if target is None:
                     closing.pop_all()
                     return response
-            url, params = onward, []
+            url, params = target, []
         raise AssertionError("redirects are bounded")  # pragma: no cover
 
     def _send(self, spec: RequestSpec, url: str, params: List[Tuple[str, str]]) -> requests.Response:
@@ -252,9 +251,9 @@ class HTTPTransport:
         headers = {"User-Agent": self._user_agent, "Accept-Encoding": "identity", **spec.headers}
         if spec.body is not None and hasattr(spec.body, "seek"):
             spec.body.seek(0)
-        now = attempts.current_attempt()
-        if now is not None and hasattr(spec.body, "set_attempt"):
-            spec.body.set_attempt(now)
+        attempt = current_attempt()
+        if attempt is not None and hasattr(spec.body, "set_attempt"):
+            spec.body.set_attempt(attempt)
         request = requests.Request(
             spec.method,
             url,
@@ -263,16 +262,14 @@ class HTTPTransport:
             data=spec.body,
             auth=spec.auth if ours and spec.auth else _skip_auth,
         )
-        # Cookies and headers of a caller's session are for the service alone.
+        # Cookies and headers of the caller's session must not be sent to other origins.
         prepared = (self.session if ours else requests.Session()).prepare_request(request)
         if self._owns_session:
             settings: Dict[str, Any] = self._connection_settings.for_origin(target)
         else:
             settings = self._connection_settings.merged_with_session(self.session, prepared.url or url)
         settings["stream"] = True
-        timeout = attempts.limit_timeout(
-            (self.timeout[0], min(spec.read_timeout or self.timeout[1], self.timeout[1]))
-        )
+        timeout = limit_timeout((self.timeout[0], min(spec.read_timeout or self.timeout[1], self.timeout[1])))
         if not self._owns_session:
             prepare_caller_session(self.session, prepared, settings)
         response = self.session.send(prepared, timeout=timeout, allow_redirects=False, **settings)
@@ -280,93 +277,87 @@ class HTTPTransport:
 
     def _read_response(self, response: requests.Response, spec: RequestSpec) -> BufferedResponse:
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
-        packed = not is_identity_encoding(encoding)  # by us: older versions of urllib3 unpack without bound
+        compressed = not is_identity_encoding(encoding)
+        # The larger limit of a request applies to uncompressed responses only, which were requested.
+        limit = min(spec.max_response_bytes, MAX_RESPONSE_BYTES) if compressed else spec.max_response_bytes
 
-        # A long answer is expected as it was asked for: plain.
-        most = min(spec.max_response_bytes, MAX_RESPONSE_BYTES) if packed else spec.max_response_bytes
+        def check_size(total: int) -> None:
+            if total > limit:
+                raise DecodeError(f"{spec.description}: the response is larger than {limit} bytes")
 
-        def bounded(total: int) -> None:
-            if total > most:
-                raise DecodeError(f"{spec.description}: the answer is over {most} bytes")
-
-        def content() -> bytes:
-            read = io.BytesIO()  # which gives its bytes without a copy
+        def read_body() -> bytes:
+            received = io.BytesIO()  # getvalue() does not copy
             for part in iter(lambda: response.raw.read1(65536, False), b""):
-                bounded(read.tell() + len(part))
-                read.write(part)
-            now = attempts.current_attempt()
-            if now is not None and now.abort_error is not None and "Content-Length" not in response.headers:
-                raise now.abort_error  # a socket that was shut looks like the end of the body
-            body = (
-                decompress_bounded(spec.description, read.getvalue(), encoding, most)
-                if packed
-                else read.getvalue()
-            )
-            bounded(len(body))
+                check_size(received.tell() + len(part))
+                received.write(part)
+            attempt = current_attempt()
+            if attempt is not None and attempt.abort_error and "Content-Length" not in response.headers:
+                raise attempt.abort_error  # a socket that was shut down looks like the end of the body
+            body = received.getvalue()
+            if compressed:  # not by urllib3: older versions decompress without a limit
+                body = decompress_bounded(spec.description, body, encoding, limit)
+            check_size(len(body))
             return body
 
         try:
-            body = self.translate_errors(spec.description, content)
+            body = self.translate_errors(spec.description, read_body)
         except (NetworkError, DecodeError):
             if response.status_code < 400:
                 raise
-            body = b""  # an error may break off, or be of any size: its status says enough
+            body = b""  # the body of an error may be truncated or too large: the status is sufficient
         cookies = [(cookie.name, cookie.value or "") for cookie in response.cookies]
         return BufferedResponse(
-            spec.description, response.status_code, response.headers, body, cookies, errors=self.errors
+            spec.description, response.status_code, response.headers, body, cookies, self.error_family
         )
 
     def translate_errors(self, description: str, function: Callable[..., T], *args: Any) -> T:
-        """Do one step on the wire, with its failures made ours.
+        """Call a function that uses the network, and translate its exceptions to errors of this package.
 
-        :param description: the request in words.
+        :param description: of the request, for messages.
         """
-        outside = sys.exc_info()[1]
+        outer_error = sys.exc_info()[1]
         try:
             return function(*args)
         except _TRANSLATED_EXCEPTIONS as failure:
-            error = self._translate_exception(failure, description, outside)
-        raise error  # out here, where no other error is its context
+            error = self._translate_exception(failure, description, outer_error)
+        raise error  # outside the except block, so that it gets no context
 
     def _translate_exception(
         self, exception: BaseException, description: str, ignore_context: Optional[BaseException]
     ) -> BaseException:
-        """Return the error that a failure on the wire means; it is raised once that one is dealt with.
+        """Return the error of this package for an exception of a network operation.
 
-        :param ignore_context: the error that was being dealt with before the step that failed.
+        :param ignore_context: the exception that was being handled before the operation.
         """
         error = exception
         if isinstance(exception, NETWORK_EXCEPTIONS):
-            now = attempts.current_attempt()
+            attempt = current_attempt()
             error = translate_exception(exception, description, ignore_context)
-            if now is not None and now.abort_error is not None:
-                error = _resolve_abort_error(now.abort_error, description, error)
-        return self.errors.convert(
-            error.with_traceback(None)
-        )  # the libraries' frames have headers in the clear
+            if attempt is not None and attempt.abort_error is not None:
+                error = resolve_abort_error(attempt.abort_error, description, error)
+        # The traceback is removed because the frames of the libraries contain headers with credentials.
+        return self.error_family.convert(error.with_traceback(None))
 
     def _as_server_error(
         self, error: BaseException, spec: RequestSpec, url: str, redirect_count: int
     ) -> BaseException:
-        """Return the error of a request: the server's fault, where only it can have named the address."""
+        """Convert a UsageError about a URL that only the server can have sent to an error of the server."""
         if not isinstance(error, UsageError) or (
             not redirect_count and self.origin.allows_credentials_for(Origin.parse(url))
         ):
             return error
-        kind = self.errors.class_for(RedirectRefused if redirect_count else DecodeError)
-        return kind(f"{spec.description}: the server names an invalid address: {error.summary}")
+        error_class = self.error_family.class_for(RedirectRefused if redirect_count else DecodeError)
+        return error_class(f"{spec.description}: the server sent an invalid URL: {error.summary}")
 
     def _raise_for_status(
         self, buffered: BufferedResponse, response: requests.Response, spec: RequestSpec
     ) -> BufferedResponse:
         if buffered.status >= 400:
-            where = strip_query(response.url or spec.url)
-            raise self.rate_limits.record_error(
-                self.errors.convert(self._build_error(buffered, spec.method, where))
-            )
-        fault = (spec.success or default_success(spec.method)).explain_failure(buffered)
-        if fault:
-            raise self._build_unexpected_response_error(buffered, fault, response, spec)
+            error = self._build_error(buffered, spec.method, strip_query(response.url or spec.url))
+            raise self.rate_limits.record_error(self.error_family.convert(error))
+        reason = (spec.success or default_success(spec.method)).explain_failure(buffered)
+        if reason:
+            raise self._build_unexpected_response_error(buffered, reason, response, spec)
         return buffered
 
     def _build_unexpected_response_error(
@@ -378,7 +369,7 @@ class HTTPTransport:
             strip_query(response.url or spec.url),
             policy=self.policy,
             clock=self.clock,
-            kind=self.errors.class_for(UnexpectedResponse),
+            kind=self.error_family.class_for(UnexpectedResponse),
             message=reason.replace(f"{spec.description}: ", "", 1),
         )
 
@@ -390,39 +381,6 @@ class HTTPTransport:
                     adapter.close()
 
 
-def _resolve_abort_error(
-    abort_error: SmartxferError, description: str, error: SmartxferError
-) -> SmartxferError:
-    """Return why another thread ended an attempt.
-
-    :param error: how the attempt failed then.
-    """
-    if isinstance(abort_error, Stalled):  # that thread knows no more than the socket
-        return Stalled(
-            f"{description}: {abort_error.summary}",
-            hint=abort_error.hint,
-            may_have_been_processed=error.may_have_been_processed,
-        )
-    return abort_error
-
-
-def _lift_time_budget() -> None:
-    """End the budget of the current attempt: a file arrives."""
-    now = attempts.current_attempt()
-    if now is not None and now.time_limits is not None:
-        now.time_limits.lift_budget()
-
-
-def _close_interim_connection(response: requests.Response) -> None:
-    """Close the connection of an interim answer: the final one is still to come over it.
-
-    Only the connections of a caller's own session take an interim answer for the final one.
-    """
-    connection = getattr(response.raw, "connection", None)
-    if connection is not None:
-        connection.close()
-
-
 def _skip_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Stands where requests would otherwise look into netrc."""
+    """Leave the request unchanged; passing this as ``auth`` keeps requests from reading netrc."""
     return request

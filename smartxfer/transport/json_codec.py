@@ -1,4 +1,4 @@
-"""JSON as it is sent and as it is read."""
+"""Encoding and parsing of JSON."""
 
 import json
 import math
@@ -11,17 +11,17 @@ from smartxfer.transport.json_memory import JsonMemoryBudget
 
 __all__ = ["encode_json", "parse_json"]
 
-#: Most digits of a whole number; no float is as large, and converting more takes long.
+#: Maximum digits of an integer; larger numbers exceed any float, and their conversion takes long.
 _MAX_DIGITS = 308
 _LONG_NUMBER = re.compile(f"[0-9]{{{_MAX_DIGITS + 1}}}")
 
 
 def encode_json(value: Any, *, ascii_only: bool = False) -> bytes:
-    """``value`` as the bytes of a JSON body, in UTF-8.
+    """Return ``value`` as the bytes of a JSON body in UTF-8.
 
-    :param ascii_only: write other characters as escapes.
-    :raises UsageError: JSON has no such value (a date, a set, NaN, a list that contains itself), or a text in
-        it, such as a file name made of other bytes, has no UTF-8.
+    :param ascii_only: escape all other characters.
+    :raises UsageError: the value is not JSON serializable (a date, a set, NaN, a circular list), or contains
+        text that is not valid Unicode, such as a file name with undecodable bytes.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -34,17 +34,17 @@ def encode_json(value: Any, *, ascii_only: bool = False) -> bytes:
     except UnicodeEncodeError as error:
         raise UsageError(
             f"not valid Unicode: {text[max(0, error.start - 40) : error.end]!r}",
-            hint="rename the file, or give it a name of its own: (name, path)",
+            hint="rename the file, or pass another name for it: (name, path)",
         ) from None
-    # Not shown in a traceback: a body may have a password.
+    # A secret, because the body may contain a password that tracebacks must not show.
     return as_secret(json.dumps(value, separators=(",", ":")).encode("ascii") if ascii_only else body)
 
 
 def parse_json(text: str) -> Any:
-    """The value that ``text`` stands for.
+    """Return the decoded value of a JSON text.
 
-    :raises ValueError: not JSON, nested deeper than any service does it, with a number that is not finite or
-        larger than any float, or of so many small values that it would need many times its own size.
+    :raises ValueError: the text is not JSON, is nested too deeply, contains a number that is not finite or
+        larger than any float, or would need many times its size in memory.
     """
     budget = JsonMemoryBudget(text)
     options: Any = {"parse_int": _parse_int} if _LONG_NUMBER.search(text) else {}

@@ -1,7 +1,7 @@
-"""What the values of a JSON text need in memory, estimated before and while they are made.
+"""Memory limit for the values of a JSON text, estimated before and measured during parsing.
 
-An empty list takes two characters and 64 bytes; a text of such values needs thirty times its own size.  What
-services send needs three to six times.
+An empty list is two characters long, but needs 64 bytes: a text of such values needs thirty times its size in
+memory.  The texts of the services need three to six times their size.
 """
 
 import re
@@ -10,22 +10,22 @@ from typing import Any, Dict, Iterator, List, Set, Tuple
 
 __all__ = ["JsonMemoryBudget"]
 
-#: Deepest nesting that is read.  The decoder recurses, and a Python 3.8 that runs out of stack in there
-#: can end the whole process, when a garbage collection hook happens to run just then.
+#: Maximum nesting depth.  The decoder is recursive, and a stack overflow in Python 3.8 can crash the process
+#: if a garbage collection hook runs at that moment.
 _MAX_DEPTH = 200
-#: Bytes of memory for each character of a text, and for any text however small.
+#: Allowed bytes of memory per character of a text, and in addition for every text.
 _BYTES_PER_CHAR, _FREE_BYTES = 8, 4 << 20
-#: A text of this many characters needs no more than what is free, whatever it says.
+#: A text of this many characters never needs more than ``_FREE_BYTES``.
 _SMALL_TEXT = 128 * 1024
-#: Most bytes of a value, by what separates values: an object of one member with a key of its own.
+#: Maximum bytes of a value: an object of one member with a unique key.
 _MAX_VALUE_BYTES = 512
-#: Characters looked at together: the pieces of a whole answer would need more memory than its values.
+#: Characters of one block: the pieces of a whole response would need more memory than its values.
 _BLOCK = 4 * 1024
 _BRACKET = re.compile(r"[\[\]{}]")
-#: In place of an empty list or object; it is not in valid JSON.
+#: Placeholder for an empty list or object; the character does not occur in valid JSON.
 _EMPTY_CONTAINER = "\0"
 _WHITESPACE = str.maketrans("", "", " \t\r\n")
-#: What an object of one member needs.
+#: Bytes of an object with one member.
 _ONE_MEMBER_OBJECT_BYTES = sys.getsizeof({"": None})
 _LIST_BYTES, _OBJECT_BYTES, _ITEM_BYTES, _TEXT_BYTES, _NUMBER_BYTES, _NON_ASCII_BYTES, _KEY_BYTES = (
     96,
@@ -36,20 +36,20 @@ _LIST_BYTES, _OBJECT_BYTES, _ITEM_BYTES, _TEXT_BYTES, _NUMBER_BYTES, _NON_ASCII_
     20,
     176,
 )
-#: Members of an object that is taken into account before it is made.
+#: Number of members above which an object is counted before it is created.
 _LARGE_OBJECT = 256
 
 
 class JsonMemoryBudget:
-    """The memory that the values of one text may take.
+    """Memory budget for the values of one JSON text.
 
-    :raises ValueError: they need more, or are nested too deeply; the message says so without the text.
+    :raises ValueError: the values need more, or are nested too deeply; the message does not contain the text.
     """
 
     def __init__(self, text: str) -> None:
         self._remaining = _BYTES_PER_CHAR * len(text) + _FREE_BYTES
         self._seen_keys: Set[str] = set()
-        #: Whether objects are to be measured while they are made.
+        #: True if objects must be measured while they are created.
         self.measures_objects = False
         brackets = text.count("[") + text.count("{")
         if brackets <= _MAX_DEPTH:
@@ -60,17 +60,17 @@ class JsonMemoryBudget:
         self.measures_objects = len(text) > _SMALL_TEXT
 
     def _estimate(self, text: str) -> None:
-        """Check the depth, and take what all but the objects needs: lists, texts, numbers."""
+        """Check the depth, and consume the memory of lists, texts and numbers."""
         lists = objects = filled = commas = values = literals = extra = 0
         brackets = _BracketCounter()
         plain = text.isascii() and "\\u" not in text
         for opened, texts, structure in _iter_blocks(text):
             lists += structure.count("[")
             objects += structure.count("{")
-            # One may end in the next block.
+            # An object may end in the next block.
             filled += max(0, structure.count("{") - structure.count("{}") - 1)
             commas += structure.count(",")
-            values += opened - structure.count(":")  # keys are counted where objects are made
+            values += opened - structure.count(":")  # keys are counted in consume_object()
             literals += sum(structure.count(word) for word in ("true", "false", "null"))
             extra += sum(map(len, texts)) + (0 if plain else sum(map(_extra_unicode_bytes, texts)))
             brackets.read_block(structure)
@@ -98,7 +98,7 @@ class JsonMemoryBudget:
             raise _memory_error()
 
     def consume_object(self, members: Dict[str, Any]) -> Dict[str, Any]:
-        """Take what an object needs; keys that were seen before are shared."""
+        """Consume the memory of an object; keys that occurred before are shared."""
         new = 0
         if len(members) <= _LARGE_OBJECT:
             known = len(self._seen_keys)
@@ -109,16 +109,16 @@ class JsonMemoryBudget:
 
 
 class _BracketCounter:
-    """Counts of commas by the brackets that are open around them."""
+    """Counter of commas outside and inside of objects."""
 
     def __init__(self) -> None:
-        #: Commas outside objects; bytes that the keys of large objects need.
+        #: Number of commas outside of objects, and bytes of the keys of large objects.
         self.outside_commas = self.large_key_bytes = 0
         self._open_is_object: List[bool] = []
         self._open_commas = [0]
 
     def read_block(self, structure: str) -> None:
-        """Read a block without its texts.
+        """Process a block without its texts.
 
         :raises ValueError: nested too deeply.
         """
@@ -136,7 +136,7 @@ class _BracketCounter:
             elif self._open_is_object:
                 members = self._open_commas.pop() + 1
                 if self._open_is_object.pop() and members > _LARGE_OBJECT:
-                    self.large_key_bytes += members * _KEY_BYTES  # it is made before it can be measured
+                    self.large_key_bytes += members * _KEY_BYTES  # it is created before it can be measured
         self._count_commas(structure, at, len(structure))
 
     def _count_commas(self, structure: str, start: int, stop: int) -> None:
@@ -150,16 +150,16 @@ class _BracketCounter:
 
 
 def _iter_blocks(text: str) -> Iterator[Tuple[int, List[str], str]]:
-    """Yield blocks of a JSON text: the number of texts that begin there, texts, the rest without white space.
+    """Yield blocks of a JSON text: number of texts that begin in it, texts, and the rest without white space.
 
-    An escaped quotation mark, or backslash, is left out of its text.
+    Escaped quotation marks and backslashes are left out of the texts.
     """
     inside, at = False, 0
     while at < len(text):
         stop = at + _BLOCK
         block = text[at:stop]
         backslashes = len(block) - len(block.rstrip("\\"))
-        if backslashes % 2:  # what it escapes belongs to this block
+        if backslashes % 2:  # the escaped character belongs to this block
             block = text[at : stop + 1]
         at += len(block)
         if backslashes or "\\" in block:
@@ -171,7 +171,7 @@ def _iter_blocks(text: str) -> Iterator[Tuple[int, List[str], str]]:
 
 
 def _extra_unicode_bytes(piece: str) -> int:
-    """Return the bytes that a text with other than ASCII characters needs more than one without."""
+    """Return the additional bytes of a text with characters other than ASCII."""
     if piece.isascii() and "\\u" not in piece:
         return 0
     wide = "\\ud" in piece or "\\uD" in piece or (not piece.isascii() and max(piece) > "\uffff")

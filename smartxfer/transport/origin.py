@@ -1,4 +1,4 @@
-"""Origins: the scheme, host and port that credentials are bound to, and the redirects that are followed."""
+"""Origins (scheme, host and port) to which credentials are bound, and rules for redirects."""
 
 import contextlib
 import ipaddress
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_REDIRECTS", "Origin", "is_loopback", "quote_path", "redirect_target", "strip_query"]
 
-_SERVER_HINT = "tell whoever runs the service"
+_SERVER_HINT = "report it to the operator of the service"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-#: Parsers disagree on what these mean, so that a URL with one could name two hosts.
+#: Characters that URL parsers interpret differently, so that a URL could mean two hosts.
 _AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -33,22 +33,22 @@ class Origin(NamedTuple):
 
     @classmethod
     def parse(cls, url: str) -> "Origin":
-        """The origin of ``url``, as urllib3 reads it: the parser that also decides where a request goes.
+        """Return the origin of ``url`` as parsed by urllib3, which also determines where a request is sent.
 
-        :raises UsageError: not an http(s) URL with a host.
+        :raises UsageError: it is not an http(s) URL with a host.
         """
-        url = as_secret_url(url.lstrip())  # as requests does; what trails is for the caller to clean
+        url = as_secret_url(url.lstrip())  # as requests does; trailing spaces are an error
         parts = None
         with contextlib.suppress(LocationParseError):
-            parts = parse_url(strip_query(url))  # neither query nor password stay in a local variable
+            parts = parse_url(strip_query(url))  # local variables must not contain query or password
         if parts is None:
             raise UsageError(
                 f"not a URL: {strip_query(url)!r}", hint="pass an address such as https://example.org"
             )
         scheme, host = parts.scheme or "", (parts.host or "").strip("[]").lower()
-        # A space or its escape is no host's; only an IPv6 zone has a percent sign.
-        odd = " " in host or ("%" in host and ":" not in host) or _AMBIGUOUS.search(url)
-        if scheme not in _DEFAULT_PORTS or not host or odd:
+        # A host contains no space or escape; only an IPv6 zone has a percent sign.
+        invalid = " " in host or ("%" in host and ":" not in host) or _AMBIGUOUS.search(url)
+        if scheme not in _DEFAULT_PORTS or not host or invalid:
             raise UsageError(
                 f"not an http or https URL: {strip_query(url)!r}",
                 hint="pass an address that begins with https:// or http://",
@@ -57,25 +57,25 @@ class Origin(NamedTuple):
 
     @classmethod
     def parse_from_response(cls, url: str, errors: ErrorFamily) -> "Origin":
-        """The origin of an address that stands in an answer.
+        """Return the origin of a URL in a response.
 
-        :param errors: those of the service that answered.
-        :raises DecodeError: it is none; the caller has no part in that.
+        :param errors: the errors of the service.
+        :raises DecodeError: the URL is invalid.
         """
         try:
             return cls.parse(url)
         except UsageError as error:
-            why = error.summary
-        raise errors.class_for(DecodeError)(f"the server names an invalid address: {why}", hint=_SERVER_HINT)
+            reason = error.summary
+        raise errors.class_for(DecodeError)(f"the server sent an invalid URL: {reason}", hint=_SERVER_HINT)
 
     @property
     def netloc(self) -> str:
-        """``host`` or ``host:port``, as it stands in a URL."""
+        """``host`` or ``host:port``, as in a URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     def allows_credentials_for(self, other: "Origin") -> bool:
-        """Whether credentials for this origin may go to ``other``: itself, or its own https."""
+        """Return True if credentials for this origin may go to ``other``: itself, or its https variant."""
         upgraded = self[:1] + self[2:] == ("http", 80) and other[:1] + other[2:] == ("https", 443)
         return self == other or (upgraded and self.host == other.host)
 
@@ -84,7 +84,7 @@ class Origin(NamedTuple):
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself, by its name or address."""
+    """Return True if a host name or address is that of this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -92,15 +92,17 @@ def is_loopback(host: str) -> bool:
 
 
 def quote_path(text: str, safe: str = "") -> str:
-    """Return text as part of a path, percent-encoded.
+    """Return percent-encoded text for the path of a URL.
 
-    :param safe: characters that stay as they are.
+    :param safe: characters that are not encoded.
     :raises UsageError: it is not valid Unicode.
     """
     try:
         return quote(text, safe=safe)
     except UnicodeEncodeError:
-        raise UsageError(f"not valid Unicode: {text!r}", hint="use the name that the server shows") from None
+        raise UsageError(
+            f"not valid Unicode: {text!r}", hint="use the name that the server returns"
+        ) from None
 
 
 MAX_REDIRECTS = 5
@@ -110,29 +112,32 @@ _SAFE_METHODS = frozenset({"GET", "HEAD"})
 def redirect_target(
     response: "requests.Response", method: str, count: int, keep_method: bool = False
 ) -> Optional[str]:
-    """Where an answer sends us on to, or None when it is no redirect.
+    """Return the target of a redirect, or None if the response is not a redirect.
 
-    A writing method is not redirected (it would turn into a GET, or send its body to another place), https
-    never falls back to http, and the hops are counted.
+    A redirect is refused if the method writes (it would become a GET, or send its body elsewhere), if it
+    leads from https to http, or if there were too many.
 
-    :param keep_method: a writing method goes on after 307 and 308, which keep it.
-    :raises RedirectRefused: for each of these.
+    :param count: number of redirects that were followed before.
+    :param keep_method: follow 307 and 308, which keep the method, also for a writing method.
+    :raises RedirectRefused: the redirect must not be followed.
     """
     location = as_secret(response.headers.get("Location"))
     if response.status_code not in (301, 302, 303, 307, 308) or not location:
         return None
     url = as_secret_url(response.url or "")
-    onward = None
-    with contextlib.suppress(ValueError):  # its frames have the address; UsageError is one
+    target_origin = None
+    with contextlib.suppress(ValueError):  # UsageError is a ValueError; its frames contain the URL
         target = as_secret_url(urljoin(url, location))
-        onward = Origin.parse(target)
-    if onward is None:
-        raise RedirectRefused(f"{method} {strip_query(url)} is redirected to what is no http address")
-    where = f"{method} {strip_query(url)} is redirected to {strip_query(target)}"
+        target_origin = Origin.parse(target)
+    if target_origin is None:
+        raise RedirectRefused(
+            f"{method} {strip_query(url)} is redirected to an invalid URL", hint=_SERVER_HINT
+        )
+    message = f"{method} {strip_query(url)} is redirected to {strip_query(target)}"
     if not (method in _SAFE_METHODS or (keep_method and response.status_code in (307, 308))):
-        raise RedirectRefused(where, hint="give that address as the base URL")
+        raise RedirectRefused(message, hint="pass that URL as the base URL")
     if count >= MAX_REDIRECTS:
-        raise RedirectRefused(f"{where}: more than {MAX_REDIRECTS} redirects")
-    if Origin.parse(url).scheme == "https" and onward.scheme == "http":
-        raise RedirectRefused(f"{where}: from https to http")
+        raise RedirectRefused(f"{message}: more than {MAX_REDIRECTS} redirects", hint=_SERVER_HINT)
+    if Origin.parse(url).scheme == "https" and target_origin.scheme == "http":
+        raise RedirectRefused(f"{message}: from https to http", hint=_SERVER_HINT)
     return target

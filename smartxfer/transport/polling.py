@@ -1,4 +1,4 @@
-"""Asking again and again until something has come to its end."""
+"""Polling of a state until it is final."""
 
 from typing import Any, Callable, TypeVar
 
@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 @attrs.frozen
 class PollIntervals:
-    """Seconds between two requests: each pause is longer than the one before.
+    """Increasing delays between requests.
 
-    :param first: seconds before the second request.
-    :param longest: most seconds.
-    :param growth: factor from one pause to the next.
-    :param spread: part of a pause by which it is made shorter or longer at random.
+    :param initial: seconds before the second request.
+    :param maximum: maximum delay in seconds.
+    :param growth: factor from one delay to the next.
+    :param jitter: fraction of a delay by which it is changed at random.
     """
 
     initial: float
@@ -36,12 +36,12 @@ def poll(
     clock: Clock,
     sleep: Callable[[float], Any],
 ) -> T:
-    """Return what ``fetch_state`` returned last: once it is done, or once the time is over.
+    """Return the last state: when it is final, or when the timeout has passed.
 
-    :param fetch_state: asks for the present state; it is called at least once.
-    :param is_done: tells whether a state is final.
-    :param timeout: most seconds to wait.
-    :param sleep: waits that many seconds; it raises when the call is over.
+    :param fetch_state: requests the current state; it is called at least once.
+    :param is_done: returns True if a state is final.
+    :param timeout: maximum seconds to wait.
+    :param sleep: sleeps for some seconds; raises if the call is ending.
     """
     ends_at = clock.monotonic() + timeout
     wait = intervals.initial

@@ -1,7 +1,7 @@
-"""The rate limits of servers, as all threads of a client see them.
+"""Rate limits of servers, shared by all threads of a client.
 
-A refusal of one thread's request (429, or 503 with ``Retry-After``) is a pause for every other request of the
-client to that origin. Otherwise each thread would use up its own tries at a limit that is already known.
+If a server rejects a request with 429, or 503 with ``Retry-After``, all other requests of the client to that
+origin wait.  Otherwise each thread would use up its attempts at a limit that is already known.
 """
 
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger("smartxfer.transport")
 
 
 class RateLimits:
-    """When each origin takes requests again, and how many it has taken."""
+    """Time when each origin accepts requests again, and number of requests that it served."""
 
     def __init__(self, policy: RetryPolicy, clock: Clock) -> None:
         self._policy = policy
@@ -31,18 +31,18 @@ class RateLimits:
         self._served_counts: Dict[Origin, int] = {}
 
     def record_error(self, error: HTTPError) -> HTTPError:
-        """Pause requests to the origin of an error that says that they come too soon; return the error."""
-        asked = error.retry_after
-        if asked is None and error.status == 429:
-            asked = 0.0
-        if error.retryable and error.status in NOT_PROCESSED_STATUSES and asked is not None and error.url:
-            self.block(error.url, asked)
+        """Block the origin of a rate limit error; return the error."""
+        delay = error.retry_after
+        if delay is None and error.status == 429:
+            delay = 0.0
+        if error.retryable and error.status in NOT_PROCESSED_STATUSES and delay is not None and error.url:
+            self.block(error.url, delay)
         return error
 
     def block(self, url: str, seconds: float) -> None:
-        """Pause requests to the origin of a URL; a wait over the cap is left to the server's own refusal.
+        """Delay requests to the origin of a URL, unless the delay is longer than the policy accepts.
 
-        A wait of 0 means soon, not at once: a moving window would refuse the request again.
+        A delay of 0 is increased, because with a sliding window the server would reject the request again.
         """
         if self._policy.attempts == 1 or not seconds <= self._policy.retry_after_cap:
             return
@@ -52,21 +52,21 @@ class RateLimits:
             self._blocked_until[origin] = max(self._blocked_until.get(origin, 0.0), ends)
 
     def record_response(self, url: str, status: int) -> None:
-        """Count an answer that is no refusal: the origin serves others of the client's requests."""
+        """Count a response that is not a rate limit error."""
         if status not in NOT_PROCESSED_STATUSES:
             origin = Origin.parse(url)
             with self._lock:
                 self._served_counts[origin] = self._served_counts.get(origin, 0) + 1
 
     def served_count(self, url: str) -> int:
-        """Return how many requests the origin of a URL did not refuse so far."""
+        """Return how many requests the origin of a URL has served so far."""
         with self._lock:
             return self._served_counts.get(Origin.parse(url), 0)
 
     def wait(self, url: str) -> None:
-        """Wait until the origin of a URL takes requests again, no longer than the current attempt lasts.
+        """Wait until the origin of a URL accepts requests again, or the current attempt is aborted.
 
-        The wait is bounded: after ``retry_after_cap`` seconds the request is sent, and refused by itself.
+        After at most ``retry_after_cap`` seconds the request is sent anyway.
 
         :raises Cancelled: the call was cancelled.
         :raises DeadlineExceeded: its deadline passed.
@@ -80,8 +80,8 @@ class RateLimits:
                 ends = min(self._blocked_until.get(origin, 0.0), last)
             if ends <= now:
                 return
-            # Threads that wait for the same moment do not come back together.
+            # Jitter, so that waiting threads do not send their requests at the same time.
             seconds = ends - now + self._clock.random() * self._policy.backoff
-            log.info("the rate limit of %s is used up; waiting %.1f s", origin, seconds)
+            log.info("the rate limit of %s is exhausted; waiting %.1f s", origin, seconds)
             attempts.sleep_in_attempt(self._clock, seconds)
             now = self._clock.monotonic()

@@ -1,7 +1,8 @@
-"""Keeping secrets out of logs and messages.
+"""Redaction of secrets in logs and messages.
 
-Two nets: parameters and headers that are secret by their name, and the very values of the secrets in use.
-The filter sits on our own loggers and on those of every library that sees a secret, never on the root.
+Secrets are masked in two ways: parameters and headers with a sensitive name, and the values of all
+registered secrets.  The filter is added to the loggers of this package and of the libraries that handle
+secrets, never to the root logger.
 """
 
 import collections
@@ -31,17 +32,17 @@ _SENSITIVE_PARAMS = (
     "signature|token|access_token|key|puid|uid|vid|roundtriptoken|transaction_id|password|api_?key|secret"
     "|oauth_[a-z_]+|X-Amz-[A-Za-z-]+|AWSAccessKeyId|csrfptoken|security_token"
 )
-#: JSON may write the ampersand as an escape; a form begins with its first parameter.
+#: JSON may escape the ampersand; a form body begins with its first parameter.
 _URL_PARAMETER = re.compile(rf"(?i)((?:\A|(?<=[?&;])|(?<=\\u0026))(?:{_SENSITIVE_PARAMS})=)[^&\s\"'#)\\]*")
-#: The same in a body of JSON that is quoted.
+#: A sensitive field in a JSON body.
 _JSON_FIELD = re.compile(
     r'(?i)("(?:[a-z_]*token|[a-z_]*password|api_?key|secret|signature|puid|uid)"\s*:\s*")(?:[^"\\]|\\.)*'
 )
-#: And an attribute of a page, such as ``data-security-token="..."``.
+#: A sensitive attribute of an HTML page, such as ``data-security-token="..."``.
 _HTML_ATTRIBUTE = re.compile(r"""(?i)(\bdata-[a-z-]*token\s*=\s*["']?)[^"'\s>]+""")
-#: A parameter of OAuth in a header, and in a list of pairs.
+#: An OAuth parameter in a header or in a list of pairs.
 _OAUTH_PARAMETER = re.compile(r"""(?i)(\boauth_[a-z_]+(?:\\?["']=?|="|['"],)\s*\\?["']?)[^"'\\,\s)]+""")
-#: The password in front of a host.
+#: The password of a URL.
 _URL_PASSWORD = re.compile(r"""(://[^/?#\s@:'"]*:)[^/?#\s@'"]+(?=@)""")
 #: Headers that carry credentials, as libraries log them.
 _SECRET_HEADER = re.compile(
@@ -50,7 +51,7 @@ _SECRET_HEADER = re.compile(
 )
 _AUTH_SCHEME = re.compile(r"(?i)['\"]?(?:(?:bearer|basic|oauth|digest|token)\s)?")
 
-#: Our own loggers: what they say is also made visible.
+#: Loggers of this package; control characters in their messages are escaped, too.
 _OWN_LOGGERS = tuple(
     f"smartxfer.{name}"
     for name in (
@@ -58,7 +59,7 @@ _OWN_LOGGERS = tuple(
         "smartfile", "transfer", "transport", "worker_pool",
     )
 )  # fmt: skip
-#: Loggers that are there once their library is loaded; a filter on a parent sees no record of its children.
+#: Loggers that exist once their library is loaded.  A filter of a parent logger does not see their records.
 _LIBRARY_LOGGERS = (
     "dotenv.main",
     "http.client",
@@ -80,35 +81,35 @@ _LIBRARY_LOGGERS = (
     "urllib3.util.ssl_",
     "werkzeug",
 )
-#: Any other logger of these libraries is found by its name.
+#: Other loggers of these libraries are found by their names.
 _LIBRARY_NAMES = frozenset({
     "chardet", "charset_normalizer", "cryptography", "dotenv", "filelock", "jeepney", "keyring", "keyrings",
     "oauthlib", "platformdirs", "requests", "requests_oauthlib", "secretstorage", "tqdm", "urllib3",
     "werkzeug",
 })  # fmt: skip
 
-#: A secret of fewer characters is masked as a whole word only.
+#: Shorter secrets are masked as whole words only.
 _MIN_SUBSTRING_LENGTH = 8
 
 
 class _SecretRegistry:
-    """The secrets in use: each for as long as a client holds it, and the latest ones a while longer.
+    """The secrets in use: those that a client refers to, and the most recently registered ones.
 
-    Readers take no lock: the dictionary is replaced, never changed.
+    Readers need no lock, because the dictionary is replaced, never changed.
     """
 
-    #: How many are kept that no client holds any more; a message about the last call may still come.
+    #: Number of recent secrets that are kept without a client, for messages about its last call.
     max_released = 256
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a finalizer may log in the middle of it
+        self._lock = threading.RLock()  # reentrant, because a finalizer may log while it is held
         self._registered: Dict[int, Tuple[weakref.ref[Secret], Tuple[str, ...]]] = {}
         self._recently_used: collections.OrderedDict[str, Secret] = collections.OrderedDict()
-        #: What ``mask`` looks for, and the dictionary that it was made of: replaced in one step.
+        #: The dictionary and the texts and pattern compiled from it; replaced in a single assignment.
         self._compiled: Tuple[Any, List[str], Optional[Pattern[str]]] = (None, [], None)
 
     def add(self, value: str) -> Secret:
-        """Note a secret; the object that is returned keeps it noted."""
+        """Register a secret; it stays registered while the returned object exists."""
         with self._lock:
             held = value if isinstance(value, Secret) else self._recently_used.get(value) or Secret(value)
             text = str(held)
@@ -124,13 +125,13 @@ class _SecretRegistry:
         return held
 
     def mask(self, text: str) -> str:
-        """Return text without them, the longest first: one may be the start of another.
+        """Return text with the secrets masked, the longest first, because one may be a prefix of another.
 
-        A short one may be an ordinary word, and counts only where it stands alone.
+        A short secret may be part of an ordinary word, and is masked only as a whole word.
         """
         live = self._registered
-        made_of, known, pattern = self._compiled
-        if made_of is not live:
+        compiled_from, known, pattern = self._compiled
+        if compiled_from is not live:
             forms = {form for _, several in live.values() for form in several}
             ordered = sorted(forms, key=len, reverse=True)
             short = "|".join(re.escape(form) for form in ordered if len(form) < _MIN_SUBSTRING_LENGTH)
@@ -144,7 +145,7 @@ class _SecretRegistry:
 
 
 def _encoded_forms(value: str) -> Tuple[str, ...]:
-    """Return a secret as it is, and as it is written in URLs, JSON, pages, OAuth headers and by repr."""
+    """Return a secret and its encodings in URLs, JSON, HTML pages, OAuth headers and reprs."""
     once = quote(value, safe="", errors="replace")
     forms = {
         value, once, quote_plus(value, errors="replace"), quote(once, safe=""), json.dumps(value)[1:-1],
@@ -157,15 +158,15 @@ _secrets = _SecretRegistry()
 
 
 def register_secret(value: str) -> Secret:
-    """Have ``value``, also as it is written in URLs, masked in every log and message (4 characters and more).
+    """Mask ``value`` and its encodings in all logs and messages, if it has at least 4 characters.
 
-    It is masked while the returned object is in use; hold that one instead of the plain text.
+    It is masked while the returned object exists: store that object instead of the plain text.
     """
     return _secrets.add(value) if len(value) >= 4 else Secret(value)
 
 
 def redact(text: str) -> str:
-    """``text`` with secrets masked."""
+    """Return ``text`` with secrets masked."""
     if "=" in text or ":" in text:
         text = _JSON_FIELD.sub(r"\1***", _URL_PARAMETER.sub(r"\1***", text))
         text = _URL_PASSWORD.sub(r"\1***", _HTML_ATTRIBUTE.sub(r"\1***", text))
@@ -173,12 +174,12 @@ def redact(text: str) -> str:
 
 
 def redacted_excerpt(value: Any, max_length: int = 300) -> str:
-    """Return the start of a text or value in one line, cleaned before it is cut through a secret."""
+    """Return the start of a text or value in one line, redacted before it is shortened."""
     return redact(" ".join(str(value)[:20_000].split()))[:max_length]
 
 
 def redact_json(value: Any, depth: int = 20) -> Any:
-    """The same for decoded JSON: texts and keys at any place in it; what lies deeper is left out."""
+    """Return decoded JSON with secrets masked in texts and keys; values below ``depth`` are left out."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, (dict, list)) and not depth:
@@ -191,11 +192,11 @@ def redact_json(value: Any, depth: int = 20) -> Any:
 
 
 class RedactingFilter(logging.Filter):
-    """Masks secrets in a record: message, arguments and traceback; lets every record pass.
+    """Filter that masks secrets in the message, arguments and traceback of a record, and rejects no record.
 
-    A record without any is left as it is.
+    A record without secrets is not changed.
 
-    :param is_own_logger: the logger is ours: control characters in a message are written out, too.
+    :param is_own_logger: True for a logger of this package: control characters are escaped, too.
     """
 
     def __init__(self, is_own_logger: bool = False) -> None:
@@ -206,16 +207,16 @@ class RedactingFilter(logging.Filter):
         """Mask the record in place."""
         try:
             message = record.getMessage()
-        except Exception:  # noqa: BLE001 - the handler would print message and arguments as they are
+        except Exception:  # noqa: BLE001 - the handler would print message and arguments unmasked
             record.msg, record.args = f"{record.msg} {record.args!r}", ()
             message = record.msg
         masked = self._mask(message)
         if masked != message or (record.args and self._mask(shown := repr(record.args)) != shown):
             record.msg, record.args = masked, ()
         if record.exc_info and not record.exc_text:
-            told = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
-            masked = self._mask(told, allowed="\n")
-            if masked != told:
+            text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
+            masked = self._mask(text, allowed="\n")
+            if masked != text:
                 record.exc_text, record.exc_info = masked, None
         return True
 
@@ -227,7 +228,7 @@ class RedactingFilter(logging.Filter):
 
 
 def _mask_header_value(header: "Match[str]") -> str:
-    """Return a header with its value masked; the scheme of an Authorization is left."""
+    """Return a header with its value masked, except the scheme of an Authorization header."""
     value = header.group(2)
     scheme = _AUTH_SCHEME.match(value)
     closing = value[0] if value[0] in "'\"" else ""
@@ -235,7 +236,7 @@ def _mask_header_value(header: "Match[str]") -> str:
 
 
 def install_filters() -> None:
-    """Put the filter on our loggers and on those of the libraries, once each."""
+    """Add the filter to the loggers of this package and of the libraries, once each."""
     loaded = logging.root.manager.loggerDict.copy()
     found = [name for name in loaded if name.partition(".")[0].lower() in _LIBRARY_NAMES]
     for name in {*_OWN_LOGGERS, *_LIBRARY_LOGGERS, *found}:

@@ -1,4 +1,4 @@
-"""One DEBUG line for each request and one for what came of it."""
+"""DEBUG log lines: one for each request and one for its response."""
 
 import logging
 from typing import Any
@@ -15,18 +15,18 @@ __all__ = ["RequestLogger", "log"]
 
 log = logging.getLogger("smartxfer.transport")
 
-#: Most characters of a method and URL.
+#: Maximum characters of a method and URL.
 _MAX_LENGTH = 500
 
 
 class RequestLogger:
-    """The two lines of one request; make it only where ``log`` is enabled for DEBUG.
+    """Logger of the two lines of one request; only used if ``log`` is enabled for DEBUG.
 
     The first is written here, the second by :meth:`answered` or :meth:`failed`.
 
     :param url: shown without user, password, query and fragment.
     :param body: of the request, or None.
-    :param attempts_allowed: by the retry policy.
+    :param attempts_allowed: number of attempts of the retry policy.
     """
 
     def __init__(self, method: str, url: str, body: Any, clock: Clock, attempts_allowed: int) -> None:
@@ -41,7 +41,7 @@ class RequestLogger:
         log.debug("request: %s, %d bytes, %s", self._description, size, self._attempt)
 
     def log_response(self, response: requests.Response) -> None:
-        """Write the second line: status, announced bytes, milliseconds until the headers came."""
+        """Write the second line: status, ``Content-Length``, milliseconds until the headers were received."""
         size = response.headers.get("Content-Length", "?")
         log.debug(
             "response: %s, %d, %.20s bytes, %d ms, %s",
@@ -53,7 +53,7 @@ class RequestLogger:
         )
 
     def log_failure(self, error: SmartxferError) -> None:
-        """Write the second line where no response came."""
+        """Write the second line if there was no response."""
         kind, spent = type(error).__name__, self._elapsed_milliseconds()
         log.debug("no response: %s, %s, %d ms, %s", self._description, kind, spent, self._attempt)
 

@@ -1,4 +1,4 @@
-"""One request, described so that it can be built afresh for every try."""
+"""Descriptions of requests, from which each attempt is built."""
 
 from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
 
@@ -20,19 +20,20 @@ _IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 
 @attrs.frozen(repr=False)
 class RequestSpec:
-    """One request, described so that it can be built afresh for every attempt.
+    """Description of one request, from which a new request is built for each attempt.
 
     :param params: query arguments, in order.
     :param body: bytes, or a rewindable body with ``read``, ``seek`` and a length.
-    :param sign: adds credentials to the prepared request; only called for the origin they belong to.
-    :param idempotent: whether it may be repeated when its answer was lost; by default the method decides.
-    :param follow_307: a 307 or 308 is followed with method and body, as presigned storage means it.
-    :param patience: most seconds to wait for the answer, where the client has more.
-    :param decode: False hands a JSON answer on undecoded, because it is somebody's file.
-    :param archive: ``"zip"`` or ``"tar"``, which the answer holds; its end is checked when it is read.
-    :param success: the answers that count as success.  Without it the method decides: statuses by
-        :func:`~smartxfer.transport.success.default_success`, and a JSON body.
-    :param most: bytes of an answer that is held in memory.
+    :param auth: adds credentials to the prepared request; only called for the origin to which they belong.
+    :param idempotent: whether the request may be repeated if its response was lost; the default depends on
+        the method.
+    :param follow_307: follow a 307 or 308 with method and body, as presigned storage requires it.
+    :param read_timeout: maximum seconds to wait for the response, if the client's timeout is longer.
+    :param decode_json: False returns a JSON response undecoded, because it is a user's file.
+    :param archive: ``"zip"`` or ``"tar"`` if the response is an archive, whose end is checked.
+    :param success: the responses that count as success; by default
+        :func:`~smartxfer.transport.success.default_success`.
+    :param max_response_bytes: maximum bytes of a response in memory.
     """
 
     method: str
@@ -54,10 +55,10 @@ class RequestSpec:
 
     @property
     def description(self) -> str:
-        """The request in words, fit for a log."""
+        """Method and URL without its query, for logs and messages."""
         return f"{self.method} {strip_query(self.url)}"
 
     @property
     def retry_after_lost_response(self) -> bool:
-        """Whether a lost answer may be followed by a repeat."""
+        """True if the request may be repeated when its response was lost."""
         return self.method in _IDEMPOTENT_METHODS if self.idempotent is None else self.idempotent

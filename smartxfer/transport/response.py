@@ -1,4 +1,4 @@
-"""A whole answer in memory, of bounded size, and its JSON."""
+"""Buffered HTTP responses of bounded size, and their JSON."""
 
 import functools
 import zlib
@@ -22,24 +22,26 @@ __all__ = [
 
 
 class WireModel(Protocol):
-    """A class whose objects are made of decoded JSON."""
+    """A class whose instances are created from decoded JSON."""
 
     @classmethod
     def from_wire(cls, data: Any, request: str = ...) -> Any:
-        """Return the object that a value of JSON describes."""
+        """Return an instance for decoded JSON."""
 
 
 S = TypeVar("S", bound=WireModel)
 
-#: Largest answer that is held in memory, in bytes.  Files are streamed and know no such limit.
+#: Size limit of a buffered response in bytes.  Files are streamed, without a limit.
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 
 
 @attrs.frozen
 class BufferedResponse:
-    """Status, headers and body of one answer; ``what`` names the request without its query.
+    """Status, headers and body of a response.
 
-    ``cookies`` are those that this answer sets: (name, value), in order.  ``errors`` are the service's.
+    :param description: the request, without its query.
+    :param cookies: (name, value) of the cookies that the response sets, in order.
+    :param error_family: the errors of the service.
     """
 
     description: str
@@ -47,8 +49,8 @@ class BufferedResponse:
     headers: Mapping[str, str] = attrs.field(repr=False)
     content: bytes = attrs.field(repr=False)
     cookies: Sequence[Tuple[str, str]] = attrs.field(default=(), repr=False)
-    errors: ErrorFamily = attrs.field(default=GENERIC_ERRORS, repr=False, eq=False)
-    #: The decoded body, from the check of the answer until :meth:`json` hands it on.
+    error_family: ErrorFamily = attrs.field(default=GENERIC_ERRORS, repr=False, eq=False)
+    #: The decoded body, from :meth:`decode_json` until :meth:`json` returns it.
     _decoded_json: List[Any] = attrs.field(factory=list, init=False, repr=False, eq=False)
 
     @property
@@ -58,84 +60,85 @@ class BufferedResponse:
 
     @property
     def secret_text(self) -> Secret:
-        """The body as text that no traceback shows: a page has links with tokens."""
+        """The body as text that tracebacks do not show, because a page may contain links with tokens."""
         return Secret(self.text)
 
     def json(self, expect: Optional[Union[Type[Any], Tuple[Type[Any], ...]]] = None) -> Any:
-        """The decoded body.
+        """Return the decoded body.
 
         :param expect: type (or types) that the value must have.
-        :raises DecodeError: not JSON, nested too deeply, or of another type.
+        :raises DecodeError: the body is not JSON, is nested too deeply, or has another type.
         """
         value = self._decoded_json.pop() if self._decoded_json else self._parse_json()
         if expect is not None and not isinstance(value, expect):
             value = type(value).__name__
-            raise self._decode_error(f"{value} where another type was promised")
-        if expect is not None:  # for a reader of ours, not for the caller
+            raise self._decode_error(f"unexpected type {value}")
+        if expect is not None:  # for use within this package: tracebacks must not show the values
             value = HiddenDict(value) if isinstance(value, dict) else value
             value = HiddenList(value) if isinstance(value, list) else value
         return value
 
     def parse_model(self, model_class: Type[S]) -> S:
-        """The structure that the body is.
+        """Return the body as a model.
 
-        :raises DecodeError: it is not an object, or a field of it is missing or of another type.
+        :raises DecodeError: the body is not an object, or a field is missing or of another type.
         """
         found: S = model_class.from_wire(self.json(dict), self.description)
         return found
 
     def parse_models(self, model_class: Type[S]) -> List[S]:
-        """The structures of which the body is a list.
+        """Return the body, which is a list, as models.
 
-        :raises DecodeError: it is not a list, or one of them is not as promised.
+        :raises DecodeError: the body is not a list, or an item is invalid.
         """
-        # No frame of ours holds one of them when it is refused: they may have tokens.
+        # No local variable holds an item when it is invalid, because items may contain tokens.
         return list(map(functools.partial(model_class.from_wire, request=self.description), self.json(list)))
 
     def decode_json(self) -> None:
-        """Check that the body is JSON, and keep the value for :meth:`json`.
+        """Decode the body, and store the value for :meth:`json`.
 
-        :raises DecodeError: it is not.
+        :raises DecodeError: the body is not JSON.
         """
         self._decoded_json[:] = [self._parse_json()]
 
     @property
     def media_type(self) -> str:
-        """The media type in lower case, without its parameters; "" where the answer has none."""
+        """The media type in lower case, without its parameters; "" if the header is missing."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     @property
     def excerpt(self) -> str:
-        """The start of the body, fit for a message."""
+        """The start of the body, redacted for a message."""
         return redact(self.content[:20_000].decode("utf-8", "replace"))[:200]
 
     def _parse_json(self) -> Any:
         try:
             return parse_json(self.content.decode("utf-8"))
         except ValueError as error:
-            why = str(error) if type(error) is ValueError else type(error).__name__
-        raise self._decode_error(why)  # raised out here, for the decoder's own error holds the whole answer
+            reason = str(error) if type(error) is ValueError else type(error).__name__
+        # Outside the except block, because the decoder's exception contains the whole response.
+        raise self._decode_error(reason)
 
     def _decode_error(self, reason: str) -> DecodeError:
         kind = self.headers.get("Content-Type", "no content type")
-        return self.errors.class_for(DecodeError)(
-            f"{self.description}: the answer cannot be decoded ({reason}, {kind}): {self.excerpt!r}",
-            hint="check that the base URL is the service's own, not a login page or a proxy",
+        return self.error_family.class_for(DecodeError)(
+            f"{self.description}: the response cannot be decoded ({reason}, {kind}): {self.excerpt!r}",
+            hint="check that the base URL is that of the service, not of a login page or a proxy",
         )
 
 
-#: Content codings that leave the bytes as they are.  Storage keeps ``aws-chunked`` from an upload, though
-#: the object is stored without the framing.
+#: Content codings that do not change the bytes.  Storage returns ``aws-chunked`` from an upload, although the
+#: object is stored without that framing.
 _IDENTITY_CODINGS = frozenset({"", "identity", "none", "aws-chunked"})
 
 
 def is_json_media_type(media_type: str) -> bool:
-    """Return whether a media type, without its parameters, is JSON's."""
+    """Return True for a media type of JSON, without parameters."""
     return media_type.lower().endswith(("/json", "+json"))
 
 
 def is_identity_encoding(encoding: str) -> bool:
-    """Return whether a ``Content-Encoding`` leaves the bytes of a body as they are.
+    """Return True for a ``Content-Encoding`` that does not change the bytes of the body.
 
     >>> [is_identity_encoding(encoding) for encoding in ("aws-chunked", "None, identity", "gzip")]
     [True, True, False]
@@ -148,16 +151,16 @@ def decompress_bounded(
 ) -> bytes:
     """Return the decompressed body of a response, at most one byte more than ``max_bytes``.
 
-    :param description: the request in words.
-    :raises DecodeError: packed in a way that was never asked for, or damaged.
+    :param description: of the request, for messages.
+    :raises DecodeError: the encoding is not supported, or the body is damaged.
     """
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise DecodeError(f"{description}: unexpected Content-Encoding {encoding!r}")
-    engine = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by its first bytes
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)  # detects gzip and zlib by the first bytes
     try:
-        plain = engine.decompress(data, max_bytes + 1)
+        plain = decompressor.decompress(data, max_bytes + 1)
     except zlib.error as error:
-        raise DecodeError(f"{description}: the answer cannot be unpacked ({error})") from None
-    if not engine.eof and len(plain) <= max_bytes:
-        raise DecodeError(f"{description}: the packed answer ends early")
+        raise DecodeError(f"{description}: the response cannot be decompressed ({error})") from None
+    if not decompressor.eof and len(plain) <= max_bytes:
+        raise DecodeError(f"{description}: the compressed response ends early")
     return plain

@@ -1,11 +1,11 @@
-"""Reading an answer from its socket within the limits of the current attempt, up to the final one.
+"""Reader of HTTP responses, within the limits of the current attempt; it skips interim responses.
 
-Whatever http.client reads of an answer passes here: status line, header fields, interim answers, the body,
-the sizes and extensions of its chunks, and its trailers.
+http.client reads all parts of a response via this reader: status line, header fields, interim responses, the
+body, the sizes and extensions of its chunks, and its trailers.
 
-The http.client of Python 3.8 to 3.13 skips ``100 Continue`` only: it takes a ``102`` for the final answer,
-and what follows for the answer to the next request.  It also takes a ``Content-Length`` that it cannot read
-for none at all, and the first of several for the right one.
+The http.client of Python 3.8 to 3.13 skips only ``100 Continue``: it treats a ``102`` as the final response,
+and the final response as that of the next request.  It also ignores an invalid ``Content-Length``, and uses
+the first of several ones.
 """
 
 import http.client
@@ -21,27 +21,27 @@ from smartxfer.transport.time_limits import StallDetector
 
 __all__ = ["MAX_INTERIM_RESPONSES", "MAX_LINE_BYTES", "FinalHTTPResponse", "InvalidFraming", "ResponseReader"]
 
-#: Bytes of one line, as http.client has it.
+#: Maximum bytes of one line, as in http.client.
 MAX_LINE_BYTES = 65536
-#: Bytes of all status lines and header fields of an answer, of its chunk extensions and its trailers.
+#: Maximum bytes of all status lines, header fields, chunk extensions and trailers of a response.
 _MAX_FRAMING_BYTES = 256 * 1024
-#: Lines of trailers.
+#: Maximum number of trailer lines.
 _MAX_TRAILER_LINES = 200
-#: Bytes of a chunk-size line that are no extension: 16 digits, blanks, CR LF.
+#: Bytes of a chunk-size line without extension: 16 digits, spaces, CR LF.
 _CHUNK_LINE_BYTES = 20
 
 
 class InvalidFraming(http.client.HTTPException):
-    """The length of an answer's body is ambiguous, or what surrounds the body is too large."""
+    """The length of a response body is ambiguous, or headers and trailers are too large."""
 
 
 class _AbortableSocketFile(io.RawIOBase):
-    """The bytes of a socket, each step no longer than the attempt allows.
+    """The bytes of a socket; each read is limited by the current attempt.
 
     :param inner: the socket's own file, which is closed with this one.
     """
 
-    _inner: Any = None  # Python closes the object also where Ctrl-C came within its constructor
+    _inner: Any = None  # a default, because Python calls close() even if Ctrl-C interrupted __init__()
 
     def __init__(self, inner: io.RawIOBase, sock: Any) -> None:
         super().__init__()
@@ -75,32 +75,32 @@ class _AbortableSocketFile(io.RawIOBase):
             if self.stall_detector is None
             else self._receive_with_stall_check(self.stall_detector, view)
         )
-        if self._attempt.abort_error is not None:  # a socket that was shut looks like the end of the body
+        if self._attempt.abort_error is not None:  # a socket that was shut down looks like the end
             raise self._attempt.abort_error
         return int(count)
 
     def _receive_with_stall_check(self, stall_detector: StallDetector, view: Any) -> int:
         timeout = self._sock.gettimeout()
-        patience = stall_detector.next_timeout(timeout)
-        shortened = patience != timeout
+        read_timeout = stall_detector.next_timeout(timeout)
+        shortened = read_timeout != timeout
         if shortened:
-            self._sock.settimeout(patience)
-        began = self._clock.monotonic()
+            self._sock.settimeout(read_timeout)
+        started_at = self._clock.monotonic()
         try:
             count: int = self._sock.recv_into(view)
         except socket.timeout:
             if shortened:
-                raise stall_detector.build_timeout_error(self._clock.monotonic() - began) from None
+                raise stall_detector.build_timeout_error(self._clock.monotonic() - started_at) from None
             raise
         finally:
             if shortened:
                 self._sock.settimeout(timeout)
-        stall_detector.record_bytes(count, self._clock.monotonic() - began)
+        stall_detector.record_bytes(count, self._clock.monotonic() - started_at)
         return count
 
 
 class ResponseReader(io.BufferedReader):
-    """The buffered file that http.client reads an answer from.
+    """The buffered file from which http.client reads a response.
 
     :param inner: the socket's own file, which is closed with this one.
     """
@@ -112,25 +112,25 @@ class ResponseReader(io.BufferedReader):
         self._framing_bytes = self._line_count = 0
 
     def expect_next(self, *, body: bool = False) -> None:
-        """Expect the next message, or the body: until its first byte comes, the server may be at work."""
+        """Prepare for the next message or the body; the stall rule applies from its first byte."""
         self._in_body = body
         self._line_count = 0
         if self._socket.stall_detector is not None:
             self._socket.stall_detector.restart()
 
     def readline(self, size: Optional[int] = -1) -> bytes:
-        """Read a line of what surrounds the body.
+        """Read a line of the headers, chunk sizes or trailers.
 
-        :raises http.client.LineTooLong: it is longer than any line may be.
+        :raises http.client.LineTooLong: the line is too long.
         :raises http.client.RemoteDisconnected: the connection ended within the headers, which http.client
-            would take for their end.
-        :raises InvalidFraming: these lines are too many, or too long together.
+            would treat as their end.
+        :raises InvalidFraming: there are too many lines, or their total size is too large.
         """
         line = super().readline(MAX_LINE_BYTES + 1 if size is None or size < 0 else size)
         if len(line) > MAX_LINE_BYTES:
             raise http.client.LineTooLong("line")
         if self._line_count and not self._in_body and not line.endswith(b"\n"):
-            raise http.client.RemoteDisconnected("the connection ended within the headers of the answer")
+            raise http.client.RemoteDisconnected("the connection ended within the headers of the response")
         self._line_count += 1
         self._framing_bytes += max(0, len(line) - _CHUNK_LINE_BYTES) if self._in_body else len(line)
         if self._framing_bytes > _MAX_FRAMING_BYTES:
@@ -147,7 +147,7 @@ class ResponseReader(io.BufferedReader):
         return super().read(size)
 
     def read1(self, size: int = -1) -> bytes:
-        """Read bytes of the body that are there, or that come next."""
+        """Read available bytes of the body, or wait for the next ones."""
         self._line_count = 0
         return super().read1(size)
 
@@ -157,30 +157,30 @@ class ResponseReader(io.BufferedReader):
         return super().readinto(buffer)
 
 
-#: Most interim answers before the final one.  A server at long work sends one every some seconds.
+#: Maximum number of interim responses.  A server with a long operation sends one every few seconds.
 MAX_INTERIM_RESPONSES = 100
 _MAX_HEADER_FIELDS = 100
-#: Bodies are shorter than this.
+#: Limit of a Content-Length.
 _BODY_SIZE_LIMIT = 1 << 63
 _CONTENT_LENGTH = re.compile(r"[0-9]{1,19}\Z", re.ASCII)
-#: A chunk size, perhaps with zeros in front; int() would also take a sign, a prefix and underscores.
+#: A chunk size with optional leading zeros; int() would also accept a sign, a prefix and underscores.
 _CHUNK_SIZE = re.compile(rb"(0*[0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n\Z")
 
 
 class FinalHTTPResponse(http.client.HTTPResponse):
-    """A response that begins with its final status line (1xx but 101 is read and dropped), within limits."""
+    """A response that skips interim status lines (1xx except 101), and limits the size of its headers."""
 
-    fp: Any = None  # Python closes the object also where Ctrl-C came within its constructor
+    fp: Any = None  # a default, because Python calls close() even if Ctrl-C interrupted __init__()
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        file, self.fp = self.fp, None  # one owner at a time, whichever line Ctrl-C comes in
+        file, self.fp = self.fp, None  # one owner at a time, even if Ctrl-C interrupts here
         self.fp = ResponseReader(file.detach(), sock)
 
     def begin(self) -> None:
-        """Read the head of the final answer.
+        """Read status line and headers of the final response.
 
-        :raises InvalidFraming: the headers give no length, or several.
+        :raises InvalidFraming: the length of the body is invalid or ambiguous.
         """
         found: Any = self.headers
         if found is not None:
@@ -192,7 +192,7 @@ class FinalHTTPResponse(http.client.HTTPResponse):
             reader.expect_next(body=True)
 
     def _validate_body_length(self) -> None:
-        """Determine the length of the body by RFC 9112, section 6.3."""
+        """Check the length of the body as in RFC 9112, section 6.3."""
         lengths = _get_header_values(self.headers, "Content-Length")
         codings = [coding.lower() for coding in _get_header_values(self.headers, "Transfer-Encoding")]
         if codings and codings != ["chunked"] and codings != ["identity"]:
@@ -206,7 +206,7 @@ class FinalHTTPResponse(http.client.HTTPResponse):
         [text] = set(lengths)
         if not _CONTENT_LENGTH.match(text) or int(text) >= _BODY_SIZE_LIMIT:
             raise InvalidFraming(f"invalid Content-Length {text[:40]!r}")
-        if len(lengths) > 1:  # the same value again, which http.client and urllib3 read differently
+        if len(lengths) > 1:  # http.client and urllib3 interpret a repeated value differently
             del self.headers["Content-Length"]
             self.headers["Content-Length"] = text
             if self.length is None:
@@ -222,7 +222,7 @@ class FinalHTTPResponse(http.client.HTTPResponse):
             reader: Any = self.fp
             reader.expect_next()
         raise UnexpectedResponse(
-            f"the server sent more than {MAX_INTERIM_RESPONSES} interim answers and no final one",
+            f"the server sent more than {MAX_INTERIM_RESPONSES} interim responses and no final one",
             status=found[1],
         )
 
@@ -239,10 +239,10 @@ class FinalHTTPResponse(http.client.HTTPResponse):
         found = _CHUNK_SIZE.match(self.fp.readline(MAX_LINE_BYTES + 1))
         if found is None:
             self.close()
-            raise ValueError("invalid chunk size")  # to http.client the body breaks off here
+            raise ValueError("invalid chunk size")  # http.client treats this as a truncated body
         return int(found[1], 16)
 
 
 def _get_header_values(headers: Any, name: str) -> List[str]:
-    """Return the values of a header: of each field with that name, and of each list in a field."""
+    """Return the values of a header from all fields with that name, with lists split at commas."""
     return [one.strip(" \t") for field in headers.get_all(name, []) for one in field.split(",")]

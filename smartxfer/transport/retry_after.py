@@ -1,4 +1,4 @@
-"""The wait that a server asks for by ``Retry-After``."""
+"""Parsing of ``Retry-After``."""
 
 import email.utils
 import re
@@ -7,19 +7,19 @@ from typing import Optional
 
 __all__ = ["NOT_PROCESSED_STATUSES", "describe_retry_after", "parse_retry_after"]
 
-#: Answers by which a server (or a gateway before it) says that it did not act on the request.
+#: Statuses that mean that the server, or a gateway in front of it, did not process the request.
 NOT_PROCESSED_STATUSES = frozenset({429, 503})
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?\Z", re.ASCII)
-#: Longest wait that is read from an answer, in seconds: ten years. Some servers send numbers beyond any date.
+#: Upper limit of a parsed delay in seconds (ten years), because some servers send numbers beyond any date.
 _MAX_SECONDS = 315_360_000.0
 
 
 def parse_retry_after(value: Optional[str], now: float) -> Optional[float]:
-    """Seconds to wait by a ``Retry-After`` header: a number (or a fraction) or a date; None for garbage.
+    """Return the seconds of a ``Retry-After`` header, which is a number or a date; None if it is invalid.
 
-    A moment in the past is 0, one beyond ten years is ten years.
+    A date in the past returns 0, a delay of more than ten years is limited to ten years.
 
-    :param now: the present, in seconds since the epoch.
+    :param now: the current time, in seconds since the epoch.
     """
     if not value:
         return None
@@ -37,7 +37,7 @@ def parse_retry_after(value: Optional[str], now: float) -> Optional[float]:
 
 
 def describe_retry_after(seconds: float) -> str:
-    """Return what a server asks, in words."""
+    """Return a hint with the delay that the server requests."""
     if seconds < 1_000_000:
-        return f"the server asks to come back in {seconds:.0f} s"
-    return f"the server asks to come back in more than {min(seconds, _MAX_SECONDS) / 86400:.0f} days"
+        return f"the server asks to retry in {seconds:.0f} s"
+    return f"the server asks to retry in more than {min(seconds, _MAX_SECONDS) / 86400:.0f} days"

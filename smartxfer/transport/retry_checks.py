@@ -1,10 +1,9 @@
-"""Decisions about another try: small functions of what is known about the one that failed.
+"""Retry rules: functions that decide from a failed attempt whether to make another one.
 
-A client has one list of them, for what its service alone knows; a file has one for its own state, such as an
-address that has expired.  :class:`~smartxfer.transport.retry_state.RetryState` asks the file's, the
-client's, and those of :data:`COMMON_RETRY_RULES`: the first that does not pass decides.  No check has a
-request repeated
-that may do its thing twice, nor more often than the policy allows.
+A client has rules that are specific to its service, and a file has rules for its own state, such as an
+expired URL.  :class:`~smartxfer.transport.retry_state.RetryState` calls the rules of the file, of the client,
+and of :data:`COMMON_RETRY_RULES`; the first that returns a decision wins.  No rule can repeat a request that
+is not idempotent, or more often than the policy allows.
 """
 
 import enum
@@ -25,25 +24,25 @@ __all__ = [
 
 
 class RetryDecision(enum.Enum):
-    """A decision about a request whose try has failed."""
+    """A decision about a request after a failed attempt."""
 
-    #: Make it again, after the policy's wait.
+    #: Send it again after the delay of the policy.
     RETRY = "retry"
-    #: Make it again without a wait: something was learnt that makes it another request.
+    #: Send it again without a delay, because the new request will differ.
     RETRY_IMMEDIATELY = "retry at once"
     #: Raise the error.
     FAIL = "fail"
-    #: Have the next check decide.
+    #: Let the next rule decide.
     NO_DECISION = "pass"
 
 
 @attrs.frozen
 class RetryContext:
-    """A try that failed, and what is known about it.
+    """A failed attempt.
 
-    :param error: how it failed.
-    :param attempt: tries in a row without progress, this one included.
-    :param idempotent: False when the request could do its thing twice.
+    :param error: the error of the attempt.
+    :param failures: number of consecutive failures without progress, including this one.
+    :param idempotent: False if a repeated request could have its effect twice.
     """
 
     error: CommunicationError
@@ -52,37 +51,37 @@ class RetryContext:
 
     @property
     def http_error(self) -> Optional[HTTPError]:
-        """The error of the server's answer; None where there was no answer."""
+        """The error response of the server; None if there was no response."""
         return self.error if isinstance(self.error, HTTPError) else None
 
     @property
     def may_have_been_processed(self) -> bool:
-        """True where the server may have got the request, and have acted on it."""
+        """True if the server may have processed the request."""
         return self.error.may_have_been_processed
 
 
-#: Decides about another try, or passes.
+#: Returns a decision, or ``NO_DECISION``.
 RetryRule = Callable[[RetryContext], RetryDecision]
 
 
 def decide_retry(rules: Sequence[RetryRule], context: RetryContext) -> RetryDecision:
-    """Return the decision of the first check that does not pass, else ``FAIL``."""
-    for check in rules:
-        decision = check(context)
+    """Return the decision of the first rule that makes one, else ``FAIL``."""
+    for rule in rules:
+        decision = rule(context)
         if decision is not RetryDecision.NO_DECISION:
             return decision
     return RetryDecision.FAIL
 
 
 def make_no_decision(*known: object) -> RetryDecision:
-    """Pass: there is nothing more to know."""
+    """Return ``NO_DECISION``; used where no specific rule exists."""
     return RetryDecision.NO_DECISION
 
 
 def retry_if_transient(context: RetryContext) -> RetryDecision:
-    """Retry what the error's class, its status or the service's word for it says may pass."""
+    """Retry errors that are marked as retryable."""
     return RetryDecision.RETRY if context.error.retryable else RetryDecision.NO_DECISION
 
 
-#: What every client does.
+#: Rules of every client.
 COMMON_RETRY_RULES: Tuple[RetryRule, ...] = (retry_if_transient,)

@@ -1,4 +1,4 @@
-"""When to try again, and how long to wait before it: one frozen policy for every client."""
+"""Retry policy of the clients."""
 
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, FrozenSet, Optional
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RetryPolicy"]
 
-#: Powers of two are counted up to this one; a float ends at 2.0**1023.
+#: Largest exponent of the backoff, because a float ends at 2.0**1023.
 _MAX_DOUBLINGS = 60
-#: The least number that a field of the policy takes; the others are above 0.
+#: Minimum values of the fields; the others must be greater than 0.
 _FIELD_MINIMUMS = {
     "attempts": 1,
     "backoff": 0,
@@ -26,21 +26,21 @@ _FIELD_MINIMUMS = {
 
 @dataclass(frozen=True, repr=False)
 class RetryPolicy:
-    """How often, how long and how patiently requests are repeated.
+    """Number of attempts, delays and time limits of requests.
 
-    :param attempts: tries of one request in a row without progress (new bytes start the count again).
-    :param backoff: seconds; the wait before try *n* is drawn from [0, backoff * 2**(n-1)]. After a refusal
-        to serve so soon (429, 503) it is ``Retry-After`` and a random part of ``backoff``; where that is
-        missing or less than ``backoff``, it is drawn from [1, 2] * backoff * 2**(n-1).
-    :param backoff_cap: longest such wait, in seconds.
-    :param retry_after_cap: longest ``Retry-After`` that is obeyed, in seconds; a longer one raises at once.
-    :param statuses: answers that are worth another try.
-    :param budget: seconds without progress after which no further try is made, and a running one is ended.
-        Sending a request body, and receiving a file, are progress.
-    :param limit_budget: most seconds that one request waits at a server's rate limit in all, while the server
-        serves other requests of the client.
+    :param attempts: maximum number of consecutive attempts without progress (new bytes restart the count).
+    :param backoff: seconds; the delay before attempt *n* is random in [0, backoff * 2**(n-1)].  After a 429
+        or 503 it is ``Retry-After`` plus a random part of ``backoff``; if that header is missing or less than
+        ``backoff``, the delay is random in [1, 2] * backoff * 2**(n-1).
+    :param backoff_cap: maximum of that delay in seconds.
+    :param retry_after_cap: maximum accepted ``Retry-After`` in seconds; a longer one raises the error.
+    :param statuses: HTTP statuses that are retried.
+    :param budget: seconds without progress after which no further attempt is made, and a running attempt is
+        aborted.  Sending a request body and receiving a file are progress.
+    :param limit_budget: maximum total seconds that one request waits for a rate limit while the server serves
+        other requests of the client.
     :param stall_speed: bytes per second below which a connection counts as stalled ...
-    :param stall_window: ... when measured over this many seconds.
+    :param stall_window: ... if measured over this many seconds.
     """
 
     attempts: int = 6
@@ -56,12 +56,13 @@ class RetryPolicy:
     def __post_init__(self) -> None:
         object.__setattr__(self, "statuses", frozenset(self.statuses))
         for name in (field.name for field in fields(self) if field.name != "statuses"):
-            value, least = getattr(self, name), _FIELD_MINIMUMS.get(name)
-            if not isinstance(value, (int, float)) or not (value > 0 if least is None else value >= least):
-                wanted = "above 0" if least is None else f"{least} or more"
-                comma = "" if least is None else ","
+            value, minimum = getattr(self, name), _FIELD_MINIMUMS.get(name)
+            if not isinstance(value, (int, float)) or not (
+                value > 0 if minimum is None else value >= minimum
+            ):
+                allowed = "greater than 0" if minimum is None else f"of at least {minimum}"
                 raise UsageError(
-                    f"RetryPolicy: {name} is a number{comma} {wanted}, not {value!r}",
+                    f"RetryPolicy: {name} must be a number {allowed}, not {value!r}",
                     hint=f"pass RetryPolicy({name}=...) with such a number",
                 )
 
@@ -69,7 +70,7 @@ class RetryPolicy:
         return fields_repr(self)
 
     def to_urllib3(self) -> "urllib3.Retry":
-        """The same policy for someone who uses the session directly: idempotent methods only."""
+        """Return the policy for direct use of the session; only idempotent methods are retried."""
         from smartxfer.transport.adapter_retry import AdapterRetry
 
         return AdapterRetry.from_policy(self)
@@ -77,20 +78,19 @@ class RetryPolicy:
     def compute_delay(
         self, failures: int, random_fraction: float, status: int = 0, retry_after: Optional[float] = None
     ) -> float:
-        """Return the seconds to wait before the next try.
+        """Return the seconds to wait before the next attempt.
 
-        :param failures: failed tries in a row, at least 1.
+        :param failures: number of consecutive failures, at least 1.
         :param random_fraction: a random number in [0, 1).
-        :param status: of the answer; 0 where there was none.
-        :param retry_after: what the answer's ``Retry-After`` says, in seconds.
+        :param status: of the response; 0 if there was none.
+        :param retry_after: seconds of the header ``Retry-After``.
         """
         from smartxfer.transport.retry_after import NOT_PROCESSED_STATUSES
 
         longest = min(self.backoff * 2.0 ** min(failures - 1, _MAX_DOUBLINGS), self.backoff_cap)
         if status not in NOT_PROCESSED_STATUSES:
             return random_fraction * longest
-        if (
-            retry_after is None or retry_after < self.backoff
-        ):  # 0 means soon: a moving window would refuse again
+        # With a sliding window, an immediate retry after Retry-After: 0 would be rejected again.
+        if retry_after is None or retry_after < self.backoff:
             return longest + random_fraction * longest
         return retry_after + random_fraction * self.backoff

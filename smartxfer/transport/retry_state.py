@@ -1,6 +1,6 @@
-"""The course of one request through its tries.
+"""Retry state of one request.
 
-Every loop in the package that repeats a request takes its attempts from :meth:`RetryState.attempts`.
+Every loop in the package that repeats a request gets its attempts from :meth:`RetryState.attempts`.
 """
 
 import contextlib
@@ -28,28 +28,29 @@ __all__ = ["RetryState", "ServedRequestCounter"]
 
 log = logging.getLogger("smartxfer.transport")
 
-#: Refusals by a rate limit up to which waits grow, though the limit lets other requests pass.
+#: Number of rate limit errors up to which the delay grows, although other requests of the client succeed.
 _MAX_COUNTED_RATE_LIMIT_ERRORS = 4
-#: Answers of a gateway that does not know what became of the request.
+#: Statuses of a gateway that does not know whether the server processed the request.
 _GATEWAY_STATUSES = frozenset({502, 504})
 
 
 class ServedRequestCounter(Protocol):
-    """What the tries of one request learn of the client's other requests."""
+    """Counter of the client's requests that were served."""
 
     def served_count(self, url: str) -> int:
-        """Return how many requests the origin of a URL did not refuse so far."""
+        """Return how many requests the origin of a URL has served so far."""
 
 
 class RetryState:
-    """The course of one request through its tries.
+    """Attempts, failures and waits of one request.
 
-    :param description: the request in words, for the log.
-    :param sleep: called with seconds before another try.
-    :param idempotent: False when a repeat could do the thing twice.
-    :param rate_limits: the client's view of rate limits. Tries that a limit refuses, while it lets other
-        requests of the client pass, are not counted, only timed.
-    :param rules: decisions about another try, which are asked before those that every client makes.
+    :param description: of the request, for the log.
+    :param sleep: called with the seconds to wait before another attempt.
+    :param idempotent: False if a repeated request could have its effect twice.
+    :param rate_limits: rate limits that the client has observed.  Attempts that a rate limit rejects while
+        other requests of the client are served are not counted, but their waits are limited.
+    :param error_family: the errors of the service.
+    :param rules: retry rules that take precedence over the common ones.
     """
 
     def __init__(
@@ -61,11 +62,11 @@ class RetryState:
         sleep: Optional[Callable[[float], Any]] = None,
         idempotent: bool = True,
         rate_limits: Optional[ServedRequestCounter] = None,
-        errors: ErrorFamily = GENERIC_ERRORS,
+        error_family: ErrorFamily = GENERIC_ERRORS,
         rules: Sequence[RetryRule] = (),
     ) -> None:
         self.policy = policy
-        self._errors = errors
+        self._error_family = error_family
         self._rules = (*rules, *COMMON_RETRY_RULES)
         self.failure_count = 0
         self._clock = clock
@@ -73,17 +74,17 @@ class RetryState:
         self._sleep = sleep or clock.sleep
         self._idempotent = idempotent
         self._rate_limits = rate_limits
-        #: Requests that the origin had served when it last refused this one.
+        #: Number of served requests when the origin last rejected this one.
         self._served_before = -1
-        #: Seconds that were spent waiting at a rate limit.
+        #: Seconds spent waiting for a rate limit.
         self._rate_limit_seconds = 0.0
         self._consecutive_failures = 0
-        #: Refusals by a rate limit, whatever it let pass meanwhile.
+        #: All rate limit errors, even if other requests were served in between.
         self._rate_limit_errors = 0
         self._progress_time = clock.monotonic()
-        #: Of the latest try, which has not failed yet.
+        #: Time limits of the latest attempt, if it has not failed yet.
         self._time_limits: Optional[TimeLimits] = None
-        #: How the latest try failed, until that is heeded.
+        #: Error of the latest attempt, until it is handled.
         self._pending_error: Optional[CommunicationError] = None
 
     def __repr__(self) -> str:
@@ -96,19 +97,19 @@ class RetryState:
         raise_if_aborted: Callable[[], object] = lambda: None,
         before_retry: Callable[[], object] = lambda: None,
     ) -> Iterator[ContextManager[Attempt]]:
-        """Yield one attempt after the other; the block of one that fails is left without its error.
+        """Yield one attempt after the other.  The ``with`` block of an attempt swallows its error.
 
         .. code-block:: python
 
-            attempts = tries.attempts(begin)
+            attempts = retry_state.attempts(start_attempt)
             while True:
                 with next(attempts):
-                    return step()
+                    return send()
 
-        :param start_attempt: begins an attempt, within the time limits of the next try.
-        :param raise_if_aborted: called after a try that failed; raises when the call is over.
-        :param before_retry: called before another try, after the wait.
-        :raises CommunicationError: there is no further try.
+        :param start_attempt: begins an attempt within the limits of :meth:`time_limits`.
+        :param raise_if_aborted: called after a failed attempt; raises if the call is ending.
+        :param before_retry: called before another attempt, after the wait.
+        :raises CommunicationError: no further attempt is allowed.
         """
         while True:
             yield self._run_attempt(start_attempt)
@@ -130,31 +131,31 @@ class RetryState:
 
     @property
     def has_pending_error(self) -> bool:
-        """True where the latest attempt failed, and another one has not been asked for."""
+        """True if the latest attempt failed and the next one has not been requested."""
         return self._pending_error is not None
 
     def time_limits(self) -> TimeLimits:
-        """Return the time limits of the next try: what is left of the budget, and the stall rule."""
+        """Return the time limits of the next attempt: the rest of the time budget, and the stall rule."""
         policy = self.policy
         ends_at = self._progress_time + policy.budget
-        made = TimeLimits(self._clock, policy.budget, ends_at, policy.stall_speed, policy.stall_window)
-        made.attempt = self._consecutive_failures + 1
-        self._time_limits = made
-        return made
+        limits = TimeLimits(self._clock, policy.budget, ends_at, policy.stall_speed, policy.stall_window)
+        limits.attempt = self._consecutive_failures + 1
+        self._time_limits = limits
+        return limits
 
     def reset(self) -> None:
-        """New bytes arrived: the count and the budget start again."""
+        """Restart the failure count and the time budget, because new bytes arrived."""
         self._consecutive_failures = 0
         self._progress_time = self._clock.monotonic()
 
     def wait_or_raise(self, error: CommunicationError) -> None:
-        """Wait before another try, or raise ``error`` (or what it means) when there is none.
+        """Wait before another attempt, or raise ``error`` if no further attempt is allowed.
 
-        :raises OutcomeUnknown: the request must not be repeated and its answer was lost.
+        :raises OutcomeUnknown: the response was lost, and the request must not be repeated.
         """
         self.failure_count += 1
         self._consecutive_failures += 1
-        if self._time_limits is not None:  # sending a body is progress, however long it took
+        if self._time_limits is not None:  # time spent sending a body counts as progress
             self._progress_time += self._time_limits.total_send_seconds()
             self._time_limits = None
         self._reset_if_others_served(error)
@@ -165,8 +166,8 @@ class RetryState:
             raise self._as_outcome_unknown(error)
         if decision is RetryDecision.FAIL or self._consecutive_failures >= self.policy.attempts:
             raise error
-        at_once = decision is RetryDecision.RETRY_IMMEDIATELY
-        wait = 0.0 if at_once else self._compute_delay(error)
+        immediately = decision is RetryDecision.RETRY_IMMEDIATELY
+        wait = 0.0 if immediately else self._compute_delay(error)
         spent = self._clock.monotonic() - self._progress_time
         if spent + wait > self.policy.budget:
             raise error
@@ -175,7 +176,7 @@ class RetryState:
             if self._rate_limit_seconds > self.policy.limit_budget:
                 raise error
         log.log(
-            logging.INFO if at_once else logging.WARNING,
+            logging.INFO if immediately else logging.WARNING,
             "%s; waiting %.1f s before attempt %d of %d",
             error.summary
             if error.summary.startswith(self._description)
@@ -187,22 +188,22 @@ class RetryState:
         self._sleep(wait)
 
     def _compute_delay(self, error: CommunicationError) -> float:
-        asked: Optional[float] = getattr(error, "retry_after", None)
+        retry_after: Optional[float] = getattr(error, "retry_after", None)
         status: int = getattr(error, "status", 0)
         if (
-            asked is not None
+            retry_after is not None
             and status in NOT_PROCESSED_STATUSES
-            and not asked <= self.policy.retry_after_cap
+            and not retry_after <= self.policy.retry_after_cap
         ):
-            raise evolve_error(error, hint=describe_retry_after(asked))
+            raise evolve_error(error, hint=describe_retry_after(retry_after))
         failures = self._consecutive_failures
         if _is_rate_limit_error(error):
-            # Refused for good while others are served: each refusal is a pause for them.
+            # The delay grows even if other requests are served, because each rejection also delays those.
             failures = max(failures, min(self._rate_limit_errors, _MAX_COUNTED_RATE_LIMIT_ERRORS))
-        return self.policy.compute_delay(failures, self._clock.random(), status, asked)
+        return self.policy.compute_delay(failures, self._clock.random(), status, retry_after)
 
     def _reset_if_others_served(self, error: CommunicationError) -> None:
-        """Start the count again where a rate limit let other requests pass since it last refused this one."""
+        """Restart the failure count if other requests were served since the last rate limit error."""
         if self._rate_limits is None or not _is_rate_limit_error(error):
             return
         self._rate_limit_errors += 1
@@ -219,12 +220,11 @@ class RetryState:
         )
         if not lost:
             return error
-        return self._errors.class_for(OutcomeUnknown)(
-            f"{self._description}: the answer was lost ({error.summary}); what it creates may exist",
-            hint="look on the server before repeating it",
+        return self._error_family.class_for(OutcomeUnknown)(
+            f"{self._description}: the response was lost ({error.summary}); the object may exist",
+            hint="check on the server whether the object exists before you repeat the call",
         )
 
 
 def _is_rate_limit_error(error: CommunicationError) -> bool:
-    """Return whether an error says that requests come too often."""
     return getattr(error, "status", 0) in NOT_PROCESSED_STATUSES and not error.may_have_been_processed

@@ -1,4 +1,4 @@
-"""What an S3 storage answers to a PUT at a presigned address.
+"""Responses of an S3 storage to a PUT at a presigned URL.
 
 Source: Perseus protocol, sections A.5 and A.6; NRP / Invenio protocol, section 6, Multipart.
 """
@@ -10,11 +10,11 @@ from smartxfer.transport.success import Body, Success
 
 __all__ = ["STORED_EXPECTATION", "get_etag_md5"]
 
-#: An object or a part that is stored: 200, and no body.
+#: Response for a stored object or part: 200 without a body.
 STORED_EXPECTATION = Success({200}, Body.EMPTY)
 
 _MD5_PATTERN = re.compile(r"[0-9a-f]{32}\Z")
-#: With one of these headers an ETag is not an MD5: the storage encrypts by keys of its own.
+#: With one of these headers an ETag is not an MD5, because the storage encrypts the object.
 _KMS_HEADERS = (
     "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-server-side-encryption-customer-algorithm",
@@ -22,7 +22,7 @@ _KMS_HEADERS = (
 
 
 def get_etag_md5(response: BufferedResponse) -> str:
-    """Return the hex MD5 that the storage's ETag gives for what it stored; "" where it gives none."""
+    """Return the hex MD5 of the stored bytes from the ETag; "" if the ETag is not an MD5."""
     etag = response.headers.get("ETag", "").strip('"').lower()
     encrypted = any(name in response.headers for name in _KMS_HEADERS)
     encrypted = encrypted or response.headers.get("x-amz-server-side-encryption", "").startswith("aws:kms")

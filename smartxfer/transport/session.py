@@ -1,4 +1,4 @@
-"""The requests Session that a client shares among its threads."""
+"""The requests Session of a client, which all of its threads share, and its connection settings."""
 
 import base64
 import os
@@ -23,26 +23,27 @@ from smartxfer.transport.retry_policy import RetryPolicy
 __all__ = [
     "ConnectionSettings",
     "RetryingAdapter",
+    "close_interim_connection",
     "create_session",
     "prepare_caller_session",
     "restore_location",
 ]
 
-#: Where the ``Location`` of a redirect is kept while requests handles the answer.
+#: Header that holds the ``Location`` of a redirect while requests processes the response.
 _SAVED_LOCATION_HEADER = "Smartxfer-Location"
 _NO_RETRY = urllib3.Retry(0, read=False, redirect=False)
 
 
 class RetryingAdapter(HTTPAdapter):
-    """Repeats idempotent requests by the policy, except within an attempt: tries are never multiplied."""
+    """Adapter that retries idempotent requests, except within an attempt, which has its own retries."""
 
     def __init__(self, policy: RetryPolicy, pool_size: int) -> None:
-        tries = AdapterRetry.from_policy(policy)
-        super().__init__(pool_connections=pool_size, pool_maxsize=pool_size, max_retries=tries)
+        retries = AdapterRetry.from_policy(policy)
+        super().__init__(pool_connections=pool_size, pool_maxsize=pool_size, max_retries=retries)
 
     @property
     def max_retries(self) -> urllib3.Retry:
-        """One try beneath the package's own loops, the policy's number for anyone else."""
+        """The retry policy for direct users of the session; no retries within the package's own loops."""
         return self._retries if attempt.current_attempt() is None else _NO_RETRY
 
     @max_retries.setter
@@ -50,16 +51,23 @@ class RetryingAdapter(HTTPAdapter):
         self._retries = value
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send; a body that cannot be rewound (a generator) once only, for the second time it is empty."""
+        """Send the request.
+
+        A body that cannot be rewound (a generator) is sent without retries, because a second attempt would
+        send an empty body.
+        """
         body: Any = request.body
-        rewinds = body is None or isinstance(body, (bytes, str)) or hasattr(body, "tell")
-        if rewinds or attempt.current_attempt() is not None:
+        rewindable = body is None or isinstance(body, (bytes, str)) or hasattr(body, "tell")
+        if rewindable or attempt.current_attempt() is not None:
             return super().send(request, *args, **kwargs)
         with attempt.Attempt().activate():
             return super().send(request, *args, **kwargs)
 
     def close(self) -> None:
-        """Close every connection now; urllib3 waits until nothing refers to a pool, and a kept error does."""
+        """Close every connection now.
+
+        urllib3 would wait until nothing refers to a pool, and a stored exception may refer to one.
+        """
         managers = [self.poolmanager, *self.proxy_manager.values()]
         pools = [manager.pools.get(key) for manager in managers for key in manager.pools.keys()]  # noqa: SIM118
         super().close()
@@ -68,27 +76,26 @@ class RetryingAdapter(HTTPAdapter):
                 pool.close()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Build the pools from watched connections."""
+        """Create the connection pools, with abortable connections."""
         super().init_poolmanager(*args, **kwargs)
         use_abortable_connections(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """The same behind a proxy."""
+        """Return the connection pools of a proxy, with abortable connections."""
         known = proxy in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **kwargs)
         return manager if known else use_abortable_connections(manager)
 
 
 class _Session(requests.Session):
-    """Within an attempt it leaves redirects to the package's own rules, and their bodies unread."""
+    """Session that does not follow redirects, nor read their bodies, within an attempt of this package."""
 
     def get_redirect_target(self, resp: requests.Response) -> Optional[str]:
-        """Where requests would go on to, for whoever uses the session directly."""
         return super().get_redirect_target(resp) if attempt.current_attempt() is None else None
 
 
 def create_session(policy: RetryPolicy, pool_size: int) -> requests.Session:
-    """A Session with retrying adapters that leaves netrc and proxies to us."""
+    """Return a Session with retrying adapters that does not read netrc and proxy variables."""
     session = _Session()
     session.trust_env = False
     session.cookies = BoundedCookieJar()
@@ -101,11 +108,11 @@ def create_session(policy: RetryPolicy, pool_size: int) -> requests.Session:
 def prepare_caller_session(
     session: requests.Session, request: requests.PreparedRequest, settings: Mapping[str, Any]
 ) -> None:
-    """Prepare a caller's session for one request: its connections are watched, its answers left to our rules.
+    """Make the connections of a caller's session abortable and disable its redirects, for one request.
 
-    Adapters that are not requests' own keep their connections to themselves.
+    The connections of other adapters than those of requests cannot be made abortable.
 
-    :param settings: keywords for ``Session.send``.
+    :param settings: keyword arguments of ``Session.send``.
     """
     request.register_hook("response", _hide_location)
     adapter = session.get_adapter(request.url or "")
@@ -117,27 +124,37 @@ def prepare_caller_session(
 
 
 def _hide_location(response: requests.Response, **settings: Any) -> None:
-    """Keep requests from reading a redirect's whole body, and from parsing where it leads to."""
+    """Rename the ``Location`` header, so that requests does not follow the redirect or read its body."""
     if "Location" in response.headers:
         response.headers = CaseInsensitiveDict(response.headers)
         response.headers[_SAVED_LOCATION_HEADER] = response.headers.pop("Location")
 
 
 def restore_location(response: requests.Response) -> requests.Response:
-    """Give an answer of a caller's session its ``Location`` back."""
+    """Restore the ``Location`` header of a response of a caller's session."""
     if _SAVED_LOCATION_HEADER in response.headers:
         response.headers["Location"] = response.headers.pop(_SAVED_LOCATION_HEADER)
     return response
 
 
+def close_interim_connection(response: requests.Response) -> None:
+    """Close the connection of an interim (1xx) response, because the final response would follow on it.
+
+    Only the connections of a caller's session return interim responses as if they were final.
+    """
+    connection = getattr(response.raw, "connection", None)
+    if connection is not None:
+        connection.close()
+
+
 class ConnectionSettings:
-    """How an origin is reached: proxies and certificates, with the environment read once.
+    """Proxies and certificates for each origin.  The environment is read once.
 
     :param verify: True, False, or the path of a CA bundle.
     :param cert: path of a client certificate, or (certificate, key).
-    :param proxies: as requests takes them; None reads the environment (NO_PROXY included).
-    :param origin: the service's own; it and its https are the ones that a client certificate is presented to.
-    :param cert_origins: further origins that it is presented to.
+    :param proxies: as requests accepts them; None reads the environment (NO_PROXY included).
+    :param origin: of the service; the client certificate is presented to it and to its https variant.
+    :param cert_origins: further origins to which the client certificate is presented.
     :raises UsageError: one of ``cert_origins`` is not an origin.
     :raises ConfigError: a file that ``verify`` or ``cert`` names cannot be used.
     """
@@ -151,13 +168,15 @@ class ConnectionSettings:
         cert_origins: Sequence[str] = (),
     ) -> None:
         if isinstance(cert_origins, (str, bytes)):
-            raise UsageError("cert_origins is a list of addresses, not a string", hint=f"[{cert_origins!r}]")
+            raise UsageError(
+                "cert_origins is a list of URLs, not a string", hint=f"pass cert_origins=[{cert_origins!r}]"
+            )
         self._cert_origins = [origin, *(Origin.parse(str(one)) for one in cert_origins)]
         self._proxies_arg = proxies
-        #: Passwords of proxies, held so that they stay masked.
+        #: Passwords of proxies; they are masked in messages while this list refers to them.
         self._proxy_secrets = _register_proxy_passwords(proxies)
         self._proxies_by_origin: Dict[Origin, Dict[str, str]] = {}
-        #: Files that were checked, with the content that they had then.
+        #: Files that were checked, with their size and modification time.
         self._validated_files: Dict[Any, Any] = {}
         self._verify_source = "verify="
         if verify is True:
@@ -174,9 +193,9 @@ class ConnectionSettings:
         self._validate_cert(self.cert, "cert=")
 
     def for_origin(self, origin: Origin) -> Dict[str, Any]:
-        """Keywords for ``Session.send``.
+        """Return keyword arguments for ``Session.send``.
 
-        :raises ConfigError: the origin needs a certificate, and a file of them cannot be used.
+        :raises ConfigError: the origin needs a certificate file that cannot be used.
         """
         if origin not in self._proxies_by_origin:
             found = self._proxies_arg
@@ -191,13 +210,13 @@ class ConnectionSettings:
         return {"verify": self.verify, "cert": cert, "proxies": self._proxies_by_origin[origin]}
 
     def _presents_cert_to(self, origin: Origin) -> bool:
-        """Return whether a client certificate is presented to an origin: elsewhere it would tell who asks."""
+        """Return True if the client certificate, which identifies the user, may be presented to an origin."""
         return any(own.allows_credentials_for(origin) for own in self._cert_origins)
 
     def merged_with_session(self, session: requests.Session, url: str) -> Dict[str, Any]:
-        """Keywords for the ``send`` of a caller's session: its settings hold where ours were left alone.
+        """Return keyword arguments for ``send`` of a caller's session; its settings replace the defaults.
 
-        :raises ConfigError: the URL needs a certificate, and a file of them cannot be used.
+        :raises ConfigError: the URL needs a certificate file that cannot be used.
         """
         verify = None if self.verify is True else self.verify
         given = dict(self._proxies_arg or {})
@@ -225,13 +244,13 @@ class ConnectionSettings:
             self._validated_files[pair] = _get_file_versions(pair)
 
     def _needs_validation(self, paths: Tuple[Any, ...]) -> bool:
-        """Return True for files that were not checked yet, or have changed since."""
+        """Return True for files that were not checked yet or have changed since."""
         state = _get_file_versions(paths)
         return state is None or self._validated_files.get(paths) != state
 
 
 def _register_proxy_passwords(proxies: Optional[Mapping[str, str]]) -> List[Secret]:
-    """Return the passwords in the addresses of proxies, and as they travel, masked in every message."""
+    """Register the passwords in proxy URLs, plain and as Basic credentials, to be masked in messages."""
     found = []
     for user, password in map(get_auth_from_url, (proxies or {}).values()):
         if password:
@@ -241,7 +260,7 @@ def _register_proxy_passwords(proxies: Optional[Mapping[str, str]]) -> List[Secr
 
 
 def _get_file_versions(paths: Tuple[Any, ...]) -> Any:
-    """Size and time of change of each file; None where one is missing."""
+    """Return size and modification time of each file; None if one is missing."""
     try:
         found = [os.stat(path) for path in paths]
     except (OSError, ValueError):

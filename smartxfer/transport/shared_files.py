@@ -1,4 +1,4 @@
-"""Warn of files with secrets that other users of the machine may access."""
+"""Warnings about files with secrets that other users of the machine may access."""
 
 import logging
 import os
@@ -29,6 +29,6 @@ def warn_if_shared(path: Any, stat_result: os.stat_result) -> None:
         _warned.add(key)
     if not known:
         log.warning(
-            "credentials: %s has a secret, and its mode %04o lets other users access it (chmod 600 %s)",
+            "credentials: %s contains a secret, but its mode %04o lets other users access it (chmod 600 %s)",
             *(path, mode, path),
         )

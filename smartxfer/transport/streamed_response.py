@@ -1,4 +1,4 @@
-"""A file that an answer holds, read as it arrives."""
+"""File-like object for a response body that is read as it arrives."""
 
 import io
 import re
@@ -14,14 +14,14 @@ ErrorTranslator = Callable[..., Any]
 
 
 class StreamedResponse(io.RawIOBase):
-    """A body that is read as it arrives; close it, or use it in a ``with`` block.
+    """A response body that is read as it arrives; close it, or use it in a ``with`` block.
 
-    :param translate_errors: does one step on the wire, with its failures made ours.
-    :param archive_check: of an archive, whose end is checked when all bytes have been read.
+    :param translate_errors: calls a function and translates its network errors.
+    :param archive_check: check of an archive, which is verified when all bytes have been read.
     """
 
     _data: Optional[bytes] = None
-    _response: Any = None  # Python closes the object also where Ctrl-C came within its constructor
+    _response: Any = None  # a default, because Python calls close() even if Ctrl-C interrupted __init__()
 
     def __init__(
         self,
@@ -34,23 +34,23 @@ class StreamedResponse(io.RawIOBase):
         self._response = response
         self.status, self.reason = response.status_code, response.reason
         self.headers = response.headers
-        #: Bytes that the server promises, or None.
+        #: ``Content-Length``, or None.
         self.length = _get_content_length(response)
         self._translate_errors, self._description = translate_errors, description
         self._archive_check = archive_check
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Some bytes, as soon as there are any.
+        """Read available bytes into ``buffer``, and return their number.
 
-        :raises Truncated: the body ended early, or an archive did.
-        :raises IntegrityError: an archive is damaged.
+        :raises Truncated: the body or the archive is truncated.
+        :raises IntegrityError: the archive is damaged.
         """
         if self.closed:
-            raise ValueError("the answer is closed")
+            raise ValueError("the response is closed")
         data = self._translate_errors(self._description, self._response.raw.read1, len(buffer), False)
         buffer[: len(data)] = data
         if self._archive_check is not None and len(buffer):
@@ -60,19 +60,19 @@ class StreamedResponse(io.RawIOBase):
                 self._translate_errors(self._description, self._archive_check.verify)
         return len(data)
 
-    # -- names that urllib3's and requests' answers have ------------------------------------------------
+    # -- names of the responses of urllib3 and requests -------------------------------------------------
 
     @property
     def data(self) -> bytes:
-        """All that was not read before the first look, in memory."""
+        """The rest of the body, read on first use and kept in memory."""
         if self._data is None:
             self._data = self.read()
         return self._data
 
     def stream(self, amt: int = 65536, decode_content: Optional[bool] = None) -> Iterator[bytes]:
-        """Yield blocks of ``amt`` bytes, the last one shorter; then let the connection go.
+        """Yield blocks of ``amt`` bytes, of which the last may be shorter; then release the connection.
 
-        :param decode_content: is always done, whatever is said here.
+        :param decode_content: ignored; the content is always decoded.
         """
         with self, io.BufferedReader(self, max(amt, 1)) as blocks:
             yield from iter(lambda: blocks.read(max(amt, 1)), b"")
@@ -82,7 +82,7 @@ class StreamedResponse(io.RawIOBase):
         return self.stream(chunk_size)
 
     def getheader(self, name: str, default: Optional[str] = None) -> Optional[str]:
-        """Return a header, whatever the case of its name."""
+        """Return a header; the case of its name is ignored."""
         return self.headers.get(name, default)
 
     def getheaders(self) -> Mapping[str, str]:
@@ -90,11 +90,11 @@ class StreamedResponse(io.RawIOBase):
         return self.headers
 
     def release_conn(self) -> None:
-        """Let the connection go; another name of :meth:`close`."""
+        """Release the connection; another name of :meth:`close`."""
         self.close()
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Release the connection."""
         if not self.closed and self._response is not None:
             self._response.close()
         super().close()

@@ -1,7 +1,7 @@
-"""Which answers count as success: the statuses and the body that the protocol page documents, nothing else.
+"""Definition of a successful response: exactly the statuses and the body that the protocol page documents.
 
-Each :class:`RequestSpec` says it in ``success=``.  Without that the method decides, and the body must be
-JSON.
+Each :class:`~smartxfer.transport.request_spec.RequestSpec` defines it in ``success=``.  The default depends
+on the method, and requires a JSON body.
 """
 
 import enum
@@ -14,7 +14,7 @@ from smartxfer.transport.response import BufferedResponse
 
 __all__ = ["Body", "Success", "default_success"]
 
-#: Media types of pages for people, such as a login page or a proxy's.
+#: Media types of HTML pages, such as a login page or an error page of a proxy.
 _HTML_MEDIA_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _STATUSES_BY_METHOD = {
     "GET": frozenset({200}),
@@ -28,61 +28,61 @@ _DEFAULT_STATUSES = frozenset({200})
 
 
 class Body(enum.Enum):
-    """The body that a successful answer has.  An answer of 204 has none, whatever is asked for here."""
+    """Body of a successful response.  A response with status 204 never has a body."""
 
-    #: JSON, whatever its media type.
+    #: JSON of any media type.
     JSON = "JSON"
     #: JSON, or no body.
     JSON_OR_EMPTY = "JSON or no body"
     #: No body.
     EMPTY = "no body"
-    #: Anything but a page for people.
+    #: Any body except an HTML page.
     NOT_HTML = "no HTML page"
-    #: Anything: a page, or a file of unknown type.
+    #: Any body, such as a page or a file of unknown type.
     ANY = "any body"
 
 
 def _validate_statuses(statuses: Iterable[int]) -> FrozenSet[int]:
     found = frozenset(statuses)
     if not found or not all(200 <= status < 300 for status in found):
-        raise ValueError(f"statuses of success are from 200 to 299, not {sorted(found)}")
+        raise ValueError(f"statuses must be from 200 to 299, not {sorted(found)}")
     return found
 
 
 @attrs.frozen
 class Success:
-    """The answers to a call that count as success.
+    """The responses to a request that count as success.
 
     >>> Success({201}).accepts_status(200)
     False
 
-    :param statuses: each status that the protocol page names for this call.
-    :param body: the body that comes with it.
+    :param statuses: the statuses that the protocol page documents for this request.
+    :param body: the body that the response must have.
     """
 
     statuses: FrozenSet[int] = attrs.field(converter=_validate_statuses)
     body: Body = Body.JSON
 
     def accepts_status(self, status: int) -> bool:
-        """Return True for a status that counts as success."""
+        """Return True if a status counts as success."""
         return status in self.statuses
 
     def rejects_media_type(self, media_type: str) -> bool:
-        """Return True for a media type that shows by itself that the body is another one."""
+        """Return True if a media type shows that the body is not the expected one."""
         return self.body is Body.NOT_HTML and media_type in _HTML_MEDIA_TYPES
 
     def explain_failure(self, response: BufferedResponse) -> str:
-        """Return in words why an answer does not count as success; "" when it does."""
+        """Return the reason why a response does not count as success; "" if it does."""
         if not self.accepts_status(response.status):
-            why = f"this status is not documented as success ({_format_statuses(self.statuses)} is)"
-            return f"{why}: {response.excerpt!r}" if response.content else why
+            reason = f"this status is not documented as success ({_format_statuses(self.statuses)} is)"
+            return f"{reason}: {response.excerpt!r}" if response.content else reason
         empty = not response.content
         if empty and (response.status == 204 or self.body is not Body.JSON):
             return ""
         if self.body is Body.EMPTY:
-            return f"no body was expected, the answer has one: {response.excerpt!r}"
+            return f"unexpected response body: {response.excerpt!r}"
         if self.rejects_media_type(response.media_type):
-            return f"a page ({response.media_type}) where another answer was expected: {response.excerpt!r}"
+            return f"unexpected page ({response.media_type}): {response.excerpt!r}"
         if self.body in (Body.JSON, Body.JSON_OR_EMPTY):
             try:
                 response.decode_json()
@@ -92,7 +92,7 @@ class Success:
 
 
 def default_success(method: str, body: Body = Body.JSON) -> Success:
-    """Return what a call accepts that does not say it itself."""
+    """Return the default for a request without ``success=``."""
     return Success(_STATUSES_BY_METHOD.get(method, _DEFAULT_STATUSES), body)
 
 

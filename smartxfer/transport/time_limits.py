@@ -1,7 +1,7 @@
-"""Time limits of one attempt: the policy's budget, and its stall rule for every read and write.
+"""Time limits of one attempt: the time budget of the policy, and its stall rule for every read and write.
 
-The thread that waits for the server applies them itself, so that a single request needs no second thread:
-before each step it asks how long the step may block, and afterwards it reports how many bytes moved.
+The thread that waits for the server applies them itself, so that a single request needs no second thread.
+Before each blocking operation it calls ``next_timeout()``, and afterwards ``record_bytes()``.
 """
 
 import socket
@@ -11,22 +11,22 @@ from smartxfer._system import Clock
 
 __all__ = ["StallDetector", "TimeLimitExceeded", "TimeLimits"]
 
-#: Most bytes that are sent in one step, where the sending thread applies the stall rule itself.
+#: Largest and smallest block sent in one operation, if the sending thread applies the stall rule itself.
 _MAX_SEND_BLOCK = 16 * 1024
 _MIN_SEND_BLOCK = 512
 
 
 class TimeLimitExceeded(socket.timeout):
-    """The server used up the budget, or moved fewer bytes than the stall rule asks for."""
+    """The time budget is exhausted, or the connection has stalled."""
 
 
 class TimeLimits:
-    """How long one attempt may take.
+    """Time limits of one attempt.
 
-    :param budget: seconds that the request may take in all its attempts, without the sending of its body.
-    :param has_size: when the budget ends, by ``clock.monotonic()``.
-    :param stall_speed: bytes per second below which the server counts as stalled ...
-    :param stall_window: ... when measured over this many seconds of waiting.
+    :param budget: total seconds for all attempts of the request, without the time to send its body.
+    :param deadline_at: time of ``clock.monotonic()`` at which the budget ends.
+    :param stall_speed: bytes per second below which the connection counts as stalled ...
+    :param stall_window: ... if measured over this many seconds of waiting.
     """
 
     __slots__ = (
@@ -49,29 +49,29 @@ class TimeLimits:
         self.stall_window = stall_window
         self._deadline_at: Optional[float] = deadline_at
         self._paused_at: Optional[float] = None
-        #: Seconds that requests took to be sent.
+        #: Seconds spent sending requests.
         self._send_seconds = 0.0
         #: The number of the attempt, from 1.
         self.attempt = 1
 
     def remaining(self) -> Optional[float]:
-        """Seconds until the budget ends, which may be less than 0; None while nothing counts."""
+        """Return the seconds until the budget ends, which may be negative; None while it is not limited."""
         if self._deadline_at is None or self._paused_at is not None:
             return None
         return self._deadline_at - self.clock.monotonic()
 
     def lift_budget(self) -> None:
-        """End the budget: a file arrives, and only the stall rule limits how long that takes."""
+        """Remove the budget, because a file arrives: only the stall rule limits its duration."""
         self._deadline_at = None
 
     def pause(self) -> None:
-        """Stop counting: a request is being sent, and its body may be a file."""
+        """Pause the budget while a request is being sent, because its body may be a file."""
         self._paused_at = self.clock.monotonic()
 
     def resume(self, *, request_sent: bool = False) -> None:
-        """Count on.
+        """Resume the budget.
 
-        :param request_sent: a request has been sent, and its answer is awaited.
+        :param request_sent: True if a request was sent during the pause.
         """
         if self._paused_at is not None:
             spent, self._paused_at = self.clock.monotonic() - self._paused_at, None
@@ -79,30 +79,30 @@ class TimeLimits:
             self._send_seconds += spent if request_sent else 0.0
 
     def total_send_seconds(self) -> float:
-        """Return the seconds that requests took to be sent, or until they broke off."""
+        """Return the seconds spent sending requests, including a request that failed."""
         return self._send_seconds + (
             0.0 if self._paused_at is None else self.clock.monotonic() - self._paused_at
         )
 
     def is_exhausted(self) -> bool:
-        """Return True when the budget has ended."""
+        """Return True if the budget has ended."""
         left = self.remaining()
         return left is not None and left <= 0
 
     def budget_message(self) -> str:
-        """Return in words that the budget has ended."""
-        return f"the answer was not complete within the budget of {self.budget:g} s"
+        """Return the message for an exhausted budget."""
+        return f"the response was not complete within the budget of {self.budget:g} s"
 
     @property
     def send_block_size(self) -> int:
-        """Bytes to send in one step, so that a slow but admitted connection passes the stall rule."""
+        """Number of bytes to send in one operation, so that a slow but permitted transfer does not stall."""
         return int(min(_MAX_SEND_BLOCK, max(_MIN_SEND_BLOCK, self.stall_speed * self.stall_window / 2)))
 
 
 class StallDetector:
-    """The stall rule for one message in one direction.
+    """Stall rule for one message in one direction.
 
-    Only the time spent in steps counts, not that between them.
+    Only the time spent in blocking operations counts, not the time between them.
     """
 
     __slots__ = ("_awaiting_first_byte", "_bytes_moved", "_limits", "_seconds_blocked")
@@ -114,13 +114,13 @@ class StallDetector:
         self._awaiting_first_byte = awaiting_first_byte
 
     def restart(self) -> None:
-        """Measure anew from the next byte on: until it comes, the server may be at work."""
+        """Restart the measurement at the next byte; until then the server may be processing the request."""
         self._awaiting_first_byte, self._bytes_moved, self._seconds_blocked = True, 0, 0.0
 
     def next_timeout(self, timeout: Optional[float]) -> Optional[float]:
-        """Return how many seconds the next step may block, at most ``timeout``.
+        """Return how many seconds the next operation may block, at most ``timeout``.
 
-        :raises Overdue: none at all.
+        :raises TimeLimitExceeded: no time is left.
         """
         limits = self._limits
         left = limits.remaining()
@@ -130,18 +130,18 @@ class StallDetector:
             timeout = left if timeout is None else min(timeout, left)
         if self._awaiting_first_byte or not limits.stall_speed:
             return timeout
-        silent = min(
+        allowed = min(
             limits.stall_window,
             max(limits.stall_window, self._bytes_moved / limits.stall_speed) - self._seconds_blocked,
         )
-        if silent <= 0:
+        if allowed <= 0:
             raise self._stall_error()
-        return silent if timeout is None else min(timeout, silent)
+        return allowed if timeout is None else min(timeout, allowed)
 
     def record_bytes(self, count: int, seconds: float) -> None:
-        """Report the bytes of a step and the seconds that it took.
+        """Record the bytes of an operation and the seconds that it took.
 
-        :raises Overdue: too few over the window, or the budget has ended before the message has.
+        :raises TimeLimitExceeded: too few bytes were moved in the stall window.
         """
         if self._awaiting_first_byte:
             self._awaiting_first_byte = count == 0
@@ -156,10 +156,10 @@ class StallDetector:
             self._bytes_moved, self._seconds_blocked = 0, 0.0
 
     def build_timeout_error(self, seconds: float) -> TimeLimitExceeded:
-        """Return the error for a step that blocked as long as :meth:`patience` allowed."""
+        """Return the error for an operation that blocked as long as :meth:`next_timeout` allowed."""
         if self._limits.is_exhausted():
             return TimeLimitExceeded(self._limits.budget_message())
-        if seconds >= self._limits.stall_window:  # whatever moved before
+        if seconds >= self._limits.stall_window:  # bytes moved before this window do not count
             self._bytes_moved, self._seconds_blocked = 0, 0.0
         self._seconds_blocked += seconds
         return self._stall_error()

@@ -119,7 +119,7 @@ def test_f16_a_wrong_content_range(harness: Any, wrong: str) -> None:
     transfer = harness.published(DATA)
     harness.fault(DOWNLOAD, "truncate 256K")
     harness.fault(DOWNLOAD, f"wrong-range {wrong}")
-    with pytest.raises(RangeMismatch, match="asked for bytes 262144-1048575/1048576"):
+    with pytest.raises(RangeMismatch, match="requested bytes 262144-1048575/1048576"):
         harness.client().download_files(transfer.token, harness.out)
     part = harness.out / "a.bin.part"
     assert part.read_bytes() == DATA[: 256 * 1024], "not a byte of the other range was written"

@@ -51,7 +51,7 @@ def test_f20_the_disk_fills_up(harness: Any) -> None:
 def test_f20_what_the_disk_cannot_hold_is_not_fetched(harness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     transfer = harness.published(DATA)
     monkeypatch.setattr(SYSTEM_FILESYSTEM, "free_space", lambda directory: MIB, raising=False)
-    with pytest.raises(DiskFull, match=f"needs {len(DATA)} bytes more, and its disk has {MIB} bytes free"):
+    with pytest.raises(DiskFull, match=f"needs {len(DATA)} more bytes, but its disk has {MIB} bytes free"):
         harness.client().download_files(transfer.token, harness.out)
     assert harness.site.count(DOWNLOAD) == 0
     assert list(harness.out.iterdir()) == []

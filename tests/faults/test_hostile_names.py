@@ -35,7 +35,7 @@ def liberal(make_harness: Any) -> Any:
 @pytest.mark.parametrize("name", ["..", ".", "../..", "/", "\\", "   ", "C:"])
 def test_f28_a_name_of_nothing(liberal: Any, name: str) -> None:
     token = publish(liberal, {name: DATA})
-    with pytest.raises(UnsafeName, match="is no file name"):
+    with pytest.raises(UnsafeName, match="invalid file name"):
         liberal.client().download_files(token, liberal.out)
     assert _below(liberal.out) == []
 

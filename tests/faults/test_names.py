@@ -100,7 +100,7 @@ def test_f28_a_name_of_nothing(harness: Any, way: str, name: str) -> None:
     try:
         safe_path(name)
     except UnsafeName:
-        with pytest.raises(UnsafeName, match="is no file name"):
+        with pytest.raises(UnsafeName, match="invalid file name"):
             downloads.fetch()
         assert harness.left() == []
     else:
@@ -130,7 +130,7 @@ def test_f29_a_link_on_the_way(harness: Any, way: str, name: str) -> None:
     (elsewhere / "x").write_bytes(b"theirs")
     harness.out.mkdir()
     (harness.out / "link").symlink_to(elsewhere)
-    with pytest.raises(UnsafeName, match="not a directory of its own"):
+    with pytest.raises(UnsafeName, match="refusing to write through it"):
         downloads.fetch()
     assert [path.name for path in elsewhere.iterdir()] == ["x"]
     assert (elsewhere / "x").read_bytes() == b"theirs"

@@ -113,7 +113,7 @@ def test_f11_answers_that_are_no_file(harness: Served, code: int) -> None:
 def test_f11_a_page_in_place_of_a_file(harness: Served) -> None:
     """F35: broken by a page of a proxy that is kept under the file's name."""
     harness.fault(harness.bytes, "status 200 body=html", times=None)
-    with pytest.raises(IntegrityError, match="38 bytes where 1000 were promised"):
+    with pytest.raises(IntegrityError, match="sends 38 bytes, expected 1000"):
         harness.fetch(harness.small)
     assert harness.left() == []
 

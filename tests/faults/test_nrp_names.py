@@ -76,7 +76,7 @@ def test_f28_a_key_of_nothing(harness: NRPHarness, tmp_path: Path, key: str) -> 
     try:
         safe_path(key)
     except UnsafeName:
-        with pytest.raises(UnsafeName, match="is no file name"):
+        with pytest.raises(UnsafeName, match="invalid file name"):
             harness.client().files.download_many(record, harness.out)
         assert _below(tmp_path) == []
     else:

@@ -124,7 +124,7 @@ def test_a_tree_of_the_servers(harness: Any, tmp_path: Path, way: Any, caplog: A
         assert "/t/empty\n" in harness.site.directories()
         renamed = {path.name for path in root.rglob("*") if path.is_file() and str(path.relative_to(root)) not in same}
         assert skipped(results, "renamed") == renamed
-        assert "new_line is skipped, though it was changed" in caplog.text
+        assert "new_line is skipped, although it was changed" in caplog.text
         trees.down(root, exists="skip")
         assert contents(root) == before
 

@@ -159,11 +159,11 @@ def test_deletion_is_guarded(client: BasicClient, site: Any, tree: Path, tmp_pat
     for number in range(3):
         client.upload_many([(f"{number}", b"x")], "/s")
     (tmp_path / "empty").mkdir()
-    for source, match in ((tmp_path / "empty", "has no files"), (tree, "3 of 3 files would be deleted")):
+    for source, match in ((tmp_path / "empty", "is empty, and"), (tree, "3 of 3 files would be deleted")):
         with pytest.raises(UsageError, match=match):
             client.sync(source, "/s", delete=True)
         assert len(site.files()) == 3
-    with pytest.raises(UsageError, match="max_delete is a share"):
+    with pytest.raises(UsageError, match="max_delete must be a fraction"):
         client.sync(tree, "/s", delete=True, max_delete=2)
     assert client.sync(tree, "/s", delete=True, max_delete=1.0).deleted == ["0", "1", "2"]
     assert len(site.files()) == 4

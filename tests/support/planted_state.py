@@ -49,7 +49,7 @@ def symbolic_link(path: Path) -> str:
 
 def hard_link(path: Path) -> str:
     os.link(str(path), str(path.with_name("elsewhere")))
-    return "second name"
+    return "second hard link"
 
 
 def fifo(path: Path) -> str:

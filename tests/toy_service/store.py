@@ -58,7 +58,7 @@ ERRORS = ErrorFamily(__name__, StoreError, "Store")
 class StoreFile(Model):
     """A file in the store."""
 
-    _errors = ERRORS
+    _error_family = ERRORS
 
     name: str
     size: int
@@ -73,7 +73,7 @@ class StoreClient(HTTPClient):
     :param api_key: by default STORE_API_KEY, a profile, or the password of a netrc entry.
     """
 
-    _errors = ERRORS
+    _error_family = ERRORS
     credential_spec = CredentialSpec(
         service="store",
         fields={"base_url": "STORE_URL", "api_key": ("STORE_API_KEY",)},

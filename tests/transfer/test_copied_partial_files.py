@@ -185,7 +185,7 @@ def test_the_partial_file_of_a_file_with_a_number_is_not_taken(out: Path) -> Non
 def test_names_that_others_have_are_named(out: Path) -> None:
     for suffix in ["", *[f".{number}" for number in range(2, 10)]]:
         (out / f"x{suffix}.part").write_bytes(b"theirs")
-    with pytest.raises(LocalError, match="partial files of others") as caught:
+    with pytest.raises(LocalError, match="belong to other downloads") as caught:
         FileSink(out / "x").begin(10, ID)
     assert "x.part ... x.9.part" in caught.value.hint
 

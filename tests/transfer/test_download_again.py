@@ -161,7 +161,7 @@ def test_wrong_bytes_in_a_pipe_are_reported(engine: Any) -> None:
 
 def test_a_stream_that_cannot_go_back_says_so(engine: Any) -> None:
     with RawServer(faulty(cut_after(5))) as server:
-        with pytest.raises(LocalError, match="cannot take bytes back"):
+        with pytest.raises(LocalError, match="cannot be rewound"):
             engine(server.url).download(StreamSink(Pipe()), size=len(DATA))  # type: ignore[arg-type]
 
 

@@ -165,7 +165,7 @@ def test_newer(service: Any, tmp_path: Path) -> None:
     assert held(tmp_path) == {"old": b"theirs", "new": b"mine", "near": b"theirs"}
     (tmp_path / "near").write_bytes(b"edited")
     if isinstance(service, SmartFile):  # its times have no zone
-        with pytest.raises(BatchError, match="which file is newer"):
+        with pytest.raises(BatchError, match="whether the server.s file is newer"):
             service.fetch(tmp_path, exists="newer")
     else:
         assert all(result.ok for result in service.fetch(tmp_path, exists="newer"))
@@ -175,7 +175,7 @@ def test_newer(service: Any, tmp_path: Path) -> None:
 def test_a_word_that_means_nothing_is_refused_before_anything_is_asked(service: Any, tmp_path: Path) -> None:
     service.hold({"a.txt": b"1"})
     service.site.listener.clear_log()
-    with pytest.raises(UsageError, match="exists is"):
+    with pytest.raises(UsageError, match="exists must be"):
         service.fetch(tmp_path, exists="overwrite")
     assert fetches(service) == 0
 

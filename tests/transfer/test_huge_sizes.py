@@ -169,7 +169,7 @@ class Disk(FileSystem):
 
 def test_what_the_disk_cannot_hold_is_not_begun(tmp_path: Path) -> None:
     sink = FileSink(tmp_path / "a", files=Disk(9))
-    with pytest.raises(DiskFull, match="needs 10 bytes more, and its disk has 9 bytes free") as caught:
+    with pytest.raises(DiskFull, match="needs 10 more bytes, but its disk has 9 bytes free") as caught:
         sink.begin(10, {})
     assert "another disk" in caught.value.hint
     assert not caught.value.retryable

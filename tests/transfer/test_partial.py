@@ -68,7 +68,7 @@ def test_the_existing_file_is_kept_until_the_commit(target: Path) -> None:
 def test_a_length_that_is_wrong_is_never_committed(target: Path) -> None:
     sink, _ = begun(target)
     sink.write_at(b"012345678", 0)
-    with pytest.raises(LocalError, match="holds 9 bytes, not 10"):
+    with pytest.raises(LocalError, match="has 9 bytes, not 10"):
         sink.commit()
     assert not target.exists()
     sink.suspend()

@@ -202,7 +202,7 @@ def test_a_partial_file_that_vanishes_is_no_success(target: Path) -> None:
 def test_others_stand_everywhere(target: Path) -> None:
     for suffix in ["", *[f".{number}" for number in range(2, 10)]]:
         target.with_name(f"out.bin{suffix}.part").write_bytes(b"theirs")
-    with pytest.raises(LocalError, match="partial files of others"):
+    with pytest.raises(LocalError, match="belong to other downloads"):
         begun(target)
     begun(target.with_name("other"))[0].suspend()
 
@@ -336,7 +336,7 @@ def test_a_side_file_that_cannot_be_written_is_a_warning(
     sink.write_at(b"0123456789", 0)
     sink.commit()
     assert names(target) == ["out.bin"]
-    assert "cannot note how far" in caplog.text
+    assert "cannot save the state of the download" in caplog.text
 
 
 def test_no_file_of_a_transfer_has_the_name_of_anothers_partial_file() -> None:

@@ -72,7 +72,7 @@ def test_a_planted_lock_is_not_opened(
     lock.write_bytes(b"precious")
     reason = plant(lock)
     assert bounded(remembered) == {}  # without its lock a journal is not used
-    assert f"no lock for it: {lock}" in caplog.text
+    assert f"cannot lock it: {lock}" in caplog.text
     assert reason in caplog.text
     if lock.with_name("elsewhere").exists():
         assert lock.with_name("elsewhere").read_bytes() == b"precious"
@@ -109,7 +109,7 @@ def test_a_planted_record_of_written_files_is_not_read(
     assert reason in caplog.text
     bounded(lambda: DownloadHistory(tmp_path).record_download(path, 10, private_sums(path), ID) or True)
     assert os.lstat(str(record)).st_size == before
-    assert "cannot remember" in caplog.text
+    assert "cannot record the download" in caplog.text
 
 
 def private_sums(path: Path) -> Any:

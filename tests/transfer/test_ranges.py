@@ -75,7 +75,7 @@ def test_a_wrong_content_range_is_refused_before_a_byte_is_read(engine: Any, con
         field = f"Content-Range: {content_range}".encode().decode("latin-1")
         peer.answer(206, DATA[100:200], *([field] if content_range else []))
 
-    with pytest.raises(RangeMismatch, match=r"asked for bytes 100-199/256000"):
+    with pytest.raises(RangeMismatch, match=r"requested bytes 100-199/256000"):
         read(engine, answering(reply), 100, 200)
 
 

@@ -263,7 +263,7 @@ def test_a_named_pipe_is_written_to(tmp_path: Path, engine: Callable[..., Any], 
 
 def test_a_pipe_that_nothing_reads_from(tmp_path: Path) -> None:
     os.mkfifo(str(tmp_path / "pipe"))
-    with pytest.raises(LocalError, match="nothing reads from") as caught:
+    with pytest.raises(LocalError, match="no process reads from") as caught:
         open_sink(tmp_path / "pipe", "name").begin(10, ID)
     assert "reader" in caught.value.hint
 

@@ -257,7 +257,7 @@ def test_an_open_file_that_is_overwritten_is_noticed(path: Path) -> None:
         before = path.stat()
         path.write_bytes(DATA[::-1])
         os.utime(str(path), ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-        with pytest.raises(SourceChanged, match="changed while it was read"):
+        with pytest.raises(SourceChanged, match="changed while it was being read"):
             source.check_unchanged()
 
 

@@ -83,7 +83,7 @@ def test_a_file_that_is_put_in_its_place_gets_no_name(tmp_path: Path) -> None:
     part = part_in(tmp_path)
     part.unlink()
     part.write_bytes(b"evil")
-    with pytest.raises(LocalError, match="another file was put in the place"):
+    with pytest.raises(LocalError, match="was replaced by another file"):
         file.commit()
     assert (tmp_path / "out").read_bytes() == b"old"
 

@@ -31,7 +31,7 @@ def test_json() -> None:
     ],
 )
 def test_what_is_not_as_promised(content: bytes, expect: Any) -> None:
-    with pytest.raises(DecodeError, match="GET http://h/x: the answer cannot be decoded") as caught:
+    with pytest.raises(DecodeError, match="GET http://h/x: the response cannot be decoded") as caught:
         answer(content, "text/html").json(expect)
     assert "text/html" in str(caught.value)
     assert "base URL" in caught.value.hint

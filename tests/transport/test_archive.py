@@ -113,17 +113,17 @@ def test_no_shorter_archive_passes(kind: str) -> None:
 def test_an_archive_that_lacks_a_file_is_refused(form: str) -> None:
     make = zipped if form == "zip" else tar
     fewer = dict(list(FILES.items())[:3])
-    with pytest.raises(IntegrityError, match="holds 3 files, not 4") as caught:
+    with pytest.raises(IntegrityError, match="contains 3 files, not 4") as caught:
         check(form, make(fewer))
     assert "one by one" in caught.value.hint
-    with pytest.raises(IntegrityError, match="holds 5 files, not 4"):
+    with pytest.raises(IntegrityError, match="contains 5 files, not 4"):
         check(form, make({**FILES, "more": b""}))
 
 
 @pytest.mark.parametrize("form", ["zip", "tar"])
 def test_a_file_that_is_shorter_in_the_archive_is_refused(form: str) -> None:
     make = zipped if form == "zip" else tar
-    with pytest.raises(IntegrityError, match="2999 bytes where one of 3000"):
+    with pytest.raises(IntegrityError, match="2999 bytes, expected 3000"):
         check(form, make({**FILES, "d/b.bin": FILES["d/b.bin"][1:]}))
 
 
@@ -148,7 +148,7 @@ def test_a_tar_with_a_hole_is_refused() -> None:
     data = tar(FILES)
     with pytest.raises(IntegrityError):
         check("tar", data[:2000] + data[2100:])
-    with pytest.raises(IntegrityError, match="bytes after the end"):
+    with pytest.raises(IntegrityError, match="bytes after its end"):
         check("tar", data.rstrip(b"\0") + bytes(-len(data.rstrip(b"\0")) % 512 + 1024) + b"x" * 512)
 
 
@@ -239,7 +239,7 @@ def test_more_files_than_are_kept() -> None:
 
 
 def test_other_forms_are_refused() -> None:
-    with pytest.raises(UsageError, match="zip or tar"):
+    with pytest.raises(UsageError, match="unknown archive format"):
         create_archive_check("rar", "all")
 
 
@@ -264,7 +264,7 @@ def test_a_damaged_archive_is_accepted_or_our_error(at: int, flip: int, kind: st
 def test_a_tar_that_zeros_follow_without_end_is_refused() -> None:
     check, zeros = create_archive_check("tar", "all.tar", SIZES), bytes(1 << 16)
     check.feed(tar(FILES) + zeros)
-    with pytest.raises(IntegrityError, match="zeros without end"):
+    with pytest.raises(IntegrityError, match="too many zero blocks"):
         for _ in range(1 << 16):
             check.feed(zeros)
 

@@ -48,7 +48,7 @@ def test_the_final_answer_counts(make_wire: MakeWire, codes: Any) -> None:
 
 def test_a_flood_ends(make_wire: MakeWire) -> None:
     with RawServer(interim(*[103] * (MAX_INTERIM_RESPONSES + 1))) as server:
-        with pytest.raises(UnexpectedResponse, match=f"more than {MAX_INTERIM_RESPONSES} interim answers"):
+        with pytest.raises(UnexpectedResponse, match=f"more than {MAX_INTERIM_RESPONSES} interim responses"):
             make_wire(server.url, policy=ONCE).request_once(RequestSpec("GET", f"{server.url}/x"))
 
 

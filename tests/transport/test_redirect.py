@@ -117,7 +117,7 @@ def test_hops_are_counted(make_wire: MakeWire) -> None:
 )
 def test_a_redirect_to_no_web_address(make_wire: MakeWire, location: str) -> None:
     with RawServer(answering(to(location))) as server:
-        with pytest.raises(RedirectRefused, match="no http address"):
+        with pytest.raises(RedirectRefused, match="an invalid URL"):
             make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
 
 

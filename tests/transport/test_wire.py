@@ -235,7 +235,7 @@ def test_a_packed_answer_is_bounded_too(make_wire: MakeWire) -> None:
     packed = gzip.compress(b" " * 50 * 1024 * 1024, 9, mtime=0)
     assert len(packed) < 200_000
     with RawServer(answering(status(200, packed, JSON, "Content-Encoding: gzip"))) as server:
-        with pytest.raises(DecodeError, match="over"):
+        with pytest.raises(DecodeError, match="larger than"):
             make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
         assert server.requests[0].headers["accept-encoding"] == "identity"
 
@@ -251,7 +251,7 @@ def test_a_small_packed_answer_is_read_all_the_same(make_wire: MakeWire) -> None
     [
         (b"x", "br", "unexpected Content-Encoding 'br'"),
         (gzip.compress(b"x", mtime=0), "gzip, gzip", "unexpected Content-Encoding"),
-        (b"no gzip", "gzip", "cannot be unpacked"),
+        (b"no gzip", "gzip", "cannot be decompressed"),
         (gzip.compress(b"x" * 100, mtime=0)[:-9], "gzip", "ends early"),
         (b"", "gzip", "ends early"),
     ],

@@ -134,7 +134,7 @@ def test_an_archive_without_one_of_the_files_does_not_count(site: Packing, tmp_p
     fewer = {name: data for name, data in FILES.items() if name != "0"}
     body = packed(form, fewer)
     site.replies = [lambda peer: with_length(peer, f"Content-Type: {KINDS[form]}", body)]
-    with pytest.raises(IntegrityError, match="holds 2 files, not 3"):
+    with pytest.raises(IntegrityError, match="contains 2 files, not 3"):
         fetch(site, tmp_path / "all", form)
     assert list(tmp_path.iterdir()) == []
     fetch(site, tmp_path / "some", form, files=list(fewer))
