@@ -1,4 +1,4 @@
-"""Clients whose servers answer with something else than they promise."""
+"""Clients of servers whose responses differ from the documented ones."""
 
 from __future__ import annotations
 

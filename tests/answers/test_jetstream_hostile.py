@@ -98,7 +98,7 @@ def test_refused(harness: AlteredResponses, row: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["../../x", "\ud800", "a b", "x:99999999", "a@b"], ids=ascii)
-def test_an_external_address_that_is_none(harness: AlteredResponses, value: str) -> None:
+def test_an_invalid_external_address(harness: AlteredResponses, value: str) -> None:
     """The link names the server by the address of this connection."""
     change = Change("getServerInfo", ("serverExternalAddress",), value)
     shared, _ = harness.call("jetstream", "share", make("share"), change)
@@ -106,7 +106,7 @@ def test_an_external_address_that_is_none(harness: AlteredResponses, value: str)
 
 
 @pytest.mark.parametrize("value", [10**30, -(10**30), 1 << 63, 10**99])
-def test_a_time_that_no_calendar_has_is_none(harness: AlteredResponses, value: int) -> None:
+def test_a_time_out_of_range_is_none(harness: AlteredResponses, value: int) -> None:
     change = Change("send.getTransfer", ("endTime",), value)
     transfer, _ = harness.call("jetstream", "send.getTransfer", make("send.getTransfer"), change)
     assert (transfer.ended_at, transfer.end_time) == (None, value)

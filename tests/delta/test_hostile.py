@@ -1,4 +1,4 @@
-"""Spoilt deltas and signatures, by the thousand, in a process that may not crash, hang or swell."""
+"""Thousands of damaged deltas and signatures, in a process that must not crash, hang or use too much memory."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ SPOILT = {
 
 @pytest.mark.parametrize("what", SPOILT)
 @pytest.mark.parametrize("in_place", [False, True])
-def test_a_delta_that_is_none(what: str, in_place: bool, tmp_path: Path) -> None:
+def test_an_invalid_delta(what: str, in_place: bool, tmp_path: Path) -> None:
     assert delta_worker.interpret(SPOILT[what], b"0123456789").content is None
     (tmp_path / "basis").write_bytes(b"0123456789")
     (tmp_path / "delta").write_bytes(SPOILT[what])
@@ -143,7 +143,7 @@ UNSIGNED = {
 
 
 @pytest.mark.parametrize("what", UNSIGNED)
-def test_a_signature_that_is_none(what: str, tmp_path: Path) -> None:
+def test_an_invalid_signature(what: str, tmp_path: Path) -> None:
     (tmp_path / "signature").write_bytes(UNSIGNED[what])
     (tmp_path / "new").write_bytes(b"0123456789" * 20)
     with pytest.raises(DeltaError):

@@ -1,4 +1,4 @@
-"""The library: which one, what it is asked, and what it says."""
+"""The librsync library: how it is found, called, and how its errors are reported."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_it_is_here() -> None:
 
 
 @pytest.mark.parametrize("name", ["/nowhere/librsync.so.2", "libc.so.6"])
-def test_another_one_that_is_none(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_library_that_is_not_librsync(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMARTXFER_LIBRSYNC", name)
     assert not delta.available()
     (tmp_path / "old").write_bytes(b"content")

@@ -1,4 +1,4 @@
-"""Applying deltas: in place, into open files, and nothing left of what fails."""
+"""Applying deltas in place and into open files; a failed call leaves no files."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_an_interrupted_run_leaves_nothing(failure: Any, room: Path, monkeypatch
     assert names(room) == ["change", "old"]
 
 
-def test_a_file_that_changes_meanwhile(room: Path) -> None:
+def test_a_file_that_changes_during_the_call(room: Path) -> None:
     class Slow(io.BytesIO):
         def read(self, most: Any = -1) -> bytes:
             with open(room / "old", "ab") as file:
@@ -175,7 +175,7 @@ def test_a_file_that_changes_meanwhile(room: Path) -> None:
     assert names(room) == ["change", "old"]
 
 
-def test_a_file_that_shrinks_meanwhile(room: Path) -> None:
+def test_a_file_that_shrinks_during_the_call(room: Path) -> None:
     class Slow(io.BytesIO):
         def read(self, most: Any = -1) -> bytes:
             os.truncate(room / "old", 300)
@@ -241,7 +241,7 @@ def test_what_cannot_be(room: Path) -> None:
     assert (room / "old").read_bytes() == OLD
 
 
-def test_a_file_that_is_replaced_meanwhile(room: Path) -> None:
+def test_a_file_that_is_replaced_during_the_call(room: Path) -> None:
     class Slow(io.BytesIO):
         def read(self, most: Any = -1) -> bytes:
             (room / "other").write_bytes(OLD)
@@ -262,7 +262,7 @@ def test_a_device_gets_the_bytes_in_order(room: Path) -> None:
         assert reader.read() == NEW
 
 
-def test_a_file_that_is_open_for_reading_is_no_target(room: Path) -> None:
+def test_a_file_that_is_open_for_reading_is_not_a_target(room: Path) -> None:
     with open(room / "old", "rb") as file, pytest.raises(UsageError, match="not open for writing"):
         delta.patch(room / "old", room / "change", file)
 

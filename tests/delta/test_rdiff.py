@@ -1,4 +1,4 @@
-"""The same bytes as Debian's ``rdiff``, and its files understood, in both directions.
+"""Compatibility with Debian's ``rdiff``: the same bytes, and files exchanged in both directions.
 
 A machine without ``rdiff`` or librsync fails these tests: nothing else shows that the formats are right.
 """

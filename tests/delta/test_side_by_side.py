@@ -1,4 +1,4 @@
-"""Parts in threads: results in order, no more at a time than fit, and the first failure ends all."""
+"""Parts in threads: ordered results, a limit of concurrent parts, and an end at the first failure."""
 
 from __future__ import annotations
 

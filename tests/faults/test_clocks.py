@@ -39,7 +39,7 @@ def test_f26_our_clock_is_wrong(make_harness: Any, chunk_security: str, off: flo
     assert (harness.out / "a.bin").read_bytes() == DATA
 
 
-def test_f26_the_servers_clock_is_set_forward_meanwhile(harness: Any) -> None:
+def test_f26_the_servers_clock_is_set_forward_during_the_upload(harness: Any) -> None:
     client = harness.client()
     client.upload_workflow([harness.file(DATA)], link=True)
     harness.site.configure(clock_offset=TEN_MINUTES)

@@ -66,7 +66,7 @@ url, token, out, expected = sys.argv[1:]
 client = FileSenderClient(url)
 free_space, SYSTEM_FILESYSTEM.free_space = SYSTEM_FILESYSTEM.free_space, lambda directory: 1 << 40
 try:
-    client.download_files(token, out)  # the disk fills up meanwhile
+    client.download_files(token, out)  # the disk fills up during this download
 except DiskFull:
     print("full")
 SYSTEM_FILESYSTEM.free_space = free_space

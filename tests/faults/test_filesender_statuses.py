@@ -20,7 +20,7 @@ from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, COMPLETE, CREATE
 DATA = noise(2 * CHUNK_SIZE + 1)
 
 
-def test_f08_a_second_run_goes_on(harness: Any) -> None:
+def test_f08_a_second_run_continues(harness: Any) -> None:
     harness.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", "status 502", times=6)
     path = harness.file(DATA)
     with pytest.raises(ServerError) as caught:

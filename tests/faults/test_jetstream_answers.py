@@ -296,7 +296,7 @@ NONSENSE: Dict[str, Any] = {
 
 @pytest.mark.parametrize("method", ["send.getTransfers", "send.createManifest", "getServerInfo"])
 @pytest.mark.parametrize("name", NONSENSE)
-def test_what_is_no_answer(name: str, method: str) -> None:
+def test_invalid_responses(name: str, method: str) -> None:
     """Detect an error that is not ours, another call's result, or a repeat of what creates."""
     said = NONSENSE[name]
     answer: Callable[[ReceivedCall], Any] = said if callable(said) else lambda request: said
@@ -333,7 +333,7 @@ def test_lists_of_another_kind(value: Any) -> None:
             api.send.getTransfers()
 
 
-def test_a_request_that_is_none() -> None:
+def test_an_invalid_request() -> None:
     with lying({"lsAsync": [result({"requestId": "x" * 10})]}) as server, JetStream().api(server.url) as api:
         with pytest.raises(DecodeError):
             api.ls("/")

@@ -92,7 +92,7 @@ def test_f23_then_suspended(harness: JetStreamHarness, program: ClientProgram, e
     assert {path: harness.peer.read(path) for path in harness.peer.files()} == FILES
 
 
-def test_f23_over_meanwhile(harness: JetStreamHarness, program: ClientProgram) -> None:
+def test_f23_complete_before_the_re_run(harness: JetStreamHarness, program: ClientProgram) -> None:
     """The transfer was complete before the re-run, which compares the files again."""
     _empty(harness)
     process = program(harness.to, "/run")

@@ -75,7 +75,7 @@ LISTENERS: Dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", LISTENERS)
-def test_a_port_that_is_none_of_ours(name: str) -> None:
+def test_a_port_without_a_jetstream_server(name: str) -> None:
     """Detect an error that leaves the user alone, a stack of others, or tries without end at a silent port."""
     handler, kind = LISTENERS[name]
     with RawServer(handler) as server:
@@ -108,7 +108,7 @@ def test_with_tls(tmp_path: Path) -> None:
         assert "verify=" in str(caught.value)
 
 
-def test_the_usual_patience_is_ten_seconds() -> None:
+def test_the_default_limit_is_ten_seconds() -> None:
     """Default limit that the other tests shorten; a shorter time-out of the client takes precedence."""
     source = Path(server_probe.__file__).read_text("utf-8")
     assert "\n_PROBE_READ_TIMEOUT = 10.0\n" in source

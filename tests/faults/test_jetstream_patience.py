@@ -150,7 +150,7 @@ def test_the_vendors_own_waits_block(vendors: str) -> None:
     assert sum(clock.waits) > 3600
 
 
-def test_several_waits_share_their_patience() -> None:
+def test_several_waits_share_their_limit() -> None:
     """One that is queued behind another that moves is waited for, too."""
     clock = Polling()
     _moving.blocks = 0  # type: ignore[attr-defined]

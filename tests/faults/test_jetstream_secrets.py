@@ -225,7 +225,7 @@ def test_f44_what_a_prompt_shows(harness: JetStreamHarness, log: Any) -> None:
 
 @pytest.mark.parametrize("link", ["jetstream://127.0.0.1/upload?token={}", "http://127.0.0.1/?token={}",
                                   "jetstream:///download?token={}", "jetstream://127.0.0.1:x/download?token={}"])  # fmt: skip
-def test_f44_a_link_that_is_none(link: str) -> None:
+def test_f44_an_invalid_link(link: str) -> None:
     """Fails if a message quotes it whole."""
     token = "MARKED.TOKEN.OFALINK"
     with pytest.raises(SmartxferError) as caught:
@@ -270,7 +270,7 @@ def test_f44_a_message_that_is_cut(before: int) -> None:
     _check("an error", str(caught.value), [PASSWORD[:8]])
 
 
-def test_f44_an_answer_that_is_no_json(log: Any) -> None:
+def test_f44_a_response_that_is_not_json(log: Any) -> None:
     """Fails if an excerpt of it begins with the token."""
     said = b'{"token": "MARKED.TOKEN.CUT", "result": '
     with lying({"send.createSharedToken": [lambda request: said]}) as server, JetStream().api(server.url) as api:

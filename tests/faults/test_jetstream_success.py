@@ -72,7 +72,7 @@ CALLS: Dict[str, Callable[[API], Any]] = {
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("other", OTHERS)
-def test_another_answer_is_no_success(other: str, name: str) -> None:
+def test_another_response_is_not_a_success(other: str, name: str) -> None:
     """Fails if any 2xx is a success, or a 3xx without a Location, or if the body is not checked."""
     with RawServer(answering(_answering(*OTHERS[other]))) as server:
         with JetStream().api(server.url, retry=AT_ONCE) as api:
@@ -95,7 +95,7 @@ def test_the_documented_answer_is() -> None:
 
 @pytest.mark.parametrize("status", [200, 202, 302, 500])
 def test_a_session_that_does_not_end_as_documented(status: int) -> None:
-    """Leaving is never an error, and the cookie is dropped all the same."""
+    """Logging out is never an error, and the cookie is always dropped."""
 
     def reply(request: Request, peer: Peer) -> None:
         if request.method == "DELETE":

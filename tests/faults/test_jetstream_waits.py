@@ -125,7 +125,7 @@ def test_f48_no_time_at_all() -> None:
 
 
 @pytest.mark.parametrize("timeout", [-1, float("nan"), "5", [1]], ids=repr)
-def test_f48_a_time_that_is_none(harness: JetStreamHarness, timeout: Any) -> None:
+def test_f48_an_invalid_timeout(harness: JetStreamHarness, timeout: Any) -> None:
     api = harness.client()
     with pytest.raises(UsageError, match="timeout"):
         api.send.waitForTransfer("7", timeout=timeout)
@@ -205,7 +205,7 @@ def test_f48_gone_after_success() -> None:
     assert len(_waits(received)) == 1
 
 
-def test_f48_suspended_is_no_success(harness: JetStreamHarness) -> None:
+def test_f48_suspended_is_not_a_success(harness: JetStreamHarness) -> None:
     api = harness.client()
     suspended = harness.suspended(api)
     assert api.send.waitForTransfer(suspended).status == "suspended"

@@ -92,7 +92,7 @@ SERVICES: Dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_small_file_arrives(tmp_path: Path, service: str) -> None:
-    """Detect threads that use up their tries at a limit that takes other requests meanwhile."""
+    """Fails if threads use up their attempts at a limit that accepts other requests at the same time."""
     sources = tmp_path / "sources"
     sources.mkdir()
     for name, data in CONTENT.items():

@@ -66,7 +66,7 @@ def test_f13_a_right_file_of_our_own_is_left_alone(harness: NRPHarness) -> None:
     assert (harness.count(CONTENT), harness.count("DELETE *")) == (1, 0)
 
 
-def test_f13_once_verified_it_is_no_longer_ours_to_delete(harness: NRPHarness) -> None:
+def test_f13_a_verified_file_is_not_deleted(harness: NRPHarness) -> None:
     record = harness.site.create()
     harness.client().files.upload(record, "a.bin", None, SHORT)
     with pytest.raises(Conflict, match="another file"):

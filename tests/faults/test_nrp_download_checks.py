@@ -163,7 +163,7 @@ def test_f14_the_rest_of_an_earlier_run_is_damaged(ranged: Served, harm: str) ->
 
 
 def test_f17_of_several_one_file_changes(local: Served) -> None:
-    """F39: the others come all the same, and a second run fetches the one that is left."""
+    """F39: the other files arrive, and a second run fetches the missing one."""
     local.id = local.site.create(files={"a.bin": DATA, "b.bin": SMALL})
     local.fault("GET *a.bin/content", "truncate 1M")
 

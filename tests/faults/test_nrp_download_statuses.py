@@ -102,7 +102,7 @@ def test_f10_a_window_that_is_used_up(tmp_path: Path) -> None:
 # -- no, for good -------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("code", [204, 206, 304])
-def test_f11_answers_that_are_no_file(harness: Served, code: int) -> None:
+def test_f11_responses_that_are_not_a_file(harness: Served, code: int) -> None:
     """Fails if a success without bytes counts."""
     harness.fault(harness.bytes, f"status {code}", times=None)
     with pytest.raises(UnexpectedResponse, match=f"{code} this status is not documented as success"):
@@ -256,7 +256,7 @@ def test_f49_a_thousand_of_which_one_in_twenty_fails(tmp_path: Path) -> None:
         assert {name: (harness.out / name).read_bytes() for name in files} == files
 
 
-def test_f48_a_file_that_is_fetched_meanwhile(local: Served) -> None:
+def test_f48_a_file_that_is_still_being_fetched(local: Served) -> None:
     """The client waits and then downloads; a status that moves backwards does not end the wait."""
     draft = local.record(SMALL)
     entry = dict(local.client().files.read(draft, "a.bin"))

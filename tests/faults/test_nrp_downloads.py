@@ -186,7 +186,7 @@ def test_f15_a_range_is_ignored_later(ranged: Served) -> None:
     assert max(steps) == steps[-1] == len(DATA)
 
 
-def test_f15_an_earlier_run_is_no_use_without_ranges(local: Served) -> None:
+def test_f15_an_earlier_run_is_useless_without_ranges(local: Served) -> None:
     local.fault(DOWNLOAD, "truncate 1M", times=1)
     with pytest.raises(NetworkError):
         local.fetch(local.id, retry=ONCE)

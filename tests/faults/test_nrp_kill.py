@@ -120,7 +120,7 @@ def test_f23_many_files(harness: NRPHarness, program: ClientProgram, end: Any) -
 
 @pytest.mark.parametrize("way", ["L", "M"])
 def test_f23_random_points(harness: NRPHarness, program: ClientProgram, way: str) -> None:
-    """A file is complete and right, or not complete, wherever the end came."""
+    """A file is either complete and correct or not complete, whenever the process ends."""
     record = harness.site.create()
     path = harness.file(noise(4 * STEP))
     chance = random.Random(23)

@@ -107,7 +107,7 @@ def _started(harness: NRPHarness, record: str, url: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "javascript:1", "", "//127.0.0.1:1/x", "/x"])
-def test_f33_an_address_that_is_none(harness: NRPHarness, url: str) -> None:
+def test_f33_an_invalid_address(harness: NRPHarness, url: str) -> None:
     record = harness.site.create()
     _started(harness, record, url, 1000)
     with pytest.raises((UsageError, RedirectRefused, SmartxferError)):
@@ -157,7 +157,7 @@ def test_f13_an_etag_that_is_another_md5(harness: NRPHarness, etag: str, log: An
 def test_f33_content_and_commit_stay_where_the_token_belongs(
     harness: NRPHarness, thief: RawServer, link: str, where: str
 ) -> None:
-    """Fails if a link is followed wherever it leads, with the token or without."""
+    """Fails if a link to any origin is followed, with or without the token."""
     record = harness.site.create()
     url = f"{thief.url}/x" if where == "thief" else where
     entry = {"key": "a.bin", "status": "pending", "transfer": {"type": "L"}, "links": {link: url}}

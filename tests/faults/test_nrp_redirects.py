@@ -206,7 +206,7 @@ def test_f31_never_from_https_to_http(harness: Served, thief: RawServer, tmp_pat
 
 
 @pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://127.0.0.1/x", "javascript:alert(1)", "http://[bad/"])
-def test_f33_what_is_no_http_address(harness: Served, where: str) -> None:
+def test_f33_an_address_that_is_not_http(harness: Served, where: str) -> None:
     harness.fault(DOWNLOAD, f"redirect {where}")
     with pytest.raises(RedirectRefused):
         harness.client().files.download(harness.id, "a.bin", harness.out)

@@ -226,7 +226,7 @@ def test_f08_six_times(harness: NRPHarness, match: str) -> None:
     assert held(harness, record) == {"a.bin": DATA[:1000]}
 
 
-# -- what others do meanwhile -------------------------------------------------------------------------------
+# -- changes by other clients ------------------------------------------------------------------------------
 
 
 def test_f17_the_draft_is_deleted_in_mid_upload(harness: NRPHarness) -> None:

@@ -232,7 +232,7 @@ def test_f05_a_short_body(harness: NRPHarness) -> None:
 
 
 def test_f05_a_gap(harness: NRPHarness) -> None:
-    """A part that the repository forgot: it completes all the same, with zeros, and it is the checksum that tells."""
+    """The repository lost a part and completes with zeros in its place: the checksum detects it."""
     record = harness.site.create()
     harness.answer(PART, entry(status="pending"), after=0)
     with pytest.raises(ChecksumMismatch):

@@ -119,7 +119,7 @@ def test_f23_many_files(harness: PerseusHarness, program: ClientProgram, end: An
 
 
 def test_f23_random_points(harness: PerseusHarness, program: ClientProgram) -> None:
-    """A record is uploaded and right, or not uploaded, wherever the end came."""
+    """A record is either uploaded and correct or not uploaded, whenever the process ends."""
     path = harness.file(noise(SIZE))
     chance = random.Random(23)
     for _ in range(amount(2, 4)):

@@ -156,7 +156,7 @@ BAD = ["file:///etc/passwd", "ftp://127.0.0.1/x", "//127.0.0.1/x", "x", "http://
 
 
 @pytest.mark.parametrize("url", BAD)
-def test_f32_an_address_that_is_none(harness: PerseusHarness, url: str) -> None:
+def test_f32_an_invalid_address(harness: PerseusHarness, url: str) -> None:
     """Detect an error that is not ours, or a record that stays."""
     harness.answer(CREATE, _made(url + "?X-Amz-Signature=s"))
     with pytest.raises(SmartxferError) as caught:
@@ -254,7 +254,7 @@ def test_f44_signed_addresses_in_errors_of_the_storage(harness: PerseusHarness, 
 
 
 @pytest.mark.parametrize("joint", ["&", "\\u0026", "&amp;"])
-def test_f44_an_answer_that_is_no_json(harness: PerseusHarness, log: Any, joint: str) -> None:
+def test_f44_a_response_that_is_not_json(harness: PerseusHarness, log: Any, joint: str) -> None:
     """Fails if an excerpt of it begins with the address."""
     begin = f'{{"uploadUrl": "http://127.0.0.1:1/x?x-id=PutObject{joint}X-Amz-Signature=0123456789abcdef", '
     harness.answer(CREATE, begin.encode())

@@ -77,7 +77,7 @@ def test_f40_every_size_of_every_kind(harness: PerseusHarness, kind: str, size: 
 
 
 @pytest.mark.parametrize("name", ["", "a\0b", "..", "."])
-def test_f40_a_name_that_is_none(harness: PerseusHarness, name: str) -> None:
+def test_f40_an_invalid_name(harness: PerseusHarness, name: str) -> None:
     """Detect a record without a name, or an address that leads elsewhere."""
     with pytest.raises(UsageError):
         harness.client().file.upload_file((name, b"1"))

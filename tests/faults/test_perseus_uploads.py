@@ -256,7 +256,7 @@ def test_f13_the_storage_sees_it(harness: PerseusHarness) -> None:
     assert (fault.fired, harness.site.content(file.id)) == (2, DATA)
 
 
-# -- F17: what others do meanwhile --------------------------------------------------------------------------
+# -- F17: changes by other clients -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("effect", ["reset-after 1M", "status 503 retry-after=0"])

@@ -40,7 +40,7 @@ def _stolen(thief: RawServer, *secrets: str) -> List[str]:
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_f31_a_signed_get_goes_on_without_its_signature(harness: Any, thief: RawServer, code: int) -> None:
+def test_f31_a_signed_get_is_redirected_without_its_signature(harness: Any, thief: RawServer, code: int) -> None:
     transfer = harness.published(DATA)
     harness.fault("GET /rest.php/transfer/*", f"redirect {thief.url}/other {code}")
     client = harness.client()
@@ -127,7 +127,7 @@ def _tls(authority: trustme.CA) -> Any:
 
 
 @pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://127.0.0.1/x", "javascript:alert(1)", "http://[bad/"])
-def test_f33_what_is_no_http_address(harness: Any, where: str) -> None:
+def test_f33_an_address_that_is_not_http(harness: Any, where: str) -> None:
     transfer = harness.published(DATA)
     harness.fault(DOWNLOAD, f"redirect {where}")
     with pytest.raises(RedirectRefused):

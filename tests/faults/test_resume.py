@@ -22,7 +22,7 @@ def _broken(harness: Any, path: Path, args: Dict[str, Any]) -> None:
         harness.client(concurrent_chunks=1).upload_workflow([path], args)
 
 
-def test_f22_the_same_request_goes_on(harness: Any) -> None:
+def test_f22_the_same_request_continues(harness: Any) -> None:
     path = harness.file(DATA)
     _broken(harness, path, TO_BOB)
     transfer = harness.client().upload_workflow([path], TO_BOB)

@@ -190,7 +190,7 @@ def test_f44_a_server_that_repeats_the_request(marked: FileSenderHarness, log: A
 
 
 def test_f44_the_journal_and_its_end(marked: FileSenderHarness, home: Path) -> None:
-    """Half-way it holds what a resume needs, for its owner alone; afterwards it is gone."""
+    """The journal has the state for a resume, is readable by its owner only, and is deleted at the end."""
     path = marked.file(DATA)
     marked.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", "status 400")
     marked.fault(DOWNLOAD, "truncate 1000")

@@ -161,7 +161,7 @@ def _stolen(harness: SmartFileHarness, thief: RawServer) -> List[str]:
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_f31_a_get_goes_on_without_its_credentials(harness: SmartFileHarness, thief: RawServer, code: int) -> None:
+def test_f31_a_get_is_redirected_without_its_credentials(harness: SmartFileHarness, thief: RawServer, code: int) -> None:
     """Detect credentials that follow a redirect."""
     harness.site.write("/a.bin", DATA)
     harness.fault(DOWNLOAD, f"redirect {thief.url}/bytes {code}", times=2)

@@ -269,7 +269,7 @@ def test_f48_a_wait_within_a_transfer_ends_with_it(harness: SmartFileHarness) ->
 
 @pytest.mark.parametrize("effect", ["replace 204", "replace 304", "replace 301", "replace 200 body=html"])
 @pytest.mark.parametrize("match", STEPS, ids=lambda match: match.split("/")[-2])
-def test_an_answer_that_is_no_success(harness: SmartFileHarness, match: str, effect: str) -> None:
+def test_a_response_that_is_not_a_success(harness: SmartFileHarness, match: str, effect: str) -> None:
     """Fails if a call counts as done because the status is below 400."""
     harness.fault(match, effect)
     file = match.startswith("GET /api/2/path/data") and "200" in effect

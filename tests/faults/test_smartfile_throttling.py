@@ -241,7 +241,7 @@ def test_f10_a_number_beyond_all_measure(number: str) -> None:
     assert (clock.waits, len(server.requests)) == ([], 1)
 
 
-def test_f09_a_503_that_is_no_throttle(harness: SmartFileHarness) -> None:
+def test_f09_a_503_that_is_not_a_throttle(harness: SmartFileHarness) -> None:
     """Without the header it is a server error: the client uses its own backoff and reports a server error."""
     harness.fault(UPLOAD, "status 503", times=6)
     clock = _clock()

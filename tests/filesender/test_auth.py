@@ -1,4 +1,4 @@
-"""Signatures, by the worked example and against a second reading of the same rules."""
+"""Signatures, compared with the worked example and with a second implementation of the rules."""
 
 from __future__ import annotations
 

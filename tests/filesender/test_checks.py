@@ -117,7 +117,7 @@ def test_addresses(address: str) -> None:
         7,
     ],
 )
-def test_what_is_no_address(address: Any) -> None:
+def test_invalid_addresses(address: Any) -> None:
     with pytest.raises(UsageError, match="not an e-mail address"):
         validate_email_address(address, "recipient")
 

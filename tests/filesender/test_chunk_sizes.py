@@ -1,4 +1,4 @@
-"""The chunk size that a site tells: none at all, or one that no site has."""
+"""Chunk sizes that a site reports: missing or invalid ones."""
 
 from __future__ import annotations
 

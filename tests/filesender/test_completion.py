@@ -1,4 +1,4 @@
-"""Completions whose mails fail: the site is complete then, and answers every later request well."""
+"""Completions whose mails fail: the transfer is complete, and every later request succeeds."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_within_one_call_as_well(site: RawSite, path: Path) -> None:
     assert site.reminders == 1
 
 
-def test_a_reminder_that_fails_is_no_success(site: RawSite, path: Path) -> None:
+def test_a_reminder_that_fails_is_not_a_success(site: RawSite, path: Path) -> None:
     site.mail_failure = FATAL
     site.refuse("GET", "/rest.php/transfer/7/auditlog", 403, "rest_ownership_required")
     with pytest.raises(SmartxferError):

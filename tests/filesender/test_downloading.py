@@ -1,4 +1,4 @@
-"""The download workflow against a site: links, choices, its broken ranges, its pages where files were wanted."""
+"""The download workflow against a site: links, selected files, broken ranges, and pages in place of files."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_files_are_chosen_by_id_name_or_structure(harness: Any, anyone: Any, tmp
         assert sorted(result.name for result in results) == names
 
 
-def test_a_choice_that_there_is_none_of(harness: Any, anyone: Any, out: Path) -> None:
+def test_a_choice_of_unknown_files(harness: Any, anyone: Any, out: Path) -> None:
     transfer = harness.publish({"a.txt": b"1"})
     with pytest.raises(NotFound, match=r"'b.txt'.*'a.txt'"):
         anyone.download_files(transfer.token, out, files=["a.txt", "b.txt"])
@@ -179,7 +179,7 @@ def test_a_safe_range_gives_every_byte(part: Tuple[int, int, int], chunk: int) -
     assert sent[1] >= stop
     # All that was promised comes, or the connection would break short.
     assert sent == (first, end)
-    # No more than a byte for nothing.
+    # At most one byte is fetched in vain.
     assert (start - first) + (end - stop) <= 1
 
 
@@ -271,7 +271,7 @@ def test_an_unknown_token(anyone: Any, out: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "no token", "a b c", "https://fs.example.org/", "../../x"])
-def test_what_is_no_token_is_not_sent(harness: Any, anyone: Any, out: Path, text: str) -> None:
+def test_an_invalid_token_is_not_sent(harness: Any, anyone: Any, out: Path, text: str) -> None:
     with pytest.raises(UsageError):
         anyone.download_files(text, out)
     assert harness.site.count("GET *") == 0
@@ -315,7 +315,7 @@ def test_a_failure_before_the_first_byte_leaves_nothing(harness: Any, out: Path,
 
 
 @pytest.mark.parametrize("effect", ["truncate 99999", "extra-byte", "no-length close truncate 5000"])
-def test_a_body_of_the_wrong_length_is_no_file(harness: Any, out: Path, effect: str) -> None:
+def test_a_body_of_the_wrong_length_is_not_a_file(harness: Any, out: Path, effect: str) -> None:
     transfer = harness.publish({"a.bin": os.urandom(100_000)})
     harness.fault(FETCH, effect, times=None)
     with pytest.raises((CommunicationError, IntegrityError)):

@@ -1,4 +1,4 @@
-"""Dates as text: sites ignore them without an error, so that they are sent as seconds."""
+"""Dates as text: sites ignore them without an error, so the client sends seconds."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def test_a_site_under_maintenance_is_not_a_bad_voucher(site: RawSite, page: str)
     assert "maintenance" in caught.value.hint
 
 
-def test_an_error_page_has_a_token_and_is_no_session(site: RawSite) -> None:
+def test_an_error_page_with_a_token_is_not_a_session(site: RawSite) -> None:
     site.page = lambda: '<body data-security-token="x" data-auth-type="guest"><div class="exception">no</div></body>'
     with guest(site) as client, pytest.raises(AuthError, match="voucher"):
         client.prepare()

@@ -1,4 +1,4 @@
-"""Vouchers: sent, used, used up."""
+"""Vouchers: created, used, and rejected after their use."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_voucher_that_is_dead(harness: Any, voucher: Guest, make: Any, how: st
     assert harness.site.count("POST /rest.php/transfer") == before
 
 
-def test_a_guest_goes_on_where_it_stopped(harness: Any, voucher: Guest, make: Any) -> None:
+def test_a_guest_continues_where_it_stopped(harness: Any, voucher: Guest, make: Any) -> None:
     path = make("a.bin", 8 * harness.chunk)
     harness.fault("PUT /rest.php/file/*/chunk/*", "reset-before", after=5)
     with pytest.raises(NetworkError):

@@ -1,4 +1,4 @@
-"""The site's answers as structures, with the types that the site really sends."""
+"""Structures of a site's responses, with the types that real sites send."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_server_info_keeps_what_the_site_discloses() -> None:
 
 
 @pytest.mark.parametrize("wire", [{"id": 1, "name": "a"}, {"id": 1, "name": "a", "size": "big"}, [], None])
-def test_a_file_without_its_facts_is_no_file(wire: Any) -> None:
+def test_a_file_without_required_attributes_is_an_error(wire: Any) -> None:
     with pytest.raises(DecodeError, match="File"):
         File.from_wire(wire)
 

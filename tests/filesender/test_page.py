@@ -1,4 +1,4 @@
-"""The site's pages: of both lines, in every spelling of HTML."""
+"""Pages of sites of both releases, in every spelling of HTML."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_the_security_token_of_a_guest() -> None:
     ["", page(), page(ERRORS[0]), page(body='data-security-token=""')]
     + [page(body='data-security-token="abc123" data-auth-type="sp"')],
 )
-def test_a_page_that_is_no_guest_s(text: str) -> None:
+def test_a_page_that_is_not_a_guest_page(text: str) -> None:
     with pytest.raises(AuthError, match="voucher") as caught:
         parse_guest_page(text)
     assert "abc123" not in str(caught.value)
@@ -174,7 +174,7 @@ def test_a_site_under_maintenance_is_a_temporary_error_of_its_own(content: str) 
         assert caught.value.retryable
 
 
-def test_an_announcement_of_maintenance_is_none() -> None:
+def test_an_announcement_of_maintenance_is_not_an_error() -> None:
     announced = page("<p>Planned maintenance on Sunday</p>", body='data-auth-type="guest" data-security-token="abc123"')
     assert parse_guest_page(announced).security_token == "abc123"
     (file,) = parse_download_page(page("<h1>maintenance on Sunday</h1>" + row(FACTS)))
@@ -184,7 +184,7 @@ def test_an_announcement_of_maintenance_is_none() -> None:
 
 
 @pytest.mark.parametrize("auth_type", ["", "guest"])
-def test_an_error_page_with_a_token_is_no_session(auth_type: str) -> None:
+def test_an_error_page_with_a_token_is_not_a_session(auth_type: str) -> None:
     """As the captured sites show a bad voucher: with a security token."""
     shown = page('<div class="exception">no</div>', body=f'data-security-token="abc123" data-auth-type="{auth_type}"')
     with pytest.raises(AuthError, match="voucher"):

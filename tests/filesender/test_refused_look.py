@@ -1,4 +1,4 @@
-"""The look at an earlier run's transfer is refused: only the site's own word ends what can be continued."""
+"""The request for an earlier run's transfer fails: only an error of the site itself ends the resume."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_links(text: str, base: str, token: Optional[str], vid: Optional[str]) -
     ["", "https://", "ftp://fs.example.org", "file:///etc/passwd", "https://fs.example.org:99999", "https://h:x/"]
     + ["javascript:alert(1)", "https://fs.exam ple.org", "https://h\\@evil.example/", "https://h/\x00", "[@0"],
 )
-def test_what_is_no_web_address_is_refused(text: str) -> None:
+def test_an_invalid_web_address_is_rejected(text: str) -> None:
     with pytest.raises(UsageError):
         parse_site_url(text)
 
@@ -114,7 +114,7 @@ def test_tokens() -> None:
 @pytest.mark.parametrize(
     "text", ["", "token", "reads.fastq", "not a token", f"{TOKEN}\n.", f"{TOKEN}&x=1", "https://h/?s=download", None, 7]
 )
-def test_what_is_no_token_is_refused(text: Any) -> None:
+def test_an_invalid_token_is_rejected(text: Any) -> None:
     with pytest.raises(UsageError, match="no download token"):
         extract_token(text)
 

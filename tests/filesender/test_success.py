@@ -70,7 +70,7 @@ def test_the_documented_answer_is_success(site: RawSite, client: FileSenderClien
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 204, 206, 301, 304])
-def test_another_status_is_none(site: RawSite, client: FileSenderClient, name: str, status: int) -> None:
+def test_another_status_is_not_a_success(site: RawSite, client: FileSenderClient, name: str, status: int) -> None:
     method, path, (documented, body), call = CALLS[name]
     if status == documented:
         return
@@ -81,7 +81,7 @@ def test_another_status_is_none(site: RawSite, client: FileSenderClient, name: s
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("body", [PAGE, b"", b"{", {"status": "ok"}, False, "done"])
-def test_another_body_is_none(site: RawSite, client: FileSenderClient, name: str, body: Any) -> None:
+def test_another_body_is_not_a_success(site: RawSite, client: FileSenderClient, name: str, body: Any) -> None:
     method, path, (documented, _), call = CALLS[name]
     if name == "quota" and isinstance(body, dict):
         return  # all its fields are optional
@@ -106,7 +106,7 @@ def test_a_chunk_counts_only_with_all_its_bytes(site: RawSite, client: FileSende
         client.upload_file(FILE, b"data")
 
 
-def test_the_completion_of_another_transfer_is_none(site: RawSite, client: FileSenderClient) -> None:
+def test_the_completion_of_another_transfer_is_an_error(site: RawSite, client: FileSenderClient) -> None:
     site.refuse("PUT", "/rest.php/transfer/7", 200, {**TRANSFER, "id": 8})
     with pytest.raises(DecodeError, match="transfer 8, not 7"):
         client.update_transfer(7, {"complete": True})

@@ -119,7 +119,7 @@ def test_a_password_or_who_asks_for_it() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", b"bytes-Password-1", 12, lambda: "", lambda: 7])
-def test_what_is_no_password(wrong: Any) -> None:
+def test_an_invalid_password(wrong: Any) -> None:
     with pytest.raises(UsageError, match="text"):
         resolve_password(wrong)
 
@@ -311,7 +311,7 @@ def test_nothing_secret_is_in_an_error_or_a_log(caplog: pytest.LogCaptureFixture
 
 
 @pytest.mark.parametrize("password", ["Lone-surrogate-1-\ud800", "\udcff-As-from-argv-1"])
-def test_text_that_is_no_unicode_is_no_password(password: str) -> None:
+def test_text_with_lone_surrogates_is_not_a_password(password: str) -> None:
     """Python's own message would carry the password along."""
     with pytest.raises(UsageError) as caught:
         resolve_password(password)

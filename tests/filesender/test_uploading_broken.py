@@ -1,4 +1,4 @@
-"""Uploads that break, and what is left of them."""
+"""Interrupted uploads, and the state that they leave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every service before servers that do harm: what a call may cost, how it ends, and what is left of it."""
+"""Each service with hostile servers: time and memory of a call, its error, and the files that it leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From hosts, ports and links to addresses, and back."""
+"""Conversion of hosts, ports and links to addresses, and back."""
 
 from __future__ import annotations
 
@@ -70,17 +70,17 @@ class TestUrl:
             "http://",
         ],
     )
-    def test_what_is_no_address(self, address: str) -> None:
+    def test_invalid_addresses(self, address: str) -> None:
         with pytest.raises(UsageError):
             build_base_url(address)
 
     @pytest.mark.parametrize("port", [0, -1, 65536, True, "x", 8886.0, "٣"])
-    def test_what_is_no_port(self, port: Any) -> None:
+    def test_invalid_ports(self, port: Any) -> None:
         with pytest.raises(UsageError, match="not a port"):
             build_base_url("localhost", port)
 
     @pytest.mark.parametrize("address", ["localhost:0", "localhost:x", "localhost:65536", "[::1]:-1"])
-    def test_what_is_no_port_in_an_address(self, address: str) -> None:
+    def test_invalid_ports_in_an_address(self, address: str) -> None:
         with pytest.raises(UsageError, match="not a port"):
             build_base_url(address)
 

@@ -86,7 +86,7 @@ class TestAddress:
     @pytest.mark.parametrize(
         ("name", "value"), [("JETSTREAM_API_HOST", "a b"), ("JETSTREAM_API_PORT", "99999")]
     )
-    def test_one_of_the_environment_that_is_none(
+    def test_an_invalid_address_in_the_environment(
         self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
     ) -> None:
         monkeypatch.setenv(name, value)
@@ -94,7 +94,7 @@ class TestAddress:
             found()
 
     @pytest.mark.parametrize("value", ["nine", "-1", "0x10"])
-    def test_a_port_of_the_environment_that_is_no_number(
+    def test_a_port_in_the_environment_that_is_not_a_number(
         self, monkeypatch: pytest.MonkeyPatch, value: str
     ) -> None:
         monkeypatch.setenv("JETSTREAM_API_PORT", value)
@@ -178,7 +178,7 @@ class TestAgainstAServer:
             api.ls()
         assert all("authorization" not in str(record).lower() for record in harness.near.account)
 
-    def test_half_of_a_login_is_none(self, harness: JetStreamServers) -> None:
+    def test_half_of_a_login_is_not_a_login(self, harness: JetStreamServers) -> None:
         api = harness.anonymous(user="ann")
         api.connect()
         with pytest.raises(CredentialError, match="no password"):

@@ -84,7 +84,7 @@ class TestDocumented:
             assert not isinstance(raised.value, Forbidden)
             assert password not in str(raised.value)
 
-    def test_a_login_is_needed_and_there_is_none(self, harness: JetStreamServers) -> None:
+    def test_a_missing_login(self, harness: JetStreamServers) -> None:
         api = harness.anonymous()
         api.connect()
         assert api.server.getServerInfo().auth_required is True

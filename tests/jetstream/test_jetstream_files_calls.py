@@ -129,7 +129,7 @@ def test_what_goes_wrong_within_a_request_is_the_error_of_its_result(
 
 
 @pytest.mark.parametrize("path", ["", None, 5, "a\0b", []])
-def test_what_is_no_path(api: API, path: Any) -> None:
+def test_invalid_paths(api: API, path: Any) -> None:
     for call in (api.ls, api.du, api.mkdir, api.mkfile, api.rm, api.server.lsListAsync):
         with pytest.raises(UsageError):
             call(path)

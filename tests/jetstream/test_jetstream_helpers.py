@@ -322,7 +322,7 @@ class TestWaitAll:
         assert api.wait_all([]) == []
 
     @pytest.mark.parametrize("tasks", [["17"], [17], [None], [{"transferId": "17"}]])
-    def test_what_is_none(self, harness: JetStreamServers, api: API, tasks: Any) -> None:
+    def test_invalid_tasks(self, harness: JetStreamServers, api: API, tasks: Any) -> None:
         with pytest.raises(UsageError, match="a Manifest, a Transfer or a Request"):
             api.wait_all(tasks)
 

@@ -1,4 +1,4 @@
-"""The session and its login: opened, lost, opened once more, left."""
+"""Session and login: opened, lost, reopened, closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``send_files``' forms: which side is the source can never be mistaken."""
+"""Forms of the argument of ``send_files``: source and destination cannot be confused."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_destination_to_source(files: Any, into: str, mappings: Dict[str, str]) 
         ([("/x", "/b"), ("/y", "b")], "two sources would become '/b'"),
     ],
 )
-def test_what_is_none(files: Any, why: str) -> None:
+def test_invalid_files(files: Any, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         build_mappings(files)
 
@@ -126,7 +126,7 @@ def test_where_to(to: Any, params: Dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "to", ["", None, 7, {}, ("far",), ("far", 1, 2), ("", 1), ("far", 0), ("far", "x"), "far:x", b"far"]
 )
-def test_where_to_is_none(to: Any) -> None:
+def test_an_invalid_destination(to: Any) -> None:
     with pytest.raises(UsageError):
         build_destination_params(to)
 

@@ -282,7 +282,7 @@ class TestRequest:
 
 
 @pytest.mark.parametrize("value", [None, "", True, 1.5, [], {}, {"id": "2"}, Manifest(manifest_id="2")])
-def test_what_is_no_id_of_a_transfer(value: Any) -> None:
+def test_invalid_transfer_ids(value: Any) -> None:
     with pytest.raises(UsageError, match="transferId"):
         extract_id(value, "transferId")
 

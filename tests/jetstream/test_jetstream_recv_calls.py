@@ -48,7 +48,7 @@ def test_a_key_may_stand_in_a_structure(far: API) -> None:
 
 
 @pytest.mark.parametrize("key", ["", None, 5, {}, {"publicKey": ""}, Destination(destination_id="1")])
-def test_what_is_no_key(harness: JetStreamServers, key: Any) -> None:
+def test_invalid_keys(harness: JetStreamServers, key: Any) -> None:
     for call in (harness.api().recv.addAuthorizedClientAsync, harness.api().recv.removeAuthorizedClientAsync):
         with pytest.raises(UsageError):
             call(key)

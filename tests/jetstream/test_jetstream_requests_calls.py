@@ -65,7 +65,7 @@ def test_one_that_is_not_known(api: API, id: Any) -> None:
 
 
 @pytest.mark.parametrize("id", [None, "", True, 1.5, [], {}])
-def test_what_is_no_request(harness: JetStreamServers, id: Any) -> None:
+def test_invalid_requests(harness: JetStreamServers, id: Any) -> None:
     api = harness.api()
     for call in (api.server.getRequestStatus, api.server.getRequestResult):
         with pytest.raises(UsageError):

@@ -1,4 +1,4 @@
-"""``api.send``: each method of the reference and its result, structures given wherever an id is."""
+"""``api.send``: each method of the reference and its result; a structure is accepted in place of its id."""
 
 from __future__ import annotations
 
@@ -277,7 +277,7 @@ class TestUserData:
 
 
 @pytest.mark.parametrize("id", [None, "", True, 1.5, {}, Destination(destination_id="1")])
-def test_what_is_no_id_is_not_sent(harness: JetStreamServers, api: API, id: Any) -> None:
+def test_an_invalid_id_is_not_sent(harness: JetStreamServers, api: API, id: Any) -> None:
     before = len(harness.calls)
     send = api.send
     for call in (

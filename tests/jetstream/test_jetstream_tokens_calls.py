@@ -1,4 +1,4 @@
-"""Tokens: shared ones and API tokens, made, shown, used, revoked."""
+"""Shared tokens and API tokens: created, shown, used, revoked."""
 
 from __future__ import annotations
 

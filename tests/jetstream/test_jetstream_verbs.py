@@ -1,4 +1,4 @@
-"""The verbs that all clients share, with JetStream: its client moves no bytes of its own."""
+"""The verbs that all clients share, with JetStream, whose client does not transfer file content itself."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ MUTATIONS = [
         file="smartxfer/filesender/completion.py",
         old="if done.id != transfer_id:",
         new="if False:",
-        tests=("tests/filesender/test_success.py::test_the_completion_of_another_transfer_is_none",),
+        tests=("tests/filesender/test_success.py::test_the_completion_of_another_transfer_is_an_error",),
         why="The recipients are not mailed, and the upload counts as complete.",
     ),
     Mutation(
@@ -128,7 +128,7 @@ MUTATIONS = [
         file="smartxfer/jetstream/rpc.py",
         old='ours = reply.get("jsonrpc") == "2.0" and reply.get("id") == json.loads(request.body)["id"]',
         new='ours = reply.get("jsonrpc") == "2.0"',
-        tests=("tests/faults/test_jetstream_answers.py::test_what_is_no_answer",),
+        tests=("tests/faults/test_jetstream_answers.py::test_invalid_responses",),
         why="The result of another call is taken for that of this one.",
     ),
     Mutation(
@@ -146,7 +146,7 @@ MUTATIONS = [
         file="smartxfer/jetstream/rpc.py",
         old='if answer.media_type != "application/json":',
         new="if False:",
-        tests=("tests/faults/test_jetstream_success.py::test_another_answer_is_no_success",),
+        tests=("tests/faults/test_jetstream_success.py::test_another_response_is_not_a_success",),
         why="A page of a proxy counts as the answer to a call.",
     ),
     Mutation(

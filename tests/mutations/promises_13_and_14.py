@@ -209,7 +209,7 @@ MUTATIONS = [
         file="smartxfer/perseus/files.py",
         old='if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\\0" in name:',
         new="if False:",
-        tests=("tests/perseus/test_perseus_uploads.py::TestNew::test_a_name_that_is_none",),
+        tests=("tests/perseus/test_perseus_uploads.py::TestNew::test_an_invalid_name",),
         why="A record is created under an invalid name.",
     ),
     Mutation(

@@ -185,7 +185,7 @@ MUTATIONS = [
         file="smartxfer/jetstream/polling.py",
         old="if task.status == Status.COMPLETE:",
         new="if not task.processing:",
-        tests=("tests/faults/test_jetstream_waits.py::test_f48_suspended_is_no_success",),
+        tests=("tests/faults/test_jetstream_waits.py::test_f48_suspended_is_not_a_success",),
         why="A transfer that stopped half-way counts as success.",
     ),
     Mutation(

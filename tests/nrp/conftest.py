@@ -1,4 +1,4 @@
-"""Repositories behind canned answers, and a running local one."""
+"""Repositories with canned responses, and a running local one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A directory and a draft, synchronised in turn: no copy more, no edit lost, whatever the keys are."""
+"""A directory and a draft, synchronised in turn, with odd keys: no extra copies and no lost edits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""nrp-cmd's configuration as a place of credentials."""
+"""nrp-cmd's configuration as a source of credentials."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_an_unknown_alias_is_reported_with_the_known_ones(config: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"repositories": {"a": 1}}', "\udce9"])
-def test_a_file_that_is_none(
+def test_an_invalid_file(
     config: Path, text: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An error where something in it is named, else a warning: another place may have the values."""
@@ -124,7 +124,7 @@ def test_a_file_of_windows_has_a_mark_at_its_start(config: Path) -> None:
     assert values_of() == ("https://repo.example", "demo-token")
 
 
-def test_an_empty_file_or_none_is_no_error(config: Path) -> None:
+def test_an_empty_or_missing_file_is_not_an_error(config: Path) -> None:
     config.write_text("", encoding="utf-8")
     assert values_of("https://a.example") == ("https://a.example", "")
     config.unlink()

@@ -69,7 +69,7 @@ def test_a_plain_inveniordm(
     assert [model.type for model in info.models] == ["records"]
 
 
-def test_a_page_for_everything_is_no_info_document(
+def test_a_page_for_every_path_is_not_an_info_document(
     bare_web: responses.RequestsMock, api: RepositoryClient
 ) -> None:
     bare_web.add("GET", WELL_KNOWN, body="<html>an application</html>", content_type="text/html")

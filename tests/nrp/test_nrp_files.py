@@ -1,4 +1,4 @@
-"""``client.files`` against the local server: what its promises look like from a script."""
+"""``client.files`` against the local server, as a script uses it."""
 
 import hashlib
 import os
@@ -371,6 +371,6 @@ class TestFetch:
         else:
             assert root.files.read(draft, "f").transfer.type == "R"
 
-    def test_bytes_are_no_address(self, root: RepositoryClient) -> None:
+    def test_bytes_are_not_an_address(self, root: RepositoryClient) -> None:
         with pytest.raises(UsageError, match="an address"):
             root.files.upload("any", "f", None, b"bytes", "url-fetch")

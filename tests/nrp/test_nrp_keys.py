@@ -1,4 +1,4 @@
-"""Keys of files: what is refused, and how the rest travels."""
+"""Keys of files: rejected ones, and the encoding of the others."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit

@@ -1,4 +1,4 @@
-"""Connections at a time, and the pace that the repository asks for."""
+"""The limit of concurrent connections, and the request rate that the repository asks for."""
 
 import threading
 from typing import Any, List, Optional

@@ -1,4 +1,4 @@
-"""Names of records: concepts, share links, pages of a browser; and the refusals that belong to them."""
+"""Names of records: concepts, share links, browser pages; and the errors for them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_concept_is_its_newest_version(concept: responses.RequestsMock, api: R
     assert f"/records/{canned.RECORD}" in str(concept.calls[-1].request.url)
 
 
-def test_what_is_no_concept_is_not_found(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_an_unknown_concept_is_not_found(web: responses.RequestsMock, api: RepositoryClient) -> None:
     for ending in ("", "/files", "/draft/files"):
         web.add("GET", f"{canned.RECORD_URL}{ending}", **canned.GONE)
     with pytest.raises(NotFound, match="/files"):

@@ -1,4 +1,4 @@
-"""Names and arguments of nrp-cmd: configurations made by scripts, sources, what a record is made of."""
+"""Names and arguments of nrp-cmd: configurations made by scripts, sources, and attributes of records."""
 
 from __future__ import annotations
 

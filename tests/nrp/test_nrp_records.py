@@ -1,4 +1,4 @@
-"""``client.records``: making, reading, changing and discarding."""
+"""``client.records``: create, read, update and delete."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_a_record_of_a_model_without_metadata() -> None:
 
 
 @pytest.mark.parametrize("nothing", ["text", 7, None])
-def test_what_is_no_document(nothing: Any) -> None:
+def test_invalid_documents(nothing: Any) -> None:
     with pytest.raises(UsageError):
         build_document(nothing)
 

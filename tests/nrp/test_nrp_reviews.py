@@ -46,7 +46,7 @@ def test_a_review_is_wanted(
     assert ("submit=True" in caught.value.hint) == (state == "created")
 
 
-def test_a_review_is_wanted_and_there_is_none(
+def test_a_missing_review(
     web: responses.RequestsMock, api: RepositoryClient, draft: Record
 ) -> None:
     web.add("POST", PUBLISH, **canned.refusal(400, OPEN_REVIEW))
@@ -57,7 +57,7 @@ def test_a_review_is_wanted_and_there_is_none(
     assert "community=" in caught.value.hint
 
 
-def test_a_refusal_for_other_reasons_is_none_of_reviews(
+def test_a_rejection_for_other_reasons_is_not_about_reviews(
     web: responses.RequestsMock, api: RepositoryClient, draft: Record
 ) -> None:
     web.add("POST", PUBLISH, **canned.refusal(403, "Permission denied."))

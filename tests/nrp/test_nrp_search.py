@@ -1,4 +1,4 @@
-"""Searching: pages, the window, and what lies beyond it."""
+"""Search: pages, the result window, and results beyond it."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_page_beyond_the_window_is_an_error(web: responses.RequestsMock, api: 
         next(found)
 
 
-def test_an_unknown_sort_is_no_matter_of_windows(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_an_unknown_sort_is_not_a_window_error(web: responses.RequestsMock, api: RepositoryClient) -> None:
     web.add("GET", SEARCH, **WINDOW_REFUSED)
     with pytest.raises(BadRequest) as caught:
         api.records.search(sort="bogus")

@@ -1,4 +1,4 @@
-"""Sources and sinks by their old names, and whose record an address means."""
+"""Sources and sinks by their old names, and the record that an address refers to."""
 
 import io
 import os
@@ -45,6 +45,6 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         assert unwrap_source(source) is sys.stdin.buffer
 
 
-def test_text_is_no_source() -> None:
+def test_text_is_not_a_source() -> None:
     with pytest.raises(UsageError):
         open_source(unwrap_source(io.StringIO("text")))  # type: ignore[arg-type]

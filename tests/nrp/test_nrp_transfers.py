@@ -1,4 +1,4 @@
-"""Transfer types, and the cut of multipart uploads."""
+"""Transfer types, and the division of multipart uploads into parts."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def test_an_unknown_type_is_refused(word: str) -> None:
         {"part_size": "5"},
     ],
 )
-def test_numbers_that_are_none_are_refused(given: "dict[str, object]") -> None:
+def test_invalid_numbers_are_rejected(given: "dict[str, object]") -> None:
     with pytest.raises(UsageError):
         parse_transfer_mode("M", None, **given)  # type: ignore[arg-type]
 

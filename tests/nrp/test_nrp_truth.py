@@ -40,7 +40,7 @@ DATA = b"0123456789" * 30
 
 @pytest.mark.parametrize("given", [None, {}, {"new": 2}, {"old": 1}, {"old": 3}])
 def test_a_second_upload_merges_metadata(harness: NRPServer, live: RepositoryClient, given: Any) -> None:
-    """Detect None and {}, which wiped what was set meanwhile."""
+    """Fails if None and {} delete values that were set in between."""
     draft = harness.site.create()
     live.files.upload(draft, "a.txt", {"old": 1}, DATA)
     assert live.files.upload(draft, "a.txt", given, DATA).metadata == {"old": 1, **(given or {})}

@@ -1,4 +1,4 @@
-"""The client that others wrote, unchanged, against the local server: proof that its wire is the real one."""
+"""The client of another project, unchanged, against the local server, to prove that its protocol is the real one."""
 
 import asyncio
 import hashlib

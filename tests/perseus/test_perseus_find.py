@@ -1,4 +1,4 @@
-"""Finding, deleting, and what of a directory is there already."""
+"""Finding and deleting files, and files of a directory that are already stored."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def harness() -> Iterator[PlannedAnswers]:
         made.close()
 
 
-#: Call: (the request that is answered badly, the call, answers that the page documents all the same)
+#: Call: (the request that is answered badly, the call, responses that the page documents nevertheless)
 CALLS: Dict[str, Any] = {
     "create_file": ("POST /api/v0/file", lambda api: api.file.create_file("a", HASH), set()),
     "find_files": ("POST /api/v0/file/find", lambda api: api.file.find_files(["f1"]), set()),

@@ -1,4 +1,4 @@
-"""Uploads: what is sent and what is not, and the records that stay behind."""
+"""Uploads: which files are sent, and the records that remain."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class TestNew:
         )
 
     @pytest.mark.parametrize("size", [0, 1, 70_000])
-    def test_things_that_are_no_paths(self, harness: PerseusServer, live: PerseusClient, size: int) -> None:
+    def test_sources_that_are_not_paths(self, harness: PerseusServer, live: PerseusClient, size: int) -> None:
         data = DATA[:size]
         first = live.file.upload_file(("été #1%.txt", data))
         assert (first.name, harness.site.content(first.id)) == ("été #1%.txt", data)
@@ -88,7 +88,7 @@ class TestNew:
         assert harness.site.content(live.file.upload_file(path).id) == DATA
 
     @pytest.mark.parametrize("name", ["a/b.txt", "nul\0"])
-    def test_a_name_that_is_none(self, harness: PerseusServer, live: PerseusClient, name: str) -> None:
+    def test_an_invalid_name(self, harness: PerseusServer, live: PerseusClient, name: str) -> None:
         with pytest.raises(UsageError):
             live.file.upload_file((name, b"x"))
         assert harness.calls == []

@@ -1,4 +1,4 @@
-"""Waiting for records: how often is asked, what ends it, and what does not."""
+"""Waiting for records: the polling intervals and the statuses that end a wait."""
 
 from __future__ import annotations
 

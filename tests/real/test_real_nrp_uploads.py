@@ -1,4 +1,4 @@
-"""Uploads to a running InvenioRDM: after a broken run, refused ones, and content whose answer was lost."""
+"""Uploads to a running InvenioRDM: after an interrupted run, rejected ones, and content whose response was lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SmartFile behind canned answers, and a running local one."""
+"""SmartFile with canned responses, and a running local server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tree that is sent and fetched in turn: no copy more, no edit lost, whatever the names are."""
+"""A tree that is sent and fetched in turn, with odd names: no extra copies and no lost edits."""
 
 from __future__ import annotations
 

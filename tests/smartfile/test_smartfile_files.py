@@ -91,7 +91,7 @@ def test_a_download_continues(harness: Any, live: BasicClient, tmp_path: Path) -
     assert harness.site.count("GET /api/2/path/data/big*", status=206) == 1
 
 
-def test_what_is_no_file(live: BasicClient, tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file(live: BasicClient, tmp_path: Path) -> None:
     live.mkdir("/d")
     with pytest.raises(UsageError, match="download_tree"):
         live.download("/d", tmp_path)

@@ -1,4 +1,4 @@
-"""Directories that are fetched, as downloads and as synchronisations do it: records, names, working directory."""
+"""Fetching directories with downloads and synchronisations: records, names, working directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A synchronisation that is killed: the next one leaves nothing of it."""
+"""A killed synchronisation: the next one removes its temporary files."""
 
 from __future__ import annotations
 

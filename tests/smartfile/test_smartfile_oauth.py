@@ -1,4 +1,4 @@
-"""OAuth 1.0a in three steps, and what is signed."""
+"""OAuth 1.0a in three steps, and the signed values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths on the server, and the URLs they become."""
+"""Paths on the server, and the URLs made of them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_what_leads_elsewhere_is_refused(path: str) -> None:
         normalize(path)
 
 
-def test_bytes_that_are_no_text_are_refused() -> None:
+def test_bytes_that_are_not_text_are_rejected() -> None:
     with pytest.raises(UsageError, match="not valid Unicode"):
         quote_path("a\udcff")
 
@@ -88,7 +88,7 @@ def test_splitting_undoes_joining(names: list[str], name: str) -> None:
     assert split(join(directory, name)) == (directory, name)
 
 
-def test_the_root_is_no_file() -> None:
+def test_the_root_is_not_a_file() -> None:
     assert split("/a") == ("/", "a")
     with pytest.raises(UsageError, match="root"):
         split("/")

@@ -1,4 +1,4 @@
-"""Raw calls: what goes out, what comes back."""
+"""Raw calls: their requests and results."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_pair_of_texts_is_a_list_where_no_file_is_taken(web: responses.Request
     assert parse_qs(web.calls[0].request.body.decode()) == {"src": ["/a", "/b"], "dst": ["/c"]}  # type: ignore[union-attr]
 
 
-def test_bytes_without_a_name_are_no_file(api: BasicClient) -> None:
+def test_bytes_without_a_name_are_not_a_file(api: BasicClient) -> None:
     with pytest.raises(UsageError, match="name, bytes"):
         api.post("/path/data/", file=b"\xff")
 
@@ -174,13 +174,13 @@ def test_a_file_is_never_decoded(web: responses.RequestsMock, api: BasicClient) 
         assert json.loads(file.read()) == {"a": 1}
 
 
-def test_what_is_no_json_comes_as_a_file(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_a_response_that_is_not_json_is_returned_as_a_file(web: responses.RequestsMock, api: BasicClient) -> None:
     web.get(API + "path/export/", body=b"a,b\n", content_type="text/csv")
     assert api.get("/path/export").read() == b"a,b\n"
 
 
 @pytest.mark.parametrize("status", [200, 204])
-def test_nothing_is_none(web: responses.RequestsMock, api: BasicClient, status: int) -> None:
+def test_an_empty_response_is_none(web: responses.RequestsMock, api: BasicClient, status: int) -> None:
     web.delete(API + "link/u/", status=status, body=b"", headers={"Content-Length": "0"})
     assert api.delete("/link", "u") is None
 

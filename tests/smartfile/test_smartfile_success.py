@@ -113,7 +113,7 @@ def harness(tmp_path: Path) -> Iterator[PlannedAnswers]:
         made.close()
 
 
-#: Call: (the request that is answered badly, the call, answers that the page documents all the same)
+#: Call: (the request that is answered badly, the call, responses that the page documents nevertheless)
 CALLS: Dict[str, Any] = {
     "stat": ("GET /api/2/path/info/", lambda api: api.stat("/a"), set()),
     "exists": ("GET /api/2/path/info/", lambda api: api.exists("/a"), set()),

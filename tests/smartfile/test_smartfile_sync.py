@@ -1,4 +1,4 @@
-"""Synchronisation: what differs moves, a checksum has the last word, and whole files where a delta is of no use."""
+"""Synchronisation: only changed data is sent, checksums decide, and whole files are sent if a delta is useless."""
 
 from __future__ import annotations
 

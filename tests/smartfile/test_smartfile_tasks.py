@@ -1,4 +1,4 @@
-"""Tasks: asked after less and less often, and a partial failure is a failure."""
+"""Tasks: growing polling intervals, and partial failures are errors."""
 
 from __future__ import annotations
 

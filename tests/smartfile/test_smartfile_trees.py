@@ -54,7 +54,7 @@ def test_directories_that_are_there_are_used(harness: Any, live: BasicClient, tr
     assert len(harness.site.files()) == 4
 
 
-def test_a_broken_run_goes_on(harness: Any, tree: Path) -> None:
+def test_an_interrupted_run_continues(harness: Any, tree: Path) -> None:
     fault = harness.fault(UPLOAD, "status 400", times=1)
     with pytest.raises(BatchError) as caught:
         harness.client(max_workers=1).upload_tree(tree, "/new")
@@ -98,7 +98,7 @@ def test_a_file_that_is_gone_there_is_sent_again(harness: Any, live: BasicClient
     assert len(harness.site.files()) == 4
 
 
-def test_a_broken_download_goes_on(harness: Any, live: BasicClient, tree: Path, tmp_path: Path) -> None:
+def test_an_interrupted_download_continues(harness: Any, live: BasicClient, tree: Path, tmp_path: Path) -> None:
     live.upload_tree(tree, "/t")
     harness.fault("GET /api/2/path/data/t/sub/b.txt*", "status 404")
     with pytest.raises(BatchError):
@@ -109,7 +109,7 @@ def test_a_broken_download_goes_on(harness: Any, live: BasicClient, tree: Path, 
     assert contents(tmp_path / "back") == contents(tree)
 
 
-def test_what_is_no_directory(live: BasicClient, tree: Path) -> None:
+def test_a_path_that_is_not_a_directory(live: BasicClient, tree: Path) -> None:
     with pytest.raises(UsageError, match="not a directory"):
         live.upload_tree(tree / "a.txt")
 

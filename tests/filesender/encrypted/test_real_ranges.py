@@ -1,4 +1,4 @@
-"""Encrypted files as real servers serve them: a second witness beside the local server, and captured bodies.
+"""Encrypted files in ranges of real servers: a second test server besides the local one, and captured bodies.
 
 Source: FileSender protocol, section 15; ``data/filesender-encrypted-multichunk.json``.
 """
@@ -108,7 +108,7 @@ def test_every_size_opens(files: Any, out: Path, version: int, release: str) -> 
         results = fetch(site, out)
     assert content(out) == {f"{size}.bin": plaintext(version, size) for size in SIZES}
     assert [result.bytes for result in results] == SIZES
-    # One request for each chunk, for its exact bytes; the proof of the password is not asked for twice.
+    # One request for each chunk, for its exact bytes. The chunk that verified the password is not fetched twice.
     expected = [
         (number, first, first + min(CHUNK, size - first) + 32 - 1)
         for number, size in enumerate(SIZES, 1)

@@ -1,4 +1,4 @@
-"""A site of either release, for vouchers, the care of transfers and archives."""
+"""A site of either release, for vouchers, the management of transfers and archives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Archives that a server ends properly before their own end: none of them counts as fetched.
+"""Truncated archives in complete responses: the download fails.
 
 The server is a few lines; its archives are made by Python's own modules.  Source: FileSender protocol, sections 8.2
 and 15.

@@ -1,4 +1,4 @@
-"""Archives that the site packs: fetched whole, unpacked here by Python's own modules to the same bytes."""
+"""Archives that the site packs: unpacked with Python's own modules, they have the same files."""
 
 from __future__ import annotations
 

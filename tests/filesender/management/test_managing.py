@@ -1,4 +1,4 @@
-"""Care of transfers: listed, found, extended, reminded, closed; their recipients, options, audit log, quota."""
+"""Management of transfers: list, get, extend, remind, close; recipients, options, audit log, quota."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_an_older_site_knows_no_moments(new: ManagementSite) -> None:
 
 
 @pytest.mark.parametrize("wrong", [True, "soon", 1.5, dt.datetime(2030, 1, 1)])  # noqa: DTZ001
-def test_what_is_no_moment(new: ManagementSite, wrong: Any) -> None:
+def test_an_invalid_date(new: ManagementSite, wrong: Any) -> None:
     with pytest.raises(UsageError):
         new.client().transfers.extend(1, wrong)
     assert new.site.count(f"PUT {ONE}") == 0

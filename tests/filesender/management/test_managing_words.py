@@ -1,4 +1,4 @@
-"""Care of transfers: what a site may say of each call, and shapes that it should not have."""
+"""Management of transfers: messages of a site for each call, and invalid responses."""
 
 from __future__ import annotations
 

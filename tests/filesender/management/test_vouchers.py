@@ -1,4 +1,4 @@
-"""Vouchers as their owner sees them: listed, looked at, reminded, extended, withdrawn; on sites of both releases."""
+"""Vouchers of their owner: list, get, remind, extend, delete; on sites of both releases."""
 
 from __future__ import annotations
 
