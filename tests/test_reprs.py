@@ -239,7 +239,7 @@ def test_namespaces_and_searches(world: World) -> None:
     assert shown["drafts"] == f"<RecordsClient of {world.server.nrp.url}, model 'documents', draft only>"
     assert shown["search"] == "RecordList(hits=1, total=1)"
     scan = world.nrp.records.draft_records.scan()
-    assert repr(scan) == "<RecordSearch, not asked for yet>"
+    assert repr(scan) == "<RecordSearch, not fetched yet>"
     assert scan.total == 1
     assert repr(scan) == "<RecordSearch, 1 hits>"
 

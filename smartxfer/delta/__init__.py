@@ -1,12 +1,12 @@
-"""Signature, delta and patch in librsync's formats: only what changed in a file goes over the line.
+"""Signature, delta and patch in librsync's formats, to transfer only the changed parts of a file.
 
 >>> from smartxfer import delta
 >>> delta.signature("old.bin", "old.signature")       # doctest: +SKIP
 >>> delta.delta("old.signature", "new.bin", "change") # doctest: +SKIP
 >>> delta.patch("old.bin", "change", "new.bin")       # doctest: +SKIP
 
-Every file is a path or an open binary file.  Memory use does not grow with the files.  Signatures and
-deltas are made by the system's librsync; :func:`patch` needs no library.
+Every file is a path or an open binary file.  Memory use does not grow with the size of the files.
+Signatures and deltas are computed by the system's librsync; :func:`patch` needs no library.
 """
 
 from smartxfer.delta.apply_patch import patch

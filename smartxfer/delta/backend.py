@@ -1,6 +1,6 @@
-"""The library for signatures and deltas, as its callers see it.
+"""Protocols of the library that computes signatures and deltas.
 
-Buffers in, buffers out: files, threads and parts are the business of its callers.
+The library works on buffers.  Its callers handle files, threads and parts.
 """
 
 from typing import Any, Callable, ContextManager, Protocol
@@ -10,40 +10,40 @@ from smartxfer.delta.signature_header import Signature
 __all__ = ["Backend", "LoadedSignatureProtocol", "ReadInto", "Write"]
 
 ReadInto = Callable[[memoryview], int]
-"""Fills a buffer with the next bytes; 0 at the end."""
+"""Function that fills a buffer with the next bytes and returns their number, 0 at the end."""
 
 Write = Callable[[memoryview], Any]
-"""Takes bytes, which hold until it returns."""
+"""Function that receives bytes; the buffer is valid until the function returns."""
 
 
 class LoadedSignatureProtocol(Protocol):
     """A signature in memory, for one thread."""
 
     def write_delta(self, read: ReadInto, write: Write) -> None:
-        """Write the delta to what ``read`` gives: magic, commands, end.
+        """Write the delta of the bytes from ``read``: magic, commands, end command.
 
-        :raises DeltaError: it cannot be made.
+        :raises DeltaError: the delta cannot be computed.
         """
 
 
 class Backend(Protocol):
-    """Used by several threads at once."""
+    """A library that several threads can use concurrently."""
 
     def write_signature(
         self, block_length: int, strong_length: int, magic: int, read: ReadInto, write: Write
     ) -> None:
-        """Write the signature of what ``read`` gives: the header, and the sums of each block.
+        """Write the signature of the bytes from ``read``: the header, and the sums of each block.
 
-        :param block_length: bytes of a block.
-        :param strong_length: bytes kept of each strong sum.
+        :param block_length: bytes per block.
+        :param strong_length: bytes stored of each strong sum.
         :param magic: a key of :data:`~smartxfer.delta.signature_header.MAGICS`.
         """
 
     def load_signature(self, header: Signature, read: ReadInto) -> ContextManager[LoadedSignatureProtocol]:
-        """Take a signature into memory; the end of the ``with`` block gives the memory back.
+        """Load a signature into memory, which is freed at the end of the ``with`` block.
 
-        :param header: the checked header, which is not read again.
-        :param read: gives the blocks.
-        :raises DeltaError: the blocks are not those of a signature.
-        :raises LibrsyncNotFound: this kind of signature is not known.
+        :param header: the validated header, which is not read again.
+        :param read: returns the blocks.
+        :raises DeltaError: the blocks are invalid.
+        :raises LibrsyncNotFound: the library does not support this kind of signature.
         """

@@ -21,7 +21,7 @@ _LAST_COPY = 84
 #: Codes of ``struct`` for 1, 2, 4 and 8 bytes.
 _STRUCT_CODES = (">B", ">H", ">I", ">Q")
 
-#: Bytes of position and length behind an op.
+#: Numbers of bytes of the position and of the length after an op code.
 _OPERAND_WIDTHS = {
     **{op: (0, 1 << (op - _LAST_SHORT - 1)) for op in range(_LAST_SHORT + 1, _LAST_LITERAL + 1)},
     **{
@@ -32,14 +32,14 @@ _OPERAND_WIDTHS = {
 
 
 class Copy(NamedTuple):
-    """So many bytes of the old file, from a place in it."""
+    """Command that copies ``length`` bytes of the old file from ``position``."""
 
     position: int
     length: int
 
 
 def encode_literal(length: int) -> bytes:
-    """The command before ``length`` bytes that stand in the delta itself."""
+    """Return the command that precedes ``length`` literal bytes in the delta."""
     if length <= _LAST_SHORT:
         return bytes([length])
     power = max(0, (length.bit_length() - 1).bit_length() - 3)
@@ -47,7 +47,7 @@ def encode_literal(length: int) -> bytes:
 
 
 class _DeltaReader:
-    """A delta on its way, through one buffer."""
+    """Buffered reader of a delta."""
 
     def __init__(self, readinto: ReadInto) -> None:
         self._readinto = readinto
@@ -56,7 +56,7 @@ class _DeltaReader:
         self._end = 0
 
     def read_some(self, max_bytes: int) -> memoryview:
-        """The next bytes, up to ``max_bytes``; none at the end.  They hold until the next call."""
+        """Return up to ``max_bytes`` bytes, none at the end.  The view is valid until the next call."""
         if self._position == self._end:
             self._position, self._end = 0, self._readinto(self._buffer)
         piece = self._buffer[self._position : min(self._end, self._position + max_bytes)]
@@ -64,25 +64,25 @@ class _DeltaReader:
         return piece
 
     def read_exactly(self, count: int) -> bytes:
-        """The next ``count`` bytes: a few."""
+        """Return the next ``count`` bytes, a small number."""
         piece = self.read_some(count)
         if len(piece) == count:
             return bytes(piece)
-        found = bytes(piece)
-        while len(found) < count:
-            piece = self.read_some(count - len(found))
+        data = bytes(piece)
+        while len(data) < count:
+            piece = self.read_some(count - len(data))
             if not piece:
-                raise DeltaError("the delta is cut short")
-            found += piece
-        return found
+                raise DeltaError("truncated delta")
+            data += piece
+        return data
 
     def read_command(self) -> Tuple[int, int, int]:
-        """The next command: op, position, length.
+        """Return op code, position and length of the next command.
 
-        :raises DeltaError: an op that is none, or the delta is cut short.
+        :raises DeltaError: the op code is unknown, or the delta is truncated.
         """
         at = self._position
-        # A delta may hold millions of commands: where one lies whole in the buffer, it is read in place.
+        # A delta may contain millions of commands.  If the buffer contains all of one, nothing is copied.
         if at < self._end:
             op = self._buffer[at]
             at += 1
@@ -93,7 +93,7 @@ class _DeltaReader:
         if op <= _LAST_SHORT:
             return op, 0, op
         if op > _LAST_COPY:
-            raise DeltaError(f"the delta has an unknown command: {op}")
+            raise DeltaError(f"unknown command {op} in the delta")
         first, second = _OPERAND_WIDTHS[op]
         middle, end = at + first, at + first + second
         if end <= self._end:
@@ -107,62 +107,65 @@ class _DeltaReader:
 def read_commands(
     readinto: ReadInto, basis_size: int, size: Optional[int] = None
 ) -> Iterator[Union[Copy, memoryview]]:
-    """What a delta says, command by command, each checked before it is given out.
+    """Yield the commands of a delta, each validated.
 
-    :param readinto: fills a buffer with the next bytes of the delta; 0 at its end.
-    :param basis_size: bytes of the old file; no copy reaches past it.
-    :param size: bytes that the new file must have; None for any.
-    :return: a :class:`Copy`, or a piece of literal bytes that holds until the next one is asked for.
-    :raises DeltaError: no delta, an unknown command, one that points outside, no end, bytes after the end,
-        or another size of the new file.
+    :param readinto: fills a buffer with the next bytes of the delta; returns 0 at its end.
+    :param basis_size: size of the old file in bytes.
+    :param size: expected size of the new file in bytes; None for any.
+    :return: iterator of :class:`Copy` commands and literal bytes; a literal is valid until the next item.
+    :raises DeltaError: the delta is invalid or truncated, has an unknown command or data after its end,
+        refers to bytes outside the old file, or describes a file of another size.
     """
     incoming = _DeltaReader(readinto)
     start = bytes(incoming.read_some(1))
     start += incoming.read_exactly(len(DELTA_MAGIC) - 1) if start else b""
     if start != DELTA_MAGIC:
-        raise DeltaError(f"no delta: it begins with {start.hex()}" if start else "no delta: it is empty")
-    made = 0
+        raise DeltaError(
+            f"not a delta: it begins with {start.hex()}" if start else "not a delta: it is empty"
+        )
+    new_size = 0
     while True:
         op, position, length = incoming.read_command()
         if not op:
             break
-        made += length
+        new_size += length
         if not length:
-            raise DeltaError(f"the delta has a command of no length: {op}")
-        if size is not None and made > size:
-            raise DeltaError(f"the delta makes more than the {size} bytes of the new file")
+            raise DeltaError(f"command {op} of the delta has length 0")
+        if size is not None and new_size > size:
+            raise DeltaError(f"the delta produces more than the expected {size} bytes")
         if op > _LAST_LITERAL:
             if position + length > basis_size:
                 raise DeltaError(
-                    f"the delta copies bytes {position} to {position + length} of a file of {basis_size}"
+                    f"the delta copies bytes {position} to {position + length}, "
+                    f"but the old file has {basis_size}"
                 )
             yield Copy(position, length)
             continue
         while length:
             piece = incoming.read_some(length)
             if not piece:
-                raise DeltaError("the delta is cut short")
+                raise DeltaError("truncated delta")
             length -= len(piece)
             yield piece
     if incoming.read_some(1):
-        raise DeltaError("the delta goes on after its end")
-    if size is not None and made != size:
-        raise DeltaError(f"the delta makes {made} bytes, not the {size} of the new file")
+        raise DeltaError("the delta has data after its end command")
+    if size is not None and new_size != size:
+        raise DeltaError(f"the delta produces {new_size} bytes, not the expected {size}")
 
 
 def merge_copies(commands: Iterable[Union[Copy, memoryview]]) -> Iterator[Union[Copy, memoryview]]:
-    """The same commands, with copies that go on where the one before ended made one."""
-    waiting: Optional[Copy] = None
+    """Yield the commands, with adjacent copies merged into one."""
+    pending_copy: Optional[Copy] = None
     for command in commands:
-        if waiting is not None:
-            if isinstance(command, Copy) and command.position == waiting.position + waiting.length:
-                waiting = Copy(waiting.position, waiting.length + command.length)
+        if pending_copy is not None:
+            if isinstance(command, Copy) and command.position == pending_copy.position + pending_copy.length:
+                pending_copy = Copy(pending_copy.position, pending_copy.length + command.length)
                 continue
-            yield waiting
-            waiting = None
+            yield pending_copy
+            pending_copy = None
         if isinstance(command, Copy):
-            waiting = command
+            pending_copy = command
         else:
             yield command
-    if waiting is not None:
-        yield waiting
+    if pending_copy is not None:
+        yield pending_copy

@@ -1,4 +1,4 @@
-"""Files to read: sources of the engine at any place by any thread, and streams in order."""
+"""Input files: sources of the engine, readable at any position by any thread, and sequential streams."""
 
 import os
 from types import TracebackType
@@ -18,13 +18,13 @@ AnyFile = Union[str, "os.PathLike[str]", BinaryIO]
 
 
 class InputFile:
-    """One of the files that are read, open until the ``with`` block ends.
+    """An input file, open until the ``with`` block ends.
 
-    :param source: a path, or an open binary file, read from its position.
-    :param label: what it is, for messages.
-    :param from_start: read an open file from its start, whatever its position, which is restored.
-    :param spool: keep the bytes of a stream that cannot seek, so that any thread can read them.
-    :raises UsageError: no binary file, or a path that is no regular file.
+    :param source: a path, or an open binary file, read from its current position.
+    :param label: name of the input in messages.
+    :param from_start: read an open file from its start and restore its position afterwards.
+    :param spool: store the bytes of a stream that cannot seek, so that any thread can read them.
+    :raises UsageError: the source is not a binary file, or the path is not a regular file.
     """
 
     def __init__(self, source: AnyFile, label: str, *, from_start: bool = False, spool: bool = False) -> None:
@@ -32,7 +32,7 @@ class InputFile:
         #: None for a stream.
         self._source: Optional[Source] = None
         self._position = 0
-        #: The caller's open file; its position before it was read, None for one that cannot seek.
+        #: The caller's open file, and its position before it was read (None if it cannot seek).
         self._file: Any = None
         self._start: Optional[int] = None
         self._restore_position: Optional[int] = None
@@ -46,8 +46,8 @@ class InputFile:
             self._open_file_object(source, from_start, spool)
         else:
             raise UsageError(
-                f"the {label} is a {type(source).__name__}, not a path or an open file",
-                hint="pass a path, or open(path, 'rb')",
+                f"the {label} is a {type(source).__name__}, not a binary file",
+                hint="pass a path or an open binary file",
             )
 
     def _open_file_object(self, file: Any, from_start: bool, spool: bool) -> None:
@@ -68,39 +68,39 @@ class InputFile:
 
     @property
     def size(self) -> Optional[int]:
-        """Bytes from the start to the end; None for a stream."""
+        """Number of bytes; None for a stream."""
         return None if self._source is None else self._source.size
 
     @property
     def device_and_inode(self) -> Optional[Tuple[int, int]]:
-        """Device and inode; None for what is no file of the system's."""
-        place = self.descriptor_at(0)
-        if place is None:
+        """Device and inode; None without a file descriptor."""
+        location = self.descriptor_at(0)
+        if location is None:
             return None
-        found = os.fstat(place[0])
-        return found.st_dev, found.st_ino
+        status = os.fstat(location[0])
+        return status.st_dev, status.st_ino
 
     def reads_from(self, file: Any) -> bool:
-        """Return True if it reads that very object."""
+        """Return True if ``file`` is the file object that is read."""
         return self._file is not None and self._file is file
 
     def check_unchanged(self) -> None:
-        """Raise SourceChanged when the bytes are no longer those that were opened; a stream cannot tell."""
+        """Raise SourceChanged if the file has changed since it was opened; streams are not checked."""
         if self._source is not None:
             self._source.check_unchanged()
 
     @property
     def supports_parallel_reads(self) -> bool:
-        """True where any thread may read anywhere in it, without waiting for others."""
+        """True if several threads can read at different positions concurrently."""
         return self.descriptor_at(0) is not None
 
     def descriptor_at(self, position: int) -> Optional[Tuple[int, int]]:
-        """The descriptor, and the place in it, of the byte at ``position``; None without a descriptor."""
-        found: Any = getattr(self._source, "descriptor_at", None)
-        return None if found is None else found(position)
+        """Return the descriptor and the offset of the byte at ``position``; None without a descriptor."""
+        descriptor_at: Any = getattr(self._source, "descriptor_at", None)
+        return None if descriptor_at is None else descriptor_at(position)
 
     def readinto(self, view: memoryview) -> int:
-        """Fill ``view`` with the next bytes; 0 at the end."""
+        """Fill ``view`` with the next bytes and return their number, 0 at the end."""
         if self._source is None:
             count = _read_into(self._file, view, self.label)
         else:
@@ -109,24 +109,24 @@ class InputFile:
         return count
 
     def mark_read(self) -> None:
-        """Count as read what others read by :meth:`read_at`: all of it."""
+        """Move the position to the end, after all bytes were read with :meth:`read_at`."""
         self._position = self.size or 0
 
     def rewind(self) -> None:
-        """Go back to the start, where that is possible."""
+        """Move the position to the start; a stream is left as it is."""
         if self._source is not None:
             self._position = 0
 
     def read_at(self, view: memoryview, position: int) -> int:
-        """Fill ``view`` from ``position``, counted from the start; 0 at the end."""
-        assert self._source is not None, "a stream is read in order"
+        """Fill ``view`` with the bytes from ``position`` and return their number, 0 at the end."""
+        assert self._source is not None, "a stream can only be read sequentially"
         try:
             return self._source.read_at(view, position)
         except OSError as error:
             raise wrap_os_error(error, self.label, "read") from None
 
     def close(self) -> None:
-        """Close what was opened; an open file of the caller's is behind what was read of it."""
+        """Close the source; the caller's open file is left at the end of the bytes that were read."""
         source, self._source = self._source, None
         if source is not None:
             source.close()
@@ -148,10 +148,10 @@ class InputFile:
 
 
 class InputSlice:
-    """A stretch of an input, read in order.
+    """A range of an input file, read sequentially.
 
-    :param start: first byte.
-    :param stop: byte after the last one; an input that ends before it has changed.
+    :param start: offset of the first byte.
+    :param stop: offset after the last byte; an input that ends before it has changed.
     """
 
     def __init__(self, source: InputFile, start: int, stop: int) -> None:
@@ -160,19 +160,19 @@ class InputSlice:
         self._stop = stop
 
     def readinto(self, view: memoryview) -> int:
-        """Fill ``view`` with the next bytes; 0 at the end."""
+        """Fill ``view`` with the next bytes and return their number, 0 at the end."""
         left = self._stop - self._position
         if not left:
             return 0
         count = self._source.read_at(view[:left], self._position)
         if not count:
-            raise SourceChanged(f"{self._source.label} became shorter while it was read")
+            raise SourceChanged(f"{self._source.label} was truncated while it was read")
         self._position += count
         return count
 
 
 def _get_position(file: Any) -> Optional[int]:
-    """Return the position of a file; None for one that does not know it."""
+    """Return the position of a file; None if it has none."""
     try:
         return int(file.tell())
     except (AttributeError, OSError, ValueError):
@@ -180,24 +180,24 @@ def _get_position(file: Any) -> Optional[int]:
 
 
 def _read_into(file: Any, view: memoryview, label: str) -> int:
-    """Fill ``view`` from someone's stream; what that raises is the caller's to see."""
+    """Fill ``view`` from the caller's stream; exceptions of the stream are not converted."""
     if hasattr(file, "readinto"):
         count = file.readinto(view)
         if count is None:
-            raise LocalError(f"the {label} has no bytes yet", hint="give a stream that waits for them")
+            raise LocalError(f"the {label} is a non-blocking stream", hint="pass a blocking stream")
         return int(count)
     data = file.read(len(view))
     if data is None:
-        raise LocalError(f"the {label} has no bytes yet", hint="give a stream that waits for them")
+        raise LocalError(f"the {label} is a non-blocking stream", hint="pass a blocking stream")
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise UsageError(
-            f"the {label} gives {type(data).__name__}, not bytes",
-            hint="open it in binary mode: open(path, 'rb')",
+            f"read() of the {label} returned {type(data).__name__}, not bytes",
+            hint="open the file in mode 'rb'",
         )
     if len(data) > len(view):
         raise LocalError(
-            f"the {label} gives more bytes than it was asked for",
-            hint="correct its read(): read(n) returns at most n bytes",
+            f"read({len(view)}) of the {label} returned {len(data)} bytes",
+            hint="pass a stream whose read(n) returns at most n bytes",
         )
     view[: len(data)] = data
     return len(data)

@@ -1,4 +1,4 @@
-"""Where librsync is on this machine."""
+"""Search for librsync on this machine."""
 
 import ctypes
 import ctypes.util
@@ -34,29 +34,29 @@ def _load_library(explicit_name: str) -> Librsync:
         except OSError as error:
             if explicit_name:
                 raise LibrsyncNotFound(
-                    f"SMARTXFER_LIBRSYNC names {explicit_name!r}, which cannot be loaded: {error}"
+                    f"cannot load {explicit_name!r}, which SMARTXFER_LIBRSYNC names: {error}"
                 ) from None
-    found = ctypes.util.find_library("rsync")
-    if found:
+    path = ctypes.util.find_library("rsync")
+    if path:
         try:
-            return Librsync(ctypes.CDLL(found))
+            return Librsync(ctypes.CDLL(path))
         except OSError:
-            pass  # the answer below says it all
-    raise LibrsyncNotFound("there is no librsync on this machine")
+            pass  # reported below, as a missing library
+    raise LibrsyncNotFound("librsync is not installed on this machine")
 
 
 def get_librsync() -> Librsync:
-    """The library, loaded at the first call.
+    """Return the library, which is loaded by the first call.
 
-    The environment variable ``SMARTXFER_LIBRSYNC`` names another one, or its path.
+    The environment variable ``SMARTXFER_LIBRSYNC`` selects a library by name or path.
 
-    :raises LibrsyncNotFound: there is none.
+    :raises LibrsyncNotFound: librsync is not installed, or cannot be loaded.
     """
     return _load_library(os.environ.get("SMARTXFER_LIBRSYNC", ""))
 
 
 def available() -> bool:
-    """Whether signatures and deltas can be made on this machine; patches always can."""
+    """Return True if librsync is installed, which signatures and deltas need; patches do not need it."""
     try:
         get_librsync()
     except LibrsyncNotFound:

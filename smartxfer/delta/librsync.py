@@ -1,4 +1,4 @@
-"""The system's librsync, through its job interface: buffers in, buffers out.
+"""Bindings of the system's librsync, through its job interface, which works on buffers.
 
 Source: SmartFile protocol, section 9.
 """
@@ -30,7 +30,7 @@ class _Buffers(ctypes.Structure):
     )
 
 
-#: Every function that is called: result, arguments.  Pointers are wider than the default of ctypes.
+#: Functions with result and argument types; ctypes would truncate pointers to ``int`` by default.
 _FUNCTIONS: Tuple[Tuple[str, Any, List[Any]], ...] = (
     ("rs_sig_begin", ctypes.c_void_p, [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]),
     ("rs_loadsig_begin", ctypes.c_void_p, [ctypes.POINTER(ctypes.c_void_p)]),
@@ -45,15 +45,15 @@ _FUNCTIONS: Tuple[Tuple[str, Any, List[Any]], ...] = (
 
 
 def _parse_version(text: bytes) -> str:
-    """The number alone: some say ``librsync 2.3.2``."""
+    """Return the number alone: some builds report ``librsync 2.3.2``."""
     return text.decode("ascii", "replace").split(" ")[-1]
 
 
 class Librsync:
     """A loaded library.
 
-    :param library: what ctypes loaded.
-    :raises LibrsyncNotFound: it is no librsync, or one from before 1.0.
+    :param library: the library, as loaded by ctypes.
+    :raises LibrsyncNotFound: the library is not librsync, or older than 1.0.
     """
 
     def __init__(self, library: Any) -> None:
@@ -68,43 +68,47 @@ class Librsync:
         self.version = _parse_version(ctypes.string_at(ctypes.addressof(first)))
         if self.version.startswith("0."):
             # Its rs_sig_begin takes two arguments.
-            raise LibrsyncNotFound(f"librsync {self.version} is too old: 1.0 is needed")
+            raise LibrsyncNotFound(
+                f"librsync {self.version} is too old", hint="install librsync 1.0 or newer"
+            )
         self._library = library
         library.rs_trace_set_level(_TRACE_EMERGENCY)
 
     def write_signature(
         self, block_length: int, strong_length: int, magic: int, read: ReadInto, write: Write
     ) -> None:
-        """Write the signature of what ``read`` gives."""
-        # Whole blocks are summed where they lie; a buffer of other length has each one copied first.
-        room = (
+        """Write the signature of the bytes from ``read``."""
+        # librsync hashes complete blocks in place; if the buffer is not a multiple, it copies each block.
+        buffer_size = (
             max(1, _BUFFER_SIZE // block_length) * block_length
             if block_length <= _BUFFER_SIZE
             else _BUFFER_SIZE
         )
-        self._run_job(self._library.rs_sig_begin(block_length, strong_length, magic), read, write, room)
+        self._run_job(
+            self._library.rs_sig_begin(block_length, strong_length, magic), read, write, buffer_size
+        )
 
     def load_signature(self, header: Signature, read: ReadInto) -> "LoadedSignature":
-        """Take a signature into memory.
+        """Load a signature into memory.
 
-        :param header: the checked header, which is not read again.
-        :param read: gives the blocks.
+        :param header: the validated header, which is not read again.
+        :param read: returns the blocks.
         """
         return LoadedSignature(self, header, read)
 
     def _run_job(
         self, job: Optional[int], read: ReadInto, write: Write, buffer_size: int = _BUFFER_SIZE
     ) -> None:
-        """Run a job to its end, and free it."""
+        """Run a job to its end and free it."""
         if not job:
-            raise DeltaError(f"librsync {self.version} refuses the job")
+            raise DeltaError(f"librsync {self.version} rejected the parameters of the job")
         try:
             self._iterate_job(job, read, write, buffer_size)
         finally:
             self._library.rs_job_free(job)
 
     def _iterate_job(self, job: int, read: ReadInto, write: Write, buffer_size: int) -> None:
-        # ctypes lets the interpreter lock go in each call, so that other threads work on.
+        # ctypes releases the interpreter lock during each call, so other threads run in parallel.
         incoming, outgoing = bytearray(buffer_size), bytearray(_BUFFER_SIZE)
         first_in = ctypes.addressof(ctypes.c_char.from_buffer(incoming))
         first_out = ctypes.addressof(ctypes.c_char.from_buffer(outgoing))
@@ -121,47 +125,48 @@ class Librsync:
             buffers.next_in, buffers.avail_in = first_in, left
             buffers.next_out, buffers.avail_out = first_out, _BUFFER_SIZE
             result = self._library.rs_job_iter(job, ctypes.byref(buffers))
-            made = _BUFFER_SIZE - buffers.avail_out
-            if made:
-                write(view_out[:made])
+            written = _BUFFER_SIZE - buffers.avail_out
+            if written:
+                write(view_out[:written])
             if result == _DONE:
                 return
             if result != _BLOCKED:
                 raise self._build_error(result)
-            if buffers.eof_in and not made and buffers.avail_in == left:
-                raise DeltaError("librsync does not come to an end")
+            if buffers.eof_in and not written and buffers.avail_in == left:
+                raise DeltaError("librsync made no progress at the end of the input")
 
     def _build_error(self, result: int) -> Exception:
         if result == _BAD_MAGIC:
-            # The magic was checked before: only the library does not know it.
+            # The magic is valid, as it was checked before; this version of the library does not support it.
             return LibrsyncNotFound(
-                f"librsync {self.version} is too old for this kind of signature", hint="install 2.2 or newer"
+                f"librsync {self.version} is too old for this kind of signature",
+                hint="install librsync 2.2 or newer",
             )
-        said = self._library.rs_strerror(result) or b""
-        return DeltaError(f"librsync: {said.decode('ascii', 'replace')}")
+        message = self._library.rs_strerror(result) or b""
+        return DeltaError(f"librsync: {message.decode('ascii', 'replace')}")
 
 
 class LoadedSignature:
-    """A signature in memory, for one thread: looking up counts in it without a lock.
+    """A signature in memory, for one thread: a lookup updates counters in it without a lock.
 
-    Free it by a ``with`` block.
+    Use it in a ``with`` block, which frees it.
     """
 
     def __init__(self, librsync: Librsync, header: Signature, read: ReadInto) -> None:
         self._librsync = librsync
         self._library = librsync._library
         self._pointer = ctypes.c_void_p()
-        start = [header.header()]
+        unread_header = [header.header()]
 
-        def read_on(view: memoryview) -> int:
-            if not start:
+        def read_header_first(view: memoryview) -> int:
+            if not unread_header:
                 return read(view)
-            view[:HEADER_SIZE] = start.pop()
+            view[:HEADER_SIZE] = unread_header.pop()
             return HEADER_SIZE
 
         job = self._library.rs_loadsig_begin(ctypes.byref(self._pointer))
         try:
-            librsync._run_job(job, read_on, lambda data: None)
+            librsync._run_job(job, read_header_first, lambda data: None)
             result = self._library.rs_build_hash_table(self._pointer)
             if result != _DONE:
                 raise librsync._build_error(result)
@@ -170,11 +175,11 @@ class LoadedSignature:
             raise
 
     def write_delta(self, read: ReadInto, write: Write) -> None:
-        """Write the delta to what ``read`` gives."""
+        """Write the delta of the bytes from ``read``."""
         self._librsync._run_job(self._library.rs_delta_begin(self._pointer), read, write)
 
     def free(self) -> None:
-        """Give the memory back."""
+        """Free the memory; a second call does nothing."""
         if self._pointer.value:
             self._library.rs_free_sumset(self._pointer)
             self._pointer = ctypes.c_void_p()

@@ -1,4 +1,4 @@
-"""Deltas: in one go for streams and small files, by parts for big ones."""
+"""Deltas, computed by one thread for streams and small files, and in parallel for large files."""
 
 from typing import Optional
 
@@ -19,30 +19,30 @@ _BUFFER_SIZE = 64 * 1024
 
 
 def delta(signature: AnyFile, source: AnyFile, target: AnyFile, *, workers: Optional[int] = None) -> int:
-    """Write what makes the new file of the old one that the signature is of.
+    """Write the delta that turns the old file, given by its signature, into the new file.
 
-    :param signature: a path, or an open binary file or stream, read from where it stands to its end.
-    :param source: the new file: a path, or an open binary file or stream, read from where it stands.
-    :param target: a path, which gets the delta in one step, or an open binary file.
-    :param workers: threads for a big file; None: as many as there are processors, up to 4.
+    :param signature: a path, or an open binary file or stream, read from its current position to its end.
+    :param source: the new file: a path, or an open binary file or stream, read from its current position.
+    :param target: a path, which is replaced atomically, or an open binary file.
+    :param workers: threads for a large file; None: one per processor, up to 4.
     :return: bytes written.
-    :raises DeltaError: no signature, or one that is cut short.
-    :raises LibrsyncNotFound: no librsync, or one that does not know this kind of signature.
-    :raises SourceChanged: a file changed meanwhile.
-    :raises UsageError: something that is no binary file, or a source as target.
-    :raises FileNotFoundError: no such file.
+    :raises DeltaError: the signature is invalid or truncated.
+    :raises LibrsyncNotFound: librsync is not installed, or does not support this kind of signature.
+    :raises SourceChanged: a file changed while it was read.
+    :raises UsageError: an argument is not a binary file, or the target is a file that is also read.
+    :raises FileNotFoundError: a file does not exist.
     :raises LocalError: a file cannot be read or written.
 
     Source: SmartFile protocol, section 9.
     """
-    most = resolve_worker_count(workers)
+    max_workers = resolve_worker_count(workers)
     library = get_librsync()
     out = OutputFile(target)
-    # Each thread loads the signature for itself, and its length is known before it is believed.
+    # A stream is spooled, because each thread loads the signature, and because its length is checked first.
     with InputFile(signature, "signature", spool=True) as sums, InputFile(source, "source") as new, out:
         out.reject_same_file(sums)
         out.reject_same_file(new)
-        _write_delta(library, sums, new, out, most)
+        _write_delta(library, sums, new, out, max_workers)
         new.check_unchanged()
     return out.bytes_written
 
@@ -67,10 +67,10 @@ def _write_delta(
 
 
 def _write_all_literal(header: Signature, readinto: ReadInto, out: OutputFile) -> None:
-    """The delta to a file that has no old one; in commands of a block, as rdiff cuts it."""
+    """Write the delta for an empty old file, in literal commands of one block each, as rdiff does."""
     step = min(header.block_length, _BUFFER_SIZE)
     buffer = memoryview(bytearray(_BUFFER_SIZE // step * step))
-    before = encode_literal(step)
+    command = encode_literal(step)
     out.write(DELTA_MAGIC)
     filled = len(buffer)
     while filled == len(buffer):
@@ -80,8 +80,8 @@ def _write_all_literal(header: Signature, readinto: ReadInto, out: OutputFile) -
             if not count:
                 break
             filled += count
-        whole = filled // step * step
-        out.write(b"".join(before + bytes(buffer[at : at + step]) for at in range(0, whole, step)))
-        if whole < filled:
-            out.write(encode_literal(filled - whole) + bytes(buffer[whole:filled]))
+        complete = filled // step * step
+        out.write(b"".join(command + bytes(buffer[at : at + step]) for at in range(0, complete, step)))
+        if complete < filled:
+            out.write(encode_literal(filled - complete) + bytes(buffer[complete:filled]))
     out.write(DELTA_END)

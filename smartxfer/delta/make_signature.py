@@ -1,4 +1,4 @@
-"""Signatures: made of the old file, and read."""
+"""Computing and reading of signatures."""
 
 from typing import Optional
 
@@ -22,20 +22,21 @@ def signature(
     *,
     block_length: Optional[int] = None,
     strong_length: int = 8,
-    hash: str = "md4",  # noqa: A002 - the word that librsync and rdiff have for it
+    hash: str = "md4",  # noqa: A002 - the name that librsync and rdiff use
 ) -> int:
     """Write the signature of the old file: a weak and a strong sum of each of its blocks.
 
-    :param source: the old file: a path, or an open binary file or stream, read from where it stands.
-    :param target: a path, which gets the signature in one step, or an open binary file.
-    :param block_length: bytes of a block; None: :func:`block_length_for` the size, where that is known.
-    :param strong_length: bytes kept of each strong sum, up to 16 for MD4 and 32 for BLAKE2.
-    :param hash: ``"md4"``, which SmartFile and every librsync read, or ``"blake2"``.
+    :param source: the old file: a path, or an open binary file or stream, read from its current position.
+    :param target: a path, which is replaced atomically, or an open binary file.
+    :param block_length: bytes per block; None: the result of :func:`block_length_for`.
+    :param strong_length: bytes stored of each strong sum, up to 16 for MD4 and 32 for BLAKE2.
+    :param hash: ``"md4"``, which SmartFile and every librsync support, or ``"blake2"``.
     :return: bytes written.
-    :raises LibrsyncNotFound: no librsync.
-    :raises SourceChanged: the file changed meanwhile.
-    :raises UsageError: a number out of range, something that is no binary file, or the source as target.
-    :raises FileNotFoundError: no such file.
+    :raises LibrsyncNotFound: librsync is not installed.
+    :raises SourceChanged: the file changed while it was read.
+    :raises UsageError: a number is out of range, an argument is not a binary file, or the target is the
+        source.
+    :raises FileNotFoundError: a file does not exist.
     :raises LocalError: a file cannot be read or written.
 
     Source: SmartFile protocol, sections 7 and 9.
@@ -58,29 +59,29 @@ def signature(
 
 
 def read_signature(file: AnyFile, basis_size: Optional[int] = None) -> Signature:
-    """Read the header of a signature, and check its length.
+    """Read the header of a signature and check its length.
 
-    :param file: a path, or an open binary file, which is left where it stood; a stream that cannot seek is
+    :param file: a path, or an open binary file, whose position is restored; a stream that cannot seek is
         read to its end.
-    :param basis_size: bytes of the old file, where that is known: a signature that lost whole blocks can be
-        found out in no other way.
-    :raises DeltaError: no signature, one that is cut short, or one of a file of another size.
-    :raises UsageError: something that is no binary file.
-    :raises FileNotFoundError: no such file.
+    :param basis_size: size of the old file in bytes, if known: nothing else reveals that complete blocks of
+        the signature are missing.
+    :raises DeltaError: the signature is invalid or truncated, or belongs to a file of another size.
+    :raises UsageError: the argument is not a binary file.
+    :raises FileNotFoundError: the file does not exist.
     :raises LocalError: the file cannot be read.
 
     Source: SmartFile protocol, section 9.
     """
-    with InputFile(file, "signature") as given:
-        header = read_header(given)
-        given.rewind()
+    with InputFile(file, "signature") as source:
+        header = read_header(source)
+        source.rewind()
     if basis_size is not None:
         header.check_basis(basis_size)
     return header
 
 
 def read_header(source: InputFile) -> Signature:
-    """The checked header of an open signature, of which no more is read where its size is known."""
+    """Read and validate the header of an open signature; a stream is read to its end to find its length."""
     buffer = memoryview(bytearray(_BUFFER_SIZE))
     start = b""
     while len(start) < HEADER_SIZE:

@@ -1,4 +1,4 @@
-"""The file that is written, in order: a sink of the engine; the kernel copies stretches where it can."""
+"""Output file: a sink of the engine, written sequentially; the kernel copies ranges where it can."""
 
 import os
 from types import TracebackType
@@ -15,58 +15,58 @@ from smartxfer.transfer.source import get_regular_file_descriptor
 
 __all__ = ["OutputFile"]
 
-#: Pieces of fewer bytes are gathered before they are written, and not left to the kernel to copy.
+#: Smaller pieces are buffered before they are written, and are not copied by the kernel.
 _MIN_DIRECT_SIZE = 64 * 1024
 
 
 class _Sink(Protocol):
-    """The part of the engine's sinks that is used."""
+    """The part of the engine's sink interface that is used here."""
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Tuple[int, int]]:
-        """Get ready."""
+        """Prepare for writing."""
 
     def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
         """Write all of ``data``."""
 
     def commit(self) -> None:
-        """Take note that all bytes are there."""
+        """Complete the file after all bytes were written."""
 
     def suspend(self) -> None:
-        """Give up."""
+        """Close the file without completing it."""
 
 
 class OutputFile:
     """A file that is written in a ``with`` block.
 
-    A path gets its new content in one step when the block ends well, and keeps the mode and, where that is
-    possible, the owner of what was there; when the block fails nothing is left.  An open file and a device
-    get the bytes as they come.
+    A file given as a path is replaced atomically when the block ends without an error, and keeps its mode
+    and, if possible, its owner; if the block fails, nothing is left.  Bytes for an open file or a device are
+    written immediately.
 
-    :raises UsageError: no binary file that can be written.
+    :raises UsageError: the target is not a writable binary file.
     :raises LocalError: the path is a directory, or cannot be written.
     """
 
     def __init__(self, target: AnyFile) -> None:
         self._path = validate_sink(target)
         self._file: Any = None if self._path is not None else target
-        #: The file that replaces a path; None for all else.
+        #: The file that replaces a path; None for open files and devices.
         self._replacement_file: Optional[AtomicFile] = None
         if self._path is not None and not is_device(self._path):
             self._replacement_file = AtomicFile(self._path)
         self._sink: _Sink = self._replacement_file or open_sink(target, "")
-        #: Bytes that the sink has, and bytes that wait in the buffer.
+        #: Bytes written to the sink, and bytes in the buffer.
         self._flushed = self._buffered = 0
         self._buffer = memoryview(bytearray(BLOCK_SIZE))
 
     @property
     def bytes_written(self) -> int:
-        """Bytes so far."""
+        """Number of bytes so far, buffered ones included."""
         return self._flushed + self._buffered
 
     def open_temporary_file(self) -> BinaryIO:
-        """Make a temporary file without a name, beside the path where there is one.
+        """Create a temporary file without a name, in the directory of the target if that is a path.
 
-        :raises OSError: it cannot be made.
+        :raises OSError: the file cannot be created.
         """
         return (
             create_anonymous_file(buffering=0)
@@ -75,30 +75,30 @@ class OutputFile:
         )
 
     def reject_same_file(self, source: InputFile, in_place: bool = False) -> None:
-        """Raise UsageError when the target is the file that ``source`` reads.
+        """Raise UsageError if the target is the file that ``source`` reads.
 
-        :param in_place: a path may be, for it is replaced only when all is written.
+        :param in_place: accept this for a path, which is replaced only after everything was written.
         """
         if self._file is not None and source.reads_from(self._file):
             same = True
         else:
-            there = None if in_place and self._replacement_file is not None else self._get_device_and_inode()
-            same = there is not None and source.device_and_inode == there
+            ours = None if in_place and self._replacement_file is not None else self._get_device_and_inode()
+            same = ours is not None and source.device_and_inode == ours
         if same:
             raise UsageError(
-                f"{source.label} cannot be read and written over at once", hint="pass another output file"
+                f"{source.label} cannot be both input and output", hint="pass another path as target"
             )
 
     def _get_device_and_inode(self) -> Optional[Tuple[int, int]]:
         """Return device and inode of the file at the path, or of the open file."""
-        place = get_regular_file_descriptor(self._file) if self._path is None else str(self._path)
-        if place is None:
+        path = get_regular_file_descriptor(self._file) if self._path is None else str(self._path)
+        if path is None:
             return None
         try:
-            found = os.stat(place)
+            status = os.stat(path)
         except OSError:
             return None
-        return found.st_dev, found.st_ino
+        return status.st_dev, status.st_ino
 
     def __enter__(self) -> "OutputFile":
         self._sink.begin(None, {})
@@ -117,7 +117,7 @@ class OutputFile:
                 self._sink.commit()
                 complete = True
         finally:
-            # An open file is the caller's: to flush it could fail again, or wait.
+            # The caller's open file is left alone: flushing it could fail again, or block.
             if not complete and not isinstance(self._sink, StreamSink):
                 self._sink.suspend()
 
@@ -134,7 +134,7 @@ class OutputFile:
         self._buffered += count
 
     def _flush(self) -> None:
-        """Write what was gathered."""
+        """Write the buffered bytes."""
         count, self._buffered = self._buffered, 0
         self._write_to_sink(self._buffer[:count])
 
@@ -143,11 +143,11 @@ class OutputFile:
         self._flushed += len(view)
 
     def copy(self, source: InputFile, position: int, length: int) -> None:
-        """Append ``length`` bytes of ``source`` from ``position``; large ones by the kernel where it can."""
-        place = source.descriptor_at(position)
-        if length >= _MIN_DIRECT_SIZE and self._replacement_file is not None and place is not None:
+        """Append ``length`` bytes of ``source`` from ``position``; the kernel copies large ranges."""
+        location = source.descriptor_at(position)
+        if length >= _MIN_DIRECT_SIZE and self._replacement_file is not None and location is not None:
             self._flush()
-            done = self._replacement_file.copy_at(place, length, self._flushed)
+            done = self._replacement_file.copy_at(location, length, self._flushed)
             self._flushed += done
             position, length = position + done, length - done
         while length:
@@ -155,6 +155,6 @@ class OutputFile:
                 self._flush()
             count = source.read_at(self._buffer[self._buffered : self._buffered + length], position)
             if not count:
-                raise SourceChanged(f"{source.label} became shorter while it was read")
+                raise SourceChanged(f"{source.label} was truncated while it was read")
             self._buffered += count
             position, length = position + count, length - count

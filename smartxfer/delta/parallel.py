@@ -1,4 +1,4 @@
-"""Big regular files, cut at multiples of the block length and worked on by several threads.
+"""Signatures and deltas of large regular files, split at multiples of the block length, by several threads.
 
 Source: SmartFile protocol, section 9.
 """
@@ -17,15 +17,15 @@ from smartxfer.local_errors import wrap_os_error
 
 __all__ = ["is_worth_parallel", "limit_delta_workers", "write_delta_parallel", "write_signature_parallel"]
 
-#: Smaller files are done before a second thread has started.
+#: Smaller files are finished before a second thread has started.
 _MIN_SIZE = 4 * 1024 * 1024
-#: Blocks longer than this leave too little to cut, and each thread holds two of them.
+#: With longer blocks there are too few parts, and each thread has two blocks in memory.
 _MAX_BLOCK_LENGTH = 1024 * 1024
 _MAX_SIGNED_PART_SIZE = 8 * 1024 * 1024
 _MAX_PART_SIGNATURE_SIZE = 1024 * 1024
-#: Bytes that the loaded signatures of all threads may take.
+#: Limit for the loaded signatures of all threads, in bytes.
 _MAX_LOADED_BYTES = 24 * 1024 * 1024
-#: Parts of a delta: enough that no thread waits long for another, few enough that the cuts cost little.
+#: Parts of a delta: enough to balance the load, few enough that the split costs little compression.
 _PARTS_PER_WORKER = 2
 _COPY_BUFFER_SIZE = 256 * 1024
 
@@ -33,7 +33,7 @@ Extent = Tuple[int, int]
 
 
 def is_worth_parallel(source: InputFile, block_length: int) -> bool:
-    """Whether several threads get through ``source`` sooner than one."""
+    """Return True if several threads process ``source`` faster than one."""
     return (
         source.supports_parallel_reads
         and source.size is not None
@@ -43,14 +43,14 @@ def is_worth_parallel(source: InputFile, block_length: int) -> bool:
 
 
 def limit_delta_workers(header: Signature, workers: int) -> int:
-    """How many threads may each load that signature without taking much memory."""
-    # Sums double their room as they come; the table has up to four pointers for each block.
+    """Return the number of threads that may load the signature within the memory limit."""
+    # librsync doubles its array of sums as it grows; its hash table has up to four pointers per block.
     loaded = header.blocks * (2 * (4 + header.strong_length) + 32)
     return max(1, min(workers, _MAX_LOADED_BYTES // max(1, loaded)))
 
 
 def _split(size: int, max_part_size: int, block_length: int) -> Iterator[Extent]:
-    """Stretches of up to ``max_part_size`` bytes, each but the last of whole blocks."""
+    """Return ranges of up to ``max_part_size`` bytes; all but the last consist of complete blocks."""
     step = max(block_length, max_part_size // block_length * block_length)
     return ((at, min(size, at + step)) for at in range(0, size, step))
 
@@ -58,20 +58,20 @@ def _split(size: int, max_part_size: int, block_length: int) -> Iterator[Extent]
 def write_signature_parallel(
     library: Backend, source: InputFile, header: Signature, out: OutputFile, workers: int
 ) -> None:
-    """Write the signature of a regular file: that of each part, without its header."""
+    """Write the signature of a regular file: one header, then the blocks of the signature of each part."""
     assert source.size is not None
     source.mark_read()
     block, strong = header.block_length, header.strong_length
-    most = min(_MAX_SIGNED_PART_SIZE, max(1, _MAX_PART_SIGNATURE_SIZE // (4 + strong)) * block)
+    max_part_size = min(_MAX_SIGNED_PART_SIZE, max(1, _MAX_PART_SIGNATURE_SIZE // (4 + strong)) * block)
     out.write(header.header())
 
     def sign(extent: Extent, check: AbortCheck) -> memoryview:
-        made = bytearray()
+        part_signature = bytearray()
         read = with_abort_check(check, InputSlice(source, *extent).readinto)
-        library.write_signature(block, strong, header.magic, read, made.extend)
-        return memoryview(made)[HEADER_SIZE:]
+        library.write_signature(block, strong, header.magic, read, part_signature.extend)
+        return memoryview(part_signature)[HEADER_SIZE:]
 
-    extents = _split(source.size, most, block)
+    extents = _split(source.size, max_part_size, block)
     run_in_threads((functools.partial(sign, extent) for extent in extents), workers, out.write)
 
 
@@ -83,47 +83,47 @@ def write_delta_parallel(
     out: OutputFile,
     workers: int,
 ) -> None:
-    """Write the delta to a regular file: that of each part, without its magic and its end.
+    """Write the delta of a regular file: the commands of the delta of each part, between one magic and end.
 
-    What the parts make goes to temporary files first, for a delta may be as large as the file.
+    The deltas of the parts are written to temporary files first, because a delta may be as large as the file.
 
     :param signature: the signature, a regular file.
     """
     assert source.size is not None
     source.mark_read()
     parts = list(_split(source.size, -(-source.size // (workers * _PARTS_PER_WORKER)), header.block_length))
-    made: List[Optional[IO[bytes]]] = [None] * len(parts)
-    todo = iter(range(len(parts)))
-    turn = threading.Lock()
+    spools: List[Optional[IO[bytes]]] = [None] * len(parts)
+    part_numbers = iter(range(len(parts)))
+    part_numbers_lock = threading.Lock()
     try:
 
         def work(check: AbortCheck) -> None:
             blocks = with_abort_check(check, InputSlice(signature, HEADER_SIZE, header.size).readinto)
             with library.load_signature(header, blocks) as loaded:
                 while True:
-                    with turn:
-                        number = next(todo, None)
+                    with part_numbers_lock:
+                        number = next(part_numbers, None)
                     if number is None:
                         return
-                    spool = made[number] = _open_spool(out)
+                    spool = spools[number] = _open_spool(out)
                     read = with_abort_check(check, InputSlice(source, *parts[number]).readinto)
                     loaded.write_delta(read, functools.partial(_write_spool, spool))
 
-        run_in_threads([work] * min(workers, len(parts)), workers, lambda done: None)
+        run_in_threads([work] * min(workers, len(parts)), workers, lambda result: None)
         out.write(DELTA_MAGIC)
-        for spool in made:
+        for spool in spools:
             assert spool is not None
             _append_spool(spool, out)
         out.write(DELTA_END)
     finally:
-        _close_spools(made)
+        _close_spools(spools)
 
 
 def _open_spool(out: OutputFile) -> IO[bytes]:
     try:
         return out.open_temporary_file()
     except OSError as error:
-        raise wrap_os_error(error, "a temporary file", "make") from None
+        raise wrap_os_error(error, "a temporary file", "create") from None
 
 
 def _write_spool(spool: IO[bytes], data: memoryview) -> None:
@@ -135,7 +135,7 @@ def _write_spool(spool: IO[bytes], data: memoryview) -> None:
 
 
 def _append_spool(spool: IO[bytes], out: OutputFile) -> None:
-    """Copy a delta, without its magic and end."""
+    """Copy the commands of a delta, without its magic and its end, and close it."""
     left = spool.tell() - len(DELTA_MAGIC) - len(DELTA_END)
     spool.seek(len(DELTA_MAGIC))
     while left:

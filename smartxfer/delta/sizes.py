@@ -1,4 +1,4 @@
-"""How long a block is, and what the other numbers of a signature may be."""
+"""Block length of a signature, and limits of its other numbers."""
 
 import math
 from typing import Optional
@@ -13,11 +13,11 @@ __all__ = [
     "validate_lengths",
 ]
 
-#: What librsync and SmartFile take for a file of unknown size.
+#: Default of librsync and SmartFile for a file of unknown size.
 DEFAULT_BLOCK_LENGTH = 2048
-#: librsync holds whole blocks in memory, and ends the process when it gets none.
+#: librsync holds complete blocks in memory, and terminates the process if the allocation fails.
 MAX_BLOCK_LENGTH = 16 * 1024 * 1024
-#: Bytes of the whole strong sum, by hash.
+#: Bytes of the full strong sum, by hash.
 MAX_STRONG_LENGTHS = {"md4": 16, "blake2": 32}
 
 _MIN_BLOCK_LENGTH = 256
@@ -25,30 +25,28 @@ _BLOCK_LENGTH_STEP = 128
 
 
 def block_length_for(size: Optional[int]) -> int:
-    """The block length that makes signature and delta together about as small as they get.
+    """Return the block length for which signature and delta together are about as small as possible.
 
-    :param size: bytes of the old file; None where it is not known.
+    :param size: size of the old file in bytes; None if unknown.
     :return: bytes: near the square root of ``size``, a multiple of 128, at least 256; 2048 for None.
-    :raises UsageError: a negative size.
+    :raises UsageError: the size is negative.
 
     Source: SmartFile protocol, section 9.
     """
     if size is None:
         return DEFAULT_BLOCK_LENGTH
     if size < 0:
-        raise UsageError(
-            f"a file cannot have {size} bytes", hint="pass the number of bytes of the file, 0 or more"
-        )
+        raise UsageError(f"size must be 0 or more, not {size!r}", hint="pass the size of the file in bytes")
     return min(
         MAX_BLOCK_LENGTH, max(_MIN_BLOCK_LENGTH, math.isqrt(size) // _BLOCK_LENGTH_STEP * _BLOCK_LENGTH_STEP)
     )
 
 
 def validate_lengths(block_length: int, strong_length: int, hash_name: str) -> None:
-    """Refuse what no signature can have.
+    """Validate the parameters of a signature.
 
-    :param block_length: bytes of a block, 1 to 16 MiB.
-    :param strong_length: bytes kept of each strong sum, 1 to 16 (MD4) or 32 (BLAKE2).
+    :param block_length: bytes per block, 1 to 16 MiB.
+    :param strong_length: bytes stored of each strong sum, 1 to 16 (MD4) or 32 (BLAKE2).
     :param hash_name: ``"md4"`` or ``"blake2"``.
     :raises UsageError: one of them is out of range.
     """
@@ -57,11 +55,11 @@ def validate_lengths(block_length: int, strong_length: int, hash_name: str) -> N
     if not 1 <= block_length <= MAX_BLOCK_LENGTH:
         raise UsageError(
             f"block_length must be 1 to {MAX_BLOCK_LENGTH} bytes, not {block_length!r}",
-            hint="leave out block_length= for a suitable one",
+            hint="omit block_length= for a suitable one",
         )
-    most = MAX_STRONG_LENGTHS[hash_name]
-    if not 1 <= strong_length <= most:
+    max_length = MAX_STRONG_LENGTHS[hash_name]
+    if not 1 <= strong_length <= max_length:
         raise UsageError(
-            f"strong_length must be 1 to {most} bytes for {hash_name}, not {strong_length!r}",
-            hint="leave out strong_length= for the whole hash",
+            f"strong_length must be 1 to {max_length} bytes for {hash_name}, not {strong_length!r}",
+            hint="omit strong_length= for the default",
         )

@@ -1,7 +1,7 @@
-"""Signatures that are made to stand still: many blocks of one weak sum.
+"""Detection of malicious signatures, with many blocks of the same weak sum.
 
-librsync looks through all blocks of a weak sum one by one, in a call that nothing interrupts; a few hundred
-kilobytes of such sums keep it busy for an hour.
+librsync compares all blocks of a weak sum one by one, in a call that cannot be interrupted.  A few hundred
+kilobytes of equal weak sums keep it busy for an hour.
 """
 
 from collections import Counter
@@ -15,33 +15,33 @@ from smartxfer.errors import DeltaError
 __all__ = ["reject_collisions"]
 
 _BATCH_BLOCKS = 65536
-#: Fewer blocks than this are looked through in no time.
+#: Signatures of fewer blocks are not checked, because comparing all of them takes little time.
 _MAX_UNCHECKED_BLOCKS = 4096
-#: Different blocks of one weak sum, in 65,536.  Files of two letters in blocks of 64 bytes have about 20.
+#: Different blocks of one weak sum, in 65,536.  Files of two characters in 64-byte blocks have about 20.
 _MAX_COLLISIONS = 256
 
 
 def reject_collisions(header: Signature, readinto: ReadInto) -> None:
-    """Refuse a signature in which very many different blocks have the same weak sum.
+    """Reject a signature in which very many different blocks have the same weak sum.
 
-    :param readinto: gives the blocks.
-    :raises DeltaError: it is such a signature.
+    :param readinto: reads the blocks of the signature.
+    :raises DeltaError: too many different blocks have the same weak sum.
     """
     if header.blocks <= _MAX_UNCHECKED_BLOCKS:
         return
-    width = 4 + header.strong_length
-    for sums in _read_batches(readinto, width):
-        weak = _extract_weak_sums(sums, width)
-        often = {value for value, count in Counter(weak).items() if count > _MAX_COLLISIONS}
-        if not often:
+    entry_size = 4 + header.strong_length
+    for sums in _read_batches(readinto, entry_size):
+        weak = _extract_weak_sums(sums, entry_size)
+        frequent = {value for value, count in Counter(weak).items() if count > _MAX_COLLISIONS}
+        if not frequent:
             continue
         strong = {
-            (value, bytes(sums[at * width : (at + 1) * width]))
+            (value, bytes(sums[at * entry_size : (at + 1) * entry_size]))
             for at, value in enumerate(weak)
-            if value in often
+            if value in frequent
         }
         if max(Counter(value for value, _ in strong).values()) > _MAX_COLLISIONS:
-            raise DeltaError("the signature has one weak sum for very many blocks: no file has that")
+            raise DeltaError("invalid signature: too many different blocks have the same weak sum")
 
 
 def _read_batches(readinto: ReadInto, entry_size: int) -> Iterator[memoryview]:
@@ -59,7 +59,7 @@ def _read_batches(readinto: ReadInto, entry_size: int) -> Iterator[memoryview]:
 
 
 def _extract_weak_sums(sums: memoryview, entry_size: int) -> List[int]:
-    """The weak sums; in whatever byte order, for they are only compared."""
+    """Return the weak sums, in native byte order, because they are only compared with each other."""
     if entry_size % 4 == 0:
         return sums.cast("I")[:: entry_size // 4].tolist()
     return [value for (value,) in iter_unpack(f"I{entry_size - 4}x", sums)]

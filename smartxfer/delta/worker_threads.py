@@ -1,4 +1,4 @@
-"""Parts of one file in several threads of the engine; the first failure ends them all."""
+"""Parallel processing of the parts of one file, by worker threads of the engine."""
 
 import collections
 import os
@@ -18,15 +18,15 @@ T = TypeVar("T")
 AbortCheck = Callable[[], None]
 
 
-def resolve_worker_count(wanted: Optional[int] = None) -> int:
-    """Return how many threads to use: what the caller wants, else one for each processor, up to 4.
+def resolve_worker_count(workers: Optional[int] = None) -> int:
+    """Return the number of threads to use: ``workers``, or one per processor, up to 4.
 
-    :raises UsageError: a number below 1.
+    :raises UsageError: the number is below 1.
     """
-    if wanted is not None:
-        if wanted < 1:
-            raise UsageError(f"workers must be 1 or more, not {wanted!r}", hint="pass workers=1 or more")
-        return wanted
+    if workers is not None:
+        if workers < 1:
+            raise UsageError(f"workers must be 1 or more, not {workers!r}", hint="pass workers=1 or more")
+        return workers
     if hasattr(os, "sched_getaffinity"):
         return min(_MAX_DEFAULT_WORKERS, len(os.sched_getaffinity(0)))
     return min(_MAX_DEFAULT_WORKERS, os.cpu_count() or 1)
@@ -35,11 +35,11 @@ def resolve_worker_count(wanted: Optional[int] = None) -> int:
 def run_in_threads(
     parts: Iterable[Callable[[AbortCheck], T]], workers: int, on_result: Callable[[T], None]
 ) -> None:
-    """Do all parts, and take their results in order; the first failure is raised, and ends the others.
+    """Run all parts and pass their results to ``on_result`` in order; the first failure aborts the others.
 
-    No more than two results for each thread wait to be taken.
+    At most two results per thread are queued.
 
-    :param parts: each is given a check, which raises once its result is not wanted any more.
+    :param parts: functions that get an abort check, which raises after another part failed.
     :param on_result: called by one thread at a time.
     """
     with TransferRunner(policy=RetryPolicy(), max_workers=workers) as runner:
@@ -47,7 +47,7 @@ def run_in_threads(
 
 
 def with_abort_check(check: AbortCheck, read: ReadInto) -> ReadInto:
-    """Return ``read`` with a check before each call."""
+    """Return a function that calls ``check`` before each call of ``read``."""
 
     def readinto(view: memoryview) -> int:
         check()
@@ -57,10 +57,10 @@ def with_abort_check(check: AbortCheck, read: ReadInto) -> ReadInto:
 
 
 class _OrderedPartsJob(Job, Generic[T]):
-    """The parts as the engine's threads do them.
+    """Job of the engine whose tasks are the parts.
 
-    :param max_pending: results that may wait for one before them.
-    :param check: given to each part.
+    :param max_pending: results that may be queued because an earlier one is missing.
+    :param check: abort check, passed to each part.
     """
 
     def __init__(
@@ -74,17 +74,17 @@ class _OrderedPartsJob(Job, Generic[T]):
         self._max_pending = max_pending
         self._on_result = on_result
         self._check = check
-        #: In order, each a list of one result, or of none as long as it is not there.
+        #: In order of the parts; each is a list of one result, or empty while the part runs.
         self._pending_results: Deque[List[T]] = collections.deque()
         self._unfinished = True
 
     @property
     def unfinished(self) -> bool:
-        """True while parts are left or under way."""
+        """True while parts are left or running."""
         return self._unfinished
 
     def next_task(self) -> Optional[Task]:
-        """Return the next part, unless too many results wait."""
+        """Return the next part, or None if too many results are queued."""
         if not self._unfinished or len(self._pending_results) >= self._max_pending:
             return None
         part = next(self._parts, None)
@@ -96,7 +96,7 @@ class _OrderedPartsJob(Job, Generic[T]):
         return lambda: result.append(part(self._check))
 
     def task_done(self, error: Optional[BaseException], value: Any) -> None:
-        """Take the results that are due; a failure is raised in the calling thread, and ends the call."""
+        """Pass on the results that are next in order; a failure is raised, which aborts the job."""
         if error is not None:
             self._unfinished = False
             raise error
@@ -104,5 +104,5 @@ class _OrderedPartsJob(Job, Generic[T]):
             self._on_result(self._pending_results.popleft()[0])
 
     def cancel(self, abort_error: BaseException) -> None:
-        """Begin no further part."""
+        """Start no further part."""
         self._unfinished = False

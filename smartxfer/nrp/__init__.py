@@ -1,4 +1,4 @@
-"""NRP and InvenioRDM repositories: records, and the files in them.
+"""Client of NRP and InvenioRDM repositories: records and their files.
 
 Source: NRP / Invenio protocol.
 """

@@ -1,4 +1,4 @@
-"""Requests to a repository: JSON in and out, links followed at their own origin only, pace kept.
+"""Requests to a repository: JSON bodies, links restricted to its origin, rate limits.
 
 Source: NRP / Invenio protocol, sections 2 and 3.
 """
@@ -23,18 +23,19 @@ from smartxfer.transport.response import MAX_RESPONSE_BYTES
 __all__ = ["RepositoryApi"]
 
 JSON = "application/json"
-#: An answer says again what was sent, with letters beyond ASCII escaped.
+#: A response repeats the document that was sent, with non-ASCII characters escaped.
 _JSON_ESCAPE_FACTOR = 6
-#: Bytes of the list of a record with ten thousand files.
+#: Maximum size of the file list of a record with ten thousand files.
 _MAX_FILE_LIST_BYTES = 24 << 20
 
 
 @attrs.frozen
 class RepositoryApi(ServiceApi):
-    """What can be asked of a repository.
+    """The requests of a repository's API.
 
-    :param resolve_api_url: finds the address of the API, without a slash at its end.
-    :param shared: tokens of share links.
+    :param resolve_api_url: returns the URL of the API, without a slash at its end.
+    :param auth: adds the token to a request.
+    :param share_tokens: tokens of share links.
     """
 
     resolve_api_url: Callable[[], str]
@@ -43,22 +44,22 @@ class RepositoryApi(ServiceApi):
 
     @property
     def api_url(self) -> str:
-        """Address of the API, without a slash at its end."""
+        """URL of the API, without a slash at its end."""
         return self.resolve_api_url()
 
     def build_url(self, *segments: str) -> str:
-        """An address below the API, of words that are not encoded yet."""
-        return "/".join([self.api_url, *(quote_path(word) for word in segments)])
+        """Return a URL below the API; the segments are percent-encoded."""
+        return "/".join([self.api_url, *(quote_path(segment) for segment in segments)])
 
     def require_same_origin(self, link: str) -> str:
-        """A link of an answer, if it leads to where the credentials belong.
+        """Return a link of a response if the credentials may be sent to its origin.
 
-        :raises RedirectRefused: it leads elsewhere.
+        :raises RedirectRefused: the link has another origin.
         """
         if not self.http.origin.allows_credentials_for(Origin.parse_from_response(link, ERRORS)):
             raise RepositoryRedirectRefused(
-                f"the repository names {strip_query(link)}, which is not on {self.http.origin}",
-                hint="give the address that the repository itself uses as url=",
+                f"the repository returned the link {strip_query(link)}, which is not on {self.http.origin}",
+                hint="pass url= with the origin that the repository uses in its links",
             )
         return link
 
@@ -73,81 +74,82 @@ class RepositoryApi(ServiceApi):
         headers: Optional[Mapping[str, str]] = None,
         **options: Any,
     ) -> RequestSpec:
-        """A signed call; the token of a share link is added.
+        """Return an authenticated request, with the token of a share link if the URL needs one.
 
-        :param json: what the body says.
-        :param body: the bytes of the body, where it is no JSON.
-        :param options: further fields of the Call.
-        :raises UsageError: JSON cannot say it.
+        :param json: value of a JSON body.
+        :param body: the body, if it is not JSON.
+        :param options: further fields of the RequestSpec.
+        :raises UsageError: the value is not JSON serializable.
         """
-        described = {"Accept": JSON, **(headers or {})}
+        all_headers = {"Accept": JSON, **(headers or {})}
         if json is not None:
             body = _encode_json(json)
-            described.setdefault("Content-Type", JSON)
-        most = (
+            all_headers.setdefault("Content-Type", JSON)
+        max_bytes = (
             MAX_RESPONSE_BYTES + _JSON_ESCAPE_FACTOR * len(body)
             if isinstance(body, bytes)
             else MAX_RESPONSE_BYTES
         )
-        options = {"auth": self.auth, "max_response_bytes": max(most, _MAX_FILE_LIST_BYTES), **options}
+        options = {"auth": self.auth, "max_response_bytes": max(max_bytes, _MAX_FILE_LIST_BYTES), **options}
         pairs = _encode_query(self.share_tokens.add_to_params(url, params))
-        return RequestSpec(method, self.require_same_origin(url), pairs, described, body, **options)
+        return RequestSpec(method, self.require_same_origin(url), pairs, all_headers, body, **options)
 
     def send(self, method: str, url: str, **options: Any) -> BufferedResponse:
-        """Make a call; ``options`` as in :meth:`describe`.
+        """Send a request; ``options`` as in :meth:`build_request`.
 
-        :raises OutcomeUnknown: a POST whose answer was lost.
-        :raises UnexpectedResponse: an answer that the protocol does not name as success.
+        :raises OutcomeUnknown: the response to a POST was lost.
+        :raises UnexpectedResponse: the protocol does not document the response as success.
         """
         options.setdefault("success", get_default_success(method))
-        call = self.build_request(method, url, **options)
-        answer = self.send_request(call)
-        self.apply_rate_limit(call.url, answer.headers)
-        return answer
+        request = self.build_request(method, url, **options)
+        response = self.send_request(request)
+        self.apply_rate_limit(request.url, response.headers)
+        return response
 
     def apply_rate_limit(self, url: str, headers: Mapping[str, str]) -> None:
-        """Pause further requests where an answer says that no request is left in the rate window."""
-        left = get_rate_limit_wait(headers, self.clock.time())
-        if left is not None:
-            self.http.rate_limits.block(url, left)
+        """Delay further requests if the headers of a response say that the rate limit is exhausted."""
+        seconds = get_rate_limit_wait(headers, self.clock.time())
+        if seconds is not None:
+            self.http.rate_limits.block(url, seconds)
 
     def get(self, url: str, params: Optional[Mapping[str, Any]] = None, **options: Any) -> BufferedResponse:
-        """GET an address; the token of a share link also goes where the repository redirects to.
+        """Send a GET request; the token of a share link is sent to the redirect's target, too.
 
         Source: NRP / Invenio protocol, section 9.
         """
         try:
             return self.send("GET", url, params=params, **options)
         except Forbidden as error:
-            token, moved = self.share_tokens.get_token(url), error.url
-            if token is None or moved in ("", strip_query(url)):
+            token, target = self.share_tokens.get_token(url), error.url
+            if token is None or target in ("", strip_query(url)):
                 raise
-            if not self.http.origin.allows_credentials_for(Origin.parse(moved)):
+            if not self.http.origin.allows_credentials_for(Origin.parse(target)):
                 raise
-        self.share_tokens.add(token, [unquote(moved.rpartition("/")[2])])
-        return self.send("GET", moved, params=params, **options)
+        self.share_tokens.add(token, [unquote(target.rpartition("/")[2])])
+        return self.send("GET", target, params=params, **options)
 
 
 def _encode_json(value: Any) -> bytes:
     """Return a value as JSON.
 
-    :raises UsageError: JSON cannot say it; NaN would be a server error, and is not in the standard.
+    :raises UsageError: the value is not JSON serializable.  NaN is not in the standard, and rejected because
+        it causes a server error.
     """
     try:
         return json_.dumps(value, allow_nan=False).encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
-        why = str(error)
+        reason = str(error)
     raise UsageError(
-        f"JSON cannot hold what is to be sent: {why}",
-        hint="use texts, finite numbers, booleans, None, lists and dicts with texts as keys",
+        f"the document is not JSON serializable: {reason}",
+        hint="use strings, finite numbers, booleans, None, lists, and dicts with strings as keys",
     )
 
 
 def _encode_query(params: Mapping[str, Any]) -> Any:
-    """Query arguments in order: lists are repeated, booleans in the server's words, None is left out."""
+    """Return query parameters as pairs: lists are repeated, booleans in lower case, None is omitted."""
     return [
-        (name, str(one).lower() if isinstance(one, bool) else str(one))
+        (name, str(item).lower() if isinstance(item, bool) else str(item))
         for name, value in params.items()
-        for one in (value if isinstance(value, (list, tuple)) else [value])
-        if one is not None
+        for item in (value if isinstance(value, (list, tuple)) else [value])
+        if item is not None
     ]

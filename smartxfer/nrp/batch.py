@@ -1,4 +1,4 @@
-"""Several files at once: which are meant, and where they go.
+"""Uploads and downloads of several files: parsing of arguments, checks, and targets.
 
 Source: NRP / Invenio protocol, section 5.
 """
@@ -40,53 +40,56 @@ Metadata = Optional[Mapping[str, Any]]
 def parse_files(
     files: Any, metadata: Metadata, follow_symlinks: bool = False
 ) -> List[Tuple[LocalFile, Metadata]]:
-    """What is to be sent, with its metadata; every key is one that can be addressed."""
-    things: List[Any] = []
-    own: Dict[str, Metadata] = {}
+    """Return the local files with their metadata; all keys are validated.
+
+    :param metadata: of the files that have none of their own.
+    """
+    sources: List[Any] = []
+    metadata_by_key: Dict[str, Metadata] = {}
     for file in as_iterable(files):
         if isinstance(file, tuple) and len(file) == 3 and isinstance(file[0], str):
-            own[file[0]] = validate_metadata(file[2])
+            metadata_by_key[file[0]] = validate_metadata(file[2])
             file = file[:2]
         if isinstance(file, tuple) and len(file) == 2:
-            things.append((validate_key(file[0]), unwrap_source(file[1])))
+            sources.append((validate_key(file[0]), unwrap_source(file[1])))
         else:
-            things.append(unwrap_source(file))
-    items = collect_files(things, follow_symlinks, allow_empty=True)
+            sources.append(unwrap_source(file))
+    items = collect_files(sources, follow_symlinks, allow_empty=True)
     for item in items:
         validate_key(item.name)
-    return [(item, own.get(item.name, metadata)) for item in items]
+    return [(item, metadata_by_key.get(item.name, metadata)) for item in items]
 
 
 def raise_if_locked(
     record: Any, files_api: FilesApi, file_inits: Sequence[Tuple[LocalFile, FileInit]]
 ) -> None:
-    """Refuse new files for an edit of a published record, before they are started.
+    """Reject new files for the edited draft of a published record, before an upload is initiated.
 
-    Where only the id or the address of the record was given, the repository refuses their content.
+    If the caller passed only the id or URL of the record, the repository rejects the content later.
 
-    :raises Forbidden: its files are locked, and there are keys that it does not have.
+    :raises Forbidden: the files of the record are locked, and some keys are new.
 
     Source: NRP / Invenio protocol, sections 4 and 9.
     """
     if not (isinstance(record, Record) and record.is_draft and record.is_published):
         return
-    there = {file.key for file in files_api.list() if file.status == FileStatus.COMPLETED}
-    missing = [plan.key for _, plan in file_inits if plan.key not in there]
-    if missing:
+    completed = {file.key for file in files_api.list() if file.status == FileStatus.COMPLETED}
+    new_keys = [file_init.key for _, file_init in file_inits if file_init.key not in completed]
+    if new_keys:
         raise RepositoryForbiddenError(
-            f"{missing[0]!r} was not started: {record.id} is published, and its files are locked",
+            f"cannot add {new_keys[0]!r}: {record.id} is published, and its files are locked",
             hint=NEW_VERSION_HINT,
             status=403,
         )
 
 
 def needs_transfer_types(mode: TransferMode, size: int) -> bool:
-    """Whether the repository's transfer types have a say in how a file is sent."""
+    """Return True if the upload of a file depends on the transfer types that the repository supports."""
     return mode.code == AUTO and bool(mode.parts or mode.part_size or size >= MULTIPART_THRESHOLD)
 
 
 def attach_result(file: File, result: FileResult) -> File:
-    """The file, with what became of its upload."""
+    """Return the file with the result of its upload."""
     return file.evolve(result=result)
 
 
@@ -98,24 +101,24 @@ def download_files(
     max_workers: int,
     exists: Exists,
 ) -> List[FileResult]:
-    """Fetch files into a directory; the results, failed ones included."""
+    """Download files into a directory, and return their results, failed ones included."""
     local = as_target_path(directory)
     if local is None:
-        raise UsageError(f"{directory!r} is not a path", hint="pass the path of a directory")
+        raise UsageError(f"not a path: {directory!r}", hint="pass the path of a local directory")
     for file in files:
         if not isinstance(file, File):
-            raise UsageError(f"{file!r:.80} is not a File", hint="files.list() gives them")
-    refused = {at: error for at, error in enumerate(map(_get_completeness_error, files)) if error is not None}
-    whole = [file for at, file in enumerate(files) if at not in refused]
-    fetched = iter(_download_complete_files(api, runner, whole, local, max_workers, exists) if whole else [])
+            raise UsageError(f"not a File: {file!r:.80}", hint="pass Files from files.list(record)")
+    errors = {at: error for at, error in enumerate(map(_get_completeness_error, files)) if error is not None}
+    valid = [file for at, file in enumerate(files) if at not in errors]
+    results = iter(_download_complete_files(api, runner, valid, local, max_workers, exists) if valid else [])
     return [
-        FileResult(name=file.key, error=refused[at]) if at in refused else next(fetched)
+        FileResult(name=file.key, error=errors[at]) if at in errors else next(results)
         for at, file in enumerate(files)
     ]
 
 
 def _get_completeness_error(file: File) -> Optional[SmartxferError]:
-    """Return why a file cannot be fetched, if it is not complete in the repository or cannot be named."""
+    """Return the error of a file that is not complete in the repository, or has no usable URL; else None."""
     try:
         download.require_complete(file)
     except (Conflict, UsageError) as error:
@@ -131,28 +134,25 @@ def _download_complete_files(
     max_workers: int,
     exists: Exists,
 ) -> List[FileResult]:
-    base = parse_reference(api, files[0]).get_files_urls()[0]
+    def make_remote_file(file: File) -> RemoteFile:
+        ref = parse_reference(api, file)
+        range_size = download.compute_range_size(file.size)
 
-    def wanted(file: File) -> RemoteFile:
-        place = parse_reference(api, file)
-        step = download.compute_range_size(file.size)
+        def make_spec(sink: Sink) -> DownloadSpec:
+            files_api = FilesApi(api, ref.get_files_urls()[0])
+            return download.build_download_spec(files_api, file, sink, runner, range_size)
 
-        def describe(sink: Sink) -> DownloadSpec:
-            return download.build_download_spec(
-                FilesApi(api, place.get_files_urls()[0]), file, sink, runner, step
-            )
-
-        key = f"{place.get_file_urls()[0]} {file.size} {file.checksum} {file.version_id}"
-        changed = download.get_modified_times(file)
         return RemoteFile(
-            key=key,
+            key=f"{ref.get_file_urls()[0]} {file.size} {file.checksum} {file.version_id}",
             name=file.key,
             size=file.known_size,
-            make_spec=describe,
-            mtime_range=changed,
+            make_spec=make_spec,
+            mtime_range=download.get_modified_times(file),
             origin=(get_repository_label(api), file.key),
         )
 
-    identity = {"service": "nrp", "files": base}
-    each = [wanted(file) for file in files]
-    return download_to_directory(local, each, identity, runner, max_workers, max_workers, exists=exists)
+    identity = {"service": "nrp", "files": parse_reference(api, files[0]).get_files_urls()[0]}
+    remote_files = [make_remote_file(file) for file in files]
+    return download_to_directory(
+        local, remote_files, identity, runner, max_workers, max_workers, exists=exists
+    )

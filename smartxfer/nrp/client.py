@@ -34,26 +34,26 @@ if TYPE_CHECKING:
 __all__ = ["RepositoryClient", "get_client"]
 
 
-#: What nrp-cmd's client has besides.
+#: Hints for attributes of nrp-cmd's client that this client does not have.
 _NRP_CMD_HINTS = {
-    "requests": "publish(draft, submit=True) opens and submits a request; nrp-cmd, which can be installed "
-    "beside, has the others",
-    "config": "client.repository is what the repository says of itself, client.explain_credentials() the "
-    "rest",
+    "requests": "use client.records.publish(draft, submit=True) to create and submit a request, and nrp-cmd "
+    "for other requests",
+    "config": "use client.repository for properties of the repository, and client.explain_credentials() for "
+    "the configuration",
 }
 
 
 @hide_method_arguments("token", "proxies", links=("url",))
 @explain_missing_attributes(lambda kind, name: _NRP_CMD_HINTS.get(name, ""))
 class RepositoryClient(HTTPClient):
-    """Works with the records of an NRP or InvenioRDM repository, and sends and fetches their files.
+    """Client for records of an NRP or InvenioRDM repository, and for uploads and downloads of their files.
 
-    :param url: address of the repository, as text or anything whose ``str()`` is one; by default
-        NRP_REPOSITORY_URL, else the default of nrp-cmd's configuration.  Of the address of a record or
-        another page the origin is taken; it gets only a token that is configured for that origin.
+    :param url: URL of the repository, as a string or any object whose ``str()`` is one; by default
+        NRP_REPOSITORY_URL, else the default of nrp-cmd's configuration.  From the URL of a record or another
+        page, only the origin is used; only a token that is configured for that origin is sent there.
     :param alias: name of a repository in nrp-cmd's configuration.
     :param token: bearer token; by default NRP_TOKEN, nrp-cmd's configuration, a profile, or the password of a
-        netrc entry.  Without one, what is public can be read.
+        netrc entry.  Without a token, public records can be read.
     :param config_path: nrp-cmd's configuration, which is only read; by default NRP_CMD_CONFIG_PATH, else
         ``~/.nrp/invenio-config.json``.
 
@@ -96,21 +96,21 @@ class RepositoryClient(HTTPClient):
         from smartxfer.nrp.references import is_page_url, is_url
         from smartxfer.nrp.share_tokens import ShareTokens
 
-        given = as_secret_url(str(url).strip()) if url is not None else None
-        if given and not is_url(given):
+        url_text = as_secret_url(str(url).strip()) if url is not None else None
+        if url_text and not is_url(url_text):
             if alias is not None:
                 raise UsageError(
-                    f"{str(given)!r} is not a URL, and alias= is given too",
-                    hint="pass either url= or alias=",
+                    f"invalid repository URL: {str(url_text)!r}",
+                    hint="pass url='https://...', or only alias=",
                 )
-            given, alias = None, str(given)
-        site = _get_origin(given) if given else None
+            url_text, alias = None, str(url_text)
+        site = _get_origin(url_text) if url_text else None
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
         super().__init__(site, options)
-        if given and is_page_url(given):
+        if url_text and is_page_url(url_text):
             self._base_url_kind = BaseURLKind.LINK
         self.credential_spec = build_credential_spec(alias, config_path, site)
         self._token = token.strip() if token else None
@@ -123,7 +123,7 @@ class RepositoryClient(HTTPClient):
         )
         self._files = set_address(FilesClient(self._file_transfers), lambda: self._display_url)
 
-    # -- the verbs that all clients share ---------------------------------------------------------------
+    # -- the methods that all clients share -------------------------------------------------------------
 
     upload, upload_many, upload_tree = up.upload, up.upload_many, up.upload_tree
     download, download_many, download_tree = down.download, down.download_many, down.download_tree
@@ -152,9 +152,9 @@ class RepositoryClient(HTTPClient):
         netrcfile: Optional[FilePath] = None,
         clock: "Optional[Clock]" = None,
     ) -> "Self":
-        """Return a client whose address and credentials are looked up.
+        """Return a client that searches for its URL and credentials in the environment and in files.
 
-        :param config_path: nrp-cmd's configuration, in place of ``~/.nrp/invenio-config.json``.
+        :param config_path: nrp-cmd's configuration, instead of ``~/.nrp/invenio-config.json``.
         """
         from smartxfer.client_options import ClientOptions
 
@@ -176,7 +176,7 @@ class RepositoryClient(HTTPClient):
 
     @property
     def repository(self) -> "RepositoryInfo":
-        """What the repository says of itself; asked once.
+        """Properties of the repository, fetched once.
 
         Source: NRP / Invenio protocol, section 1.
         """
@@ -188,9 +188,9 @@ class RepositoryClient(HTTPClient):
             return self._repository_info
 
     def get_repository_info(self, refresh: bool = True) -> "RepositoryInfo":
-        """Return what the repository says of itself.
+        """Return properties of the repository.
 
-        :param refresh: ask once more.
+        :param refresh: fetch them again.
         """
         with self._lazy_init_lock:
             if refresh:
@@ -198,9 +198,9 @@ class RepositoryClient(HTTPClient):
             return self.repository
 
     def whoami(self) -> "Identity":
-        """Whom the repository takes the caller for.
+        """Return the identity of the caller in the repository.
 
-        :raises AuthError: there is a token that the repository does not know: silently, one would be a guest.
+        :raises AuthError: the token is not accepted; the repository would treat the caller as a guest.
 
         Source: NRP / Invenio protocol, section 2.
         """
@@ -208,7 +208,7 @@ class RepositoryClient(HTTPClient):
 
         return whoami(self._api, self._credentials.get("token") is not None)
 
-    # -- the way to the server --------------------------------------------------------------------------
+    # -- requests ---------------------------------------------------------------------------------------
 
     def _build_request(self, method: str, path: str, params: Mapping[str, Any]) -> "RequestSpec":
         import attrs
@@ -217,9 +217,9 @@ class RepositoryClient(HTTPClient):
 
         url, success = f"{self._api.api_url}/{path}", get_raw_request_success(method)
         if method in ("GET", "DELETE"):
-            call = self._api.build_request(method, url, params=params, success=success)
-            packed = method == "GET" and path.rstrip("/").endswith("files-archive")
-            return attrs.evolve(call, archive="zip") if packed else call
+            request = self._api.build_request(method, url, params=params, success=success)
+            is_archive = method == "GET" and path.rstrip("/").endswith("files-archive")
+            return attrs.evolve(request, archive="zip") if is_archive else request
         return self._api.build_request(method, url, json=dict(params), success=success)
 
     @property
@@ -256,14 +256,14 @@ class RepositoryClient(HTTPClient):
             not self._http.origin.allows_credentials_for(Origin.parse(url))
             and error.hint != SMALLER_REQUESTS_HINT
         ):
-            return evolve_error(error, hint=STORAGE_HINT)  # it never sees the token
+            return evolve_error(error, hint=STORAGE_HINT)  # the token is not sent to the storage
         unused = (
             [] if token or not isinstance(error, AuthError) else self._credentials.unused_reasons("token")
         )
         if not unused:
             return error
         return evolve_error(
-            error, hint="; ".join([*unused, "give the repository's own address as url=, and token="])
+            error, hint="; ".join([*unused, "pass url= with the repository's own URL, and token="])
         )
 
 
@@ -287,12 +287,12 @@ def get_client(
     netrcfile: Optional[FilePath] = None,
     clock: "Optional[Clock]" = None,
 ) -> RepositoryClient:
-    """Return the client of a repository; nothing is sent before the first call.
+    """Return the client of a repository; no request is sent before its first method call.
 
-    :param url: its address, or its alias in nrp-cmd's configuration; or a RepositoryConfig.
-    :param alias: its alias.
-    :param config: the repositories that a script knows, in place of nrp-cmd's configuration.
-    :param refresh: makes no difference: a new client asks the repository what it is.
+    :param url: URL of the repository, or its alias in nrp-cmd's configuration, or a RepositoryConfig.
+    :param alias: alias of the repository.
+    :param config: repositories defined by the script, instead of nrp-cmd's configuration.
+    :param refresh: ignored: a new client always fetches the properties of the repository.
 
     The other parameters are those of :class:`RepositoryClient`.
     """
@@ -300,9 +300,9 @@ def get_client(
     from smartxfer.nrp.repository_config import RepositoryConfig, select_repository_config
 
     if config is not None or isinstance(url, RepositoryConfig):
-        chosen = select_repository_config(url, alias, config)
-        url, alias, token = str(chosen.url), None, token or chosen.token
-        verify = verify if chosen.verify_tls else False
+        selected = select_repository_config(url, alias, config)
+        url, alias, token = str(selected.url), None, token or selected.token
+        verify = verify if selected.verify_tls else False
     url, token = as_secret_url(url) if isinstance(url, str) and "?" in url else url, as_secret(token)
     proxies = wrap_secrets(proxies)
     options = ClientOptions(
@@ -313,13 +313,13 @@ def get_client(
 
 
 def _get_origin(url: str) -> str:
-    """Scheme, host and port of an address.
+    """Return scheme, host and port of a URL.
 
-    :raises UsageError: it is none, or names a user.
+    :raises UsageError: the URL is invalid, or contains a user name.
     """
     from smartxfer.transport import Origin
 
     origin = Origin.parse(url)
     if "@" in url.partition("://")[2].partition("/")[0]:
-        raise UsageError("the address of a repository holds no user name or password", hint="pass token=")
+        raise UsageError("the repository URL must not contain a user name or password", hint="pass token=")
     return str(origin)

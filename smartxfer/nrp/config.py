@@ -1,4 +1,4 @@
-"""nrp-cmd's configuration as a place of credentials; it is only read.
+"""nrp-cmd's configuration as a source of credentials; it is only read.
 
 Source: NRP / Invenio protocol, section 2.
 """
@@ -26,8 +26,8 @@ OptionalPath = Union[str, "os.PathLike[str]", None]
 class ConfigEntry:
     """A repository in the configuration.
 
-    :param url: its address: scheme, host and port.
-    :param verify_tls: whether its certificate is checked.
+    :param url: scheme, host and port.
+    :param verify_tls: verify the TLS certificate.
     """
 
     alias: str
@@ -38,15 +38,15 @@ class ConfigEntry:
 
 
 def resolve_config_path(path: OptionalPath = None) -> Path:
-    """Where the configuration is: as given, by NRP_CMD_CONFIG_PATH, or ``~/.nrp/invenio-config.json``.
+    """Return the path of the configuration; by default NRP_CMD_CONFIG_PATH or ``~/.nrp/invenio-config.json``.
 
-    :raises ConfigError: the given path cannot be expanded.
+    :raises ConfigError: the path cannot be expanded.
     """
-    given = path or os.environ.get("NRP_CMD_CONFIG_PATH")
-    if not given:
+    configured = path or os.environ.get("NRP_CMD_CONFIG_PATH")
+    if not configured:
         return (get_home_directory() or Path("~")) / ".nrp" / "invenio-config.json"
     try:
-        return resolve_source_path(given)
+        return resolve_source_path(configured)
     except LocalNotFound as error:
         raise ConfigError(f"configuration of nrp-cmd: {error.summary}", hint=error.hint) from None
 
@@ -54,16 +54,16 @@ def resolve_config_path(path: OptionalPath = None) -> Path:
 def find_entry(
     alias: Optional[str] = None, path: OptionalPath = None, url: Optional[str] = None
 ) -> Optional[ConfigEntry]:
-    """The repository that is meant: by its alias, else by its address, else the default one.
+    """Return the repository with the alias, else the one with the URL, else the default one.
 
-    :param alias: it counts even if it is switched off in there.
-    :param path: of the configuration.
-    :param url: of the repository; by default NRP_REPOSITORY_URL.
-    :raises ConfigError: no such alias, or the configuration cannot be read.
+    :param alias: alias of the repository, which may be disabled in the configuration.
+    :param path: path of the configuration.
+    :param url: URL of the repository; by default NRP_REPOSITORY_URL.
+    :raises ConfigError: the alias does not exist, or the configuration cannot be read.
     """
-    where = resolve_config_path(path)
-    found, file = _read_config_file(where, required=path is not None)
-    entry = _select_entry(found, where, alias, url)
+    config_path = resolve_config_path(path)
+    document, file = _read_config_file(config_path, required=path is not None)
+    entry = _select_entry(document, config_path, alias, url)
     if file is not None and entry is not None and entry.token:
         file.warn_if_shared()
     return entry
@@ -72,11 +72,11 @@ def find_entry(
 def read_config(path: OptionalPath = None) -> Tuple[List[ConfigEntry], Optional[str]]:
     """Return all repositories of the configuration, and the alias of the default one.
 
-    :raises ConfigError: it cannot be read, or is malformed.
+    :raises ConfigError: the configuration cannot be read, or is malformed.
     """
-    where = resolve_config_path(path)
-    found, file = _read_config_file(where, required=False)
-    entries, default = _parse_entries(found, where), found.get("default_alias")
+    config_path = resolve_config_path(path)
+    document, file = _read_config_file(config_path, required=False)
+    entries, default = _parse_entries(document, config_path), document.get("default_alias")
     if file is not None and any(entry.token for entry in entries):
         file.warn_if_shared()
     return entries, default if isinstance(default, str) else None
@@ -85,14 +85,14 @@ def read_config(path: OptionalPath = None) -> Tuple[List[ConfigEntry], Optional[
 def _select_entry(
     document: Mapping[str, Any], path: Path, alias: Optional[str], url: Optional[str]
 ) -> Optional[ConfigEntry]:
-    """Return the repository that is meant, as :func:`find_entry` describes it."""
+    """Return the repository that :func:`find_entry` describes."""
     entries = _parse_entries(document, path)
     if alias is not None:
         for entry in entries:
             if entry.alias == alias:
                 return entry
-        known = ", ".join(entry.alias for entry in entries) or "none"
-        raise ConfigError(f"{path} has no repository {alias!r}", hint=f"it knows: {known}")
+        aliases = ", ".join(entry.alias for entry in entries) or "none"
+        raise ConfigError(f"{path} has no repository {alias!r}", hint=f"aliases in this file: {aliases}")
     default = document.get("default_alias")
     entries = [entry for entry in entries if entry.enabled]
     entries.sort(key=lambda entry: entry.alias != default)
@@ -106,14 +106,16 @@ def _select_entry(
 def build_credential_spec(
     alias: Optional[str] = None, path: OptionalPath = None, url: Optional[str] = None
 ) -> CredentialSpec:
-    """The names of a repository's credentials.  With an alias the environment has no say.
+    """Return the specification of a repository's credentials.
 
-    :param alias: of a repository in nrp-cmd's configuration.
-    :param path: of that configuration.
-    :param url: of the repository, where it was given.
+    With an alias, environment variables are ignored.
+
+    :param alias: alias of a repository in nrp-cmd's configuration.
+    :param path: path of that configuration.
+    :param url: URL of the repository, if the caller passed one.
     """
 
-    def own_file() -> Mapping[str, str]:
+    def read_config_file() -> Mapping[str, str]:
         entry = find_entry(alias, path, url)
         if entry is None:
             return {}
@@ -127,7 +129,7 @@ def build_credential_spec(
         },
         netrc={"token": "password"},
         secrets=frozenset({"token"}),
-        read_config_file=own_file,
+        read_config_file=read_config_file,
         config_base_url_is_explicit=alias is not None,
         config_file_is_explicit=bool(
             alias is not None or path is not None or os.environ.get("NRP_CMD_CONFIG_PATH")
@@ -139,51 +141,49 @@ def build_credential_spec(
 
 
 def _read_config_file(path: Path, required: bool) -> Tuple[Dict[str, Any], Optional[SecretFile]]:
-    """Return what the configuration holds, and its file; nothing where there is none or it is empty.
+    """Return the document in the configuration, and the file; an empty document if it is missing or empty.
 
-    :raises ConfigError: it cannot be read, or is malformed; the message names the line.
+    :raises ConfigError: the file cannot be read, or is malformed; the message contains the line.
     """
     if str(path).startswith("~"):
-        raise ConfigError(f"{path} cannot be read: no home directory", hint="set HOME")
+        raise ConfigError(f"cannot read {path}: no home directory", hint="set HOME")
     try:
         file = read_secret_file(path)
     except FileNotFoundError:
         if required:
             raise ConfigError(
-                f"there is no configuration {path}", hint="correct config_path= or NRP_CMD_CONFIG_PATH"
+                f"{path} does not exist", hint="pass config_path= of an existing file"
             ) from None
         return {}, None
     except UnreadableFile as error:
         raise ConfigError(
-            f"{path} cannot be read: {error}",
-            hint="correct the file, or leave out config_path= and NRP_CMD_CONFIG_PATH",
+            f"cannot read {path}: {error}",
+            hint="correct the file, or omit config_path= and NRP_CMD_CONFIG_PATH",
         ) from None
     if not file.text.strip():
         return {}, file
-    found, where = None, ""
+    document, reason = None, ""
     try:
-        found = wrap_secrets(parse_json(file.text))
+        document = wrap_secrets(parse_json(file.text))
     except json.JSONDecodeError as error:
-        where = f": line {error.lineno} is not JSON"
+        reason = f": line {error.lineno} is not JSON"
     except ValueError as error:
-        where = f": {error}"
-    if not isinstance(found, dict):
+        reason = f": {error}"
+    if not isinstance(document, dict):
         raise ConfigError(
-            f"{path} is not a configuration of nrp-cmd{where}", hint="correct it, or name another one"
+            f"{path} is not a configuration of nrp-cmd{reason}",
+            hint="correct it, or pass another config_path=",
         )
-    return found, file
+    return document, file
 
 
 def _parse_entries(document: Mapping[str, Any], path: Path) -> List[ConfigEntry]:
-    """The repositories that have an address; others are of no use."""
-    entries = document.get("repositories") or []
-    if not isinstance(entries, list):
-        raise ConfigError(
-            f"{path}: repositories is not a list",
-            hint="correct the file: {'repositories': [{'alias': ..., 'url': ...}]}",
-        )
-    made = []
-    for entry in entries:
+    """Return the repositories that have a valid URL."""
+    repositories = document.get("repositories") or []
+    if not isinstance(repositories, list):
+        raise ConfigError(f"{path}: 'repositories' is not a list", hint="correct the file")
+    entries = []
+    for entry in repositories:
         if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
             continue
         try:
@@ -191,7 +191,7 @@ def _parse_entries(document: Mapping[str, Any], path: Path) -> List[ConfigEntry]
         except UsageError:
             continue
         token = entry.get("token")
-        made.append(
+        entries.append(
             ConfigEntry(
                 str(entry.get("alias") or url),
                 url,
@@ -200,4 +200,4 @@ def _parse_entries(document: Mapping[str, Any], path: Path) -> List[ConfigEntry]
                 entry.get("enabled") is not False,
             )
         )
-    return made
+    return entries

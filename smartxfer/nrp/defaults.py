@@ -1,6 +1,6 @@
-"""Defaults that the signatures of the client show."""
+"""Default values of parameters of the client."""
 
 __all__ = ["AUTO"]
 
-#: The transfer type by the size of each file.
+#: Selects the transfer type by the size of each file.
 AUTO = "auto"

@@ -1,4 +1,4 @@
-"""What a repository is: an NRP repository that tells of itself, or a plain InvenioRDM.
+"""Properties of a repository, from its well-known document or, for a plain InvenioRDM, its home page.
 
 Source: NRP / Invenio protocol, section 1.
 """
@@ -25,36 +25,36 @@ __all__ = [
 
 log = logging.getLogger("smartxfer.nrp")
 
-#: The record format of InvenioRDM, by name: on Zenodo plain JSON is an older one.
+#: Media type of InvenioRDM's record format: for plain JSON, Zenodo returns an older format.
 INVENIO_JSON = "application/vnd.inveniordm.v1+json"
 _GENERATOR_TAG_PATTERN = re.compile(r"<meta\b[^>]*\bname=[\"']generator[\"'][^>]*>", re.IGNORECASE)
 _GENERATOR_VERSION_PATTERN = re.compile(r"\bcontent=[\"']InvenioRDM\s*v?([0-9][0-9A-Za-z.]*)?", re.IGNORECASE)
-#: From this version on InvenioRDM knows fetched, remote and multipart files.
+#: First version of InvenioRDM that supports fetched, remote and multipart files.
 _FIRST_VERSION_WITH_TRANSFER_TYPES = 13
 _HTML_PAGE = Success({200}, Body.ANY)
 
 
 def discover_repository(api: RepositoryApi, base_url: str) -> RepositoryInfo:
-    """Ask a repository what it is; one that says nothing of itself is taken for a plain InvenioRDM.
+    """Fetch the properties of a repository; without a well-known document it is a plain InvenioRDM.
 
-    :param base_url: its scheme, host and port.
-    :raises CommunicationError: it cannot be reached, or fails.
+    :param base_url: scheme, host and port.
+    :raises CommunicationError: the repository cannot be reached, or returns an error.
     """
     base = base_url.rstrip("/")
-    about = f"{base}/.well-known/repository/"
+    well_known_url = f"{base}/.well-known/repository/"
     try:
-        found = api.get(about, auth=None).json(dict)
+        document = api.get(well_known_url, auth=None).json(dict)
     except NotAnHTTPServer:
         raise
     except (ClientError, DecodeError) as error:
-        log.debug("%s says nothing of itself: %s", base, error)
-        found = {}
-    if "invenio_version" not in found:
+        log.debug("%s has no well-known document: %s", base, error)
+        document = {}
+    if "invenio_version" not in document:
         return _build_plain_invenio_info(api, base)
-    given = RepositoryInfo.from_wire(found)
-    links = given.links.evolve(api=urljoin(about, given.links.api) if given.links.api else f"{base}/api")
-    info = given.evolve(links=links)
-    return info.evolve(_load_models=lambda: _fetch_models(api, about, info))
+    parsed = RepositoryInfo.from_wire(document)
+    api_url = urljoin(well_known_url, parsed.links.api) if parsed.links.api else f"{base}/api"
+    info = parsed.evolve(links=parsed.links.evolve(api=api_url))
+    return info.evolve(_load_models=lambda: _fetch_models(api, well_known_url, info))
 
 
 def _fetch_models(api: RepositoryApi, well_known_url: str, info: RepositoryInfo) -> List[RecordModel]:
@@ -65,17 +65,17 @@ def _fetch_models(api: RepositoryApi, well_known_url: str, info: RepositoryInfo)
 
 
 def _build_plain_invenio_info(repository_api: RepositoryApi, base: str) -> RepositoryInfo:
-    """What holds for every InvenioRDM, and what its home page gives away."""
+    """Return the properties of every InvenioRDM, with the version on its home page."""
     version = _detect_version(repository_api, base)
-    first = re.match(r"[0-9]+", version or "")
-    later = first is None or int(first.group()) >= _FIRST_VERSION_WITH_TRANSFER_TYPES
+    major = re.match(r"[0-9]+", version or "")
+    has_transfer_types = major is None or int(major.group()) >= _FIRST_VERSION_WITH_TRANSFER_TYPES
     api = f"{base}/api"
     info = RepositoryInfo(
         name=urlsplit(base).netloc,
         description="",
         version="RDM",
         invenio_version=version,
-        transfers=["L", "F", "R", "M"] if later and version else ["L"],
+        transfers=["L", "F", "R", "M"] if has_transfer_types and version else ["L"],
         default_content_type=INVENIO_JSON if is_zenodo(base) else "application/json",
         links=RepositoryLinks(
             api=api,
@@ -96,7 +96,7 @@ def _build_plain_invenio_model(api_url: str, base: str) -> RecordModel:
 
 
 def _detect_version(api: RepositoryApi, base: str) -> Optional[str]:
-    """The version on the home page: a text; None where it says none."""
+    """Return the version on the home page, as a string; None if it is missing."""
     try:
         headers = {"Accept": "text/html"}
         page = api.get(f"{base}/", auth=None, headers=headers, success=_HTML_PAGE).text
@@ -106,18 +106,18 @@ def _detect_version(api: RepositoryApi, base: str) -> Optional[str]:
     tag = _GENERATOR_TAG_PATTERN.search(page)
     content = _GENERATOR_VERSION_PATTERN.search(tag.group()) if tag else None
     if content is None:
-        log.info("%s does not say that it is an InvenioRDM; it is taken for one", base)
+        log.info("%s does not identify itself as InvenioRDM; it is treated as one", base)
         return None
     return (content.group(1) or "").rstrip(".") or None
 
 
 def is_zenodo(url: str) -> bool:
-    """Whether an address is Zenodo's."""
+    """Return True for a URL of Zenodo."""
     host = (urlsplit(url).hostname or "").lower()
     return host == "zenodo.org" or host.endswith(".zenodo.org")
 
 
-# -- where records live --------------------------------------------------------------------------------
+# -- URLs of records -----------------------------------------------------------------------------------
 
 
 def _select_model(info: RepositoryInfo, name: Optional[str]) -> Optional[RecordModel]:
@@ -126,31 +126,31 @@ def _select_model(info: RepositoryInfo, name: Optional[str]) -> Optional[RecordM
 
 
 def get_records_path(info: RepositoryInfo, model: Optional[str] = None) -> str:
-    """The path of a model's records below the API, such as ``records``; by default the default model's."""
-    found = _select_model(info, model)
-    link = urlsplit(found.links.records if found is not None else "")
+    """Return the path of a model's records below the API, such as ``records``; None is the default model."""
+    record_model = _select_model(info, model)
+    link = urlsplit(record_model.links.records if record_model is not None else "")
     path, api = link.path.rstrip("/"), urlsplit(info.links.api).path.rstrip("/")
     return path[len(api) + 1 :] if path.startswith(f"{api}/") else "records"
 
 
 def has_metadata(info: RepositoryInfo, model: Optional[str] = None) -> bool:
-    """Return True if the records of a model have their fields below ``metadata``."""
-    found = _select_model(info, model)
-    models = [found] if found is not None else info.models
-    return bool(models) and all(one.metadata for one in models)
+    """Return True if the records of a model have their fields in ``metadata``."""
+    record_model = _select_model(info, model)
+    models = [record_model] if record_model is not None else info.models
+    return bool(models) and all(each.metadata for each in models)
 
 
 def get_records_endpoint(info: RepositoryInfo, model: Optional[str] = None) -> Mapping[str, Any]:
-    """Where published records are searched: ``url``, and ``params`` that belong to it."""
-    found = _select_model(info, model)
-    link = found.links.records if found is not None else info.links.records
+    """Return ``url`` and ``params`` of the search in published records."""
+    record_model = _select_model(info, model)
+    link = record_model.links.records if record_model is not None else info.links.records
     return _split_query(info, link or f"{info.links.api}/records")
 
 
 def get_drafts_endpoint(info: RepositoryInfo, model: Optional[str] = None) -> Mapping[str, Any]:
-    """Where one's own records are searched, drafts among them; as :func:`get_records_endpoint`."""
-    found = _select_model(info, model)
-    link = (found.links.drafts if found is not None else None) or info.links.drafts
+    """Return ``url`` and ``params`` of the search in the caller's records, including drafts."""
+    record_model = _select_model(info, model)
+    link = (record_model.links.drafts if record_model is not None else None) or info.links.drafts
     return _split_query(info, link or f"{info.links.api}/user/{get_records_path(info, model)}")
 
 

@@ -1,4 +1,4 @@
-"""Files on their way down: by ranges only where the server has shown that it knows them.
+"""Downloads of files; ranges are only requested after the server has been found to support them.
 
 Source: NRP / Invenio protocol, section 5, Download.
 """
@@ -37,20 +37,20 @@ __all__ = [
     "require_complete",
 ]
 
-#: Bytes per piece of a file that is fetched by ranges.
+#: Size of the ranges of a large file, in bytes.
 DEFAULT_RANGE_SIZE = 16 << 20
-#: Less is not worth a request of its own.
+#: Smaller ranges are not worth a request.
 MIN_RANGE_SIZE = 1 << 20
 MAX_RANGES = 10_000
-#: How often an address that has expired is replaced in the course of one download without a pause.
+#: How often an expired URL is replaced during one download without a delay.
 _MAX_URL_REFRESHES = 16
 
 
 def require_complete(file: File) -> None:
-    """Raise where the repository would give other bytes than the file's, or none.
+    """Raise an error if the repository would return other bytes than the file's, or none.
 
-    :raises Conflict: the upload of it has not ended, or failed.
-    :raises UsageError: no request can name it.
+    :raises Conflict: the upload of the file is not complete, or has failed.
+    :raises UsageError: the URL of the file leads to another file.
 
     Source: NRP / Invenio protocol, section 9.
     """
@@ -64,24 +64,24 @@ def require_complete(file: File) -> None:
     if file.status != FileStatus.COMPLETED:
         raise RepositoryConflict(
             f"{file.key} is {file.status}, not completed",
-            hint="files.wait_fetch() waits for one that the repository fetches; others have to be uploaded",
+            hint="call files.wait_fetch() if the repository fetches the file; otherwise upload it",
             status=409,
         )
 
 
 def get_modified_times(file: File) -> Optional[Tuple[float, float]]:
-    """When a file changed in the repository; None where it does not say."""
+    """Return the modification time in the repository twice, as a range; None if it is unknown."""
     try:
-        moment = dt.datetime.fromisoformat((file.updated or "").replace("Z", "+00:00"))
+        updated = dt.datetime.fromisoformat((file.updated or "").replace("Z", "+00:00"))
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.timezone.utc)
-    return moment.timestamp(), moment.timestamp()
+    if updated.tzinfo is None:
+        updated = updated.replace(tzinfo=dt.timezone.utc)
+    return updated.timestamp(), updated.timestamp()
 
 
 def apply_exists_policy(spec: DownloadSpec, exists: Exists, api: RepositoryApi, file: File) -> DownloadSpec:
-    """Return the download of a single file, with what decides about an existing one."""
+    """Return the download of a single file with the policy for an existing one."""
     origin = get_renamed_origin(spec.sink, (get_repository_label(api), file.key))
     return apply_existing_file_policy(spec, exists, mtime_range=get_modified_times(file), origin=origin)
 
@@ -89,14 +89,16 @@ def apply_exists_policy(spec: DownloadSpec, exists: Exists, api: RepositoryApi, 
 def compute_range_size(
     size: Optional[int], parts: Optional[int] = None, part_size: Optional[int] = None
 ) -> int:
-    """Bytes per piece.
+    """Return the size of a range in bytes, at least 1 MiB.
 
-    :param part_size: as the caller wants it, at least 1 MiB; goes before ``parts``.
+    :param parts: requested number of ranges.
+    :param part_size: requested size of a range in bytes; takes precedence over ``parts``.
+    :raises UsageError: a number is invalid.
     """
     for name, value in (("parts", parts), ("part_size", part_size)):
         if value is not None and (type(value) is not int or value < 1):
             raise UsageError(
-                f"{name} is a number of at least 1, not {value!r}", hint=f"pass {name}=1 or more"
+                f"{name} must be a number of at least 1, not {value!r}", hint=f"pass {name}=1 or more"
             )
     if part_size is None:
         part_size = DEFAULT_RANGE_SIZE if parts is None else -(-(size or 0) // parts)
@@ -106,11 +108,9 @@ def compute_range_size(
 def build_download_spec(
     files_api: FilesApi, file: File, sink: Sink, runner: TransferRunner, range_size: int
 ) -> DownloadSpec:
-    """The download of a file, as the engine wants it.
+    """Return the specification of a download for the engine; no request is sent yet.
 
-    Nothing is asked of the server before the download begins.
-
-    :param range_size: bytes per piece, where the server knows ranges.
+    :param range_size: size of a range in bytes, if the server supports ranges.
     """
     require_complete(file)
     link = file.links.content if has_followable_links(file.key) else None
@@ -142,9 +142,9 @@ def build_download_spec(
 
 
 class _RemoteContent:
-    """The bytes of a file on the server; all answers have to be about one state of it.
+    """The content of a file on the server; all responses must be about the same version of the file.
 
-    Where the repository gave the MD5 of the file, that decides, not the ETags.
+    If the repository returned the MD5 of the file, the MD5 is compared instead of the ETags.
     """
 
     def __init__(self, files_api: FilesApi, file: File, url: str) -> None:
@@ -159,48 +159,44 @@ class _RemoteContent:
 
     @contextlib.contextmanager
     def open(self, start: int, stop: Optional[int]) -> Iterator[RangeResponse]:
-        """One try at bytes [start, stop); what the address redirects to is asked for anew each time."""
-        size, call = self._file.known_size, self.request
-        strong = self._get_if_range_etag()
-        if strong and (start, stop) not in ((0, size), (0, None)):
-            call = attrs.evolve(call, headers={**call.headers, "If-Range": strong})
-        with open_range(self._api.http, call, start, stop, size, self._check_same_object) as incoming:
-            yield incoming
+        """Request bytes [start, stop) once; redirects of the content URL are followed again each time."""
+        size, request = self._file.known_size, self.request
+        etag = self._get_if_range_etag()
+        if etag and (start, stop) not in ((0, size), (0, None)):
+            request = attrs.evolve(request, headers={**request.headers, "If-Range": etag})
+        with open_range(self._api.http, request, start, stop, size, self._check_same_object) as response:
+            yield response
 
     def _get_if_range_etag(self) -> Optional[str]:
-        """Return the ETag for If-Range; None where it may differ between the storage's machines.
+        """Return the ETag for If-Range; None if it may differ between the hosts of the storage.
 
-        Such a machine would send the whole file in place of the range.
+        A host with another ETag would send the complete file instead of the range.
         """
-        tag, known = self.state.first, self._file.md5
-        if not isinstance(tag, str) or not tag.startswith('"'):
+        etag, md5 = self.state.first, self._file.md5
+        if not isinstance(etag, str) or not etag.startswith('"'):
             return None
-        return tag if not known or tag == f'"md5:{known}"' else None
+        return etag if not md5 or etag == f'"md5:{md5}"' else None
 
     def check_expired_url(self, context: RetryContext) -> RetryDecision:
-        """Have the repository asked for another address, where the storage's one may have expired."""
-        refusal = context.http_error
-        if (
-            refusal is None
-            or refusal.status not in (400, 401, 403)
-            or self._url_refreshes >= _MAX_URL_REFRESHES
-        ):
+        """Retry at once if the storage's URL may have expired: the repository redirects to another one."""
+        error = context.http_error
+        if error is None or error.status not in (400, 401, 403) or self._url_refreshes >= _MAX_URL_REFRESHES:
             return RetryDecision.NO_DECISION
-        if self._api.http.origin.allows_credentials_for(Origin.parse(refusal.url)):
+        if self._api.http.origin.allows_credentials_for(Origin.parse(error.url)):
             return RetryDecision.NO_DECISION
         self._url_refreshes += 1
         return RetryDecision.RETRY_IMMEDIATELY
 
     def supports_ranges(self) -> bool:
-        """Whether a request for the first byte gives the first byte, and not the file."""
-        with self.open(0, 1) as incoming:
-            return not incoming.is_full_object
+        """Return True if a request for the first byte returns that byte, not the complete file."""
+        with self.open(0, 1) as response:
+            return not response.is_full_object
 
     def _check_same_object(self, response: requests.Response) -> None:
-        """Compare one answer with those before, and with what the repository said of the file."""
+        """Compare a response with the earlier ones and with the MD5 in the repository."""
         self._api.apply_rate_limit(self.request.url, response.headers)
         etag = response.headers.get("ETag")
-        known = self._file.md5
-        if known and (etag or "").startswith('"md5:') and etag != f'"md5:{known}"':
+        md5 = self._file.md5
+        if md5 and (etag or "").startswith('"md5:') and etag != f'"md5:{md5}"':
             raise self.state.build_changed_error()
         self.state.check_version(etag or response.headers.get("Last-Modified"))

@@ -1,4 +1,4 @@
-"""The verbs that all clients share, as methods: ``download``, ``download_many``, ``download_tree``.
+"""Methods that all clients share: ``download``, ``download_many``, ``download_tree``.
 
 Source: NRP / Invenio protocol, section 5, Download.
 """
@@ -36,20 +36,20 @@ def download(
     parts: Optional[int] = None,
     part_size: Optional[int] = None,
 ) -> "FileResult":
-    """Fetch a file; a broken run is continued.
+    """Download a file; an interrupted download is resumed.
 
-    :param source: ``"RECORD/KEY"``, a File, or its address.
+    :param source: ``"RECORD/KEY"``, a File, or its URL.
     :param target: a directory, a file name, an open binary file, or a sink.
     :param exists: what to do about an existing file with other content: ``"replace"``, ``"skip"``,
-        ``"rename"`` or ``"newer"``.  None replaces the file of a path that you give; in a directory it is an
-        error, unless an earlier run wrote its content.
-    :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
-    :param cancel: anything with ``is_set()``.
+        ``"rename"`` or ``"newer"``.  With None, a file whose path is given is replaced; in a directory it is
+        an error, unless an earlier run wrote its content.
+    :param progress: None, True for a bar, a label, or a callable that receives a ProgressEvent.
+    :param cancel: any object with ``is_set()``.
     :param deadline: seconds after which to stop.
-    :param parts: pieces to fetch at a time where ranges are known ...
-    :param part_size: ... or bytes of each, at least 1 MiB, which goes before ``parts``.
-    :return: what became of the file; ``.item`` is the File.
-    :raises NotFound: there is no such file.
+    :param parts: number of concurrent ranges, if the server supports ranges.
+    :param part_size: size of a range in bytes, at least 1 MiB; takes precedence over ``parts``.
+    :return: the result; ``.item`` is the File.
+    :raises NotFound: the file does not exist.
     :raises Conflict: the file is not complete in the repository.
     :raises TargetExists: the directory has a file of that name with other content.
 
@@ -59,8 +59,8 @@ def download(
     from smartxfer.nrp.targets import parse_file_target
 
     record, key = parse_file_target(source)
-    watch = RunOptions(progress, cancel, deadline)
-    return self._file_transfers.download(record, key, target, parts, part_size, exists, watch)
+    options = RunOptions(progress, cancel, deadline)
+    return self._file_transfers.download(record, key, target, parts, part_size, exists, options)
 
 
 def download_many(
@@ -74,13 +74,13 @@ def download_many(
     cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
 ) -> "TransferReport":
-    """Fetch several files into a directory, several at a time.
+    """Download several files into a directory concurrently.
 
-    :param sources: one file or several, as for :meth:`download`.  For an empty list nothing is asked.
-    :param target: local directory, made if missing; keys come below it as safe names.
-    :param max_workers: files at a time; None: as many as the client is set to.
+    :param sources: one file or several, as for :meth:`download`.  For an empty list, no request is sent.
+    :param target: local directory, created if missing; files are saved under safe names based on their keys.
+    :param max_workers: maximum number of concurrent files; None: the client's setting.
     :return: one result per file, in order.
-    :raises BatchError: some of several files failed; ``.results`` tells which.
+    :raises BatchError: some of several files failed; see ``.results``.
 
     Otherwise like :meth:`download`.
     """
@@ -91,16 +91,18 @@ def download_many(
     from smartxfer.transfer.existing_files import validate_exists
     from smartxfer.transfer.result import TransferReport
 
-    several = list(sources) if isinstance(sources, (list, tuple)) else [sources]
-    wanted = [parse_file_target(source) for source in several]
+    source_list = list(sources) if isinstance(sources, (list, tuple)) else [sources]
+    targets = [parse_file_target(source) for source in source_list]
     lookup = self._file_transfers.lookup
 
-    def files(calls: RepositoryApi) -> List[File]:
-        return [lookup.read_file(calls, record, key)[0] for record, key in wanted]
+    def find_files(api: RepositoryApi) -> List[File]:
+        return [lookup.read_file(api, record, key)[0] for record, key in targets]
 
     validate_exists(exists)
-    watch = RunOptions(progress, cancel, deadline, max_workers)
-    return self._file_transfers.download_many(files, target, exists, watch) if wanted else TransferReport()
+    if not targets:
+        return TransferReport()
+    options = RunOptions(progress, cancel, deadline, max_workers)
+    return self._file_transfers.download_many(find_files, target, exists, options)
 
 
 @hide_arguments(links=("source",))
@@ -118,12 +120,13 @@ def download_tree(
     cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
 ) -> "TransferReport":
-    """Fetch the files of a record, several at a time.
+    """Download the files of a record, several concurrently.
 
-    :param source: the Record, its id or its address.
-    :param include: glob patterns of the keys that are meant, such as ``"*.csv"``; None for all.
-    :param exclude: glob patterns of keys that are left out.
-    :param dry_run: fetch nothing; the results tell what would be fetched.  Existing files are not looked at.
+    :param source: the Record, its id or its URL.
+    :param include: glob patterns of the keys to download, such as ``"*.csv"``; None for all.
+    :param exclude: glob patterns of keys that are skipped.
+    :param dry_run: download nothing; return the results of the files that would be downloaded.  Existing
+        files are not considered.
 
     Otherwise like :meth:`download_many`.
     """
@@ -140,26 +143,26 @@ def download_tree(
     record, selection = parse_record_target(source), Selection(include, exclude)
     lookup = self._file_transfers.lookup
 
-    def files(calls: RepositoryApi) -> List[File]:
-        found: List[File] = lookup.read_from_record(lookup.parse_reference(record), FilesApi.list, calls)
-        return [file for file in found if selection.includes(file.key)]
+    def find_files(api: RepositoryApi) -> List[File]:
+        files: List[File] = lookup.read_from_record(lookup.parse_reference(record), FilesApi.list, api)
+        return [file for file in files if selection.includes(file.key)]
 
     if dry_run:
-        return TransferReport(_plan_downloads(files(self._file_transfers.get_api()), target))
+        return TransferReport(_plan_downloads(find_files(self._file_transfers.get_api()), target))
     return self._file_transfers.download_many(
-        files, target, exists, RunOptions(progress, cancel, deadline, max_workers)
+        find_files, target, exists, RunOptions(progress, cancel, deadline, max_workers)
     )
 
 
 def _plan_downloads(files: "Sequence[File]", target: Any) -> "List[FileResult]":
-    """Return what a download of files would do."""
+    """Return the results that a download of files would have."""
     from smartxfer.transfer.result import FileResult
     from smartxfer.transfer.safe_paths import unique_paths_or_errors
     from smartxfer.transfer.source import as_target_path
 
     directory = as_target_path(target)
     if directory is None:
-        raise UsageError(f"{target!r} is not a path", hint="pass the path of a file or directory")
+        raise UsageError(f"target is not a path: {target!r}", hint="pass the path of a local directory")
     names = unique_paths_or_errors([file.key for file in files], directory=directory)
     return [
         FileResult(file.key, error=name)

@@ -1,4 +1,4 @@
-"""Sending a draft: the revision it must have, a lost answer, and fields that the repository drops.
+"""Updates of drafts: expected revision, recovery of a lost response, and fields that the repository drops.
 
 Source: NRP / Invenio protocol, section 4.
 """
@@ -19,16 +19,15 @@ __all__ = ["build_if_match_headers", "get_record_reference", "parse_draft_respon
 
 
 def build_if_match_headers(revision: Optional[int]) -> Dict[str, str]:
-    """The header of a guarded change: a bare number, for the quotes of HTTP are refused.
+    """Return the header of a conditional update: a number without the quotes of HTTP, which are rejected.
 
-    :raises UsageError: it is no number.
+    :raises UsageError: the revision is not a number.
     """
     if revision is None:
         return {}
     if type(revision) is not int:
         raise UsageError(
-            f"if_revision is a number, the record's revision_id, not {revision!r}",
-            hint="pass if_revision=record.revision_id",
+            f"if_revision must be a number, not {revision!r}", hint="pass if_revision=record.revision_id"
         )
     return {"If-Match": str(revision)}
 
@@ -42,37 +41,38 @@ def replace_draft(
 ) -> Dict[str, Any]:
     """Replace a draft.
 
-    One that is guarded is not repeated blindly, for what its first try changed would refuse the second one:
-    where the answer is lost, the draft is read.
+    A conditional update is not simply repeated: if the first attempt had changed the draft, the second one
+    would be rejected.  Therefore the draft is read after a lost response.
 
-    :param headers: of the reading, too.
-    :raises OutcomeUnknown: the draft was changed meanwhile, and is not what was sent.
+    :param headers: sent with the read request, too.
+    :raises OutcomeUnknown: the draft has another revision, and is not what was sent.
     """
     if revision is None:
         return dict(api.send("PUT", url, json=document, headers=headers).json(dict))
     lost: Optional[OutcomeUnknown] = None
     for _ in range(api.http.policy.attempts):
         try:
-            guarded = {**headers, **build_if_match_headers(revision)}
-            return dict(api.send("PUT", url, json=document, headers=guarded, idempotent=False).json(dict))
+            conditional = {**headers, **build_if_match_headers(revision)}
+            return dict(api.send("PUT", url, json=document, headers=conditional, idempotent=False).json(dict))
         except OutcomeUnknown as error:
             lost = error
-        now = dict(api.get(url, headers=headers).json(dict))
-        if now.get("revision_id") != revision:
-            if now.get("metadata") == document.get("metadata"):
-                return now
+        current = dict(api.get(url, headers=headers).json(dict))
+        if current.get("revision_id") != revision:
+            if current.get("metadata") == document.get("metadata"):
+                return current
             break
     assert lost is not None
-    raise evolve_error(lost, hint="read the draft, and see whether it is what was sent")
+    raise evolve_error(lost, hint="read the draft, and compare it with the document that was sent")
 
 
 def parse_draft_response(body: Mapping[str, Any], strict: bool, sent: Mapping[str, Any]) -> Record:
-    """Return the draft of an answer, after a warning about fields that were dropped.
+    """Return the draft in a response; warn about invalid fields that the repository has dropped.
 
-    ``errors`` also names what publishing will need and what was never there; that is dropped from nothing.
+    ``errors`` also lists fields that are only missing for publishing; these do not cause a warning.
 
+    :param strict: raise an error instead of the warning.
     :param sent: the document that was sent.
-    :raises InvalidDraft: with ``strict``.
+    :raises InvalidDraft: with ``strict``, fields were dropped.
 
     Source: NRP / Invenio protocol, sections 4 and 9.
     """
@@ -80,39 +80,39 @@ def parse_draft_response(body: Mapping[str, Any], strict: bool, sent: Mapping[st
     dropped = [error for error in record.errors if _is_field_dropped(error, sent, body)]
     if not dropped:
         return record
-    words = f"{record.id} was kept without invalid fields: {format_field_errors(dropped)}"
+    message = f"{record.id} was saved without invalid fields: {format_field_errors(dropped)}"
     if strict:
-        hint = "correct them, and update the draft"
-        raise RepositoryInvalidDraft(words, hint=hint, errors=record.errors, record=record)
-    with contextlib.suppress(ValueError):  # standard error is closed
-        warnings.warn(escape_unprintable(redact(words)), DraftWarning, stacklevel=3)
+        hint = "correct the fields, and update the draft"
+        raise RepositoryInvalidDraft(message, hint=hint, errors=record.errors, record=record)
+    with contextlib.suppress(ValueError):  # raised if standard error is closed
+        warnings.warn(escape_unprintable(redact(message)), DraftWarning, stacklevel=3)
     return record
 
 
 def _is_field_dropped(error: Any, sent: Mapping[str, Any], saved: Mapping[str, Any]) -> bool:
-    """Return True if the draft lacks something that was sent for the field of an error, or near it."""
+    """Return True if the saved draft lacks a value that was sent for the field of an error, or next to it."""
     field = str(error.get("field") or "") if isinstance(error, Mapping) else ""
     section, _, rest = field.partition(".")
-    given, now = sent.get(section), saved.get(section)
-    if not isinstance(given, Mapping) or not rest:
-        return section in sent and given != now
+    sent_value, saved_value = sent.get(section), saved.get(section)
+    if not isinstance(sent_value, Mapping) or not rest:
+        return section in sent and sent_value != saved_value
     name = rest.partition(".")[0]
-    there = now if isinstance(now, Mapping) else {}
-    if name in given:  # of files the repository says what is still to come
-        return section != "files" or bool(there.get(name) != given[name])
-    # Members of metadata stand alone; elsewhere a missing one may have cost the others.
-    return section != "metadata" and any(there.get(each) != value for each, value in given.items())
+    saved_members = saved_value if isinstance(saved_value, Mapping) else {}
+    if name in sent_value:  # for files, the errors also list those that are still to be uploaded
+        return section != "files" or bool(saved_members.get(name) != sent_value[name])
+    # Members of metadata are independent.  In other sections, a missing member can invalidate the others.
+    return section != "metadata" and any(saved_members.get(key) != value for key, value in sent_value.items())
 
 
 def get_record_reference(record_or_data: Any) -> Any:
-    """What names the record of a plain dict; anything else names itself.
+    """Return the link or id in a plain dict; other values are returned unchanged.
 
-    :raises UsageError: the dict names none.
+    :raises UsageError: the dict has neither.
     """
     if isinstance(record_or_data, Record) or not isinstance(record_or_data, Mapping):
         return record_or_data
     links = record_or_data.get("links")
-    found = (links.get("self") if isinstance(links, Mapping) else None) or record_or_data.get("id")
-    if not found:
-        raise UsageError("the dict names no record", hint="it needs id, or links with self")
-    return found
+    reference = (links.get("self") if isinstance(links, Mapping) else None) or record_or_data.get("id")
+    if not reference:
+        raise UsageError("the dict does not identify a record", hint="add 'id', or 'links' with 'self'")
+    return reference

@@ -1,6 +1,6 @@
-"""The errors of a repository, each the generic class and :class:`RepositoryError` at once.
+"""The errors of a repository, each a subclass of a generic error and of :class:`RepositoryError`.
 
-Where nrp-cmd has a name for one, it is that.
+Errors that nrp-cmd has, too, have the same name.
 
 Source: NRP / Invenio protocol, section 3, Errors.
 """
@@ -60,7 +60,7 @@ __all__ = [
 
 
 class RepositoryError(errors.SmartxferError):
-    """Root of the errors of an NRP or InvenioRDM repository, and of no other service's."""
+    """Base class of the errors of an NRP or InvenioRDM repository; other services do not raise them."""
 
 
 # fmt: off
@@ -71,9 +71,9 @@ class RepositoryDecodeError(RepositoryCommunicationError, errors.DecodeError): .
 class RepositoryRedirectRefused(RepositoryCommunicationError, errors.RedirectRefused): ...
 class RepositoryOutcomeUnknown(RepositoryCommunicationError, errors.OutcomeUnknown): ...
 class RepositoryHTTPError(RepositoryCommunicationError, errors.HTTPError):
-    """An answer that is an error.
+    """An HTTP error response.
 
-    :param json: its body, where it is an object of JSON; else empty.
+    :param json: the body, if it is a JSON object; else empty.
     """
 
     json: Mapping[str, Any] = {}
@@ -97,36 +97,36 @@ class RepositoryInvalidDraft(RepositoryError, errors.InvalidDraft): ...
 class RepositoryBatchError(RepositoryError, errors.BatchError): ...
 # fmt: on
 
-#: The class for each generic one; those not written out above are made, such as RepositoryReadTimeout.
+#: The class for each generic error; those not defined above, such as RepositoryReadTimeout, are generated.
 ERRORS = ErrorFamily(__name__, RepositoryError, "Repository")
 
 
 def _parse_error_response(response: BufferedResponse) -> Dict[str, Any]:
-    """Return what the repository says; ``errors`` holds what is wrong with which field.
+    """Return message and field errors of a response, as attributes of the exception.
 
-    ``Retry-After`` is on every answer, and has a meaning on 429 and 503 only.
+    ``Retry-After`` is in every response; it is ignored unless the status is 429 or 503.
 
     Source: NRP / Invenio protocol, sections 3 and 9.
     """
     body = _get_json_body(response)
     errors = _select_error_entries(redact_json(body.get("errors")))
-    words = [redact(str(body.get("message") or "")), format_field_errors(errors)]
-    said = {"errors": errors, "details": errors, "message": "; ".join(word for word in words if word)}
-    said["json"] = redact_json(body)
-    return said if response.status in (429, 503) else {**said, "retry_after": None}
+    texts = [redact(str(body.get("message") or "")), format_field_errors(errors)]
+    attributes = {"errors": errors, "details": errors, "message": "; ".join(text for text in texts if text)}
+    attributes["json"] = redact_json(body)
+    return attributes if response.status in (429, 503) else {**attributes, "retry_after": None}
 
 
-#: Names of nrp-cmd: an answer that is an error, one of 404, and an answer that is not as the protocol says.
+#: Names of nrp-cmd for an error response, a 404, and an invalid response.
 RepositoryJSONError = RepositoryHTTPError
 DoesNotExistError = RepositoryNotFoundError
 StructureError = RepositoryDecodeError
 
-#: How answers become errors, by whether the client sends a token.
+#: Rules for error responses, by whether the client sends a token.
 ERROR_TABLES = {token: ErrorTable(_parse_error_response, build_error_rules(token)) for token in (True, False)}
 
 
 def format_field_errors(errors: Any) -> str:
-    """Errors of fields in a line."""
+    """Return field errors as one line of text."""
     if isinstance(errors, str):
         return errors[:300]
     lines = [
@@ -140,10 +140,10 @@ def _get_json_body(response: BufferedResponse) -> Mapping[str, Any]:
     if "json" not in response.headers.get("Content-Type", "").lower():
         return {}
     try:
-        found = response.json()
+        body = response.json()
     except DecodeError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return body if isinstance(body, dict) else {}
 
 
 def _select_error_entries(errors: Any) -> List[Any]:

@@ -36,11 +36,11 @@ from smartxfer.transfer.sink import get_target_directory, open_sink, validate_si
 __all__ = ["FileTransfers", "RunOptions", "delete_file"]
 
 FileWithMetadata = Tuple[LocalFile, Optional[Mapping[str, Any]]]
-"""A file that is sent, and its metadata."""
+"""A file to upload, and its metadata."""
 
 
 class RunOptions(NamedTuple):
-    """Options of a call: how it is watched, and how many files it moves at a time."""
+    """Options of a public call; ``deadline`` in seconds."""
 
     progress: Progress = None
     cancel: Optional[Cancel] = None
@@ -49,12 +49,12 @@ class RunOptions(NamedTuple):
 
 
 class FileTransfers:
-    """Moves files of records.
+    """Uploads, downloads and synchronisations of files.
 
-    :param get_api: makes the calls.
-    :param start_runner: begins a call of the user's, as a :class:`RunOptions` says.
-    :param max_workers: files, or parts of one file, at a time.
-    :param get_repository_info: what the repository says of itself.
+    :param get_api: returns the API.
+    :param start_runner: creates the runner of a public call, from the fields of :class:`RunOptions`.
+    :param max_workers: maximum number of concurrent files, or of parts of one file.
+    :param get_repository_info: returns the properties of the repository.
     """
 
     def __init__(
@@ -78,26 +78,29 @@ class FileTransfers:
         replace: bool,
         options: RunOptions,
     ) -> TransferReport:
-        """Send files to a draft; the ``item`` of each result is the file as the repository holds it."""
-        plans = []
+        """Upload files to a draft; the ``item`` of each result is the stored File."""
+        file_inits = []
         for item, metadata in pairs:
-            letters = (
+            types = (
                 self._get_repository_info().transfers if batch.needs_transfer_types(mode, item.size) else ()
             )
-            plans.append((item, FileInit(item.name, mode.resolve(item.size, letters), item.size, metadata)))
-            plans[-1][1].build_payload()  # what cannot be is said before anything is sent
-        at_once = options.max_workers or self._max_workers
+            file_init = FileInit(item.name, mode.resolve(item.size, types), item.size, metadata)
+            file_init.build_payload()  # raises an error for invalid parameters before a request is sent
+            file_inits.append((item, file_init))
+        workers = options.max_workers or self._max_workers
 
-        def send(files: FilesApi) -> Tuple[TransferRunner, List[Tuple[FileResult, Optional[File]]]]:
-            batch.raise_if_locked(record, files, plans)
+        def upload(files_api: FilesApi) -> Tuple[TransferRunner, List[Tuple[FileResult, Optional[File]]]]:
+            batch.raise_if_locked(record, files_api, file_inits)
             with self._start_runner(*options) as runner:
-                return runner, upload_files(files, runner, plans, replace=replace, max_workers=at_once)
+                return runner, upload_files(
+                    files_api, runner, file_inits, replace=replace, max_workers=workers
+                )
 
         if not pairs:
             return TransferReport()
-        runner, sent = self.lookup.modify_draft(self.lookup.parse_reference(record), send)
+        runner, uploaded = self.lookup.modify_draft(self.lookup.parse_reference(record), upload)
         return raise_for_errors(
-            [result if file is None else attrs.evolve(result, item=file) for result, file in sent], runner
+            [result if file is None else attrs.evolve(result, item=file) for result, file in uploaded], runner
         )
 
     def download(
@@ -110,21 +113,25 @@ class FileTransfers:
         exists: Exists,
         options: RunOptions,
     ) -> FileResult:
-        """Fetch one file.
+        """Download one file.
 
-        :param file_or_record: the file, or with ``key`` its record.
+        :param file_or_record: the file, or its record if ``key`` is given.
         """
         validate_sink(sink)
         validate_exists(exists)
-        step = download.compute_range_size(None, parts, part_size)
+        download.compute_range_size(
+            None, parts, part_size
+        )  # validates the parameters before a request is sent
         with self._start_runner(*options) as runner:
-            calls = self.get_api().with_runner(runner)
-            file, files = runner.run_one(functools.partial(self.lookup.read_file, calls, file_or_record, key))
+            api = self.get_api().with_runner(runner)
+            file, files_api = runner.run_one(
+                functools.partial(self.lookup.read_file, api, file_or_record, key)
+            )
             target = open_sink(sink, safe_path(file.key, get_target_directory(sink)).name)
-            step = download.compute_range_size(file.size, parts, part_size)
+            range_size = download.compute_range_size(file.size, parts, part_size)
             runner.reporter.queue(file.key, file.size)
-            spec = download.build_download_spec(files, file, target, runner, step)
-            spec = download.apply_exists_policy(spec, exists, files.api, file)
+            spec = download.build_download_spec(files_api, file, target, runner, range_size)
+            spec = download.apply_exists_policy(spec, exists, files_api.api, file)
             job = DownloadJob(spec, runner, parts or self._max_workers)
             runner.run_jobs([job], 1)
             return raise_for_errors([attrs.evolve(job.result, item=file)], runner)[0]
@@ -136,18 +143,20 @@ class FileTransfers:
         exists: Exists,
         options: RunOptions,
     ) -> TransferReport:
-        """Fetch several files into a directory.
+        """Download several files into a directory.
 
-        :param find_files: finds them, by the calls of the operation.
+        :param find_files: returns the files, using the given API.
         """
         validate_exists(exists)
         with self._start_runner(*options) as runner:
-            calls = self.get_api().with_runner(runner)
-            wanted = runner.run_one(functools.partial(find_files, calls))
-            got = batch.download_files(
-                calls, runner, wanted, directory, options.max_workers or self._max_workers, exists
+            api = self.get_api().with_runner(runner)
+            files = runner.run_one(functools.partial(find_files, api))
+            results = batch.download_files(
+                api, runner, files, directory, options.max_workers or self._max_workers, exists
             )
-            return raise_for_errors([attrs.evolve(one, item=file) for one, file in zip(got, wanted)], runner)
+            return raise_for_errors(
+                [attrs.evolve(result, item=file) for result, file in zip(results, files)], runner
+            )
 
     def sync(
         self,
@@ -163,28 +172,31 @@ class FileTransfers:
         follow_symlinks: bool = False,
         selection: Selection = EVERYTHING,
     ) -> SyncReport:
-        """Make the files of a draft those of a directory."""
-        place = self.lookup.parse_reference(record)
+        """Update the files of a draft with those of a directory."""
+        ref = self.lookup.parse_reference(record)
         plan = self.lookup.modify_draft(
-            place, lambda files: plan_sync(files, directory, dry_run, follow_symlinks, selection)
+            ref, lambda files_api: plan_sync(files_api, directory, dry_run, follow_symlinks, selection)
         )
         if delete and plan.extra:
-            here = len(plan.to_upload) + len(plan.skipped)
-            there = len(plan.replaced) + len(plan.skipped) + len(plan.extra) + len(plan.renamed)
-            validate_deletion(plan.extra, there, here, max_delete)
+            local_count = len(plan.to_upload) + len(plan.skipped)
+            remote_count = len(plan.replaced) + len(plan.skipped) + len(plan.extra) + len(plan.renamed)
+            validate_deletion(plan.extra, remote_count, local_count, max_delete)
         if dry_run:
             return plan.build_dry_run_report(delete)
-        sent = self.upload(record, [(item, metadata) for item in plan.to_upload], mode, True, options)
+        report = self.upload(record, [(item, metadata) for item in plan.to_upload], mode, True, options)
         for key in plan.extra if delete else ():
-            delete_file(self.lookup, place, key)
-        return plan.build_final_report(delete, directory, sent)
+            delete_file(self.lookup, ref, key)
+        return plan.build_final_report(delete, directory, report)
 
 
 def delete_file(lookup: Lookup, ref: RecordRef, key: str) -> None:
     """Delete a file of a draft.
 
-    :raises UsageError: no request can name it.
+    :raises UsageError: the key cannot be used in a URL.
     """
     if not is_deletable(key):
-        raise UsageError(f"no request can name {key!r}", hint="files.delete_all(draft) removes all")
-    lookup.modify_draft(ref, lambda files: files.delete(key))
+        raise UsageError(
+            f"cannot delete {key!r}: the key cannot be used in a URL",
+            hint="call files.delete_all(draft) to delete all files",
+        )
+    lookup.modify_draft(ref, lambda files_api: files_api.delete(key))

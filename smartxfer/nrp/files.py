@@ -42,67 +42,67 @@ K = TypeVar("K", FileSink, MemorySink, BinaryIO, Sink)
 
 @hide_method_arguments(links=("record_or_url", "file_or_url", "record_or_file", "record"))
 class FilesClient(Namespace):
-    """Lists, sends, fetches and deletes the files of records.
+    """Lists, uploads, downloads and deletes files of records.
 
-    Wherever a record is wanted, its Record, its address (of the API, or of the page that shows it) or its id
-    is accepted; wherever a file, its File or its address.  An address may be anything whose ``str()`` is one.
+    A record can be passed as a Record, its URL (of the API, or of its page) or its id; a file as a File or
+    its URL.  A URL can be any object whose ``str()`` is one.
 
-    :param file_transfers: moves the files.
+    :param file_transfers: uploads and downloads.
     """
 
     def __init__(self, file_transfers: FileTransfers) -> None:
         self._file_transfers = file_transfers
         self._lookup = file_transfers.lookup
 
-    # -- looking ----------------------------------------------------------------------------------------
+    # -- reading ----------------------------------------------------------------------------------------
 
     def list(self, record_or_url: Any) -> List[File]:
-        """Every file of a record, pending ones too.
+        """Return all files of a record, including pending ones.
 
-        :raises NotFound: there is no such record, or it is not for this caller to see.
+        :raises NotFound: the record does not exist, or is not visible to the caller.
         """
         return self._lookup.read_from_record(self._lookup.parse_reference(record_or_url), FilesApi.list)
 
     def read(self, record_or_url: Any, key: Optional[str] = None) -> File:
-        """What the repository knows of a file: ``read(file_url)``, ``read(file)`` or ``read(record, key)``.
+        """Return the File: ``read(file_url)``, ``read(file)`` or ``read(record, key)``.
 
-        :raises NotFound: there is no such file.
+        :raises NotFound: the file does not exist.
         """
-        place, found = self._lookup.resolve_file(record_or_url, key)
-        return self._lookup.read_from_record(place, lambda files: files.read(found))
+        ref, file_key = self._lookup.resolve_file(record_or_url, key)
+        return self._lookup.read_from_record(ref, lambda files_api: files_api.read(file_key))
 
     # -- changing ---------------------------------------------------------------------------------------
 
     def update(self, file: File) -> File:
-        """Send the ``metadata`` of a file, changed in place, to the repository; it replaces what is there.
+        """Replace the metadata of a file in the repository with ``file.metadata``, changed in place.
 
-        ``access`` is sent along where it was changed.  What the repository itself keeps in there about an
-        archive stays.
+        ``access`` is replaced, too, if it was changed.  Metadata that the repository adds to an archive is
+        retained.
 
-        :return: the file as it is now.
+        :return: the updated file.
         :raises UsageError: the metadata is not a mapping.
 
         Source: NRP / Invenio protocol, sections 5 (Metadata) and 9.
         """
-        place, key = self._lookup.resolve_file(file, None)
+        ref, key = self._lookup.resolve_file(file, None)
         return self._lookup.modify_draft(
-            place, lambda files: file_metadata.replace_metadata(files, file, key)
+            ref, lambda files_api: file_metadata.replace_metadata(files_api, file, key)
         )
 
     def delete(self, record_or_file: Any, key: Optional[str] = None) -> None:
         """Delete a file of a draft: ``delete(record, key)``, ``delete(file)`` or ``delete(file_url)``.
 
-        :raises NotFound: there is no such file.
-        :raises UsageError: no request can name it.
+        :raises NotFound: the file does not exist.
+        :raises UsageError: the key cannot be used in a URL.
         """
-        place, found = self._lookup.resolve_file(record_or_file, key)
-        delete_file(self._lookup, place, found)
+        ref, file_key = self._lookup.resolve_file(record_or_file, key)
+        delete_file(self._lookup, ref, file_key)
 
     def delete_all(self, record_or_url: Any) -> None:
-        """Delete every file of a draft."""
+        """Delete all files of a draft."""
         self._lookup.modify_draft(self._lookup.parse_reference(record_or_url), FilesApi.delete_all)
 
-    # -- sending ----------------------------------------------------------------------------------------
+    # -- uploads ----------------------------------------------------------------------------------------
 
     def upload(
         self,
@@ -121,50 +121,55 @@ class FilesClient(Namespace):
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> File:
-        """Send a file to a draft; the commit is checked for its size and MD5.
+        """Upload a file to a draft; its size and MD5 are verified.
 
-        :param key: the file's name in the record; slashes may be in it.
-        :param metadata: of the file.  Of one that is there None and {} change nothing; a dict is merged.
-        :param source: a path, bytes, an open binary file or stream, a source of ``streams``; an address for
+        :param key: name of the file in the record; it may contain slashes.
+        :param metadata: metadata of the file.  For an existing file, a dict is merged, None and {} change
+            nothing.
+        :param source: a path, bytes, an open binary file or stream, a source of ``streams``; a URL for
             ``url-fetch`` and ``remote``.
         :param transfer_type: ``local-file`` (``L``), ``multipart`` (``M``), ``url-fetch`` (``F``), ``remote``
             (``R``), or ``auto``: one of the first two, by size.
-        :param transfer_metadata: further members of the start's ``transfer``; for ``remote`` also ``size``
+        :param transfer_metadata: further members of ``transfer`` in the request; for ``remote`` also ``size``
             and ``checksum``.
-        :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
-        :param replace: delete a file of that key first.  Without, one with the same bytes is left as it is;
-            of ``url-fetch`` and ``remote`` any file of that key is a Conflict.
-        :param parts: how many, for a multipart upload ...
-        :param part_size: ... or bytes of each (5 MiB to 5 GiB), which goes before ``parts``.
-        :param extra: members of the start's ``transfer`` that this version does not know.
-        :param cancel: anything with ``is_set()``.
+        :param progress: None, True for a bar, a label, or a callable that receives a ProgressEvent.
+        :param replace: delete an existing file with that key first.  By default, one with the same bytes is
+            kept; for ``url-fetch`` and ``remote``, any existing file is a Conflict.
+        :param parts: number of parts of a multipart upload.
+        :param part_size: size of a part in bytes (5 MiB to 5 GiB); takes precedence over ``parts``.
+        :param extra: further members of ``transfer`` in the request.
+        :param cancel: any object with ``is_set()``.
         :param deadline: seconds after which to stop.
-        :return: the file as the repository holds it; ``.result`` tells how it went.  One that the repository
-            fetches is ``pending``: see :meth:`wait_fetch`.
-        :raises Conflict: the key is taken by another file.
-        :raises ChecksumMismatch: the repository got other bytes; they were deleted there.
-        :raises UploadNotStored: the repository answered well, but took nothing.
+        :return: the stored file; ``.result`` is the result.  A file that the repository fetches is
+            ``pending``: see :meth:`wait_fetch`.
+        :raises Conflict: another file with that key exists.
+        :raises ChecksumMismatch: the repository received other bytes; the file was deleted there.
+        :raises UploadNotStored: the repository reported success, but stored nothing.
         :raises SourceChanged: the file changed while it was sent.
-        :raises Forbidden: among others, the record is published and its files are locked.
+        :raises Forbidden: for example, the record is published and its files are locked.
 
-        A broken multipart upload continues with the parts that are missing.  What the repository refuses is
-        deleted there, for a pending file would block publishing.
+        An interrupted multipart upload is resumed with the missing parts.  A file that the repository rejects
+        is deleted there, because a pending file blocks publishing.
         """
         mode = parse_transfer_mode(transfer_type, transfer_metadata, parts, part_size, extra)
         validate_key(key)
-        given = validate_metadata(metadata)
+        own_metadata = validate_metadata(metadata)
         if mode.has_source_url:
-            plan = build_url_file_init(key, mode, given, source)
-            place = self._lookup.parse_reference(record_or_url)
+            file_init = build_url_file_init(key, mode, own_metadata, source)
+            ref = self._lookup.parse_reference(record_or_url)
             return self._lookup.modify_draft(
-                place, lambda files: initiate_uploads(files, [plan], replace)[key]
+                ref, lambda files_api: initiate_uploads(files_api, [file_init], replace)[key]
             )
         items = collect_files([(key, unwrap_source(source))])
         if len(items) != 1 or items[0].name != key:
-            raise UsageError("upload() sends one file", hint="upload_many() or sync_dir() sends a directory")
-        watch = RunOptions(progress, cancel, deadline)
-        report = self._file_transfers.upload(record_or_url, [(items[0], given)], mode, replace, watch)
-        return _get_uploaded_files(report)[0]
+            raise UsageError(
+                "upload() needs one file, got a directory", hint="use upload_many() or sync_dir()"
+            )
+        options = RunOptions(progress, cancel, deadline)
+        pairs = [(items[0], own_metadata)]
+        return _get_uploaded_files(self._file_transfers.upload(record_or_url, pairs, mode, replace, options))[
+            0
+        ]
 
     def upload_many(
         self,
@@ -180,24 +185,27 @@ class FilesClient(Namespace):
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> List[File]:
-        """Send several files to a draft, several at a time; all are started by one request.
+        """Upload several files to a draft concurrently; one request initiates all uploads.
 
-        :param files: paths, ``(key, source)``, or ``(key, source, metadata)``; a directory stands for the
-            files in it, with its own name before theirs.  For an empty list nothing is sent.
-        :param metadata: of the files that have none of their own.
-        :param follow_symlinks: send what symbolic links in directories lead to; by default they are skipped.
-        :return: the files as the repository holds them, in order.
-        :raises UsageError: two files of one key.
-        :raises BatchError: some failed; ``.results`` tells which.  A re-run leaves alone what is there.
+        :param files: paths, ``(key, source)``, or ``(key, source, metadata)``; a directory means the files in
+            it, with the directory's name before theirs.  For an empty list, no request is sent.
+        :param metadata: metadata of files without their own.
+        :param follow_symlinks: upload the targets of symbolic links in directories; by default skip them.
+        :return: the stored files, in order.
+        :raises UsageError: two files have the same key.
+        :raises BatchError: some files failed; see ``.results``.  A re-run keeps the files that are stored.
 
         Otherwise like :meth:`upload`.
         """
         mode = parse_transfer_mode(transfer_type, None, None, part_size)
         if mode.has_source_url:
-            raise UsageError("upload_many() sends bytes", hint="upload() has the repository fetch an address")
+            raise UsageError(
+                f"upload_many() does not support transfer_type={transfer_type!r}",
+                hint=f"upload(..., transfer_type={transfer_type!r})",
+            )
         pairs = batch.parse_files(files, validate_metadata(metadata), follow_symlinks)
-        watch = RunOptions(progress, cancel, deadline)
-        return _get_uploaded_files(self._file_transfers.upload(record_or_url, pairs, mode, replace, watch))
+        options = RunOptions(progress, cancel, deadline)
+        return _get_uploaded_files(self._file_transfers.upload(record_or_url, pairs, mode, replace, options))
 
     def wait_fetch(
         self,
@@ -207,24 +215,24 @@ class FilesClient(Namespace):
         timeout: float = 600.0,
         progress: WaitProgress[File] = None,
     ) -> File:
-        """Ask after a file that the repository fetches, less and less often, until it is there.
+        """Poll a file that the repository fetches, with growing intervals, until it is completed.
 
         :param timeout: seconds.
-        :param progress: None, True for a line, a label for it, or a callable that takes each state.
+        :param progress: None, True for a status line, a label for it, or a callable that receives each state.
         :return: the completed file.
-        :raises TaskFailed: the repository could not fetch it; ``.task`` is the file.
-        :raises WaitTimeout: it is not there yet, and may still come; ``.last`` is its state.
+        :raises TaskFailed: the repository could not fetch the file; ``.task`` is the file.
+        :raises WaitTimeout: the file is not completed yet; the repository continues.  ``.last`` is its state.
         """
-        place, found = self._lookup.resolve_file(record_or_file, key)
-        with WaitReporter(progress, lambda file: (file.key, str(file.status))) as seen:
+        ref, file_key = self._lookup.resolve_file(record_or_file, key)
+        with WaitReporter(progress, lambda file: (file.key, str(file.status))) as report:
             return wait_for_file(
                 self._file_transfers.get_api(),
-                lambda: self._lookup.read_from_record(place, lambda files: files.read(found)),
+                lambda: self._lookup.read_from_record(ref, lambda files_api: files_api.read(file_key)),
                 timeout,
-                seen,
+                report,
             )
 
-    # -- fetching ---------------------------------------------------------------------------------------
+    # -- downloads --------------------------------------------------------------------------------------
 
     @overload
     def download(
@@ -299,22 +307,22 @@ class FilesClient(Namespace):
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> Any:
-        """Fetch a file: ``download(file_or_url, sink)`` or ``download(record, key, sink)``; resumable.
+        """Download a file: ``download(file_or_url, sink)`` or ``download(record, key, sink)``; resumable.
 
         :param sink: a path, a directory, an open binary file, ``FileSink`` or ``MemorySink``.
-        :param parts: pieces to fetch at a time where ranges are known ...
-        :param part_size: ... or bytes of each, at least 1 MiB, which goes before ``parts``.
-        :param exists: for an existing file of other content: ``"replace"``, ``"skip"``, ``"rename"`` or
+        :param parts: number of concurrent ranges, if the server supports ranges.
+        :param part_size: size of a range in bytes, at least 1 MiB; takes precedence over ``parts``.
+        :param exists: for an existing file with other content: ``"replace"``, ``"skip"``, ``"rename"`` or
             ``"newer"``; None: TargetExists in a directory unless an earlier run wrote it, else replaced.
-        :return: what was written to: the path, or the sink itself.
+        :return: the path that was written, or the sink.
         :raises Conflict: the file is not complete in the repository.
-        :raises ChecksumMismatch: what came is not what the repository promised, twice; nothing is kept.
+        :raises ChecksumMismatch: the received bytes have another checksum, twice; no file is written.
 
         Otherwise like :meth:`upload`.
         """
         key, sink = parse_download_args(args, key, sink)
-        watch = RunOptions(progress, cancel, deadline)
-        result = self._file_transfers.download(file_or_url, key, sink, parts, part_size, exists, watch)
+        options = RunOptions(progress, cancel, deadline)
+        result = self._file_transfers.download(file_or_url, key, sink, parts, part_size, exists, options)
         return result.path if not isinstance(sink, FileSink) and result.path is not None else sink
 
     def download_many(
@@ -327,24 +335,24 @@ class FilesClient(Namespace):
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> TransferReport:
-        """Fetch the files of a record, or those given, several at a time.
+        """Download all files of a record, or the given files, several concurrently.
 
         :param record_or_files: a record, or Files of one.
-        :param directory: local, made if missing; keys come to stand below it as safe names.
+        :param directory: local directory, created if missing; files get safe names based on their keys.
         :return: one result per file, in order.
-        :raises BatchError: some failed; ``.results`` tells which.
+        :raises BatchError: some files failed; see ``.results``.
 
         Otherwise like :meth:`download`.
         """
-        wanted = record_or_files
 
-        def files(calls: RepositoryApi) -> Sequence[File]:
-            if isinstance(wanted, (list, tuple)):
-                return wanted
-            return self._lookup.read_from_record(self._lookup.parse_reference(wanted), FilesApi.list, calls)
+        def find_files(api: RepositoryApi) -> Sequence[File]:
+            if isinstance(record_or_files, (list, tuple)):
+                return record_or_files
+            ref = self._lookup.parse_reference(record_or_files)
+            return self._lookup.read_from_record(ref, FilesApi.list, api)
 
         return self._file_transfers.download_many(
-            files, directory, exists, RunOptions(progress, cancel, deadline)
+            find_files, directory, exists, RunOptions(progress, cancel, deadline)
         )
 
     def sync_dir(
@@ -361,12 +369,12 @@ class FilesClient(Namespace):
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> SyncReport:
-        """Make the files of a draft those of a directory; what is right already by its MD5 is left alone.
+        """Update the files of a draft with those of a directory; files with the same MD5 are not uploaded.
 
-        :param directory: local; keys are the paths of its files, relative to it.
-        :param dry_run: say what would be done, and do nothing.
-        :param delete: delete files of the draft that the directory does not have.
-        :param follow_symlinks: send what symbolic links lead to; by default they are skipped.
+        :param directory: local directory; keys are the paths of its files, relative to it.
+        :param dry_run: change nothing; report what would be done.
+        :param delete: delete files of the draft that are not in the directory.
+        :param follow_symlinks: upload the targets of symbolic links; by default they are skipped.
         :return: keys that were uploaded, replaced, skipped and deleted.
 
         Otherwise like :meth:`upload_many`.
@@ -379,5 +387,5 @@ class FilesClient(Namespace):
 
 
 def _get_uploaded_files(report: TransferReport) -> List[File]:
-    """The files as the repository holds them, with what became of their uploads."""
+    """Return the stored files with the results of their uploads."""
     return [batch.attach_result(result.item, result) for result in report if result.item is not None]

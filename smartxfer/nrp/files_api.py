@@ -1,4 +1,4 @@
-"""The requests about the files of one draft or record; nothing here knows a workflow.
+"""The requests about the files of one draft or record, without workflows.
 
 Source: NRP / Invenio protocol, section 5.
 """
@@ -20,40 +20,41 @@ __all__ = ["FilesApi"]
 
 @attrs.frozen
 class FilesApi:
-    """The calls about the files of one draft or record.
+    """The requests about the files of one draft or record.
 
-    :param base: address of its files.
+    :param api: the API of the repository.
+    :param files_url: URL of the files.
     """
 
     api: RepositoryApi
     files_url: str
 
     def build_url(self, key: str, *segments: str) -> str:
-        """Address of a file, or of what lies below it."""
+        """Return the URL of a file, or a URL below it."""
         return "/".join([self.files_url, quote_key(key), *segments])
 
     def list(self) -> List[File]:
-        """Every file, pending ones too."""
+        """Return all files, including pending ones."""
         return _parse_file_list(self.api.get(self.files_url))
 
     def read(self, key: str) -> File:
-        """One file."""
+        """Return one file."""
         return _parse_file(self.api.get(self.build_url(key)), key)
 
     def initiate(self, payload: Sequence[Mapping[str, Any]]) -> List[File]:
-        """Announce files; every file of the draft."""
+        """Initiate uploads; return all files of the draft."""
         return _parse_file_list(self.api.send("POST", self.files_url, json=list(payload), success=CREATED))
 
     def update(self, key: str, changes: Mapping[str, Any]) -> File:
-        """Change what is said of a file."""
+        """Change the properties of a file."""
         return _parse_file(self.api.send("PUT", self.build_url(key), json=changes), key)
 
     def delete(self, key: str) -> None:
-        """Remove a file; on a repeat it may be gone."""
+        """Delete a file; a 404 after a retry counts as success."""
         self._delete(self.build_url(key))
 
     def delete_all(self) -> None:
-        """Remove every file."""
+        """Delete all files."""
         self._delete(self.files_url)
 
     def _delete(self, url: str) -> None:
@@ -61,19 +62,21 @@ class FilesApi:
 
 
 def _parse_file_list(response: BufferedResponse) -> List[File]:
-    """The files of a list; a record without files has none."""
-    found = response.json(dict).get("entries") or []
-    if not isinstance(found, list):
-        raise RepositoryDecodeError(f"{response.description}: the list of files has no entries")
-    return [File.from_wire(entry, response.description) for entry in found]
+    """Return the files in a response; for a record without files, the list is missing."""
+    entries = response.json(dict).get("entries") or []
+    if not isinstance(entries, list):
+        raise RepositoryDecodeError(f"{response.description}: 'entries' in the response is not a list")
+    return [File.from_wire(entry, response.description) for entry in entries]
 
 
 def _parse_file(response: BufferedResponse, key: str) -> File:
-    """The file of a key.
+    """Return the file in a response.
 
-    :raises DecodeError: the answer is about another one.
+    :raises DecodeError: the response is about another file.
     """
     file = response.parse_model(File)
     if file.key != key:
-        raise RepositoryDecodeError(f"{response.description}: the answer is about {file.key!r}, not {key!r}")
+        raise RepositoryDecodeError(
+            f"{response.description}: the response is about {file.key!r}, not {key!r}"
+        )
     return file

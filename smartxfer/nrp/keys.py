@@ -1,4 +1,4 @@
-"""Keys of files: how they travel, and which cannot be addressed once they are there.
+"""Keys of files: encoding in URLs, and detection of keys whose URLs cannot be used.
 
 Source: NRP / Invenio protocol, sections 5 (Start) and 9.
 """
@@ -23,17 +23,17 @@ _DOT_SEGMENT_PATTERN = re.compile(r"(^|/)\.{1,2}(/|$)")
 _RESERVED_ROUTE_PATTERN = re.compile(r"^/|./(?:content|commit)\Z|./container(?:/|\Z)")
 #: A tab is harmless.
 _CONTROL_CHARACTER_PATTERN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-#: The column of the database that keeps the key, in characters.
+#: Size of the database column for keys, in characters.
 _MAX_KEY_LENGTH = 255
 
 
 def quote_key(key: str) -> str:
-    """A key as it stands in a path: percent-encoded, its slashes kept.
+    """Return a key for a URL path: percent-encoded, except for the slashes.
 
     >>> quote_key("dir/b c.txt")
     'dir/b%20c.txt'
 
-    Slashes beside a ``.`` or ``..`` are encoded too, for they would be cleared away otherwise:
+    Slashes next to a ``.`` or ``..`` are encoded, too, because HTTP libraries would resolve these segments:
 
     >>> quote_key("../a")
     '..%2Fa'
@@ -42,12 +42,12 @@ def quote_key(key: str) -> str:
 
 
 def has_followable_links(key: str) -> bool:
-    """Whether the server's own links to the file can be followed as they are."""
+    """Return True if the server's links to the file can be used unchanged."""
     return not _DOT_SEGMENT_PATTERN.search(key)
 
 
 def is_addressable(key: str) -> bool:
-    """Return True if requests can name the file.
+    """Return True if the key can be used in URLs.
 
     >>> [is_addressable(key) for key in ("a/b", "content", "", "/a", "..", "../a", "a/content")]
     [True, True, False, False, False, True, False]
@@ -58,19 +58,17 @@ def is_addressable(key: str) -> bool:
 
 
 def require_str_key(key: Any) -> str:
-    """Return a key that a caller gave.
+    """Return the key of a caller.
 
-    :raises UsageError: it is not text.
+    :raises UsageError: the key is not a string.
     """
     if not isinstance(key, str):
-        raise UsageError(
-            f"a key is text, such as 'data.csv', not a {type(key).__name__}", hint="pass the key as text"
-        )
+        raise UsageError(f"key must be a string, not a {type(key).__name__}", hint="key='data.csv'")
     return key
 
 
 def is_deletable(key: str) -> bool:
-    """Return True if DELETE can name the file; other keys lead to another file, or to no route at all.
+    """Return True if DELETE works for the key; URLs of other keys lead to another file, or to no route.
 
     Source: NRP / Invenio protocol, section 9.
     """
@@ -78,27 +76,24 @@ def is_deletable(key: str) -> bool:
 
 
 def validate_key(key: str) -> str:
-    """Return the key, if a file can be sent under it and fetched by others.
+    """Return the key if a file can be uploaded under it, and downloaded by other clients.
 
-    :raises UsageError: it could not be addressed afterwards, or would lead out of a directory.
+    :raises UsageError: the URL of the file could not be used, or the key leads out of a directory.
 
     Source: NRP / Invenio protocol, section 9.
     """
-    if not isinstance(key, str):
-        raise UsageError(
-            f"a key is text, not {type(key).__name__}", hint="pass the key as text, such as 'data.csv'"
-        )
-    why = ""
+    require_str_key(key)
+    reason = ""
     if not is_addressable(key):
-        why = "the repository uses that URL for something else, and could not give the file back"
+        reason = "the repository uses its URL for another route, so the file could not be downloaded"
     elif _DOT_SEGMENT_PATTERN.search(key):
-        why = "'.' and '..' lead out of the directory of whoever downloads it"
-    elif any("\ud800" <= letter <= "\udfff" for letter in key):
-        why = "it has letters that cannot be sent"
+        reason = "'.' and '..' would lead out of the target directory of a download"
+    elif any("\ud800" <= character <= "\udfff" for character in key):
+        reason = "it contains characters that are not valid Unicode"
     elif _CONTROL_CHARACTER_PATTERN.search(key):
-        why = "it has a control character, and the repository could not give the file back"
+        reason = "it contains a control character, so the file could not be downloaded"
     elif len(key) > _MAX_KEY_LENGTH:
-        why = f"it has {len(key)} characters, and a repository stores at most {_MAX_KEY_LENGTH}"
-    if why:
-        raise UsageError(f"no file can be sent as {key[:80]!r}: {why}", hint="give it another key")
+        reason = f"it has {len(key)} characters, and a repository stores at most {_MAX_KEY_LENGTH}"
+    if reason:
+        raise UsageError(f"invalid key {key[:80]!r}: {reason}", hint="pass another key")
     return key

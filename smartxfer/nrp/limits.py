@@ -1,4 +1,4 @@
-"""How many connections at once, and how many requests in a window of time.
+"""Limits of concurrent connections, and the rate limit of the repository.
 
 Source: NRP / Invenio protocol, sections 3 (Rate limits and retrying) and 9.
 """
@@ -13,42 +13,42 @@ from smartxfer.transport import Attempt
 
 __all__ = ["acquire_connection", "get_rate_limit_wait", "limit_connections"]
 
-#: How often a thread that waits for a connection looks whether its call is over, in seconds.
+#: How often a thread that waits for a connection checks whether its call was aborted, in seconds.
 _POLL_INTERVAL = 0.1
 
 
 class _ConnectionLimit:
-    """So many connections at a time, whichever threads they belong to."""
+    """Limit of concurrent connections of all threads."""
 
     def __init__(self, count: int) -> None:
         self._count = count
         self._semaphore = threading.BoundedSemaphore(count)
 
     def reset_after_fork(self) -> None:
-        """In a forked child: the threads that had connections are not in it."""
+        """Release all connections in a forked child, which does not have the threads that used them."""
         self._semaphore = threading.BoundedSemaphore(self._count)
 
     def acquire(self, attempt: Attempt) -> None:
-        """Wait for a connection, no longer than an attempt lasts."""
+        """Wait for a connection, until the attempt is aborted."""
         while not self._semaphore.acquire(timeout=_POLL_INTERVAL):
             if attempt.abort_error is not None:
                 raise attempt.abort_error
 
     def release(self) -> None:
-        """Give the connection back."""
-        with contextlib.suppress(ValueError):  # taken before the fork
+        """Release the connection."""
+        with contextlib.suppress(ValueError):  # it was acquired before the fork
             self._semaphore.release()
 
 
 class _ActiveLimits:
-    """The limits of the moment."""
+    """The limits that are in force."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.limits: List[_ConnectionLimit] = []
 
     def reset_after_fork(self) -> None:
-        """In a forked child: the threads that had the lock, or connections, are not in it."""
+        """Reset lock and limits in a forked child, which does not have the threads that used them."""
         self.lock = threading.Lock()
         for limit in self.limits:
             limit.reset_after_fork()
@@ -63,21 +63,18 @@ if hasattr(os, "register_at_fork"):
 
 @contextlib.contextmanager
 def limit_connections(count: int) -> Iterator[None]:
-    """At most ``count`` files' bytes on the line at a time, in every thread, while the block lasts.
+    """Limit the number of concurrent file transfers to ``count``, across all threads, during the block.
 
     >>> with limit_connections(5):
     ...     pass
 
     :param count: connections, at least 1.
-    :raises UsageError: fewer.
+    :raises UsageError: the number is invalid.
 
-    Blocks may be nested, and entered by several threads: every limit that is in force holds.
+    Blocks can be nested, and entered by several threads: all limits apply together.
     """
     if type(count) is not int or count < 1:
-        raise UsageError(
-            f"limit_connections() takes a number of at least 1, not {count!r}",
-            hint="call limit_connections(4)",
-        )
+        raise UsageError(f"count must be a number of at least 1, not {count!r}", hint="limit_connections(4)")
     limit = _ConnectionLimit(count)
     with _active_limits.lock:
         _active_limits.limits.append(limit)
@@ -90,9 +87,9 @@ def limit_connections(count: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def acquire_connection(attempt: Attempt) -> Iterator[None]:
-    """The right to one connection for an attempt, under the limits in force.
+    """Acquire one connection for an attempt from each limit in force, and release it after the block.
 
-    :raises SmartxferError: the attempt was ended while it waited; it is the reason.
+    :raises SmartxferError: the reason why the attempt was aborted while it waited.
     """
     with _active_limits.lock:
         limits = list(_active_limits.limits)
@@ -104,18 +101,18 @@ def acquire_connection(attempt: Attempt) -> Iterator[None]:
 
 
 def get_rate_limit_wait(headers: Mapping[str, str], now: float) -> Optional[float]:
-    """Return the seconds to the end of a rate window that an answer has used up; None where it has not.
+    """Return the seconds until the exhausted rate limit is reset; None if requests remain.
 
-    :param headers: of the answer: what remains, and the end of the window in seconds or as a moment.
+    :param headers: headers of a response, with the remaining requests and the time of the reset.
     :param now: seconds since the epoch.
     """
     if headers.get("X-RateLimit-Remaining", "").strip() != "0":
         return None
-    left = _parse_number(headers.get("Retry-After", ""))
-    if left is None:
-        moment = _parse_number(headers.get("X-RateLimit-Reset", ""))
-        left = None if moment is None else moment - now
-    return None if left is None else max(0.0, left)
+    seconds = _parse_number(headers.get("Retry-After", ""))
+    if seconds is None:
+        reset_time = _parse_number(headers.get("X-RateLimit-Reset", ""))
+        seconds = None if reset_time is None else reset_time - now
+    return None if seconds is None else max(0.0, seconds)
 
 
 def _parse_number(text: str) -> Optional[float]:

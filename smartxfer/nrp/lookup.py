@@ -1,4 +1,4 @@
-"""Which file a caller means, in which version and state of a record.
+"""Resolution of the caller's references to records and files.
 
 Source: NRP / Invenio protocol, sections 4, 5 and 9.
 """
@@ -28,10 +28,10 @@ T = TypeVar("T")
 
 
 class Lookup:
-    """Finds records and files by what callers name them with.
+    """Resolves references to records and files.
 
-    :param get_api: makes the calls.
-    :param get_repository_info: what the repository says of itself.
+    :param get_api: returns the API.
+    :param get_repository_info: returns the properties of the repository.
     """
 
     def __init__(
@@ -41,49 +41,52 @@ class Lookup:
         self._get_repository_info = get_repository_info
 
     def parse_reference(self, target: Any) -> RecordRef:
-        """The place of a record or file."""
+        """Return the reference to a record or file."""
         return parse_reference(self._get_api(), target, lambda: get_records_path(self._get_repository_info()))
 
     def resolve_file(self, target: Any, key: Optional[str]) -> Tuple[RecordRef, str]:
-        """The place of a record, and the key of the file in it.
+        """Return the reference to a record, and the key of the file in it.
 
-        :raises UsageError: no file is named, or two are.
+        :raises UsageError: the file is missing or ambiguous.
         """
-        place = self.parse_reference(target)
-        if key is not None and place.key is not None and key != place.key:
+        ref = self.parse_reference(target)
+        if key is not None and ref.key is not None and key != ref.key:
             raise UsageError(
-                f"{redact_reference(target)!r} is a file already", hint="give the record, and the key"
+                f"{redact_reference(target)!r} is a file, but key={key!r:.80} is another one",
+                hint="pass the record and the key, or only the file",
             )
-        found = place.key if key is None else require_str_key(key)
-        if found is None:
-            raise UsageError("which file is meant? A record has several", hint="give its key too")
-        return place, found
+        file_key = ref.key if key is None else require_str_key(key)
+        if file_key is None:
+            raise UsageError(
+                f"missing key: {redact_reference(target)!r} is a record, not a file", hint="pass key=, too"
+            )
+        return ref, file_key
 
     def read_file(self, api: RepositoryApi, target: Any, key: Optional[str]) -> Tuple[File, FilesApi]:
-        """Return what the repository knows of a file, and the calls about the files of its record."""
-        place, found = self.resolve_file(target, key)
+        """Return a File, and the API for the files of its record."""
+        ref, file_key = self.resolve_file(target, key)
         if isinstance(target, File):
-            return target, FilesApi(api, place.get_files_urls()[0])
-        return self.read_from_record(place, lambda files: (files.read(found), files), api)
+            return target, FilesApi(api, ref.get_files_urls()[0])
+        return self.read_from_record(ref, lambda files_api: (files_api.read(file_key), files_api), api)
 
     def read_from_record(
         self, ref: RecordRef, action: Callable[[FilesApi], T], api: Optional[RepositoryApi] = None
     ) -> T:
-        """Return the answer about a file or record, of whichever version and state is meant."""
-        made = api or self._get_api()
+        """Run an action with the files of the version and state of a record that the reference means."""
+        selected_api = api or self._get_api()
 
-        def step(found: RecordRef) -> T:
-            return try_in_order(found.get_files_urls(), lambda address: action(FilesApi(made, address)))
+        def run_action(resolved: RecordRef) -> T:
+            return try_in_order(resolved.get_files_urls(), lambda url: action(FilesApi(selected_api, url)))
 
-        return run_on_latest_version(made, ref, step)
+        return run_on_latest_version(selected_api, ref, run_action)
 
     def modify_draft(self, ref: RecordRef, action: Callable[[FilesApi], T]) -> T:
-        """Do a step in the draft of a record."""
-        calls = self._get_api()
+        """Run an action with the files of the draft of a record."""
+        api = self._get_api()
         try:
             return run_on_latest_version(
-                calls, ref, lambda found: action(FilesApi(calls, found.get_files_urls(for_writing=True)[0]))
+                api, ref, lambda resolved: action(FilesApi(api, resolved.get_files_urls(for_writing=True)[0]))
             )
         except NotFound as error:
-            hint = error.own_hint or f"what is published has no draft: {NEW_VERSION_HINT}"
+            hint = error.own_hint or f"a published record has no draft: {NEW_VERSION_HINT}"
             raise evolve_error(error, hint=hint) from None

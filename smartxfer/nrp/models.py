@@ -1,4 +1,4 @@
-"""What a repository answers about files.
+"""Models of the repository's responses about files.
 
 Source: NRP / Invenio protocol, sections 5 and 6.
 """
@@ -15,12 +15,12 @@ __all__ = ["File", "FileLinks", "FileStatus", "PartLink", "Transfer", "copy_dict
 
 
 def copy_dict(value: Any) -> Dict[str, Any]:
-    """A plain dict of one's own; of null, an empty one."""
+    """Return a copy as a plain dict; for null, an empty one."""
     return dict(value) if isinstance(value, Mapping) else {}
 
 
 class FileStatus(OpenEnum):
-    """How far a file is."""
+    """Status of the upload of a file."""
 
     PENDING: "FileStatus"
     COMPLETED: "FileStatus"
@@ -33,14 +33,14 @@ FileStatus.FAILED = FileStatus("failed")
 
 
 class RepositoryModel(Model):
-    """What a repository answers."""
+    """Base class of the models of a repository."""
 
     _error_family = ERRORS
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class PartLink(RepositoryModel):
-    """Where one part of a multipart upload goes; ``part`` counts from 1."""
+    """Upload URL of a part of a multipart upload; ``part`` counts from 1."""
 
     part: int
     url: str = secret_field()
@@ -49,7 +49,7 @@ class PartLink(RepositoryModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class FileLinks(RepositoryModel):
-    """Addresses of a file: what is known of it, its bytes, its commit, its parts while they are awaited."""
+    """URLs of a file: metadata, content, commit, and parts while the upload is pending."""
 
     self_: str = ""
     content: Optional[str] = None
@@ -59,7 +59,7 @@ class FileLinks(RepositoryModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Transfer(RepositoryModel):
-    """How a file comes to the repository: ``type`` is L, F, M or R; ``part_size`` in bytes."""
+    """Transfer of a file to the repository: ``type`` is L, F, M or R; ``part_size`` in bytes."""
 
     type: str = "L"
     parts: Optional[int] = count_field(default=None)
@@ -71,7 +71,7 @@ class Transfer(RepositoryModel):
 class File(RepositoryModel):
     """A file of a record; ``size`` in bytes, ``checksum`` such as ``"md5:..."``.
 
-    ``metadata`` may be changed, and sent by ``files.update(file)``; ``result`` tells how an upload went.
+    ``metadata`` can be changed, and sent by ``files.update(file)``; ``result`` is the result of an upload.
     """
 
     key: str
@@ -94,10 +94,10 @@ class File(RepositoryModel):
 
     @property
     def known_size(self) -> Optional[int]:
-        """The size in bytes, or None where the repository does not know it.
+        """Size in bytes, or None if the repository does not know it.
 
-        Files that the repository refers to (transfer ``R``) have a size of 0 and no checksum unless their
-        start said more.
+        Files that the repository refers to (transfer ``R``) have size 0 and no checksum, unless the request
+        that initiated them contained both.
 
         Source: NRP / Invenio protocol, section 9.
         """
@@ -105,23 +105,24 @@ class File(RepositoryModel):
 
     @property
     def md5(self) -> Optional[str]:
-        """The hex MD5 of the whole file, where the repository knows it.
+        """Hex MD5 of the file, if the repository knows it.
 
-        A multipart upload to S3 has another checksum, ``multipart:...``, until the repository reckoned this.
+        A multipart upload to S3 has another checksum, ``multipart:...``, until the repository has computed
+        the MD5.
         """
         algorithm, _, value = (self.checksum or "").partition(":")
         return value.lower() if algorithm == "md5" and value else None
 
 
 def raise_if_rejected(entry: File) -> File:
-    """An entry that the repository answered.
+    """Return a file entry of a response.
 
-    :raises UploadNotStored: it says in its ``errors`` that it took nothing.
+    :raises UploadNotStored: ``errors`` of the entry reports that the content was not stored.
     """
     if entry.errors:
         raise RepositoryUploadNotStored(
-            f"{entry.key}: the repository stored nothing: {format_field_errors(entry.errors)}",
-            hint="send it again with replace=True",
+            f"{entry.key}: the repository did not store the file: {format_field_errors(entry.errors)}",
+            hint="upload it again with replace=True",
             errors=entry.errors,
             file=entry,
         )

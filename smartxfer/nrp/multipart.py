@@ -1,4 +1,4 @@
-"""Parts of a multipart upload: to the repository itself, or to presigned addresses of its storage.
+"""Parts of a multipart upload, sent to the repository itself or to presigned URLs of its storage.
 
 Source: NRP / Invenio protocol, section 6, Multipart.
 """
@@ -22,6 +22,7 @@ from smartxfer.nrp.models import File, raise_if_rejected
 from smartxfer.transfer.buffers import iter_blocks
 from smartxfer.transfer.digest import new_hash
 from smartxfer.transfer.file_parts import Part
+from smartxfer.transfer.hashing_source import HashingSource
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.upload import Body
 from smartxfer.transport import BufferedResponse, Origin, RequestSpec
@@ -29,43 +30,62 @@ from smartxfer.transport.origin import strip_query
 from smartxfer.transport.retry_checks import RetryDecision
 from smartxfer.transport.s3_response import STORED_EXPECTATION, get_etag_md5
 
-__all__ = ["PartUploader", "compute_multipart_etag", "iter_part_digests", "verify_checksum"]
+__all__ = [
+    "PartUploader",
+    "compute_multipart_etag",
+    "has_same_content",
+    "iter_part_digests",
+    "verify_checksum",
+]
 
 log = logging.getLogger("smartxfer.nrp")
 
 
 def compute_multipart_etag(digests: Iterable[str]) -> str:
-    """S3's ETag of an object made of parts, of their hex MD5s.
+    """Return S3's ETag of a multipart object.
+
+    :param digests: hex MD5 of each part.
 
     >>> compute_multipart_etag(["0cc175b9c0f1b6a831c399e269772661"])
     'e5aa2c8e46d7b4d2dc3b6d5fd7bb5b5e-1'
     """
-    whole, count = hashlib.md5(), 0
+    combined, count = hashlib.md5(), 0
     for digest in digests:
-        whole.update(bytes.fromhex(digest))
+        combined.update(bytes.fromhex(digest))
         count += 1
-    return f"{whole.hexdigest()}-{count}"
+    return f"{combined.hexdigest()}-{count}"
 
 
 def iter_part_digests(source: Source, part_size: int) -> Iterator[str]:
     """Yield the hex MD5 of each part of a source."""
     for start in range(0, source.size, part_size):
-        running = new_hash("md5")
+        hasher = new_hash("md5")
         stop = min(start + part_size, source.size)
         for block in iter_blocks(source, start, stop):
-            running.update(block)
-        yield str(running.hexdigest())
+            hasher.update(block)
+        yield str(hasher.hexdigest())
+
+
+def has_same_content(entry: File, source: HashingSource) -> bool:
+    """Return True if a completed entry has the size and checksum of the source."""
+    algorithm, _, value = (entry.checksum or "").partition(":")
+    if entry.size != source.size:
+        return False
+    etag, _, part_size = value.rpartition("-")
+    if algorithm == "multipart" and part_size.isascii() and part_size.isdigit() and int(part_size):
+        return etag == compute_multipart_etag(iter_part_digests(source, int(part_size)))
+    return entry.md5 == source.digest()
 
 
 def verify_checksum(entry: File, server_digest: str, local_digest: str) -> str:
-    """Return the checksum of an entry, once it is seen to be ours.
+    """Return the checksum of an entry after comparing it with the local one.
 
-    :raises ChecksumMismatch: it is another one.
+    :raises ChecksumMismatch: the checksums differ.
     """
     if server_digest.lower() != local_digest:
         raise RepositoryChecksumMismatch(
-            f"{entry.key}: the repository holds other bytes than were read here",
-            hint="it was deleted there; send it again",
+            f"{entry.key}: the checksum in the repository differs from that of the local file",
+            hint="the file was deleted in the repository: upload it again",
             algorithm=str(entry.checksum).partition(":")[0],
             expected=local_digest,
             actual=server_digest,
@@ -74,78 +94,79 @@ def verify_checksum(entry: File, server_digest: str, local_digest: str) -> str:
 
 
 class PartUploader:
-    """Sends the parts of one file, and knows what was acknowledged."""
+    """Uploads the parts of one file, and records the acknowledged ones."""
 
     def __init__(self, files_api: FilesApi, entry: File, completed_parts: Mapping[int, str]) -> None:
         self._files_api = files_api
         self._key = entry.key
         self._lock = threading.Lock()
         self._part_urls = self._get_part_urls(entry)
-        #: Numbers of parts whose address was asked for again, and of those that were not sent to it yet.
+        #: Numbers of parts with a refreshed URL, and of those that were not sent to it yet.
         self._refreshed_parts: Set[int] = set()
         self._unsent_refreshed_parts: Set[int] = set()
-        #: Hex MD5 of each part that went to storage, by number from 0; "" where it could not be compared.
+        #: Hex MD5 of each stored part, by number from 0; "" if it could not be compared.
         self._digests: Dict[int, str] = dict(completed_parts)
 
     def upload(self, part: Part, body: Body) -> None:
-        """One try of one part.
+        """Send one part once.
 
-        :raises UploadNotStored: the repository answered well, but did not store it.
+        :raises UploadNotStored: the repository reported success, but did not store the part.
         """
         url = self._part_urls.get(part.number + 1)
         if url is None:
-            raise RepositoryDecodeError(f"{self._key}: the repository awaits no part {part.number + 1}")
+            raise RepositoryDecodeError(
+                f"{self._key}: the repository returned no URL of part {part.number + 1}"
+            )
         target = Origin.parse_from_response(url, ERRORS)
-        home = self._files_api.api.http.origin
-        if home.allows_credentials_for(target):
-            answer = self._files_api.api.send("PUT", url, body=body, headers=_OCTET_STREAM_HEADERS)
-            raise_if_rejected(answer.parse_model(File))
+        repository = self._files_api.api.http.origin
+        if repository.allows_credentials_for(target):
+            response = self._files_api.api.send("PUT", url, body=body, headers=_OCTET_STREAM_HEADERS)
+            raise_if_rejected(response.parse_model(File))
             self._digests[part.number] = ""
             return
-        if home.scheme == "https" and target.scheme != "https":
-            raise RepositoryRedirectRefused(f"a part is to go to {strip_query(url)}: from https to http")
-        ours = hashlib.md5()
+        if repository.scheme == "https" and target.scheme != "https":
+            raise RepositoryRedirectRefused(f"the part URL {strip_query(url)} leads from https to http")
+        md5 = hashlib.md5()
         for block in body if not isinstance(body, bytes) else [body]:
-            ours.update(block)
+            md5.update(block)
         try:
-            # The address is signed, and fails with a second kind of authentication.
-            proof = base64.b64encode(ours.digest()).decode("ascii")
-            call = RequestSpec(
-                "PUT", url, headers={"Content-MD5": proof}, body=body, success=STORED_EXPECTATION
+            # No Authorization header: the URL is signed, and the storage rejects two kinds of authentication.
+            content_md5 = base64.b64encode(md5.digest()).decode("ascii")
+            request = RequestSpec(
+                "PUT", url, headers={"Content-MD5": content_md5}, body=body, success=STORED_EXPECTATION
             )
-            answer = self._files_api.api.send_request(call)
+            response = self._files_api.api.send_request(request)
         except HTTPError as error:
             if not self._refresh_url(part, url, error.status):
                 raise
             raise evolve_error(error, retryable=True) from None
-        self._digests[part.number] = self._verify_etag(part, answer, ours.hexdigest())
+        self._digests[part.number] = self._verify_etag(part, response, md5.hexdigest())
 
     @property
     def has_sent_parts(self) -> bool:
-        """True once the repository or its storage has acknowledged a part."""
+        """True if the repository or its storage has acknowledged a part."""
         return bool(self._digests)
 
     def get_digest(self, part: Part) -> str:
-        """Hex MD5 of a part that was sent; "" where it is not known."""
+        """Return the hex MD5 of a part that was sent; "" if it is unknown."""
         return self._digests.get(part.number, "")
 
     def get_digests(self, parts: Sequence[Part]) -> Optional[List[str]]:
-        """Hex MD5s of all parts, in order; None where some are not known."""
-        found = [self.get_digest(part) for part in parts]
-        return found if all(found) else None
+        """Return the hex MD5s of all parts, in order; None if some are unknown."""
+        digests = [self.get_digest(part) for part in parts]
+        return digests if all(digests) else None
 
     def _verify_etag(self, part: Part, response: BufferedResponse, local_md5: str) -> str:
-        """The part's MD5, once the storage's ETag has been seen to be the same; "" where it is no MD5."""
-        theirs = get_etag_md5(response)
-        if (
-            theirs and theirs != local_md5
-        ):  # its own checksum, or a check of what arrived, decides at the commit
+        """Return the MD5 of the part if the storage's ETag is equal; "" if the ETag is not an MD5."""
+        etag = get_etag_md5(response)
+        if etag and etag != local_md5:
+            # Not an error: the ETag may not be an MD5, and the file is verified at the commit.
             log.warning("%s: the storage's ETag of part %d is not its MD5", self._key, part.number + 1)
             return ""
-        return theirs
+        return etag
 
     def _refresh_url(self, part: Part, used_url: str, status: int) -> bool:
-        """Ask for fresh addresses where one may have expired; each part may do so once."""
+        """Fetch new URLs if one may have expired; once per part."""
         if status not in (400, 403) or part.number in self._refreshed_parts:
             return False
         with self._lock:
@@ -156,7 +177,7 @@ class PartUploader:
         return True
 
     def check_expired_url(self, part: Part) -> RetryDecision:
-        """Have a part sent to its fresh address without a wait."""
+        """Retry without a delay after the URL of the part was refreshed."""
         if part.number not in self._unsent_refreshed_parts:
             return RetryDecision.NO_DECISION
         self._unsent_refreshed_parts.remove(part.number)

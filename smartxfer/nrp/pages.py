@@ -1,4 +1,4 @@
-"""Pages of a search: what a repository answers to one, and how one gets to the others.
+"""Pages of search results, and navigation between them.
 
 Source: NRP / Invenio protocol, section 4, Search page.
 """
@@ -17,7 +17,7 @@ __all__ = ["Page", "PageLinks", "RecordHits", "RecordList"]
 
 @attrs.frozen
 class PageLinks:
-    """Addresses of this page, of the next one and of the one before; None where there is none."""
+    """URLs of this page, of the next and of the previous one; None for a missing page."""
 
     self_: Optional[str] = None
     next: Optional[str] = None
@@ -26,7 +26,7 @@ class PageLinks:
 
 @attrs.frozen
 class Page:
-    """One page of hits; ``total`` counts all hits of the search, ``following`` is the next page's address."""
+    """One page of hits; ``total`` is the number of hits on all pages."""
 
     records: List[Record]
     total: int
@@ -36,37 +36,33 @@ class Page:
 
     @property
     def next_url(self) -> Optional[str]:
-        """The address of the next page."""
+        """URL of the next page."""
         return self.links.next
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> "Page":
-        """The page of a decoded answer.
+        """Return the page in a decoded response.
 
-        :raises DecodeError: it has no hits.
+        :raises DecodeError: the response has no hits, or invalid links or aggregations.
         """
         hits = body.get("hits")
-        found = hits.get("hits") if isinstance(hits, dict) else None
-        if not isinstance(hits, dict) or not isinstance(found, list):
-            raise RepositoryDecodeError("the answer to a search has no hits")
-        total = hits.get("total", len(found))
+        entries = hits.get("hits") if isinstance(hits, dict) else None
+        if not isinstance(hits, dict) or not isinstance(entries, list):
+            raise RepositoryDecodeError("the response to the search has no list of hits")
+        total = hits.get("total", len(entries))
         total = total.get("value") if isinstance(total, dict) else total
         links = body.get("links") or {}
-        given = [links.get(name) if isinstance(links, dict) else None for name in ("self", "next", "prev")]
+        urls = [links.get(name) if isinstance(links, dict) else None for name in ("self", "next", "prev")]
         groups = body.get("aggregations") or {}
-        if not all(isinstance(link, (str, type(None))) for link in given) or not isinstance(groups, dict):
-            raise RepositoryDecodeError(
-                "the answer to a search has no address of the next page, or no aggregations"
-            )
-        records = [Record.from_wire(hit) for hit in found]
-        count = total if isinstance(total, int) and not isinstance(total, bool) else len(found)
-        return cls(
-            records, max(count, len(found)), PageLinks(*(link or None for link in given)), groups, body
-        )
+        if not all(isinstance(url, (str, type(None))) for url in urls) or not isinstance(groups, dict):
+            raise RepositoryDecodeError("the response to the search has invalid links or aggregations")
+        records = [Record.from_wire(hit) for hit in entries]
+        count = total if isinstance(total, int) and not isinstance(total, bool) else len(entries)
+        return cls(records, max(count, len(entries)), PageLinks(*(url or None for url in urls)), groups, body)
 
 
 class RecordHits:
-    """The records of one page; ``total`` counts those of all pages."""
+    """The records of one page; ``total`` is the number of hits on all pages."""
 
     def __init__(self, hits: List[Record], total: int) -> None:
         self.hits, self.total = hits, total
@@ -85,14 +81,14 @@ class RecordHits:
 
 
 class RecordList:
-    """One page of a search: like a list of Records; ``total`` counts the hits of all pages.
+    """One page of a search, similar to a list of Records; ``total`` is the number of hits on all pages.
 
-    ``links`` has the addresses of this page and its neighbours, ``aggregations`` what the repository counted
-    by facets.  ``page["hits"]`` is what was on the wire.
+    ``links`` contains the URLs of this page and its neighbours, ``aggregations`` the counts by facet.
+    ``page["hits"]`` returns a member of the response.
 
-    :param page: what was answered.
-    :param fetch_page: returns the page at an address.
-    :param iter_records: yields the records of a page and of all that follow it.
+    :param page: the parsed page.
+    :param fetch_page: returns the page at a URL.
+    :param iter_records: yields the records of a page and of all following pages.
     """
 
     def __init__(
@@ -105,7 +101,7 @@ class RecordList:
 
     @property
     def total(self) -> int:
-        """All hits, on whatever pages."""
+        """Number of hits on all pages."""
         return self._page.total
 
     def has_next(self) -> bool:
@@ -121,20 +117,20 @@ class RecordList:
         return self._fetch_linked_page(self.links.next)
 
     def previous_page(self) -> "RecordList":
-        """Return the page before; before the first one, an empty one."""
+        """Return the previous page; before the first one, an empty one."""
         return self._fetch_linked_page(self.links.prev)
 
     def walk(self) -> Iterator[Record]:
-        """Yield the records of this page and of all that follow it; pages are asked when they are needed.
+        """Yield the records of this page and of all following pages, which are fetched when needed.
 
-        A repository shows the first hits of a search only: ``scan()`` goes beyond them.
+        A repository only returns the first hits of a search; ``scan()`` returns all of them.
         """
         return self._iter_records(self._page)
 
     def to_dict(self) -> Dict[str, Any]:
-        """Return what was on the wire as plain dicts and lists, fit for ``json.dumps``."""
-        found: Dict[str, Any] = to_wire(self._page.body)
-        return found
+        """Return the response as plain dicts and lists, for ``json.dumps``."""
+        body: Dict[str, Any] = to_wire(self._page.body)
+        return body
 
     def _fetch_linked_page(self, link: Optional[str]) -> "RecordList":
         page = Page([], 0, PageLinks(), {}, {}) if link is None else self._fetch_page(link)

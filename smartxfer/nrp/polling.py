@@ -21,19 +21,19 @@ _FINAL_STATUSES = frozenset({FileStatus.COMPLETED, FileStatus.FAILED})
 def wait_for_file(
     api: RepositoryApi, read_file: Callable[[], File], timeout: float, on_poll: Callable[[File], Any]
 ) -> File:
-    """Return the file once it is completed.
+    """Poll the file until it is completed, and return it.
 
     :raises TaskFailed: the repository could not fetch it.
     :raises WaitTimeout: it is not completed in time.
     """
 
-    def look() -> File:
+    def fetch() -> File:
         file = read_file()
         on_poll(file)
         return file
 
     file = poll(
-        look,
+        fetch,
         lambda file: file.status in _FINAL_STATUSES,
         timeout=validate_seconds(timeout, "timeout"),
         intervals=_POLL_DELAYS,
@@ -45,13 +45,13 @@ def wait_for_file(
     if file.status == FileStatus.FAILED:
         reason = redacted_excerpt(file.transfer.error or "no reason given")
         raise RepositoryTaskFailed(
-            f"{file.key} could not be fetched: {reason}",
-            hint="delete it and upload it again: the repository does not try twice",
+            f"the repository could not fetch {file.key}: {reason}",
+            hint="delete the file and upload it again; the repository does not retry",
             task=file,
             failures={file.key: reason},
         )
     raise RepositoryWaitTimeout(
         f"{file.key} is {file.status} after {timeout:.0f} s",
-        hint="the repository goes on by itself; wait again",
+        hint="the repository continues the transfer; call wait_fetch() again",
         last=file,
     )

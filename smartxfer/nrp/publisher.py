@@ -1,4 +1,4 @@
-"""Publishing, new versions and retracting: what makes a draft public, and what follows it.
+"""Publishing of drafts, edits of published records, and new versions.
 
 Source: NRP / Invenio protocol, sections 3 (Safety of repeating) and 4 (Publishing through requests).
 """
@@ -25,19 +25,19 @@ from smartxfer.transport import Success
 
 __all__ = ["Publisher"]
 
-#: Words of a refusal without fields that somebody's consent is missing.
+#: Words of an error message without field errors, if publishing needs an approval.
 _REVIEW_KEYWORDS = ("review", "request", "communit")
-_SUBMIT_HINT = "open and submit it in the browser, or by publish(record, submit=True)"
-_WAIT_HINT = "it is published once that is accepted"
-_NO_REVIEW_HINT = "PUT the community to the draft's links.review, or make the draft with community="
+_SUBMIT_HINT = "create and submit the request in the browser, or call publish(record, submit=True)"
+_WAIT_HINT = "wait until the request is accepted, which publishes the record"
+_NO_REVIEW_HINT = "create the draft with records.create(..., community='slug')"
 
 
 @attrs.frozen
 class Publisher:
-    """What is done with one record beyond its metadata.
+    """Publishing of one record, and related operations.
 
-    :param base: address of the record, without ``/draft``.
-    :param headers: of every call that is answered by a record.
+    :param record_url: URL of the record, without ``/draft``.
+    :param headers: headers of all requests that return a record.
     """
 
     api: RepositoryApi
@@ -45,15 +45,15 @@ class Publisher:
     headers: Mapping[str, str]
 
     def read(self, url: str) -> Record:
-        """A record as it stands."""
+        """Return the current record."""
         record = self.api.get(url, headers=self.headers).parse_model(Record)
         token = self.api.share_tokens.get_token(url)
-        if token is not None:  # a link is good for all versions
+        if token is not None:  # the token of a share link is valid for all versions
             self.api.share_tokens.add(token, [record.id, record.parent.get("id")])
         return record
 
     def get_latest(self) -> Record:
-        """Return the newest published version; also for a draft, which is not one of the versions yet.
+        """Return the newest published version, also for the draft of a new version.
 
         :raises NotFound: no version is published.
 
@@ -62,19 +62,19 @@ class Publisher:
         try:
             return self.read(f"{self.record_url}/versions/latest")
         except NotFound as error:
-            missing = error
+            not_found = error
         draft = self.find(f"{self.record_url}/draft")
         parent = draft.parent.get("id") if draft is not None else None
         if draft is None or not parent:
-            raise missing
-        found = self.find(f"{self.record_url.rpartition('/')[0]}/{parent}")
-        if found is None:
-            data = {**vars(missing), "hint": "publish the draft first: records.publish(draft)"}
+            raise not_found
+        latest = self.find(f"{self.record_url.rpartition('/')[0]}/{parent}")
+        if latest is None:
+            data = {**vars(not_found), "hint": "call records.publish(draft) first"}
             raise RepositoryNotFoundError(f"{draft.id}: no version is published yet", **data)
-        return found
+        return latest
 
     def find(self, url: str) -> Optional[Record]:
-        """A record as it stands, or None."""
+        """Return the current record, or None."""
         try:
             return self.read(url)
         except NotFound:
@@ -83,23 +83,23 @@ class Publisher:
     def post(
         self, url: str, success: Success, *, json: Any = None, idempotent: Optional[bool] = None
     ) -> Record:
-        """A POST that is answered by a record."""
-        how: Dict[str, Any] = {"json": json, "headers": self.headers, "idempotent": idempotent}
-        answer = self.api.send("POST", url, success=success, **how)
-        return answer.parse_model(Record)
+        """Send a POST request that returns a record."""
+        options: Dict[str, Any] = {"json": json, "headers": self.headers, "idempotent": idempotent}
+        return self.api.send("POST", url, success=success, **options).parse_model(Record)
 
     # -- publishing -------------------------------------------------------------------------------------
 
     def publish(self, draft: Record, submit: bool) -> Record:
-        """Publish a draft, by a request where the repository wants one.
+        """Publish a draft, through a request if the repository requires one.
 
-        :raises ReviewRequired: it is for somebody else to say.
+        :param submit: create and submit the request.
+        :raises ReviewRequired: publishing needs an approval.
         """
-        kind = self.find_request_type(draft, "publish_draft")
-        if kind is not None:
-            return self._publish_by_request(draft, kind, submit)
+        request_type = self.find_request_type(draft, "publish_draft")
+        if request_type is not None:
+            return self._publish_by_request(draft, request_type, submit)
         if submit and not draft.links.submit_review:
-            draft = self.read(f"{self.record_url}/draft")  # it has the link since there is a review
+            draft = self.read(f"{self.record_url}/draft")  # the link exists after a review was created
         if submit and draft.links.submit_review:
             link = self.api.require_same_origin(draft.links.submit_review)
             review = self.api.send("POST", link, json={}, success=ACCEPTED).json(dict)
@@ -109,11 +109,11 @@ class Publisher:
         except (BadRequest, Forbidden) as error:
             if not _requires_review(error):
                 raise
-            refused = error
-        raise self._build_review_required(refused, draft)
+            http_error = error
+        raise self._build_review_required(http_error, draft)
 
     def _publish_directly(self, draft: Record) -> Record:
-        """POST once; where the answer is lost, the draft that is still there may be published again."""
+        """Publish without a request; after a lost response, repeat it only if the draft still exists."""
         url = self.api.require_same_origin(draft.links.publish or f"{self.record_url}/draft/actions/publish")
         lost: Optional[OutcomeUnknown] = None
         for _ in range(self.api.http.policy.attempts):
@@ -129,24 +129,24 @@ class Publisher:
                 if published is not None:
                     return published
         assert lost is not None
-        raise evolve_error(lost, hint="it is not published yet: publish it again")
+        raise evolve_error(lost, hint="the draft is not published yet: call publish() again")
 
     def find_request_type(self, record: Record, type_id: str) -> Optional[Dict[str, Any]]:
-        """The kind of request that does something, where the repository has it done by requests."""
+        """Return the request type with an id if it applies to the record, else None."""
         link = record.links.applicable_requests
         if not link:
             return None
         body = self.api.get(self.api.require_same_origin(link)).json(dict)
         hits = body.get("hits")
-        found: List[Any] = (hits.get("hits") if isinstance(hits, dict) else hits) or []
+        types: List[Any] = (hits.get("hits") if isinstance(hits, dict) else hits) or []
         return next(
-            (kind for kind in found if isinstance(kind, dict) and kind.get("type_id") == type_id), None
+            (each for each in types if isinstance(each, dict) and each.get("type_id") == type_id), None
         )
 
     def _publish_by_request(self, draft: Record, request_type: Dict[str, Any], submit: bool) -> Record:
         if not submit:
             raise RepositoryReviewRequired(
-                f"{draft.id} is published through a request of type publish_draft",
+                f"publishing {draft.id} requires a request of type publish_draft",
                 hint=_SUBMIT_HINT,
                 request=request_type,
             )
@@ -164,23 +164,25 @@ class Publisher:
         return self.api.require_same_origin(link)
 
     def _get_published_record(self, request: Dict[str, Any], draft: Record) -> Record:
-        """The published record of a request that was accepted at once."""
+        """Return the published record if the request was accepted automatically."""
         status = request.get("status")
         if status != "accepted":
             raise RepositoryReviewRequired(
-                f"{draft.id}: the request to publish it is {status}", hint=_WAIT_HINT, request=request
+                f"{draft.id}: the status of the request to publish it is {status!r}",
+                hint=_WAIT_HINT,
+                request=request,
             )
         topic = _get_nested(request, "links", "topic")
         topic = topic.get("self") if isinstance(topic, dict) else topic
-        found = self.find(self.record_url)
-        if found is None:
+        published = self.find(self.record_url)
+        if published is None:
             return self.read(
                 self.api.require_same_origin(topic) if isinstance(topic, str) else self.record_url
             )
-        return found
+        return published
 
     def _build_review_required(self, http_error: HTTPError, draft: Record) -> ReviewRequired:
-        """The refusal, with what there is of a review."""
+        """Return the error with the review of the draft, if one exists."""
         review = None
         if draft.links.review:
             try:
@@ -193,45 +195,42 @@ class Publisher:
         data = {**vars(http_error), "hint": hint, "request": review}
         return RepositoryReviewRequired(http_error.summary, **data)
 
-    # -- what follows -----------------------------------------------------------------------------------
+    # -- edits and new versions -------------------------------------------------------------------------
 
     def create_follow_up_draft(self, url: str, request_type: str) -> Record:
-        """Begin an edit or a new version: a second time gives the same draft.
+        """Create the draft of an edit or of a new version; a repeated request returns the same draft.
 
-        :param request_type: of the request, where it takes one.
+        :param request_type: id of the request type, if the repository requires a request.
         """
         try:
             return self.post(url, CREATED, idempotent=True)
         except Forbidden as error:
-            refused = error
+            forbidden = error
         published = self.find(self.record_url)
         request = self.find_request_type(published, request_type) if published is not None else None
         if request is None:
-            raise refused
-        data = {**vars(refused), "hint": "open a request of that kind, .request", "request": request}
-        raise RepositoryReviewRequired(refused.summary, **data)
+            raise forbidden
+        data = {**vars(forbidden), "hint": "create a request of the type in .request", "request": request}
+        raise RepositoryReviewRequired(forbidden.summary, **data)
 
     def import_files(self, draft_url: str) -> None:
-        """Take over the files of the version before; where they are already, nothing is done.
+        """Copy the files of the previous version to the draft; do nothing if the draft has the same files.
 
-        :param draft_url: address of the new version's draft.
-        :raises Conflict: there are other files in it.
+        :param draft_url: URL of the draft of the new version.
+        :raises Conflict: the draft has other files.
         """
         try:
             self.api.send("POST", f"{draft_url}/actions/files-import", idempotent=True, success=CREATED)
         except BadRequest as error:
             if "remove all files" not in error.message.lower():
                 raise
-            refused = error
+            bad_request = error
         else:
             return
-        have, want = (
-            self._list_checksums(draft_url),
-            self._list_checksums(self.api.require_same_origin(self.get_latest().links.self_)),
-        )
-        if have != want:
-            data = {**vars(refused), "hint": "delete the draft's files first: files.delete_all(draft)"}
-            raise RepositoryConflict(refused.summary, **data)
+        published_url = self.api.require_same_origin(self.get_latest().links.self_)
+        if self._list_checksums(draft_url) != self._list_checksums(published_url):
+            data = {**vars(bad_request), "hint": "call files.delete_all(draft) first"}
+            raise RepositoryConflict(bad_request.summary, **data)
 
     def _list_checksums(self, record_url: str) -> Dict[str, Any]:
         body = self.api.get(f"{record_url}/files").json(dict)
@@ -239,8 +238,8 @@ class Publisher:
 
 
 def _requires_review(error: Any) -> bool:
-    words = error.message.lower()
-    return not getattr(error, "errors", None) and any(word in words for word in _REVIEW_KEYWORDS)
+    message = error.message.lower()
+    return not getattr(error, "errors", None) and any(keyword in message for keyword in _REVIEW_KEYWORDS)
 
 
 def _get_nested(mapping: Any, *names: str) -> Any:

@@ -1,4 +1,4 @@
-"""What a repository answers about itself, its callers and its records.
+"""Models of the repository's responses about itself, its users and its records.
 
 Source: NRP / Invenio protocol, sections 1, 2 and 4.
 """
@@ -26,25 +26,25 @@ __all__ = [
     "build_document",
 ]
 
-#: What only the repository says of a record.  A draft that is sent back goes without.
+#: Members of a record that only the repository sets.  They are removed from documents that are sent.
 _READ_ONLY_KEYS = frozenset(
     {"id", "created", "updated", "revision_id", "links", "errors", "status", "is_draft", "is_published"}
     | {"expires_at", "versions", "parent", "deletion_status", "tombstone", "stats", "expanded", "ui"}
 )
-#: Keys of the document of a record; what has none of them is metadata.
+#: Keys of the document of a record; a dict without any of them is metadata.
 DOCUMENT_KEYS = _READ_ONLY_KEYS | {
     *("metadata", "files", "media_files", "access", "pids", "custom_fields", "$schema", "workflow")
 }
-#: What one can say of a record's files; keys, sizes and checksums are the files' own.
+#: Members of a record's ``files`` that can be changed; the others are set by uploads.
 _WRITABLE_FILES_KEYS = ("enabled", "order", "default_preview")
 
 
 class DraftWarning(UserWarning):
-    """A repository dropped fields of a draft that it finds invalid, and kept the draft without them."""
+    """Warning that a repository saved a draft without its invalid fields."""
 
 
 def _deepcopy_dict(value: Any) -> Dict[str, Any]:
-    """A plain dict of one's own, nested ones too; of null, an empty one."""
+    """Return a deep copy as a plain dict; for null, an empty one."""
     return copy.deepcopy(dict(value)) if isinstance(value, Mapping) else {}
 
 
@@ -54,7 +54,7 @@ def _to_list(value: Any) -> List[Any]:
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class RecordLinks(RepositoryModel):
-    """Addresses around a record; those that are not named here are in ``extra``."""
+    """URLs of a record; others are in ``extra``."""
 
     self_: str = ""
     self_html: Optional[str] = None
@@ -76,11 +76,11 @@ class RecordLinks(RepositoryModel):
 class Record(RepositoryModel):
     """A record, published or a draft.
 
-    ``metadata`` is a plain dict of one's own: change it, and send it by ``records.update(record)``.  Nothing
-    is sent back by itself, and ``record["metadata"]`` stays what the repository said.  ``files`` is the
-    repository's mapping about the files, by key below ``entries``; ``client.files.list(record)`` has more.
-    ``errors`` tells of fields that were dropped: a list of ``{"field": ..., "messages": [...]}``.
-    ``created`` and ``updated`` are datetimes in UTC; ``record["created"]`` is the text.
+    ``metadata`` is a copy as a plain dict: change it, and send it with ``records.update(record)``.  Changes
+    are not sent automatically, and ``record["metadata"]`` remains as received.  ``files`` describes the
+    files, by key in ``entries``; ``client.files.list(record)`` returns more details.  ``errors`` lists fields
+    that were dropped: ``{"field": ..., "messages": [...]}``.  ``created`` and ``updated`` are datetimes in
+    UTC; ``record["created"]`` is the string.
     """
 
     id: str = attrs.field(converter=str)
@@ -103,50 +103,48 @@ class Record(RepositoryModel):
 
 
 def build_document(data: Any) -> Dict[str, Any]:
-    """The whole document of a record, as it is sent: without what only the repository says.
+    """Return the document of a record to send, without the members that only the repository sets.
 
-    :param data: a Record, whose changed attributes count, or a plain mapping.
-    :raises UsageError: it is neither, or its metadata is not a mapping, which a repository would drop.
+    :param data: a Record, with changed attributes, or a plain mapping.
+    :raises UsageError: the argument is neither, or its metadata is not a mapping, which a repository would
+        drop.
     """
     if not isinstance(data, Mapping):
         raise UsageError(
-            f"{type(data).__name__} where a Record or a dict was expected",
-            hint="pass the Record, or its data as a dict",
+            f"expected a Record or a dict, got a {type(data).__name__}", hint="{'metadata': {'title': '...'}}"
         )
-    found = {
+    document = {
         name: copy.deepcopy(to_wire(value)) for name, value in data.items() if name not in _READ_ONLY_KEYS
     }
     if not isinstance(data, Record):
-        _validate_metadata(found)
-        return found
+        _validate_metadata(document)
+        return document
     for name in ("metadata", "access", "pids", "custom_fields", "files"):
         value = getattr(data, name)
-        if value or name in found:
-            found[name] = copy.deepcopy(value)
-    _validate_metadata(found)
-    if isinstance(found.get("access"), dict):
-        found["access"].pop("status", None)
+        if value or name in document:
+            document[name] = copy.deepcopy(value)
+    _validate_metadata(document)
+    if isinstance(document.get("access"), dict):
+        document["access"].pop("status", None)
     for name in ("files", "media_files"):
-        if isinstance(found.get(name), dict):
-            of_files = found[name]
-            found[name] = {
-                word: of_files[word] for word in _WRITABLE_FILES_KEYS if of_files.get(word) is not None
-            }
-    return found
+        if isinstance(document.get(name), dict):
+            files = document[name]
+            document[name] = {key: files[key] for key in _WRITABLE_FILES_KEYS if files.get(key) is not None}
+    return document
 
 
 def _validate_metadata(document: Mapping[str, Any]) -> None:
     metadata = document.get("metadata")
     if metadata is not None and not isinstance(metadata, Mapping):
         raise UsageError(
-            f"metadata of a record is a dict, not {type(metadata).__name__}",
+            f"metadata must be a dict, not {type(metadata).__name__}",
             hint="{'metadata': {'title': '...', ...}}",
         )
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Identity(RepositoryModel):
-    """Whom a repository takes the caller for; ``user_id`` where it says so."""
+    """Identity of the caller in a repository; ``user_id`` is None if the repository does not return it."""
 
     authenticated: bool
     user_id: Optional[str] = None
@@ -154,7 +152,7 @@ class Identity(RepositoryModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class RecordModelLinks(RepositoryModel):
-    """Addresses of a model; that of its records may carry a query."""
+    """URLs of a model; that of its records may contain a query."""
 
     records: str = ""
     drafts: Optional[str] = None
@@ -164,7 +162,7 @@ class RecordModelLinks(RepositoryModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class RecordModel(RepositoryModel):
-    """A kind of records; ``metadata`` is false where fields stand at the top of a record."""
+    """A record model; ``metadata`` is False if records have their fields at the top level."""
 
     type: str
     name: Optional[str] = None
@@ -178,7 +176,7 @@ class RecordModel(RepositoryModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class RepositoryLinks(RepositoryModel):
-    """Addresses of a repository; ``api`` is always there."""
+    """URLs of a repository; ``api`` is always set."""
 
     api: str = ""
     self_: Optional[str] = None
@@ -190,9 +188,9 @@ class RepositoryLinks(RepositoryModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class RepositoryInfo(RepositoryModel):
-    """A repository; ``transfers`` are the letters of its transfer types, ``features`` words for what it can.
+    """Properties of a repository; ``transfers`` are the codes of the transfer types, such as ``"L"``.
 
-    ``invenio_version`` is a text: what its dots part are no fractions.
+    ``invenio_version`` is a string, such as ``"13.0.10"``.
     """
 
     name: str = ""
@@ -210,20 +208,20 @@ class RepositoryInfo(RepositoryModel):
 
     @property
     def models(self) -> Sequence[RecordModel]:
-        """Its models; asked when they are wanted first."""
+        """The models of the repository, fetched at the first access."""
         if self._models is None:
-            ask: Any = self._load_models
-            object.__setattr__(self, "_models", tuple(ask()))
+            load: Any = self._load_models
+            object.__setattr__(self, "_models", tuple(load()))
         return self._models or ()
 
     def model(self, name: str) -> RecordModel:
-        """The model of that type or name.
+        """Return the model with a type or name.
 
-        :raises UsageError: there is none.
+        :raises UsageError: the repository does not have the model.
         """
         named = [model for model in self.models if model.type == name]
         named += [model for model in self.models if model.name == name]
         if named:
             return named[0]
-        there = ", ".join(model.type for model in self.models) or "none"
-        raise UsageError(f"no model {name!r}; there is {there}", hint="pass model= one of these names")
+        types = ", ".join(model.type for model in self.models) or "none"
+        raise UsageError(f"unknown model {name!r}", hint=f"models of this repository: {types}")

@@ -38,13 +38,13 @@ DRAFT, PUBLISHED = RecordStatus.DRAFT.value, RecordStatus.PUBLISHED.value
 
 @hide_method_arguments(links=("record",))
 class RecordsClient(Namespace):
-    """Makes, reads, changes, searches and publishes records.
+    """Creates, reads, changes, searches and publishes records.
 
-    Wherever a record is wanted, its Record, its address (of the API, or of the page that shows it) or its id
-    is accepted.  An address may be anything whose ``str()`` is one.
+    A record can be passed as a Record, its URL (of the API, or of its page) or its id.  A URL can be any
+    object whose ``str()`` is one.
 
-    :param get_api: makes the calls.
-    :param get_repository_info: what the repository says of itself.
+    :param get_api: returns the API.
+    :param get_repository_info: returns the properties of the repository.
     """
 
     def __init__(
@@ -58,17 +58,17 @@ class RecordsClient(Namespace):
     # -- views ------------------------------------------------------------------------------------------
 
     def with_model(self: R, name: str) -> R:
-        """The records of one model, by its type or name."""
+        """Return a view of the records of one model, by its type or name."""
         return self._copy_with(_model=name)
 
     @property
     def draft_records(self: R) -> R:
-        """The same for drafts: ``read`` gives the draft, ``search`` one's own drafts."""
+        """View of drafts: ``read`` returns the draft, ``search`` the caller's drafts."""
         return self._copy_with(_status=DRAFT)
 
     @property
     def published_records(self: R) -> R:
-        """The same for what is published."""
+        """View of published records."""
         return self._copy_with(_status=PUBLISHED)
 
     def __repr__(self) -> str:
@@ -77,15 +77,15 @@ class RecordsClient(Namespace):
         return f"{super().__repr__()[:-1]}, {shown}>" if shown else super().__repr__()
 
     def _copy_with(self: R, **values: Optional[str]) -> R:
-        made = copy.copy(self)
-        vars(made).update(values)
-        return made
+        view = copy.copy(self)
+        vars(view).update(values)
+        return view
 
     def _select_view(self: R, model: Optional[str], status: Status) -> R:
-        """Return the view that the arguments of a call mean; what they leave open is as it was."""
-        asked = parse_status(status)
+        """Return the view for the arguments of a call; None retains the setting of this view."""
         statuses = {None: self._status, RecordStatus.ALL: None, RecordStatus.DRAFT: DRAFT}
-        return self._copy_with(_model=model or self._model, _status=statuses.get(asked, PUBLISHED))
+        selected = statuses.get(parse_status(status), PUBLISHED)
+        return self._copy_with(_model=model or self._model, _status=selected)
 
     # -- one record -------------------------------------------------------------------------------------
 
@@ -100,24 +100,25 @@ class RecordsClient(Namespace):
         idempotent: bool = False,
         files_enabled: bool = True,
     ) -> Record:
-        """Make a draft.
+        """Create a draft.
 
-        :param data: ``metadata``, and what else there is: ``access``, ``files``, ``custom_fields``, ...
-            Fields alone, without ``metadata`` around them, are the metadata where the model has it.
-        :param model: type or name of the record's model, where there are several.
-        :param community: id or slug of a community that is to review it.
-        :param workflow: that it is to follow (OARepo).
-        :param strict: True raises where the repository drops invalid fields.
-        :param idempotent: True repeats the request where its answer is lost: only if a second one makes no
-            second draft, as where the repository takes a record's identifier from its data.
-        :param files_enabled: False makes a record without files; True leaves it to ``data``, by default yes.
-        :return: the draft; its ``errors`` name the fields that were dropped, and there is a DraftWarning.
-        :raises InvalidDraft: with ``strict``; the draft is there all the same, as ``record``.
-        :raises OutcomeUnknown: the answer was lost.
+        :param data: ``metadata``, and optionally ``access``, ``files``, ``custom_fields``, ...  A dict
+            without such keys is used as ``metadata`` if the model has it.
+        :param model: type or name of the record's model, if the repository has several.
+        :param community: id or slug of a community that reviews the draft.
+        :param workflow: workflow of the record (OARepo).
+        :param strict: raise an error if the repository drops invalid fields.
+        :param idempotent: repeat the request if its response is lost.  Use it only if the second request does
+            not create a second draft, because the repository derives the identifier from the data.
+        :param files_enabled: False creates a record without files; True uses the setting in ``data``, by
+            default enabled.
+        :return: the draft.  Dropped fields are in its ``errors``, and reported by a DraftWarning.
+        :raises InvalidDraft: with ``strict``; the draft was created nevertheless, see ``record``.
+        :raises OutcomeUnknown: the response was lost.
 
         Source: NRP / Invenio protocol, section 4.
         """
-        calls = self._get_api()
+        api = self._get_api()
         document = build_document(self._wrap_metadata(data, model))
         document.setdefault("files", {"enabled": True})
         if not files_enabled:
@@ -126,68 +127,70 @@ class RecordsClient(Namespace):
             document["parent"] = {**(data.get("parent") or {}), "workflow": workflow}
         elif isinstance(data.get("parent"), Mapping) and not isinstance(data, Record):
             document["parent"] = copy.deepcopy(dict(data["parent"]))
-        receiver = calls.get(calls.build_url("communities", community)).json(dict) if community else None
+        receiver = api.get(api.build_url("communities", community)).json(dict) if community else None
         path = get_records_path(self._get_repository_info(), model or self._model)
         try:
-            url = calls.build_url(*path.split("/"))
-            again = True if idempotent else None
-            answer = calls.send(
-                "POST", url, json=document, headers=self._build_headers(), success=CREATED, idempotent=again
+            response = api.send(
+                "POST",
+                api.build_url(*path.split("/")),
+                json=document,
+                headers=self._build_headers(),
+                success=CREATED,
+                idempotent=True if idempotent else None,
             )
         except OutcomeUnknown as error:
-            hint = "look at records.draft_records.search(sort='newest') before making another one"
+            hint = "call records.draft_records.search(sort='newest') before you create another draft"
             raise evolve_error(error, hint=hint) from None
-        record = parse_draft_response(answer.json(dict), strict, document)
+        record = parse_draft_response(response.json(dict), strict, document)
         if receiver is not None:
             review = {"receiver": {"community": receiver.get("id")}, "type": "community-submission"}
             link = record.links.review or f"{self._get_record_url(record)}/draft/review"
-            calls.send("PUT", calls.require_same_origin(link), json=review)
-            # Only now it has the link by which it is submitted.
-            seen = self._build_publisher(self._parse_reference(record)).read(
-                f"{self._get_record_url(record)}/draft"
-            )
-            record = seen.evolve(errors=record.errors)
+            api.send("PUT", api.require_same_origin(link), json=review)
+            # The draft is read again, because the link for its submission exists only now.
+            publisher = self._build_publisher(self._parse_reference(record))
+            current = publisher.read(f"{self._get_record_url(record)}/draft")
+            record = current.evolve(errors=record.errors)
         return record
 
     def read(self, record: Any, *, model: Optional[str] = None, status: Status = None) -> Record:
-        """What is published; of a draft Record, or of a draft's address, the draft.
+        """Return the published record; for a draft Record, or the URL of a draft, the draft.
 
-        With ``draft_records``: the draft, or what is published where there is no draft.
+        The view ``draft_records`` returns the draft, or the published record if it has no draft.
 
-        :param model: type or name of the record's model, where it is named by its id.
-        :param status: ``"draft"``, ``"published"`` or ``"all"``, in place of the view.
-        :raises NotFound: there is none.
+        :param model: type or name of the record's model, if ``record`` is an id.
+        :param status: ``"draft"``, ``"published"`` or ``"all"``, instead of the view.
+        :raises NotFound: the record does not exist.
 
         Source: NRP / Invenio protocol, section 4.
         """
         view = self._select_view(model, status)
-        place = view._parse_reference(record)
-        publisher = view._build_publisher(place)
-        if view._status == DRAFT or (view._status is None and place.preview):
-            return try_in_order([f"{place.record_url}/draft", place.record_url], publisher.read)
-        draft = place.draft if view._status is None else False
-        return publisher.read(f"{place.record_url}/draft" if draft else place.record_url)
+        ref = view._parse_reference(record)
+        publisher = view._build_publisher(ref)
+        if view._status == DRAFT or (view._status is None and ref.preview):
+            return try_in_order([f"{ref.record_url}/draft", ref.record_url], publisher.read)
+        draft = ref.draft if view._status is None else False
+        return publisher.read(f"{ref.record_url}/draft" if draft else ref.record_url)
 
     def update(
         self, record_or_data: Any, *, if_revision: Optional[int] = None, strict: bool = False
     ) -> Record:
-        """Replace a draft as a whole; what is left out is lost.
+        """Replace a draft completely: members that are missing in the argument are removed.
 
         :param record_or_data: a Record, changed in place, or a dict with ``id`` or ``links``.
-        :param if_revision: the ``revision_id`` that it must have; deleting a file changes it, too.
+        :param if_revision: expected ``revision_id`` of the draft; deleting a file changes it, too.
         :param strict: as in :meth:`create`.
-        :return: the draft as the repository keeps it.
-        :raises Conflict: it has another revision.
-        :raises NotFound: there is no draft: ``edit_metadata`` makes one of what is published.
+        :return: the draft as saved by the repository.
+        :raises Conflict: the draft has another revision.
+        :raises NotFound: the draft does not exist; ``edit_metadata`` creates one of a published record.
 
         Source: NRP / Invenio protocol, section 4, ETag and revision.
         """
-        self._reject_published_view("update", "edit_metadata() makes a draft of it")
+        self._reject_published_view("update", "call edit_metadata(record), and update the draft")
         document = build_document(record_or_data)
         build_if_match_headers(if_revision)
 
-        def step(place: RecordRef) -> Record:
-            url = f"{place.record_url}/draft"
+        def update_draft(ref: RecordRef) -> Record:
+            url = f"{ref.record_url}/draft"
             return parse_draft_response(
                 replace_draft(self._get_api(), url, document, self._build_headers(), if_revision),
                 strict,
@@ -195,89 +198,90 @@ class RecordsClient(Namespace):
             )
 
         try:
-            return self._run_on_latest_version(get_record_reference(record_or_data), step)
+            return self._run_on_latest_version(get_record_reference(record_or_data), update_draft)
         except NotFound as error:
-            hint = error.own_hint or "what is published has no draft: edit_metadata(record) makes one"
+            hint = error.own_hint or "call edit_metadata(record) to create a draft of a published record"
             raise evolve_error(error, hint=hint) from None
 
     def delete(self, record: Any, *, if_revision: Optional[int] = None) -> None:
-        """Discard a draft, with its files.  Of what is published, the edit is discarded.
+        """Delete a draft with its files; of a published record, the edited draft is deleted.
 
+        :param if_revision: expected ``revision_id`` of the draft.
         :raises UsageError: it is a published Record: see :meth:`retract_published`.
-        :raises Conflict: it has another revision than ``if_revision``.
-        :raises NotFound: there is no draft.
+        :raises Conflict: the draft has another revision than ``if_revision``.
+        :raises NotFound: the draft does not exist.
 
         Source: NRP / Invenio protocol, section 4.
         """
-        advice = "retract_published() removes what is published"
-        self._reject_published_view("delete", advice)
+        hint = "call retract_published(record, reason) to remove a published record"
+        self._reject_published_view("delete", hint)
         if isinstance(record, Record) and record.is_published and not record.is_draft:
-            raise UsageError(f"{record.id} is published, and no draft", hint=advice)
+            raise UsageError(f"{record.id} is a published record, not a draft", hint=hint)
         headers = build_if_match_headers(if_revision)
         self._run_on_latest_version(
-            record, lambda place: self._delete(f"{place.record_url}/draft", headers=headers)
+            record, lambda ref: self._delete(f"{ref.record_url}/draft", headers=headers)
         )
 
     def _delete(self, url: str, **options: Any) -> None:
-        calls = self._get_api()
-        delete_once(calls.send_request, calls.build_request("DELETE", url, success=NO_CONTENT, **options))
+        api = self._get_api()
+        delete_once(api.send_request, api.build_request("DELETE", url, success=NO_CONTENT, **options))
 
     # -- publishing and versions ------------------------------------------------------------------------
 
     def publish(self, record: Any, *, submit: bool = False) -> Record:
-        """Publish a draft.  Where the answer is lost, the repository is asked; it is not published twice.
+        """Publish a draft.  After a lost response, the record is checked first, and not published twice.
 
-        :param submit: True opens and submits the request that the repository wants, if it wants one.
+        :param submit: create and submit the request that the repository may require.
         :return: the published record.
-        :raises BadRequest: something is missing; ``errors`` names the fields.
-        :raises ReviewRequired: a community or a workflow has to consent; ``request`` is what there is of it.
+        :raises BadRequest: required fields are missing, see ``errors``.
+        :raises ReviewRequired: a community or workflow must approve it; ``request`` is the existing request.
 
         Source: NRP / Invenio protocol, section 4.
         """
         draft = record if isinstance(record, Record) and record.is_draft else None
 
-        def step(place: RecordRef) -> Record:
-            publisher = self._build_publisher(place)
-            return publisher.publish(draft or publisher.read(f"{place.record_url}/draft"), submit)
+        def publish_draft(ref: RecordRef) -> Record:
+            publisher = self._build_publisher(ref)
+            return publisher.publish(draft or publisher.read(f"{ref.record_url}/draft"), submit)
 
-        return self._run_on_latest_version(record, step)
+        return self._run_on_latest_version(record, publish_draft)
 
     def edit_metadata(self, record: Any) -> Record:
-        """A draft of what is published; the same one again, if there is one already.  Its files are locked.
+        """Create a draft of a published record, or return the existing draft.  Its files are locked.
 
-        :raises ReviewRequired: it takes a request.
+        :raises ReviewRequired: the repository requires a request.
 
         Source: NRP / Invenio protocol, section 4.
         """
         return self._run_on_latest_version(
             record,
-            lambda place: self._build_publisher(place).create_follow_up_draft(
-                f"{place.record_url}/draft", "edit_published_record"
+            lambda ref: self._build_publisher(ref).create_follow_up_draft(
+                f"{ref.record_url}/draft", "edit_published_record"
             ),
         )
 
     def new_version(self, record: Any, *, import_files: bool = False) -> Record:
-        """A draft of a new version, with another id; the same one again, if there is one already.
+        """Create a draft of a new version, which has another id, or return the existing draft.
 
-        :param import_files: take the files over.
-        :raises Conflict: there are other files in the draft that was begun already.
-        :raises ReviewRequired: it takes a request.
+        :param import_files: copy the files of the previous version.
+        :raises Conflict: the existing draft has other files.
+        :raises ReviewRequired: the repository requires a request.
 
         Source: NRP / Invenio protocol, section 4.
         """
         draft = self._run_on_latest_version(
             record,
-            lambda place: self._build_publisher(place).create_follow_up_draft(
-                f"{place.record_url}/versions", "new_version"
+            lambda ref: self._build_publisher(ref).create_follow_up_draft(
+                f"{ref.record_url}/versions", "new_version"
             ),
         )
         return self.import_files(draft) if import_files else draft
 
     def import_files(self, record: Any) -> Record:
-        """Take the files of the version before over to a draft of a new version.
+        """Copy the files of the previous version to the draft of a new version.
 
-        :return: the draft, as it is then.
-        :raises Conflict: there are other files in it.
+        :return: the updated draft.
+        :raises Conflict: the draft has other files.
 
         Source: NRP / Invenio protocol, sections 3 and 4.
         """
@@ -286,11 +290,11 @@ class RecordsClient(Namespace):
         return publisher.read(f"{publisher.record_url}/draft")
 
     def retract_published(self, record: Any, reason: str, *, note: str = "") -> None:
-        """Remove what is published; a tombstone stays.  For administrators mostly.
+        """Remove a published record and leave a tombstone.  Usually this requires administrator permissions.
 
-        :param reason: id of a removal reason that the repository knows, such as ``"test-record"``.
-        :param note: shown on the tombstone.
-        :raises Forbidden: it is not for this caller to do.
+        :param reason: id of a removal reason of the repository, such as ``"test-record"``.
+        :param note: text on the tombstone.
+        :raises Forbidden: the caller does not have the permission.
 
         Source: NRP / Invenio protocol, section 4.
         """
@@ -300,17 +304,17 @@ class RecordsClient(Namespace):
         self._delete(self._get_record_url(record), json=body)
 
     def versions(self, record: Any) -> List[Record]:
-        """All published versions of a record, the newest first."""
+        """Return all published versions of a record, the newest first."""
 
-        def step(place: RecordRef) -> List[Record]:
-            searcher = SearchQuery(self._get_api(), f"{place.record_url}/versions", {}, self._build_headers())
-            return list(searcher.fetch_record_list(1, None, None).walk())
+        def list_versions(ref: RecordRef) -> List[Record]:
+            query = SearchQuery(self._get_api(), f"{ref.record_url}/versions", {}, self._build_headers())
+            return list(query.fetch_record_list(1, None, None).walk())
 
-        found = self._run_on_latest_version(record, step)
-        return sorted(found, key=lambda version: version.versions.get("index") or 0, reverse=True)
+        versions = self._run_on_latest_version(record, list_versions)
+        return sorted(versions, key=lambda version: version.versions.get("index") or 0, reverse=True)
 
     def latest(self, record: Any) -> Record:
-        """The newest published version of a record, or of the record that a draft is a new version of.
+        """Return the newest published version of a record, also for the draft of a new version.
 
         :raises NotFound: no version is published.
 
@@ -323,14 +327,14 @@ class RecordsClient(Namespace):
     search, scan = search_verbs.search, search_verbs.scan
     next_page, previous_page = search_verbs.next_page, search_verbs.previous_page
 
-    # -- within -----------------------------------------------------------------------------------------
+    # -- helpers ----------------------------------------------------------------------------------------
 
     def _build_headers(self) -> Dict[str, str]:
-        """Asks for the record format of InvenioRDM where plain JSON is another one."""
+        """Return headers that request InvenioRDM's record format; Zenodo's plain JSON is another one."""
         return {"Accept": INVENIO_JSON} if is_zenodo(str(self._get_api().http.origin)) else {}
 
     def _wrap_metadata(self, data: Any, model: Optional[str]) -> Any:
-        """Return the data of a record, with ``metadata`` around it where it is fields of metadata alone."""
+        """Return the data of a record; a dict of metadata fields is wrapped in ``metadata``."""
         if not isinstance(data, Mapping) or not data or not DOCUMENT_KEYS.isdisjoint(data):
             return data
         return (
@@ -345,7 +349,7 @@ class RecordsClient(Namespace):
         )
 
     def _run_on_latest_version(self, record: Any, action: Callable[[RecordRef], T]) -> T:
-        """Do a step with a record; where its concept is given, with the newest version."""
+        """Run an action with a record; for the id of all versions, with the newest one."""
         return run_on_latest_version(
             self._get_api(), self._parse_reference(record), action, self._build_headers()
         )
@@ -358,24 +362,25 @@ class RecordsClient(Namespace):
 
     def _reject_published_view(self, verb: str, hint: str) -> None:
         if self._status == PUBLISHED:
-            raise UsageError(f"what is published cannot be {verb}d", hint=hint)
+            raise UsageError(f"published records cannot be {verb}d", hint=hint)
 
 
 def whoami(api: RepositoryApi, has_token: bool) -> Identity:
-    """Whom the repository takes the caller for.
+    """Return the identity of the caller.
 
-    :param has_token: whether there is a token.
-    :raises AuthError: there is one, and the repository does not know it.
+    :param has_token: True if the client sends a token.
+    :raises AuthError: the repository does not accept the token.
 
     Source: NRP / Invenio protocol, section 2.
     """
     try:
-        answer = api.get(f"{api.api_url}/user/records", {"size": 1})
+        response = api.get(f"{api.api_url}/user/records", {"size": 1})
     except Forbidden as error:
         if not has_token:
             return Identity(False)
-        refused = error
+        forbidden = error
     else:
-        return Identity(True, answer.headers.get("X-User-ID"))
-    data = {**vars(refused), "hint": "the token is wrong or has expired: make a new one in your settings"}
-    raise RepositoryAuthError(f"the repository does not know the token: {refused.summary}", **data)
+        return Identity(True, response.headers.get("X-User-ID"))
+    hint = "create a new token in the settings of the repository, and pass it as token="
+    data = {**vars(forbidden), "hint": hint}
+    raise RepositoryAuthError(f"invalid or expired token: {forbidden.summary}", **data)

@@ -1,4 +1,4 @@
-"""Which record or file is meant: by its structure, its address (of the API or of a web page), or its id.
+"""References to records and files: a model, a URL (of the API or of a web page), or an id.
 
 Source: NRP / Invenio protocol, sections 3 to 5 and 9.
 """
@@ -26,21 +26,21 @@ __all__ = [
 
 T = TypeVar("T")
 
-#: Pages of a browser on which a draft is edited.
+#: Path segments of the web pages on which drafts are edited.
 _EDITOR_PAGES = ("uploads", "deposit")
-#: Path segment before the key of a file in the address of a page about it.
+#: Path segments before the key of a file in the URL of its web page.
 _FILE_SEGMENTS = ("files", "preview")
 
 
 @attrs.frozen
 class RecordRef:
-    """A record, or a file of it.
+    """Reference to a record, or to a file of it.
 
-    :param base: address of the record, without ``/draft``.
-    :param draft: whether the draft is meant; None where that was not said.
-    :param key: of the file, if one is meant.
-    :param preview: whether the draft goes before what is published, where it was not said which is meant.
-    :param known: whether it comes from an answer about a version; else it may be a concept.
+    :param record_url: URL of the record, without ``/draft``.
+    :param draft: True for the draft, False for the published record, None if unspecified.
+    :param key: key of the file, for a reference to a file.
+    :param preview: if ``draft`` is None, try the draft before the published record.
+    :param is_version: True if the URL is that of a version; otherwise it may be that of a concept.
     """
 
     record_url: str
@@ -50,54 +50,54 @@ class RecordRef:
     is_version: bool = False
 
     def get_record_urls(self, for_writing: bool = False) -> List[str]:
-        """Addresses of the record, the likeliest first; what is written to is a draft."""
+        """Return the URLs of the record to try in order; only drafts can be written."""
         if for_writing or self.draft:
             return [f"{self.record_url}/draft"]
-        found = [self.record_url] if self.draft is False else [self.record_url, f"{self.record_url}/draft"]
-        return found[::-1] if self.preview else found
+        urls = [self.record_url] if self.draft is False else [self.record_url, f"{self.record_url}/draft"]
+        return urls[::-1] if self.preview else urls
 
     def get_files_urls(self, for_writing: bool = False) -> List[str]:
-        """Addresses of the record's files."""
-        return [f"{record}/files" for record in self.get_record_urls(for_writing)]
+        """Return the URLs of the record's files to try in order."""
+        return [f"{record_url}/files" for record_url in self.get_record_urls(for_writing)]
 
     def get_file_urls(self, for_writing: bool = False) -> List[str]:
-        """Addresses of the file."""
+        """Return the URLs of the file to try in order."""
         assert self.key is not None
-        return [f"{files}/{quote_key(self.key)}" for files in self.get_files_urls(for_writing)]
+        return [f"{files_url}/{quote_key(self.key)}" for files_url in self.get_files_urls(for_writing)]
 
     @property
     def record_id(self) -> str:
-        """The record's id."""
+        """The id of the record."""
         return unquote(self.record_url.rpartition("/")[2])
 
 
 def is_url(text: str) -> bool:
-    """Whether it is an address rather than an id."""
+    """Return True for an HTTP URL, False for an id."""
     return text.lower().startswith(("http://", "https://"))
 
 
 def is_page_url(url: str) -> bool:
-    """Return whether an address is that of a record or another page, not the base URL of a repository."""
-    address = urlsplit(url)
-    words = [word for word in address.path.split("/") if word]
-    words = words[1:] if words[:1] == ["api"] else words
-    return len(words) > 1 or bool(address.query or address.fragment)
+    """Return True for the URL of a record or another page, False for the base URL of a repository."""
+    parts = urlsplit(url)
+    segments = [segment for segment in parts.path.split("/") if segment]
+    segments = segments[1:] if segments[:1] == ["api"] else segments
+    return len(segments) > 1 or bool(parts.query or parts.fragment)
 
 
 def parse_reference(
     api: RepositoryApi, target: Any, get_records_path: Callable[[], str] = lambda: "records"
 ) -> RecordRef:
-    """The place of a record or file.
+    """Return the reference to a record or file.
 
-    :param target: a Record, a File, an id, or an address: text, or anything whose ``str()`` is one.
-    :param get_records_path: says where records that are named by their id alone live.
-    :raises UsageError: it is none of these, or of another repository.
+    :param target: a Record, a File, an id, or a URL: a string, or any object whose ``str()`` is one.
+    :param get_records_path: returns the path of records that are referenced by their id.
+    :raises UsageError: the target is of another type, or of another repository.
     """
     links = getattr(target, "links", None)
-    own = getattr(links, "self_", None)
-    if own:
-        place = _parse_url(api, str(own))
-        return attrs.evolve(place, key=getattr(target, "key", None), draft=bool(place.draft), is_version=True)
+    self_url = getattr(links, "self_", None)
+    if self_url:
+        ref = _parse_url(api, str(self_url))
+        return attrs.evolve(ref, key=getattr(target, "key", None), draft=bool(ref.draft), is_version=True)
     text = str(target).strip()
     if is_url(text):
         text = as_secret_url(text)
@@ -105,33 +105,34 @@ def parse_reference(
     if isinstance(target, (str, int)) and text and "/" not in text and text not in (".", ".."):
         return RecordRef(f"{api.build_url(*get_records_path().split('/'))}/{quote_path(text)}")
     raise UsageError(
-        f"{redact_reference(target)!r} names no record", hint="give a Record, a File, an address or an id"
+        f"{redact_reference(target)!r} is not a reference to a record",
+        hint="pass a Record, a File, a URL or an id",
     )
 
 
 def redact_reference(target: Any) -> Any:
-    """Return what a caller gave as it may be shown: an address without its query, where tokens are."""
+    """Return the caller's reference for a message: a URL without its query, which may contain a token."""
     text = str(target)
     return strip_query(text) if is_url(text) else target
 
 
 def try_in_order(urls: List[str], action: Callable[[str], T]) -> T:
-    """Return the first good answer: of the published record, or of its draft where that was not said.
+    """Return the first successful result, for example of the published record, else of its draft.
 
-    A refusal of what is published goes before a draft that is not found, and a file that the published
-    record does not have before a draft that is not for the caller.
+    If all fail, Forbidden for the published record is raised instead of NotFound for the draft, and a
+    missing file of the published record instead of Forbidden for the draft.
 
     Source: NRP / Invenio protocol, section 9.
     """
-    refused: List[ClientError] = []
-    for address in urls:
+    errors: List[ClientError] = []
+    for url in urls:
         try:
-            return action(address)
+            return action(url)
         except (NotFound, Forbidden) as error:
-            refused.append(error)
-    if isinstance(refused[0], NotFound) and "has no file" in refused[0].message:
-        raise refused[0]
-    raise next((error for error in refused if isinstance(error, Forbidden)), refused[-1])
+            errors.append(error)
+    if isinstance(errors[0], NotFound) and "has no file" in errors[0].message:
+        raise errors[0]
+    raise next((error for error in errors if isinstance(error, Forbidden)), errors[-1])
 
 
 def run_on_latest_version(
@@ -140,25 +141,25 @@ def run_on_latest_version(
     action: Callable[[RecordRef], T],
     headers: Optional[Mapping[str, str]] = None,
 ) -> T:
-    """Do a step at a place; where that is a concept (the parent of all versions), at its newest version.
+    """Run an action; if the reference is a concept (the parent of all versions), with its newest version.
 
-    The API knows a concept id for reading the record only.
+    The API supports concept ids only for reading the record.
 
-    :param headers: of a call that is answered by a record.
+    :param headers: headers of requests that return a record.
 
     Source: NRP / Invenio protocol, section 9.
     """
     try:
         return action(ref)
     except NotFound as error:
-        newest = (
+        latest = (
             None
             if ref.is_version or "has no file" in error.message
             else _find_latest_version(api, ref, headers)
         )
-        if newest is None:
+        if latest is None:
             raise
-    return action(newest)
+    return action(latest)
 
 
 def _find_latest_version(
@@ -169,52 +170,51 @@ def _find_latest_version(
     except ClientError:
         return None
     parent = body.get("parent")
-    concept = str(parent.get("id")) if isinstance(parent, Mapping) else None
-    found = str(body.get("id"))
-    if concept != ref.record_id or found == ref.record_id:
+    concept_id = str(parent.get("id")) if isinstance(parent, Mapping) else None
+    latest_id = str(body.get("id"))
+    if concept_id != ref.record_id or latest_id == ref.record_id:
         return None
     token = api.share_tokens.get_token(ref.record_url)
     if token is not None:
-        api.share_tokens.add(token, [found])
-    return attrs.evolve(ref, record_url=f"{ref.record_url.rpartition('/')[0]}/{quote_path(found)}")
+        api.share_tokens.add(token, [latest_id])
+    return attrs.evolve(ref, record_url=f"{ref.record_url.rpartition('/')[0]}/{quote_path(latest_id)}")
 
 
 def _parse_url(repository_api: RepositoryApi, url: str) -> RecordRef:
-    """The place of an address of the API, or of the page that shows it in a browser."""
+    """Return the reference in a URL of the API or of a web page."""
     if not repository_api.http.origin.allows_credentials_for(Origin.parse(url)):
         raise UsageError(
             f"{strip_query(url)} is not on {repository_api.http.origin}",
-            hint="make a client for its repository",
+            hint="create a client for the repository of this URL",
         )
     api = urlsplit(repository_api.api_url).path.rstrip("/")
     path, query = urlsplit(url).path, wrap_secrets(parse_qs(urlsplit(url).query))
-    inside = path == api or path.startswith(f"{api}/")
-    words = [word for word in (path[len(api) :] if inside else path).split("/") if word]
-    if len(words) < 2:
+    is_api_url = path == api or path.startswith(f"{api}/")
+    segments = [segment for segment in (path[len(api) :] if is_api_url else path).split("/") if segment]
+    if len(segments) < 2:
         raise UsageError(
-            f"{strip_query(url)} is not the address of a record or file",
-            hint="copy the address of the record, such as https://repository.example.org/records/abcde-12345",
+            f"{strip_query(url)} is not the URL of a record or file", hint="pass the URL of a record or file"
         )
     for token in query.get("token", [])[:1]:
-        repository_api.share_tokens.add(token, [unquote(words[1])])
-    if not inside and words[0] in _EDITOR_PAGES:
-        return RecordRef(f"{repository_api.api_url}/records/{words[1]}", True)
-    if not inside and words[0] == "record":  # the page's address before InvenioRDM 12
-        words[0] = "records"
-    base = f"{repository_api.api_url}/{words[0]}/{words[1]}"
-    draft = words[2:3] == ["draft"]
-    rest = words[3:] if draft else words[2:]
+        repository_api.share_tokens.add(token, [unquote(segments[1])])
+    if not is_api_url and segments[0] in _EDITOR_PAGES:
+        return RecordRef(f"{repository_api.api_url}/records/{segments[1]}", True)
+    if not is_api_url and segments[0] == "record":  # URL of the web page before InvenioRDM 12
+        segments[0] = "records"
+    record_url = f"{repository_api.api_url}/{segments[0]}/{segments[1]}"
+    draft = segments[2:3] == ["draft"]
+    rest = segments[3:] if draft else segments[2:]
     key = None
-    if len(rest) > 1 and rest[0] in _FILE_SEGMENTS[: 1 if inside else 2]:
+    if len(rest) > 1 and rest[0] in _FILE_SEGMENTS[: 1 if is_api_url else 2]:
         key = unquote(_extract_key(path, rest[0]))
     preview = not draft and query.get("preview", ["0"])[0] not in ("", "0", "false")
-    return RecordRef(base, draft or None, key, preview)
+    return RecordRef(record_url, draft or None, key, preview)
 
 
 def _extract_key(path: str, segment: str) -> str:
-    """The key of a file in the path of its address, as it is, double slashes included."""
+    """Return the key of a file in the path of its URL unchanged, including double slashes."""
     key = path.partition(f"/{segment}/")[2]
-    for end in ("/content", "/commit"):
-        if key.endswith(end):
-            return key[: -len(end)]
+    for suffix in ("/content", "/commit"):
+        if key.endswith(suffix):
+            return key[: -len(suffix)]
     return key

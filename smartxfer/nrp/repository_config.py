@@ -1,4 +1,4 @@
-"""nrp-cmd's configuration as an object: read from its file, or put together by a script.
+"""nrp-cmd's configuration as an object: read from its file, or created by a script.
 
 Source: NRP / Invenio protocol, section 2.
 """
@@ -21,15 +21,14 @@ def _hide_token(value: Optional[str]) -> Optional[str]:
 
 @attrs.define(kw_only=True)
 class RepositoryConfig:
-    """A repository that scripts know by an alias.
+    """A repository with an alias.
 
-    :param url: its address, as text or anything whose ``str()`` is one.
+    :param url: URL of the repository, as a string or any object whose ``str()`` is one.
     :param token: bearer token.
-    :param verify_tls: False leaves the certificate unchecked.
-    :param retry_count: as in nrp-cmd's file; ``retry=`` of ``get_client`` decides about tries.
-    :param retry_after_seconds: likewise.
-    :param info: likewise; the repository is asked.
-    :param enabled: False: it is not found by its alias.
+    :param verify_tls: verify the TLS certificate.
+    :param retry_count: ignored, as is ``retry_after_seconds``: use ``retry=`` of ``get_client``.
+    :param info: ignored: the properties are fetched from the repository.
+    :param enabled: if False, the repository cannot be selected by its alias.
     """
 
     alias: str
@@ -44,10 +43,10 @@ class RepositoryConfig:
 
 @attrs.define(kw_only=True)
 class Config:
-    """The repositories that a script knows; ``get_client(alias, config=config)`` takes one of them.
+    """A list of repositories; ``get_client(alias, config=config)`` selects one of them.
 
     :param repositories: the repositories.
-    :param default_alias: of the one that is meant where no other is named.
+    :param default_alias: alias of the default repository.
     """
 
     repositories: List[RepositoryConfig] = attrs.field(factory=list)
@@ -55,14 +54,14 @@ class Config:
 
     @classmethod
     def from_file(cls, config_file_path: OptionalPath = None) -> "Config":
-        """Return what nrp-cmd's configuration holds; it is never written.
+        """Return nrp-cmd's configuration, which is never written.
 
-        :param config_file_path: by default NRP_CMD_CONFIG_PATH, else ``~/.nrp/invenio-config.json``; where
-            there is no such file, the configuration is empty.
-        :raises ConfigError: it cannot be read, or is malformed.
+        :param config_file_path: by default NRP_CMD_CONFIG_PATH, else ``~/.nrp/invenio-config.json``.  If the
+            file does not exist, the configuration is empty.
+        :raises ConfigError: the file cannot be read, or is malformed.
         """
         entries, default = read_config(config_file_path)
-        known = [
+        repositories = [
             RepositoryConfig(
                 alias=entry.alias,
                 url=entry.url,
@@ -72,29 +71,28 @@ class Config:
             )
             for entry in entries
         ]
-        return cls(repositories=known, default_alias=default)
+        return cls(repositories=repositories, default_alias=default)
 
     def get_repository(self, alias: str) -> RepositoryConfig:
-        """Return the repository of an alias.
+        """Return the repository with an alias.
 
-        :raises ConfigError: there is none, or it is not enabled.
+        :raises ConfigError: the alias does not exist, or its repository is not enabled.
         """
         for repository in self.repositories:
             if repository.alias == alias:
                 if not repository.enabled:
                     raise ConfigError(
-                        f"repository {alias!r} is not enabled",
-                        hint="enable it in the configuration of nrp-cmd, or pass url= and token=",
+                        f"repository {alias!r} is not enabled", hint="set its 'enabled' to true"
                     )
                 return repository
-        known = ", ".join(repository.alias for repository in self.repositories) or "none"
-        raise ConfigError(f"no repository {alias!r}", hint=f"the configuration knows: {known}")
+        aliases = ", ".join(repository.alias for repository in self.repositories) or "none"
+        raise ConfigError(f"no repository {alias!r}", hint=f"aliases in this configuration: {aliases}")
 
     @property
     def default_repository(self) -> RepositoryConfig:
-        """The repository that is meant where no other is named.
+        """The default repository.
 
-        :raises ConfigError: there is none.
+        :raises ConfigError: no default repository is set.
         """
         if self.default_alias is None:
             raise ConfigError("no default repository", hint="set_default_repository(alias)")
@@ -105,21 +103,21 @@ class Config:
         self.repositories.append(repository)
 
     def remove_repository(self, repository: Union[RepositoryConfig, str]) -> None:
-        """Remove a repository, by itself or by its alias."""
-        found = self.get_repository(repository) if isinstance(repository, str) else repository
-        self.repositories.remove(found)
+        """Remove a repository, or the one with an alias."""
+        entry = self.get_repository(repository) if isinstance(repository, str) else repository
+        self.repositories.remove(entry)
 
     def set_default_repository(self, alias: str) -> None:
-        """Have a repository meant where no other is named.
+        """Set the default repository.
 
-        :raises ConfigError: there is none of that alias.
+        :raises ConfigError: the alias does not exist.
         """
         self.default_alias = self.get_repository(alias).alias
 
     def find_repository(self, repository: Any) -> RepositoryConfig:
-        """Return the repository of an alias, or of an address; one that is not known has no token.
+        """Return the repository with an alias or URL; for an unknown URL, one without a token.
 
-        :raises ConfigError: there is none of that alias.
+        :raises ConfigError: the alias does not exist.
         """
         text = str(repository)
         if "://" not in text:
@@ -127,7 +125,7 @@ class Config:
         return self.get_repository_from_url(text)
 
     def get_repository_from_url(self, record_url: Any) -> RepositoryConfig:
-        """Return the repository at whose address something lies; one that is not known has no token."""
+        """Return the repository of a URL; for an unknown one, a repository without a token."""
         origin = Origin.parse(str(record_url))
         for repository in self.repositories:
             if repository.enabled and Origin.parse(str(repository.url)) == origin:
@@ -138,7 +136,7 @@ class Config:
 def select_repository_config(
     repository: Any, alias: Optional[str], config: Optional[Config]
 ) -> RepositoryConfig:
-    """Return the repository that ``get_client`` is asked for.
+    """Return the repository for the arguments of ``get_client``.
 
     :raises UsageError: the arguments contradict each other.
     """
@@ -146,9 +144,6 @@ def select_repository_config(
         return repository
     assert config is not None
     if repository is not None and alias is not None:
-        raise UsageError(
-            "a repository is named by its alias or by its address, not by both",
-            hint="pass either alias= or url=",
-        )
-    named = alias if repository is None else repository
-    return config.default_repository if named is None else config.find_repository(named)
+        raise UsageError("url and alias cannot be combined", hint="pass only one of url= and alias=")
+    name = alias if repository is None else repository
+    return config.default_repository if name is None else config.find_repository(name)

@@ -1,4 +1,4 @@
-"""Searching: one page, and an iterator over all hits that goes beyond the search window.
+"""Searches: single pages, and a scan that also returns hits beyond the search window.
 
 Source: NRP / Invenio protocol, section 4, Search page.
 """
@@ -23,23 +23,23 @@ __all__ = ["RecordSearch", "SearchQuery", "build_search_params", "validate_page"
 
 log = logging.getLogger("smartxfer.nrp")
 
-#: Hits that a repository shows of one search, unless it turns out to be fewer.
+#: Maximum number of hits that a repository returns for one search; some return fewer.
 SEARCH_WINDOW_SIZE = 10_000
-#: Pages of one search.
+#: Maximum number of pages of one search.
 _MAX_PAGES = 100_000
-#: Hits on a page of a scan.
+#: Hits per page of a scan.
 SCAN_PAGE_SIZE = 100
-#: What search engines keep of a time: a cut within a millisecond would lose what lies there.
+#: Resolution of times in search engines: ranges that end within a millisecond would lose records.
 _TIME_RESOLUTION = timedelta(milliseconds=1)
 _DAY = timedelta(days=1)
-_SCAN_HINT = "a repository shows the first hits of a search only: scan() goes beyond them"
+_SCAN_HINT = "call scan() for all hits; a search returns only the first ones"
 
 
 class RecordSearch(Iterator[Record]):
-    """Records as they are found, page after page; pages are asked when they are needed.
+    """Iterator of the records that were found; pages are fetched when they are needed.
 
-    ``total`` is the number of all hits, ``aggregations`` what the repository counted by facets.  In a
-    ``with`` block it ends with the block.
+    ``total`` is the number of hits, ``aggregations`` contains the counts by facet.  If used in a ``with``
+    block, the iteration ends with the block.
     """
 
     def __init__(self, fetch_first_page: Any, iter_records: Any) -> None:
@@ -55,7 +55,7 @@ class RecordSearch(Iterator[Record]):
 
     @property
     def total(self) -> int:
-        """All hits, on whatever pages."""
+        """Number of hits on all pages."""
         return self._page.total
 
     @property
@@ -64,8 +64,8 @@ class RecordSearch(Iterator[Record]):
         return self._page.aggregations
 
     def __repr__(self) -> str:
-        found = "not asked for yet" if self._first_page is None else f"{self._first_page.total} hits"
-        return f"<{type(self).__name__}, {found}>"
+        status = "not fetched yet" if self._first_page is None else f"{self._first_page.total} hits"
+        return f"<{type(self).__name__}, {status}>"
 
     def __enter__(self) -> "RecordSearch":
         return self
@@ -81,10 +81,12 @@ class RecordSearch(Iterator[Record]):
 
 @attrs.frozen
 class SearchQuery:
-    """A search that can be run.
+    """A search with its parameters.
 
-    :param url: where to ask.
-    :param params: query arguments, but for page, size and sort.
+    :param api: the API of the repository.
+    :param url: URL of the search.
+    :param params: query parameters, without page, size and sort.
+    :param headers: headers of the requests.
     """
 
     api: RepositoryApi
@@ -93,21 +95,21 @@ class SearchQuery:
     headers: Mapping[str, str]
 
     def fetch_record_list(self, page: int, size: Optional[int], sort: Optional[str]) -> RecordList:
-        """One page of hits, and the way to the others."""
+        """Fetch one page of hits, which can fetch the others."""
         first = self._fetch_page({"page": page, "size": size, "sort": sort})
         return RecordList(
             first, self._fetch_linked_page, lambda start: self._iter_records(start, start.links.prev is None)
         )
 
     def scan(self, size: int) -> RecordSearch:
-        """Every hit, oldest first; where there are too many for one search, span of time by span of time."""
-        pages = _PageSize(size)
+        """Return an iterator of all hits, the oldest first; it may search several time ranges."""
+        page_size = _PageSize(size)
         return RecordSearch(
-            lambda: self._fetch_first_page(pages), lambda page: self._scan_time_ranges(page, pages)
+            lambda: self._fetch_first_page(page_size), lambda page: self._scan_time_ranges(page, page_size)
         )
 
     def _fetch_first_page(self, page_size: "_PageSize", **extra_params: Any) -> Page:
-        """The first page of a search, of a size that the repository allows this caller."""
+        """Fetch the first page of a search, with a page size that the repository accepts."""
         while True:
             try:
                 return self._fetch_page({"page": 1, "size": page_size.size, "sort": "oldest"}, **extra_params)
@@ -127,117 +129,118 @@ class SearchQuery:
         return Page.parse(self.api.get(url, params, headers=self.headers).json(dict))
 
     def _fetch_linked_page(self, link: str) -> Page:
-        """Return the page at a link of another one; links leave filters out, which are added."""
-        there = dict(parse_qsl(urlsplit(link).query, keep_blank_values=True))
+        """Fetch a linked page; parameters that are missing in the link, such as filters, are added."""
+        link_params = dict(parse_qsl(urlsplit(link).query, keep_blank_values=True))
         return self._request_page(
-            link, {name: value for name, value in self.params.items() if name not in there}
+            link, {name: value for name, value in self.params.items() if name not in link_params}
         )
 
     def _fetch_next_page(self, page: Page, visited_urls: Set[str]) -> Optional[Page]:
-        """The next page; a link that leads back ends the search."""
+        """Fetch the next page; return None at the end, or if the link leads to an earlier page."""
         link = page.next_url
         if link is None or link in visited_urls or not page.records:
             return None
         visited_urls.add(link)
         if len(visited_urls) > _MAX_PAGES:
-            raise RepositoryDecodeError("the search does not end: the repository links to ever more pages")
+            raise RepositoryDecodeError("the search does not end: the repository always links a next page")
         return self._fetch_linked_page(link)
 
     def _iter_records(self, page: Page, warn_if_incomplete: bool) -> Iterator[Record]:
-        seen: Set[str] = set()
-        shown = 0
-        now: Optional[Page] = page
-        while now is not None:
-            yield from now.records
-            shown += len(now.records)
+        visited_urls: Set[str] = set()
+        record_count = 0
+        current: Optional[Page] = page
+        while current is not None:
+            yield from current.records
+            record_count += len(current.records)
             try:
-                now = self._fetch_next_page(now, seen)
+                current = self._fetch_next_page(current, visited_urls)
             except BadRequest as error:
                 raise evolve_error(error, hint=_SCAN_HINT) from None
-        if warn_if_incomplete and shown < page.total:
-            log.warning("%d of %d hits were shown; %s", shown, page.total, _SCAN_HINT)
+        if warn_if_incomplete and record_count < page.total:
+            log.warning("only %d of %d hits were returned (%s)", record_count, page.total, _SCAN_HINT)
 
-    # -- beyond the window ------------------------------------------------------------------------------
+    # -- hits beyond the search window ------------------------------------------------------------------
 
     def _scan_time_ranges(self, first: Page, page_size: "_PageSize") -> Iterator[Record]:
-        told: Set[str] = set()
-        most = SEARCH_WINDOW_SIZE - 1
-        if first.total <= most:
-            shown = yield from self._iter_unseen_records(first, page_size.size, told)
-            if shown is None:
+        seen_ids: Set[str] = set()
+        max_hits = SEARCH_WINDOW_SIZE - 1
+        if first.total <= max_hits:
+            record_count = yield from self._iter_unseen_records(first, page_size.size, seen_ids)
+            if record_count is None:
                 return
-            most = shown
-        spans = self._get_time_ranges()
-        reach = max(_DAY, spans[1].end - spans[1].start)
-        while spans:
-            span = spans.pop()
-            page = self._fetch_time_range(span, page_size)
-            if page.total <= most:
-                shown = yield from self._iter_unseen_records(page, page_size.size, told)
-                if shown is None:
+            max_hits = record_count
+        time_ranges = self._get_time_ranges()
+        split_length = max(_DAY, time_ranges[1].end - time_ranges[1].start)
+        while time_ranges:
+            time_range = time_ranges.pop()
+            page = self._fetch_time_range(time_range, page_size)
+            if page.total <= max_hits:
+                record_count = yield from self._iter_unseen_records(page, page_size.size, seen_ids)
+                if record_count is None:
                     continue
-                most = shown
-            halves = span.split(reach)
+                max_hits = record_count
+            halves = time_range.split(split_length)
             if halves is None:
                 raise RepositoryLimitExceeded(
-                    f"{page.total} records created at {_format_time(span.start)}: too many for one search",
-                    hint="narrow the search down by its query",
+                    f"{page.total} records were created at {_format_time(time_range.start)}, "
+                    "which is more than a search returns",
+                    hint="pass a query that selects fewer records",
                 )
-            reach = reach if span.is_bounded else reach * 2
-            spans += reversed(halves)
+            split_length = split_length if time_range.is_bounded else split_length * 2
+            time_ranges += reversed(halves)
 
     def _iter_unseen_records(
         self, first: Page, size: int, seen_ids: Set[str]
     ) -> Generator[Record, None, Optional[int]]:
-        """All hits of a search, none of them twice; how many there were to see, if it broke off early.
+        """Yield all hits without duplicates; return the number of hits if the search ended early, else None.
 
-        Where it ends early, it does so at the end of a full page; a short one tells of records that were
-        deleted meanwhile.
+        A search that reaches the search window ends with a full page.  If the last page is not full, records
+        were deleted during the search.
         """
-        seen: Set[str] = set()
-        shown = 0
+        visited_urls: Set[str] = set()
+        record_count = 0
         page: Optional[Page] = first
         while page is not None:
-            last = len(page.records)
-            shown += last
+            last_page_size = len(page.records)
+            record_count += last_page_size
             for record in page.records:
                 if record.id not in seen_ids:
                     seen_ids.add(record.id)
                     yield record
             try:
-                page = self._fetch_next_page(page, seen)
+                page = self._fetch_next_page(page, visited_urls)
             except BadRequest:
-                return shown
-        return shown if shown < first.total and last >= size else None
+                return record_count
+        return record_count if record_count < first.total and last_page_size >= size else None
 
     def _fetch_time_range(self, time_range: "_TimeRange", page_size: "_PageSize") -> Page:
-        given = str(self.params.get("q") or "")
-        query = f"({given}) AND {time_range.query}" if given else time_range.query
+        base_query = str(self.params.get("q") or "")
+        query = f"({base_query}) AND {time_range.query}" if base_query else time_range.query
         return self._fetch_first_page(page_size, q=query)
 
     def _get_time_ranges(self) -> List["_TimeRange"]:
-        """All of time, the last span first: around the oldest and the newest hit, and what lies beyond them.
+        """Return three ranges, the latest first: between the oldest and the newest hit, after and before.
 
-        Where the repository understands these orders in another way (one's own records it sorts by their last
-        change), only the cut is worse.
+        Some repositories sort the caller's records by their last change.  Then the ranges are less balanced,
+        but still complete.
         """
-        found = []
+        times = []
         for sort in ("oldest", "newest"):
             page = self._fetch_page({"page": 1, "size": 1, "sort": sort})
-            found += [_parse_created(record.get("created")) for record in page.records]
-        if not found:
-            raise RepositoryDecodeError("a search shows no hits where it had some just now")
+            times += [_parse_created(record.get("created")) for record in page.records]
+        if not times:
+            raise RepositoryDecodeError("a repeated search returned no hits any more")
         start, end = (
-            _truncate_to_resolution(min(found)),
-            _truncate_to_resolution(max(found)) + _TIME_RESOLUTION,
+            _truncate_to_resolution(min(times)),
+            _truncate_to_resolution(max(times)) + _TIME_RESOLUTION,
         )
         return [_TimeRange(end, None), _TimeRange(start, end), _TimeRange(None, start)]
 
 
 class _PageSize:
-    """Hits on a page: as many as wanted, or as the repository allows once it refused more.
+    """Page size of a search, which is reduced if the repository rejects it.
 
-    Guests often get smaller pages than others.
+    For guests the limit is often lower.
 
     Source: NRP / Invenio protocol, section 4 (Search page).
     """
@@ -246,45 +249,45 @@ class _PageSize:
         self.size = size
 
     def reduce_from_error(self, error: BadRequest) -> bool:
-        """Take a smaller size from a refusal; return False where it is about something else."""
-        words = [
+        """Reduce the size to the limit in an error message; return False if the error has another cause."""
+        messages = [
             " ".join(map(str, entry.get("messages") or []))
             for entry in error.errors
             if entry.get("field") == "size"
         ]
-        if not words:
+        if not messages:
             return False
-        allowed = [int(number) for number in re.findall(r"[0-9]+", " ".join(words))]
-        smaller = [number for number in allowed[:1] if 0 < number < self.size]
-        size = smaller[0] if smaller else self.size // 2
+        numbers = [int(number) for number in re.findall(r"[0-9]+", " ".join(messages))]
+        limits = [number for number in numbers[:1] if 0 < number < self.size]
+        size = limits[0] if limits else self.size // 2
         if size < 1:
             return False
-        log.info("pages of %d records are refused; pages of %d are asked for", self.size, size)
+        log.info("the repository rejects pages of %d records; requesting pages of %d", self.size, size)
         self.size = size
         return True
 
 
 @attrs.frozen
 class _TimeRange:
-    """From a moment on, up to before another; None is for ever."""
+    """Half-open range of times; None means unbounded."""
 
     start: Any
     end: Any
 
     @property
     def is_bounded(self) -> bool:
-        """Whether it has both ends."""
+        """True if the range has a start and an end."""
         return self.start is not None and self.end is not None
 
     @property
     def query(self) -> str:
-        """What finds the records that were created in it."""
+        """Query for the records that were created in this range."""
         return f"created:[{_format_time(self.start)} TO {_format_time(self.end)}}}"
 
     def split(self, length: timedelta) -> "Optional[List[_TimeRange]]":
-        """Its two parts, the earlier one first; None where it cannot be cut.
+        """Return two parts, the earlier one first; None if the range is too short.
 
-        :param length: of the part that is cut off a span without end.
+        :param length: length of the bounded part, if this range is unbounded.
         """
         try:
             if self.is_bounded:
@@ -298,9 +301,9 @@ class _TimeRange:
 
 
 def validate_page(page: int, size: Optional[int]) -> None:
-    """Check that page and size are numbers of at least 1.
+    """Validate the parameters of a page.
 
-    :raises UsageError: they are not.
+    :raises UsageError: page or size is not a number of at least 1.
     """
     for name, value in (("page", page), ("size", size)):
         if value is not None and (type(value) is not int or value < 1):
@@ -310,15 +313,15 @@ def validate_page(page: int, size: Optional[int]) -> None:
 
 
 def build_search_params(q: str, all_versions: bool, facets: Mapping[str, Any]) -> Dict[str, Any]:
-    """The query arguments of a search, but for page, size and sort."""
+    """Return the query parameters of a search, without page, size and sort."""
     return {"q": q or None, "allversions": True if all_versions else None, **facets}
 
 
 def _parse_created(created: Optional[str]) -> datetime:
-    found = parse_datetime(created)
-    if found is None:
-        raise RepositoryDecodeError(f"{created!r} is not a time at which a record was created")
-    return found
+    time = parse_datetime(created)
+    if time is None:
+        raise RepositoryDecodeError(f"invalid creation time of a record: {created!r}")
+    return time
 
 
 def _truncate_to_resolution(moment: datetime) -> datetime:

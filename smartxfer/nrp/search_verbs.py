@@ -1,4 +1,4 @@
-"""Searching records: the methods of ``client.records`` that ask for many.
+"""Search methods of ``client.records``.
 
 Source: NRP / Invenio protocol, section 4, Search page.
 """
@@ -19,7 +19,7 @@ Facets = Optional[Mapping[str, Any]]
 
 
 class RecordStatus(enum.Enum):
-    """Which records are meant."""
+    """Selects published records, drafts, or both."""
 
     ALL = "all"
     PUBLISHED = "published"
@@ -30,7 +30,7 @@ Status = Union[RecordStatus, str, None]
 
 
 class Searchable(Protocol):
-    """What is searched: ``client.records``, or a view of it."""
+    """The attributes of ``client.records``, or a view of it, that searches use."""
 
     _get_api: Callable[[], RepositoryApi]
     _get_repository_info: Callable[[], RepositoryInfo]
@@ -38,24 +38,24 @@ class Searchable(Protocol):
     _status: Optional[str]
 
     def _select_view(self, model: Optional[str], status: Status) -> "Searchable":
-        """Return the view that the arguments of a call mean."""
+        """Return the view for the arguments of a call."""
 
     def _build_headers(self) -> Dict[str, str]:
-        """Return what every request carries."""
+        """Return the headers of all requests."""
 
 
 def parse_status(status: Status) -> Optional[RecordStatus]:
-    """Return the status that is meant; None where it was not said.
+    """Return the status as RecordStatus, or None.
 
-    :raises UsageError: there is none of that name.
+    :raises UsageError: the status is invalid.
     """
     if status is None:
         return None
     try:
         return RecordStatus(status)
     except ValueError:
-        known = ", ".join(repr(one.value) for one in RecordStatus)
-        raise UsageError(f"{status!r} is an invalid status", hint=f"one of {known}") from None
+        values = ", ".join(repr(one.value) for one in RecordStatus)
+        raise UsageError(f"invalid status: {status!r}", hint=f"pass one of {values}") from None
 
 
 def search(
@@ -71,23 +71,23 @@ def search(
     facets: Facets = None,
     **extra_facets: Any,
 ) -> RecordList:
-    """Return one page of what is published (with ``draft_records``: one's own drafts) and found by a query.
+    """Return one page of the published records that match a query; with ``draft_records``, of own drafts.
 
-    :param q: in the repository's query language; empty for all.
-    :param page: its number, from 1.
+    :param q: query in the repository's query language; empty for all records.
+    :param page: number of the page, from 1.
     :param size: records per page; by default the repository's, 10.
     :param sort: ``bestmatch``, ``newest``, ``oldest``, ``updated-desc``, ``updated-asc``, ...
-    :param all_versions: every version of a record, not only the newest.
+    :param all_versions: return all versions of a record, not only the newest.
     :param model: type or name of the records' model.
-    :param status: ``"draft"``, ``"published"`` or ``"all"``, in place of the view.
-    :param facets: filters, a value or a list of them each, such as ``{"resource_type": "image"}``.
-    :param extra_facets: the same, as keywords.
-    :return: the page, like a list of Records; ``.total`` is the number of all hits, ``.next_page()`` the page
-        after it, and ``.walk()`` yields the hits of all pages from this one on.
-    :raises BadRequest: the repository does not take the query, the sort or the page.
-    :raises UsageError: there is no such model.
+    :param status: ``"draft"``, ``"published"`` or ``"all"``, instead of the view.
+    :param facets: filters, each with a value or a list of values, such as ``{"resource_type": "image"}``.
+    :param extra_facets: filters as keywords.
+    :return: the page, similar to a list of Records; ``.total`` is the number of all hits, ``.next_page()``
+        returns the next page, and ``.walk()`` yields the hits of this and all following pages.
+    :raises BadRequest: the repository rejects the query, the sort or the page.
+    :raises UsageError: the model does not exist.
 
-    Searches lag behind what was just written.  Source: NRP / Invenio protocol, section 4, Search page.
+    Recent changes appear in searches with a delay.  Source: NRP / Invenio protocol, section 4, Search page.
     """
     validate_page(page, size)
     return _build_search_query(self, q, all_versions, model, status, facets, extra_facets).fetch_record_list(
@@ -106,32 +106,32 @@ def scan(
     facets: Facets = None,
     **extra_facets: Any,
 ) -> RecordSearch:
-    """Yield all hits, however many, oldest first (one's own: as they were changed, or nearly so).
+    """Yield all hits, the oldest first; own records are sorted approximately by their last change.
 
-    ``with records.scan(...) as hits:`` does the same.  The parameters are those of ``search``.
+    The iterator can be used in a ``with`` block.  The parameters are those of ``search``.
 
     :param size: records per page.
-    :raises LimitExceeded: while iterating: too many records were created at the same moment.
+    :raises LimitExceeded: during the iteration, if too many records were created at the same time.
 
     Source: NRP / Invenio protocol, section 4, Search page.
     """
     validate_page(1, size)
-    wrong = {"page", "sort"} & {*extra_facets, *(facets or {})}
-    if wrong:
+    unsupported = {"page", "sort"} & {*extra_facets, *(facets or {})}
+    if unsupported:
         raise UsageError(
-            f"scan() takes no {wrong.pop()}: it gives everything, oldest first",
-            hint="leave it out, or call search(), which has pages and an order",
+            f"scan() does not support {unsupported.pop()}: it returns all hits, the oldest first",
+            hint="use search() for single pages and other orders",
         )
     return _build_search_query(self, q, all_versions, model, status, facets, extra_facets).scan(size)
 
 
 def next_page(self: Searchable, *, record_list: RecordList) -> RecordList:
-    """Return the page after a page; another name of ``record_list.next_page()``."""
+    """Return the next page; alias of ``record_list.next_page()``."""
     return record_list.next_page()
 
 
 def previous_page(self: Searchable, *, record_list: RecordList) -> RecordList:
-    """Return the page before a page; another name of ``record_list.previous_page()``."""
+    """Return the previous page; alias of ``record_list.previous_page()``."""
     return record_list.previous_page()
 
 
@@ -146,11 +146,11 @@ def _build_search_query(
 ) -> SearchQuery:
     view = records._select_view(model, status)
     drafts = view._status == RecordStatus.DRAFT.value
-    where = (get_drafts_endpoint if drafts else get_records_endpoint)(
+    endpoint = (get_drafts_endpoint if drafts else get_records_endpoint)(
         view._get_repository_info(), view._model
     )
-    narrowed = {"is_published": False} if drafts else {}
-    asked = build_search_params(q or "", all_versions, {**(facets or {}), **extra_facets})
-    params = {**where["params"], **narrowed, **asked}
-    calls = view._get_api()
-    return SearchQuery(calls, calls.require_same_origin(where["url"]), params, view._build_headers())
+    draft_params = {"is_published": False} if drafts else {}
+    search_params = build_search_params(q or "", all_versions, {**(facets or {}), **extra_facets})
+    params = {**endpoint["params"], **draft_params, **search_params}
+    api = view._get_api()
+    return SearchQuery(api, api.require_same_origin(endpoint["url"]), params, view._build_headers())

@@ -1,4 +1,4 @@
-"""Tokens of share links: each opens one record, and goes with every request to it.
+"""Tokens of share links: each gives access to one record, and is sent with all requests to it.
 
 Source: NRP / Invenio protocol, section 9.
 """
@@ -14,27 +14,27 @@ __all__ = ["ShareTokens"]
 
 
 class ShareTokens:
-    """The tokens that the addresses given to one client carried, by the id of the record."""
+    """The tokens in URLs that were passed to a client, by the id of the record."""
 
     def __init__(self) -> None:
         self._tokens: Dict[str, str] = {}
         self._lock = threading.Lock()
 
     def add(self, token: str, ids: Iterable[Any]) -> None:
-        """Remember the token for records of these ids; empty ids are left out."""
+        """Store the token for records with these ids; empty ids are ignored."""
         with self._lock:
-            held = redaction.register_secret(token)
-            self._tokens.update((str(each), held) for each in ids if each)
+            secret = redaction.register_secret(token)
+            self._tokens.update((str(each), secret) for each in ids if each)
 
     def get_token(self, url: str) -> Optional[str]:
-        """Return the token for the record that an address of the API is about; None without a link."""
+        """Return the token for the record of an API URL, or None."""
         with self._lock:
             if not self._tokens:
                 return None
-            words = unquote(urlsplit(url).path.partition("/files/")[0]).split("/")
-            return next((self._tokens[word] for word in words if word in self._tokens), None)
+            segments = unquote(urlsplit(url).path.partition("/files/")[0]).split("/")
+            return next((self._tokens[segment] for segment in segments if segment in self._tokens), None)
 
     def add_to_params(self, url: str, params: Optional[Mapping[str, Any]]) -> Mapping[str, Any]:
-        """Return the query arguments of a request, with the token of its record."""
+        """Return the query parameters of a request, with the token of its record."""
         token = as_secret(self.get_token(url))
         return {**(params or {}), **({"token": token} if token is not None else {})}

@@ -1,4 +1,4 @@
-"""Answers of a repository that count as success.
+"""Responses of a repository that count as success.
 
 Source: NRP / Invenio protocol, sections 4 to 6.
 """
@@ -16,28 +16,28 @@ __all__ = [
     "get_raw_request_success",
 ]
 
-#: What was asked for, or what was changed in place.
+#: Reads and updates.
 OK = Success({200})
-#: Drafts, versions, entries of files.
+#: Creation of drafts, versions and files.
 CREATED = Success({201})
-#: A publication, and a review that was submitted.
+#: Publishing, and submission of a review.
 ACCEPTED = Success({202})
 NO_CONTENT = Success({204}, Body.EMPTY)
-#: The content of a file, of whatever type; 206 counts where a range is asked for.
+#: The content of a file, of any type; for a range, 206 is accepted, too.
 FILE_CONTENT = Success({200}, Body.ANY)
-#: Requests of a workflow, whose statuses no page documents.
+#: Requests of a workflow, whose statuses are not documented.
 _UNDOCUMENTED_POST = Success({200, 201, 202})
 
 
 def get_default_success(method: str) -> Success:
-    """Return what a call of a method accepts that does not say it itself."""
+    """Return the default success rule of an HTTP method."""
     return {"POST": _UNDOCUMENTED_POST, "DELETE": NO_CONTENT}.get(method, OK)
 
 
 def get_raw_request_success(method: str) -> Success:
-    """Return what a raw call of a method accepts, of whatever endpoint.
+    """Return the success rule of a raw request.
 
-    Changes of a community's members are answered by 204.
+    Changes of a community's members return 204.
 
     Source: NRP / Invenio protocol, section 9.
     """

@@ -1,4 +1,4 @@
-"""Sources and sinks by the names that nrp-cmd has for them.
+"""Sources and sinks with the names of nrp-cmd.
 
 Source: NRP / Invenio protocol, section 7, Python surface.
 """
@@ -33,15 +33,15 @@ _BLOCK_SIZE = 1 << 20
 
 
 class _PathWrapper:
-    """A path that goes by the name of what it is for."""
+    """Base class of wrappers of a path."""
 
     _to_path: Callable[[Any], Optional[Path]] = staticmethod(as_source_path)
 
     def __init__(self, path: Union[str, "os.PathLike[str]"]) -> None:
-        found = self._to_path(path)
-        if found is None:
-            raise TypeError(f"a path is expected, not {type(path).__name__}")
-        self.path = found
+        converted = self._to_path(path)
+        if converted is None:
+            raise TypeError(f"path must be a path, not {type(path).__name__}")
+        self.path = converted
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -54,11 +54,10 @@ class _PathWrapper:
 
 
 class _ReadableSource:
-    """What can be said of a source before it is sent."""
+    """Size and checksum of a source."""
 
     def _open(self) -> BinaryIO:
-        """Open what is read."""
-        raise LookupError(f"{type(self).__name__} has nothing to read")
+        raise LookupError(f"{type(self).__name__} does not implement _open()")
 
     def size(self) -> int:
         """Return the number of bytes."""
@@ -66,17 +65,19 @@ class _ReadableSource:
             return stream.seek(0, io.SEEK_END)
 
     def checksum(self, algo: str = "md5", offset: int = 0, count: Optional[int] = None) -> str:
-        """Return the digest of the bytes, or of some of them, in base64 as HTTP headers have it.
+        """Return the digest of all or some bytes, base64-encoded as in HTTP headers.
 
-        :param algo: a name that ``hashlib`` knows.
-        :param offset: where to begin.
-        :param count: bytes; None for all that follow.
-        :raises UsageError: there is no such algorithm.
+        :param algo: name of an algorithm of ``hashlib``.
+        :param offset: offset of the first byte.
+        :param count: number of bytes; None for all following ones.
+        :raises UsageError: the algorithm is unknown.
         """
         try:
             digest = hashlib.new(algo)
         except ValueError:
-            raise UsageError(f"{algo!r} is an invalid algorithm", hint="one of hashlib's") from None
+            raise UsageError(
+                f"unknown algorithm: {algo!r}", hint="pass one of supported_checksums()"
+            ) from None
         left = math.inf if count is None else count
         with self._open() as stream:
             stream.seek(offset)
@@ -94,33 +95,33 @@ class _ReadableSource:
 
 
 class FileSource(_PathWrapper, _ReadableSource):
-    """Reads a file of the file system, which is opened when its turn comes.
+    """Source that reads a local file, which is opened when its upload starts.
 
-    :param path: of the file; ``~/`` is expanded.
+    :param path: path of the file; ``~/`` is expanded.
     """
 
     def _open(self) -> BinaryIO:
         return open(self.path, "rb")
 
     def content_type(self) -> str:
-        """Return the media type that the file's name stands for."""
+        """Return the media type for the extension of the file name."""
         return mimetypes.guess_type(self.path.name)[0] or "application/octet-stream"
 
 
 class FileSink(_PathWrapper):
-    """Writes a file of the file system, under its name only once it is complete and verified.
+    """Sink that writes a local file, which gets its name after it is complete and verified.
 
-    :param path: of the file, or of a directory; ``~/`` is expanded, missing directories are made.
+    :param path: path of the file or of a directory; ``~/`` is expanded, missing directories are created.
     """
 
     _to_path = staticmethod(as_target_path)
 
 
 class MemorySource(_ReadableSource):
-    """Reads bytes in memory.
+    """Source that reads bytes in memory.
 
     :param data: bytes, bytearray or memoryview; not copied.
-    :param content_type: what :meth:`content_type` returns; it is not sent, for a repository goes by the key.
+    :param content_type: returned by :meth:`content_type`; not sent, because a repository uses the key.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class MemorySource(_ReadableSource):
         return io.BytesIO(self.data)
 
     def content_type(self) -> str:
-        """Return the media type that was given."""
+        """Return the media type passed to the constructor."""
         return self._content_type
 
     def __repr__(self) -> str:
@@ -141,25 +142,25 @@ class MemorySource(_ReadableSource):
 
 
 class StandardInput:
-    """Reads standard input to its end."""
+    """Source that reads standard input to its end."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
 RecordSource = Union[SourceLike, MemorySource, StandardInput, TextIO]
-"""What a file of a record is read from; of text files ``sys.stdin`` only."""
+"""Source of a file of a record; the only accepted text file is ``sys.stdin``."""
 FileToUpload = Union[
     RecordSource, Tuple[str, RecordSource], Tuple[str, RecordSource, Optional[Mapping[str, Any]]]
 ]
 RecordSink = Union[SinkLike, FileSink]
-"""Where a file of a record is written: a path, a directory, an open binary file, or a sink."""
+"""Target of a download: a path, a directory, an open binary file, or a sink."""
 FilesToUpload = Union[RecordSource, Iterable[FileToUpload]]
-"""Sources, ``(key, source)`` and ``(key, source, metadata)``; a directory stands for the files in it."""
+"""Sources, ``(key, source)`` and ``(key, source, metadata)``; a directory means the files in it."""
 
 
 def unwrap_source(source: Any) -> Any:
-    """What the engine reads instead of one of these; anything else as it is."""
+    """Return the engine's source for a MemorySource or standard input; other sources unchanged."""
     if isinstance(source, MemorySource):
         return source.data
     if isinstance(source, StandardInput) or source is sys.stdin:
@@ -168,15 +169,15 @@ def unwrap_source(source: Any) -> Any:
 
 
 def parse_download_args(args: Sequence[Any], key: Optional[str], sink: Any) -> Tuple[Optional[str], Any]:
-    """Return (key, sink) of ``download``'s arguments."""
-    given = list(args)
-    if given and sink is None:
-        sink = given.pop()
-    if given and key is None:
-        key = given.pop()
-    if given or sink is None or not (key is None or isinstance(key, str)):
+    """Return (key, sink) of the arguments of ``download``."""
+    remaining = list(args)
+    if remaining and sink is None:
+        sink = remaining.pop()
+    if remaining and key is None:
+        key = remaining.pop()
+    if remaining or sink is None or not (key is None or isinstance(key, str)):
         raise UsageError(
-            "download() takes a file and a sink, or a record, a key and a sink",
-            hint="files.download(file, 'data.csv')",
+            "download() needs a file and a sink, or a record, a key and a sink",
+            hint="files.download(file, 'data.csv') or files.download(record, 'key', 'data.csv')",
         )
     return key, sink

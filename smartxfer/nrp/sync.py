@@ -1,4 +1,4 @@
-"""A directory and the files of a draft: what differs.
+"""Comparison of a local directory with the files of a draft.
 
 Source: NRP / Invenio protocol, section 5.
 """
@@ -24,14 +24,14 @@ __all__ = ["SyncPlan", "get_repository_label", "plan_sync"]
 
 @attrs.frozen
 class SyncPlan:
-    """What is to be done.
+    """Plan of a synchronisation.
 
-    :param items: what is to be sent.
-    :param replaced: keys of those that stand in the repository in another state.
-    :param skipped: keys that are right already.
-    :param extra: keys that the directory does not have.
-    :param renamed: keys whose file has another name in the directory.
-    :param known: what the repository has of those that are right already.
+    :param to_upload: files to upload.
+    :param replaced: keys of those that exist in the repository with other content.
+    :param skipped: keys of files that are already up to date.
+    :param extra: keys in the repository that the directory does not have.
+    :param renamed: keys of files that a download saved under another name.
+    :param skipped_files: the repository's Files of ``skipped``, by key.
     """
 
     to_upload: List[LocalFile]
@@ -42,12 +42,12 @@ class SyncPlan:
     skipped_files: Dict[str, File] = attrs.field(factory=dict)
 
     def build_dry_run_report(self, delete: bool) -> SyncReport:
-        """Return the plan as a report."""
+        """Return the report of a dry run."""
         results = [FileResult(item.name, item.path, item.size) for item in self.to_upload]
         return self._build_report(delete, TransferReport(results), self.skipped_files)
 
     def build_final_report(self, delete: bool, directory: Any, uploaded: TransferReport) -> SyncReport:
-        """Return the report of what was done, and log its summary."""
+        """Return the report of the synchronisation, and log its summary."""
         files = {**self.skipped_files, **{result.name: result.item for result in uploaded}}
         report = self._build_report(delete, uploaded, files)
         log_sync(
@@ -73,7 +73,7 @@ class SyncPlan:
 
 
 def get_repository_label(api: RepositoryApi) -> str:
-    """The repository, as downloads note where a file came from."""
+    """Return the identifier of the repository in records about the origin of downloaded files."""
     return f"nrp {api.api_url}"
 
 
@@ -86,33 +86,33 @@ def plan_sync(
 ) -> SyncPlan:
     """Compare a directory with the files of a draft.
 
-    :param dry_run: whether journals of broken runs stay that had completed what is there.
-    :param selection: which files are meant, on both sides.
+    :param dry_run: keep the journals of interrupted runs; otherwise those of completed files are removed.
+    :param selection: selects files on both sides.
     """
     items = collect_directory_files(directory, follow_symlinks, selection)
     for item in items:
         validate_key(item.name)
-    there = {file.key: file for file in files_api.list()}
+    remote_files = {file.key: file for file in files_api.list()}
     plan = SyncPlan([], [], [], [], [])
-    renamed = RenamedFiles(get_repository_label(files_api.api), there.__contains__)
+    renamed = RenamedFiles(get_repository_label(files_api.api), remote_files.__contains__)
     for item in items:
         original = renamed.get_remote_name(item, item.name)
         if original is not None:
             plan.renamed.append(original)
             continue
-        known = there.get(item.name)
-        if known is not None and _is_unchanged(item, known):
+        remote_file = remote_files.get(item.name)
+        if remote_file is not None and _is_unchanged(item, remote_file):
             plan.skipped.append(item.name)
-            plan.skipped_files[item.name] = known
+            plan.skipped_files[item.name] = remote_file
             if not dry_run:
-                delete_completed_journal(files_api.files_url, known)
+                delete_completed_journal(files_api.files_url, remote_file)
             continue
         plan.to_upload.append(item)
-        if known is not None:
+        if remote_file is not None:
             plan.replaced.append(item.name)
     plan.extra[:] = sorted(
         key
-        for key in set(there) - {item.name for item in items} - set(plan.renamed)
+        for key in set(remote_files) - {item.name for item in items} - set(plan.renamed)
         if selection.includes(key)
     )
     return plan

@@ -1,4 +1,4 @@
-"""Which record and which file the client's own verbs are about.
+"""Parsing of the targets of the methods that all clients share.
 
 Source: NRP / Invenio protocol, sections 4 and 5.
 """
@@ -23,13 +23,13 @@ __all__ = [
 ]
 
 RecordTarget = Union[str, Record]
-"""A record: a Record, its id, or its address (of the API, or of the page that shows it)."""
+"""A Record, its id, or its URL (of the API, or of its web page)."""
 FileTarget = Union[str, Record, File]
-"""A record, or a file of one: ``"RECORD/KEY"``, a File, or its address."""
+"""A record, or a file: ``"RECORD/KEY"``, a File, or its URL."""
 
 
 class RepositoryClientProtocol(Protocol):
-    """The client, as far as the verbs need it."""
+    """The attributes of the client that the methods use."""
 
     _file_transfers: FileTransfers
 
@@ -39,7 +39,7 @@ class RepositoryClientProtocol(Protocol):
 
 
 def parse_target(target: Any) -> Tuple[Any, Optional[str]]:
-    """Return the record of a target as a caller wrote it, and the key in it or None.
+    """Return the record of a target as the caller wrote it, and the key or None.
 
     >>> parse_target("abcde-fghij/run1/a.csv")
     ('abcde-fghij', 'run1/a.csv')
@@ -57,26 +57,28 @@ def parse_target(target: Any) -> Tuple[Any, Optional[str]]:
 def parse_record_target(target: Any) -> Any:
     """Return the record of a target.
 
-    :raises UsageError: it names a file.
+    :raises UsageError: the target is a file.
     """
     record, key = parse_target(target)
     if key is not None:
         raise UsageError(
-            f"{redact_reference(target)!r} names a file, and a record is meant", hint="leave its key out"
+            f"expected a record, but {redact_reference(target)!r} is a file",
+            hint="pass the record without a key",
         )
     return record
 
 
 def parse_file_target(source: Any) -> Tuple[Any, Optional[str]]:
-    """Return the record and the key of a file, as ``client.files`` takes them.
+    """Return record and key of a file, as arguments of ``client.files``.
 
-    :raises UsageError: no file is named.
+    :raises UsageError: the source is not a file.
     """
     if isinstance(source, File):
         return source, None
     record, key = parse_target(source)
     if key is None and not is_url(str(record)):
         raise UsageError(
-            f"{redact_reference(source)!r} names no file", hint='"RECORD/KEY", or a File of client.list()'
+            f"expected a file, but {redact_reference(source)!r} is a record",
+            hint='pass "RECORD/KEY", or a File from client.list(record)',
         )
     return record, key

@@ -1,4 +1,4 @@
-"""How files come to a repository: the names of the transfer types, and how a multipart upload is cut.
+"""Transfer types, and the part sizes of multipart uploads.
 
 Source: NRP / Invenio protocol, section 6.
 """
@@ -14,20 +14,20 @@ from smartxfer.validation import EXTRA_HINT, merge_extra, validate_keys
 __all__ = ["TransferMode", "compute_part_size", "parse_transfer_mode"]
 
 MIB = 1 << 20
-#: Bounds of S3: only the last part may be smaller.
+#: Limits of S3; only the last part may be smaller.
 MIN_PART_SIZE = 5 * MIB
 MAX_PART_SIZE = 5 << 30
 MAX_PARTS = 10_000
 MAX_FILE_SIZE = 5 << 40
-#: Parts of this size, unless there would be too many of them.
+#: Default part size, unless there would be too many parts.
 DEFAULT_PART_SIZE = 16 * MIB
-#: ``auto`` sends files in parts from this size on: less is not worth the further requests.
+#: ``auto`` selects a multipart upload from this size on; less is not worth the additional requests.
 MULTIPART_THRESHOLD = 64 * MIB
 
 _TRANSFER_CODES = {"local-file": "L", "url-fetch": "F", "multipart": "M", "remote": "R"}
 
-#: Members of ``transfer`` by type; repositories refuse others (section 6).  Size and checksum of a remote
-#: file are written beside it.
+#: Members of ``transfer`` by type; repositories reject others (section 6).  Size and checksum of a remote
+#: file are sent next to ``transfer``.
 _TRANSFER_FIELDS: Mapping[str, Tuple[str, ...]] = {
     "L": (),
     "M": ("parts", "part_size"),
@@ -39,12 +39,12 @@ _TRANSFER_FIELDS: Mapping[str, Tuple[str, ...]] = {
 
 @attrs.frozen
 class TransferMode:
-    """How one file is to come.
+    """Transfer type of an upload, and its parameters.
 
-    :param letter: ``L``, ``F``, ``M``, ``R`` or ``auto``.
-    :param extra: further members of the start's ``transfer``.
-    :param parts: how many, for M.
-    :param part_size: bytes, for M; it goes before ``parts``.
+    :param code: ``L``, ``F``, ``M``, ``R`` or ``auto``.
+    :param extra: further members of ``transfer`` in the request.
+    :param parts: number of parts, for M.
+    :param part_size: size of a part in bytes, for M; takes precedence over ``parts``.
     """
 
     code: str
@@ -54,13 +54,13 @@ class TransferMode:
 
     @property
     def has_source_url(self) -> bool:
-        """Whether the repository gets the bytes itself."""
+        """True if the repository fetches the bytes from a URL, or refers to it."""
         return self.code in "FR"
 
     def resolve(self, size: int, supported_codes: Any) -> "TransferMode":
-        """The same, but with ``auto`` decided by the file's size and by what the repository can do.
+        """Return the mode with ``auto`` replaced, based on the file size and the supported transfer types.
 
-        An empty file has no parts: repositories refuse it as a multipart upload.
+        Repositories reject a multipart upload of an empty file, so it becomes ``L``.
 
         Source: NRP / Invenio protocol, section 9.
         """
@@ -68,20 +68,20 @@ class TransferMode:
             return attrs.evolve(self, code="L", parts=None, part_size=None)
         if self.code != AUTO:
             return self
-        cut = self.parts or self.part_size or size >= MULTIPART_THRESHOLD
-        return attrs.evolve(self, code="M" if cut and "M" in supported_codes and size else "L")
+        use_parts = self.parts or self.part_size or size >= MULTIPART_THRESHOLD
+        return attrs.evolve(self, code="M" if use_parts and "M" in supported_codes and size else "L")
 
     def get_part_size(self, size: int) -> int:
-        """Bytes per part."""
+        """Return the part size in bytes for a file of ``size`` bytes."""
         return compute_part_size(size, self.parts, self.part_size)
 
     def build_payload(self, size: int) -> Dict[str, Any]:
-        """The ``transfer`` member of the start."""
-        known: Dict[str, Any] = {"type": self.code}
+        """Return the member ``transfer`` of the request that initiates an upload."""
+        payload: Dict[str, Any] = {"type": self.code}
         if self.code == "M":
             part_size = self.get_part_size(size)
-            known.update(parts=max(1, -(-size // part_size)), part_size=part_size)
-        return {**known, **self.extra}
+            payload.update(parts=max(1, -(-size // part_size)), part_size=part_size)
+        return {**payload, **self.extra}
 
 
 def parse_transfer_mode(
@@ -91,51 +91,53 @@ def parse_transfer_mode(
     part_size: Optional[int] = None,
     extra: Optional[Mapping[str, Any]] = None,
 ) -> TransferMode:
-    """What the arguments of an upload mean.
+    """Return the transfer mode for the arguments of an upload.
 
     >>> parse_transfer_mode("multipart", part_size=6 << 20).build_payload(13 << 20)
     {'type': 'M', 'parts': 3, 'part_size': 6291456}
 
-    :param transfer_type: ``local-file``, ``url-fetch``, ``multipart``, ``remote``, one of their letters, or
+    :param transfer_type: ``local-file``, ``url-fetch``, ``multipart``, ``remote``, one of their codes, or
         ``auto``.
-    :param transfer_metadata: goes into the start's ``transfer``; ``parts`` and ``part_size`` are read of it.
-    :param extra: members of ``transfer`` that this version does not know.
-    :raises UsageError: a type that there is not, a member that the type does not have, or numbers that do
-        not go together.
+    :param transfer_metadata: members of ``transfer``; may contain ``parts`` and ``part_size``.
+    :param extra: further members of ``transfer``.
+    :raises UsageError: the type is unknown, a member is not supported by the type, or parameters contradict
+        each other.
     """
-    word = str(transfer_type)
-    letter = _TRANSFER_CODES.get(word.lower(), word.upper() if len(word) == 1 else word.lower())
-    if letter not in (*_TRANSFER_CODES.values(), AUTO):
-        types = ", ".join(f"{name!r}" for name in (*_TRANSFER_CODES, AUTO))
-        raise UsageError(f"there is no transfer type {transfer_type!r}", hint=f"there are {types}")
-    known = ("type", *_TRANSFER_FIELDS[letter])
+    name = str(transfer_type)
+    code = _TRANSFER_CODES.get(name.lower(), name.upper() if len(name) == 1 else name.lower())
+    if code not in (*_TRANSFER_CODES.values(), AUTO):
+        types = ", ".join(f"{each!r}" for each in (*_TRANSFER_CODES, AUTO))
+        raise UsageError(f"unknown transfer_type: {transfer_type!r}", hint=f"pass one of {types}")
+    known = ("type", *_TRANSFER_FIELDS[code])
     validate_keys(transfer_metadata, known, "transfer_metadata", hint=EXTRA_HINT)
-    given = dict(transfer_metadata or {})
-    stray = given.pop("type", None)
-    if stray is not None and parse_transfer_mode(stray).code != letter:
+    members = dict(transfer_metadata or {})
+    type_member = members.pop("type", None)
+    if type_member is not None and parse_transfer_mode(type_member).code != code:
         raise UsageError(
-            f"transfer_metadata says type {stray!r}, transfer_type {transfer_type!r}",
-            hint="leave 'type' out of transfer_metadata",
+            f"transfer_metadata has type {type_member!r}, but transfer_type is {transfer_type!r}",
+            hint="remove 'type' from transfer_metadata",
         )
-    if letter in ("M", AUTO):
-        parts = _validate_count("parts", given.pop("parts", None) if parts is None else parts)
+    if code in ("M", AUTO):
+        parts = _validate_count("parts", members.pop("parts", None) if parts is None else parts)
         part_size = _validate_count(
-            "part_size", given.pop("part_size", None) if part_size is None else part_size
+            "part_size", members.pop("part_size", None) if part_size is None else part_size
         )
     elif parts is not None or part_size is not None:
-        raise UsageError("only a multipart upload has parts", hint="transfer_type='multipart'")
-    return TransferMode(letter, merge_extra(given, extra, known), parts, part_size)
+        raise UsageError(
+            "parts and part_size require a multipart upload", hint="pass transfer_type='multipart'"
+        )
+    return TransferMode(code, merge_extra(members, extra, known), parts, part_size)
 
 
 def compute_part_size(size: int, parts: Optional[int] = None, part_size: Optional[int] = None) -> int:
-    """Bytes of every part but the last.
+    """Return the size of all parts except the last, in bytes.
 
-    :raises UsageError: beyond the bounds of S3, which are asked of every repository: 5 MiB to 5 GiB a part,
-        10,000 parts, 5 TiB.
+    :raises UsageError: the limits of S3, which apply to every repository, are exceeded: 5 MiB to 5 GiB per
+        part, 10,000 parts, 5 TiB.
     """
     if size > MAX_FILE_SIZE:
         raise UsageError(
-            f"{size} bytes are more than a repository takes in parts (5 TiB)", hint="split the file"
+            f"the file is too large for a multipart upload: {size} bytes", hint="5 TiB is the maximum"
         )
     if part_size is None and parts is not None:
         part_size = max(1, -(-size // parts))
@@ -143,13 +145,13 @@ def compute_part_size(size: int, parts: Optional[int] = None, part_size: Optiona
         least = -(-size // MAX_PARTS)
         return max(DEFAULT_PART_SIZE, -(-least // MIB) * MIB)
     if size > part_size < MIN_PART_SIZE:
-        raise UsageError(f"parts of {part_size} bytes are too small", hint="5 MiB is the least")
+        raise UsageError(f"parts of {part_size} bytes are too small", hint="pass part_size=5 << 20 or more")
     if part_size > MAX_PART_SIZE:
-        raise UsageError(f"parts of {part_size} bytes are too large", hint="5 GiB is the most")
+        raise UsageError(f"parts of {part_size} bytes are too large", hint="pass part_size=5 << 30 or less")
     if size > part_size * MAX_PARTS:
         raise UsageError(
             f"{size} bytes in parts of {part_size} are more than {MAX_PARTS} parts",
-            hint="pass a larger part_size=",
+            hint=f"pass part_size={-(-size // MAX_PARTS)} or more",
         )
     return part_size
 
@@ -158,5 +160,7 @@ def _validate_count(name: str, value: Any) -> Optional[int]:
     if value is None:
         return None
     if type(value) is not int or value < 1:
-        raise UsageError(f"{name} is a number of at least 1, not {value!r}", hint=f"pass {name}=1 or more")
+        raise UsageError(
+            f"{name} must be a number of at least 1, not {value!r}", hint=f"pass {name}=1 or more"
+        )
     return value

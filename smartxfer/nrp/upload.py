@@ -1,4 +1,4 @@
-"""Files on their way up: content or parts, each acknowledged; then the commit, and a look at what it says.
+"""Uploads: content or parts, the commit, and verification of the stored file; with error recovery.
 
 Source: NRP / Invenio protocol, sections 3, 5 and 6.
 """
@@ -21,17 +21,13 @@ from smartxfer.errors import (
     SmartxferError,
     UploadNotStored,
 )
-from smartxfer.nrp.errors import (
-    RepositoryConflict,
-    RepositorySizeMismatch,
-    RepositoryUploadNotStored,
-)
+from smartxfer.nrp.errors import RepositoryConflict, RepositorySizeMismatch, RepositoryUploadNotStored
 from smartxfer.nrp.file_init import FileInit, initiate_uploads
 from smartxfer.nrp.file_metadata import merge_metadata
 from smartxfer.nrp.files_api import FilesApi
 from smartxfer.nrp.limits import acquire_connection
 from smartxfer.nrp.models import File, FileStatus, raise_if_rejected
-from smartxfer.nrp.multipart import PartUploader, compute_multipart_etag, iter_part_digests, verify_checksum
+from smartxfer.nrp.multipart import PartUploader, compute_multipart_etag, has_same_content, verify_checksum
 from smartxfer.nrp.statuses import OK
 from smartxfer.nrp.upload_errors import is_unresumable
 from smartxfer.nrp.upload_journal import UploadJournal
@@ -49,9 +45,9 @@ __all__ = ["upload_files"]
 log = logging.getLogger("smartxfer.nrp")
 
 OCTET_STREAM_HEADERS = {"Content-Type": "application/octet-stream"}
-#: Waits for a checksum that the repository reckons after the commit, in seconds.
+#: Delays before requests for a checksum that the repository computes after the commit, in seconds.
 _CHECKSUM_POLL_DELAYS = (0.05, 0.1, 0.2, 0.4, 0.8)
-#: Answers of a gateway, or of a server that did not look at the request.
+#: Statuses of a gateway, or of a server that has not processed the request.
 _GATEWAY_STATUSES = frozenset({502, 503, 504})
 
 
@@ -63,47 +59,42 @@ def upload_files(
     replace: bool,
     max_workers: int,
 ) -> List[Tuple[FileResult, Optional[File]]]:
-    """Send files; what became of each, and what the repository holds of those that arrived.
+    """Upload files; return the result of each, and the stored File if it succeeded.
 
-    :param pairs: what is sent, and as what.
-    :param replace: delete first what stands in the way.
-    :param max_workers: files at a time, and parts of one file.
+    :param pairs: the local files, and the parameters of their initiation.
+    :param replace: delete existing files first.
+    :param max_workers: maximum number of concurrent files, and of parts of one file.
     """
-    watched = attrs.evolve(files_api, api=files_api.api.with_runner(runner))
-    for item, plan in pairs:
-        runner.reporter.queue(plan.key, item.size)
+    retrying_api = attrs.evolve(files_api, api=files_api.api.with_runner(runner))
+    for item, file_init in pairs:
+        runner.reporter.queue(file_init.key, item.size)
     entries = runner.run_one(
-        functools.partial(initiate_uploads, watched, [plan for _, plan in pairs], replace)
+        functools.partial(initiate_uploads, retrying_api, [file_init for _, file_init in pairs], replace)
     )
-    sendings = [FileUpload(files_api, runner, item, plan, entries[plan.key]) for item, plan in pairs]
+    uploads = [FileUpload(files_api, runner, item, init, entries[init.key]) for item, init in pairs]
     jobs = [
-        UploadJob(sending.build_spec(), runner, max_workers if sending.file_init.mode.code == "M" else 1)
-        for sending in sendings
+        UploadJob(upload.build_spec(), runner, max_workers if upload.file_init.mode.code == "M" else 1)
+        for upload in uploads
     ]
     try:
         runner.run_jobs(jobs, max_workers)
-        refused = [
-            sending for sending, job in zip(sendings, jobs) if sending.has_unresumable_entry(job.result.error)
-        ]
-        if refused:
-            runner.run_one(functools.partial(_delete_unresumable_entries, refused))
+        failed = [u for u, job in zip(uploads, jobs) if u.has_unresumable_entry(job.result.error)]
+        if failed:
+            runner.run_one(functools.partial(_delete_unresumable_entries, failed))
     finally:
-        for sending in sendings:
-            sending.close()
-    return [
-        (sending.with_resumed_bytes(job.result), sending.uploaded_file)
-        for sending, job in zip(sendings, jobs)
-    ]
+        for upload in uploads:
+            upload.close()
+    return [(u.with_resumed_bytes(job.result), u.uploaded_file) for u, job in zip(uploads, jobs)]
 
 
 def _delete_unresumable_entries(uploads: Sequence["FileUpload"]) -> None:
-    for sending in uploads:
-        if not sending.is_completed_elsewhere():
-            sending.delete_entry()
+    for upload in uploads:
+        if not upload.is_completed_elsewhere():
+            upload.delete_entry()
 
 
 class FileUpload:
-    """One file's upload."""
+    """Upload of one file."""
 
     def __init__(
         self,
@@ -114,7 +105,7 @@ class FileUpload:
         entry: File,
     ) -> None:
         self.file_init = file_init
-        #: What the repository holds, once it does.
+        #: The stored File, None until the upload is complete.
         self.uploaded_file: Optional[File] = None
         self._single_attempt_api = attrs.evolve(files_api, api=files_api.api.without_retries(runner))
         self._retrying_api = attrs.evolve(files_api, api=files_api.api.with_runner(runner))
@@ -127,21 +118,20 @@ class FileUpload:
         self._closed = False
         self._part_uploader: Optional[PartUploader] = None
         self._commit_may_have_run = False
-        #: Whether the content may have arrived although its request failed.
+        #: True if the content may have arrived although its request failed.
         self._content_may_have_arrived = False
-        #: The entry after a commit that was made to find that out.
+        #: The entry after a commit that was sent to find out whether the content has arrived.
         self._recovered_entry: Optional[File] = None
-        #: Whether it was started once more because another process was faster.
-        self._restarted_after_conflict = False
-        #: Whether that was just done, and its content not sent yet.
-        self._restart_pending = False
-        #: Whether the entry is verified, or deleted: it must not be touched any more.
+        #: True if the upload was initiated again because another process had completed the entry; the second
+        #: attribute is True until the content is sent.
+        self._restarted_after_conflict = self._restart_pending = False
+        #: True if the entry is verified or deleted: it must not be changed any more.
         self._is_final = False
-        #: Parts that an earlier run has sent; known once the upload begins.
+        #: Parts that an earlier run has sent; read from the journal when the upload starts.
         self._completed_parts: Dict[int, str] = {}
 
     def build_spec(self) -> UploadSpec:
-        """The file as the engine wants it."""
+        """Return the specification for the engine."""
         return UploadSpec(
             name=self.file_init.key,
             open_source=lambda: HashingSource(self._local_file.open_unchanged(), "md5"),
@@ -156,61 +146,61 @@ class FileUpload:
         )
 
     def with_resumed_bytes(self, result: FileResult) -> FileResult:
-        """The engine's result; what was there before has not been sent."""
+        """Return the engine's result; the bytes of a file that was already uploaded count as resumed."""
         return attrs.evolve(result, resumed=result.bytes) if self._already_uploaded and result.ok else result
 
     def close(self) -> None:
-        """Release the journal; one that a worker thread is still opening is released once it is open."""
+        """Close the journal; if a worker thread is opening it, that thread closes it."""
         with self._runner.lock:
-            self._closed, memory = True, self._journal
-        if memory is not None:
-            memory.close()
+            self._closed, journal = True, self._journal
+        if journal is not None:
+            journal.close()
 
     def has_unresumable_entry(self, error: Optional[BaseException]) -> bool:
-        """Return True if the failure left an entry of which nothing can be resumed."""
+        """Return True if a failed upload has a pending entry that cannot be resumed."""
         if error is None or self._already_uploaded or self._is_final:
             return False
-        empty = not (
+        nothing_sent = not (
             self._completed_parts or (self._part_uploader is not None and self._part_uploader.has_sent_parts)
         )
-        return is_unresumable(error, empty)
+        return is_unresumable(error, nothing_sent)
 
     def is_completed_elsewhere(self) -> bool:
-        """Return True if another process has completed the entry meanwhile: it is not ours to delete."""
+        """Return True if another process has completed the entry, which must not be deleted then."""
         try:
-            overtaken = self._retrying_api.read(self.file_init.key).status == FileStatus.COMPLETED
+            completed = self._retrying_api.read(self.file_init.key).status == FileStatus.COMPLETED
         except SmartxferError:
             return False
-        if overtaken:
+        if completed:
             log.warning("%s was completed by another process", self.file_init.key)
-        return overtaken
+        return completed
 
     def delete_entry(self) -> None:
-        """Delete an entry that is of no use: as pending it would block the publication."""
+        """Delete an entry that cannot be resumed, because a pending entry blocks publishing."""
         try:
             self._retrying_api.delete(self.file_init.key)
         except NotFound:
             pass
         except SmartxferError as error:
-            log.warning("%s could not be deleted in the repository: %s", self.file_init.key, error)
+            log.warning("cannot delete %s in the repository: %s", self.file_init.key, error)
             return
         if self._journal is not None:
             self._journal.delete()
 
     def _prepare(self, source: Source) -> None:
-        """Find out what an earlier run has sent; start the entry again where that was something else."""
+        """Load the journal; initiate the upload again if an interrupted run has completed other content."""
         assert isinstance(source, HashingSource)
         self._source = source
-        memory = UploadJournal(self._single_attempt_api.files_url, self.file_init.key)
+        journal = UploadJournal(self._single_attempt_api.files_url, self.file_init.key)
         with self._runner.lock:
-            self._journal, closed = memory, self._closed
+            self._journal, closed = journal, self._closed
         if closed:
-            memory.close()
-            raise Cancelled("the transfer was interrupted")
+            journal.close()
+            raise Cancelled(f"{self.file_init.key}: the transfer was interrupted")
         if not self._already_uploaded:
             self._start_journal()
-        elif not self._matches_source() and memory.owns_entry(self._entry):
-            log.info("%s was left by a broken run, with other bytes; it is sent anew", self.file_init.key)
+        elif not self._matches_source() and journal.owns_entry(self._entry):
+            log.info("%s has other content from an interrupted run; it is uploaded again", self.file_init.key)
             self._restart()
 
     def _start_journal(self) -> None:
@@ -232,18 +222,11 @@ class FileUpload:
         )
 
     def _matches_source(self) -> bool:
-        """Compare a completed entry with the source."""
         assert self._source is not None
-        algorithm, _, value = (self._entry.checksum or "").partition(":")
-        if self._entry.size != self._source.size:
-            return False
-        etag, _, part_size = value.rpartition("-")
-        if algorithm == "multipart" and part_size.isascii() and part_size.isdigit() and int(part_size):
-            return etag == compute_multipart_etag(iter_part_digests(self._source, int(part_size)))
-        return self._entry.md5 == self._source.digest()
+        return has_same_content(self._entry, self._source)
 
     def _restart(self) -> None:
-        """Delete the entry, and start it again."""
+        """Delete the entry and initiate the upload again."""
         with contextlib.suppress(NotFound):
             self._retrying_api.delete(self.file_init.key)
         self._entry = initiate_uploads(self._retrying_api, [self.file_init], False)[self.file_init.key]
@@ -266,17 +249,17 @@ class FileUpload:
             self._restart_pending = True
             raise RepositoryConflict(
                 f"{self.file_init.key} was completed by another process before its content was sent",
-                hint="check the file; replace=True sends yours in its place",
+                hint="check the file in the repository; pass replace=True to replace it",
                 status=409,
                 retryable=True,
             ) from None
         except (NetworkError, HTTPError) as error:
-            whole = isinstance(body, bytes) or body.tell() >= len(body)
-            self._content_may_have_arrived = whole and error.retryable and error.may_have_been_processed
+            all_sent = isinstance(body, bytes) or body.tell() >= len(body)
+            self._content_may_have_arrived = all_sent and error.retryable and error.may_have_been_processed
             raise
 
     def _check_retry(self, part: Part, context: RetryContext) -> RetryDecision:
-        """Have what is another request by now made without a wait."""
+        """Retry without a delay if the next request has another URL, or is for another entry."""
         if self._part_uploader is not None:
             return self._part_uploader.check_expired_url(part)
         restarted, self._restart_pending = self._restart_pending, False
@@ -284,14 +267,14 @@ class FileUpload:
 
     def _put_content(self, body: Body) -> None:
         url = self._entry.links.content or self._single_attempt_api.build_url(self.file_init.key, "content")
-        answer = self._single_attempt_api.api.send("PUT", url, body=body, headers=OCTET_STREAM_HEADERS)
-        raise_if_rejected(answer.parse_model(File))
+        response = self._single_attempt_api.api.send("PUT", url, body=body, headers=OCTET_STREAM_HEADERS)
+        raise_if_rejected(response.parse_model(File))
 
     def _is_entry_deleted(self) -> bool:
-        """Return True if the entry is gone.
+        """Return True if the entry does not exist any more.
 
-        The repository deletes an entry that is completed already, by another process, when content arrives
-        for it: then it has to be sent anew, for that process has reported it as sent.
+        The repository deletes an entry that another process has completed when it receives content for it.
+        Then the file must be uploaded again, because the other process has reported it as uploaded.
 
         Source: NRP / Invenio protocol, section 5, Content.
         """
@@ -300,10 +283,10 @@ class FileUpload:
         return True
 
     def _check_content_arrived(self) -> bool:
-        """Find out if the content arrived although its answer was lost, or a gateway gave up waiting for it.
+        """Return True if the content has arrived although the response was lost, or a gateway timed out.
 
-        An entry shows nothing of content that waits for its commit.  The commit is what tells: a server error
-        without content, else the entry with the true size and checksum.
+        Before the commit, an entry does not show whether it has content.  Therefore the entry is committed.
+        Without content this is a server error, otherwise it returns the actual size and checksum.
 
         Source: NRP / Invenio protocol, sections 5 (Content) and 9.
         """
@@ -311,12 +294,8 @@ class FileUpload:
             entry = self._commit(
                 self._entry.links.commit or self._single_attempt_api.build_url(self.file_init.key, "commit")
             )
-        except ServerError as error:
-            if error.status in _GATEWAY_STATUSES:
-                raise
-            entry = self._single_attempt_api.read(self.file_init.key)
-        except ClientError as error:
-            if error.retryable:
+        except (ServerError, ClientError) as error:
+            if error.status in _GATEWAY_STATUSES if isinstance(error, ServerError) else error.retryable:
                 raise
             entry = self._single_attempt_api.read(self.file_init.key)
         self._commit_may_have_run = False
@@ -325,10 +304,10 @@ class FileUpload:
             return False
         self._entry = entry
         if self._matches_source():
-            log.info("%s had arrived, though its request failed", self.file_init.key)
+            log.info("%s had arrived, although its request failed", self.file_init.key)
             self._recovered_entry = entry
             return True
-        self._restart()  # what was committed is of an earlier try, or of an earlier run
+        self._restart()  # the committed content is that of an earlier attempt or run
         self._content_may_have_arrived = False
         return False
 
@@ -336,24 +315,24 @@ class FileUpload:
         if self._part_uploader is not None and self._journal is not None:
             self._journal.add_part(part, self._part_uploader.get_digest(part))
 
-    # -- the end ----------------------------------------------------------------------------------------
+    # -- commit and verification ------------------------------------------------------------------------
 
     def _complete(self) -> Tuple[str, Optional[str]]:
         assert self._source is not None
-        ours = self._source.digest()
+        local_md5 = self._source.digest()
         if self._already_uploaded:
             entry = self._entry
             if not self._matches_source():
                 raise RepositoryConflict(
-                    f"there is another file {self.file_init.key!r} already",
-                    hint="replace=True deletes it first",
+                    f"the file {self.file_init.key!r} already exists with other content",
+                    hint="pass replace=True to delete it first",
                     status=400,
                 )
-            log.info("%s is there already, as it is here", self.file_init.key)
+            log.info("%s already exists with the same content", self.file_init.key)
             verified = ("md5", entry.checksum) if entry.md5 else ("multipart", entry.checksum)
         else:
             entry = self._recovered_entry or self._commit_with_retry()
-            verified = self._verify_or_delete(entry, ours)
+            verified = self._verify_or_delete(entry, local_md5)
         self.uploaded_file = merge_metadata(self._retrying_api, entry, self.file_init.metadata)
         if self._journal is not None:
             self._journal.delete()
@@ -370,7 +349,7 @@ class FileUpload:
             self._is_final = True
 
     def _commit_with_retry(self) -> File:
-        """The entry after the commit; where an answer was lost, a look comes before a repeat."""
+        """Commit and return the entry; after a lost response, read the entry before repeating the commit."""
         url = self._entry.links.commit or self._single_attempt_api.build_url(self.file_init.key, "commit")
         return self._runner.retry(f"POST {url}", lambda: self._commit(url))
 
@@ -380,43 +359,39 @@ class FileUpload:
             if entry.status == FileStatus.COMPLETED:
                 return entry
         try:
-            answer = self._single_attempt_api.api.send("POST", url, success=OK)
+            response = self._single_attempt_api.api.send("POST", url, success=OK)
         except (NetworkError, HTTPError) as error:
             self._commit_may_have_run = error.retryable
             raise
-        return raise_if_rejected(answer.parse_model(File))
+        return raise_if_rejected(response.parse_model(File))
 
     def _verify_entry(self, entry: File, local_md5: str) -> Tuple[str, Optional[str]]:
-        """Compare what the repository says it holds with what was read here."""
+        """Compare status, size and checksum of the stored file with those of the local file."""
         assert self._source is not None
         if entry.status != FileStatus.COMPLETED:
             raise RepositoryUploadNotStored(f"{entry.key} is {entry.status} after its commit", file=entry)
         if entry.size != self._source.size:
             raise RepositorySizeMismatch(
-                f"{entry.key}: the repository holds {entry.size} of {self._source.size} bytes",
-                hint="it was deleted there; send it again",
+                f"{entry.key}: the repository stored {entry.size} of {self._source.size} bytes",
+                hint="the file was deleted in the repository: upload it again",
                 expected=self._source.size,
                 actual=entry.size,
             )
         entry = self._wait_for_checksum(entry)
         checksum = entry.checksum or ""
         if checksum.startswith("multipart:"):
-            digests = (
-                self._part_uploader.get_digests(self._split_parts(self._source.size))
-                if self._part_uploader is not None
-                else None
-            )
+            parts = self._split_parts(self._source.size)
+            digests = self._part_uploader.get_digests(parts) if self._part_uploader is not None else None
             if digests is None:
                 return "size", None
-            return "multipart", verify_checksum(
-                entry, checksum.partition(":")[2].rpartition("-")[0], compute_multipart_etag(digests)
-            )
+            etag = checksum.partition(":")[2].rpartition("-")[0]
+            return "multipart", verify_checksum(entry, etag, compute_multipart_etag(digests))
         if entry.md5 is None:
             return "size", None
         return "md5", verify_checksum(entry, entry.md5, local_md5)
 
     def _wait_for_checksum(self, entry: File) -> File:
-        """The entry, once its checksum is reckoned; as it is, where that takes long."""
+        """Return the entry with its checksum; without one if the repository needs too long to compute it."""
         for wait in _CHECKSUM_POLL_DELAYS:
             if entry.checksum:
                 break

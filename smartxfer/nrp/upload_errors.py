@@ -1,4 +1,4 @@
-"""Refusals of a file after its start, and what may still be resumed after them.
+"""Classification of upload errors by whether a later run can resume the upload.
 
 Source: NRP / Invenio protocol, sections 3, 5 and 6.
 """
@@ -14,17 +14,17 @@ from smartxfer.errors import (
 
 __all__ = ["is_unresumable"]
 
-#: Refusals of the caller or of the moment, not of the file.
+#: Errors that are not caused by the file.
 _TRANSIENT_OR_AUTH_STATUSES = frozenset({401, 407, 408, 425, 429})
-#: A run with the same settings would get it again, however much has arrived.
+#: A later run with the same parameters would get this error again, even if parts have arrived.
 _CONTENT_TOO_LARGE = 413
 
 
 def is_unresumable(error: BaseException, nothing_sent: bool) -> bool:
-    """Return True if a later run could continue nothing of an entry, so that it only gets in the way.
+    """Return True if a later run cannot resume the upload, and the pending entry should be deleted.
 
-    :param error: the failure of the upload.
-    :param nothing_sent: whether no part of the file was acknowledged.
+    :param error: the error of the upload.
+    :param nothing_sent: True if no part of the file was acknowledged.
     """
     if isinstance(error, (Cancelled, DeadlineExceeded, AlreadyInProgress)):
         return False

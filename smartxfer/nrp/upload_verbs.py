@@ -1,4 +1,4 @@
-"""The verbs that all clients share, as methods: ``upload``, ``upload_many``, ``upload_tree``.
+"""Methods that all clients share: ``upload``, ``upload_many``, ``upload_tree``.
 
 Source: NRP / Invenio protocol, sections 5 and 6.
 """
@@ -42,26 +42,27 @@ def upload(
     part_size: Optional[int] = None,
     extra: Optional[Mapping[str, Any]] = None,
 ) -> "FileResult":
-    """Send a file to a draft; the commit is checked for its size and MD5.
+    """Upload a file to a draft; its size and MD5 are verified.
 
-    :param source: a path, bytes, an open binary file or stream; ``(key, thing)`` gives it a key; for
-        ``url-fetch`` and ``remote`` an address.
-    :param target: the draft: its Record, id or address; or ``"RECORD/KEY"``, or a File.
-    :param exists: what to do about a file of that key: None keeps one with the same bytes, and another is a
-        Conflict; ``"replace"`` deletes it first; ``"skip"`` keeps it.
-    :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
-    :param cancel: anything with ``is_set()``.
+    :param source: a path, bytes, an open binary file or stream; ``(key, source)`` sets the key; for
+        ``url-fetch`` and ``remote`` a URL.
+    :param target: the draft: its Record, id or URL; or ``"RECORD/KEY"``, or a File.
+    :param exists: what to do about an existing file with that key: None keeps one with the same bytes, and
+        raises Conflict for another; ``"replace"`` deletes it first; ``"skip"`` keeps it.
+    :param progress: None, True for a bar, a label, or a callable that receives a ProgressEvent.
+    :param cancel: any object with ``is_set()``.
     :param deadline: seconds after which to stop.
-    :param metadata: of the file.  Of one that is there None and {} change nothing; a dict is merged.
+    :param metadata: metadata of the file.  For an existing file, a dict is merged, None and {} change
+        nothing.
     :param transfer_type: ``auto``, ``local-file``, ``multipart``, ``url-fetch`` or ``remote``.
-    :param transfer_metadata: further members of the start's ``transfer``.
-    :param parts: how many, for a multipart upload ...
-    :param part_size: ... or bytes of each, which goes before ``parts``.
-    :param extra: members of the start's ``transfer`` that this version does not know.
-    :return: what became of the file; ``.item`` is the File.  One that the repository fetches is ``pending``:
-        see ``files.wait_fetch``.
-    :raises Conflict: the key is taken by another file.
-    :raises ChecksumMismatch: the repository got other bytes; they were deleted there.
+    :param transfer_metadata: further members of ``transfer`` in the request.
+    :param parts: number of parts of a multipart upload.
+    :param part_size: size of a part in bytes; takes precedence over ``parts``.
+    :param extra: further members of ``transfer`` in the request.
+    :return: the result; ``.item`` is the File.  A file that the repository fetches is ``pending``: see
+        ``files.wait_fetch``.
+    :raises Conflict: another file with that key exists.
+    :raises ChecksumMismatch: the repository received other bytes; the file was deleted there.
 
     Source: NRP / Invenio protocol, sections 5 and 6.
     """
@@ -75,18 +76,18 @@ def upload(
     validate_upload_exists(exists)
     mode = parse_transfer_mode(transfer_type, transfer_metadata, parts, part_size, extra)
     record, key = parse_target(target)
-    thing: Any = source
-    if isinstance(thing, tuple) and len(thing) == 2:
-        key, thing = thing[0] if key is None else key, thing[1]
+    content: Any = source
+    if isinstance(content, tuple) and len(content) == 2:
+        key, content = content[0] if key is None else key, content[1]
     if mode.has_source_url:
         return _upload_from_url(
-            self, record, key, thing, exists, metadata, transfer_type, transfer_metadata, extra
+            self, record, key, content, exists, metadata, transfer_type, transfer_metadata, extra
         )
-    pairs = batch.parse_files([thing if key is None else (key, thing)], validate_metadata(metadata))
+    pairs = batch.parse_files([content if key is None else (key, content)], validate_metadata(metadata))
     if len(pairs) != 1 or (key is None and "/" in pairs[0][0].name):
-        raise UsageError(f"upload() sends one file; {thing!r:.80} is a directory", hint="call upload_tree()")
-    watch = RunOptions(progress, cancel, deadline)
-    return _upload_files(self._file_transfers, record, pairs, mode, exists, watch)[0]
+        raise UsageError("upload() needs one file, got a directory", hint="use upload_tree()")
+    options = RunOptions(progress, cancel, deadline)
+    return _upload_files(self._file_transfers, record, pairs, mode, exists, options)[0]
 
 
 @hide_arguments(links=("target",))
@@ -104,16 +105,17 @@ def upload_many(
     transfer_type: str = AUTO,
     part_size: Optional[int] = None,
 ) -> "TransferReport":
-    """Send several files to a draft, several at a time; all are started by one request.
+    """Upload several files to a draft concurrently; one request initiates all uploads.
 
     :param sources: one source or several, as for :meth:`upload`, or ``(key, source, metadata)``; a directory
-        means the files in it, with its own name before theirs.  For an empty list nothing is sent.
-    :param target: the draft: its Record, id or address.
-    :param max_workers: files at a time; None: as many as the client is set to.
-    :param metadata: of the files that have none of their own.
+        means the files in it, with the directory's name before theirs.  For an empty list, no request is
+        sent.
+    :param target: the draft: its Record, id or URL.
+    :param max_workers: maximum number of concurrent files; None: the client's setting.
+    :param metadata: metadata of files without their own.
     :return: one result per file, in order.
-    :raises UsageError: two files of one key.
-    :raises BatchError: some of several files failed; ``.results`` tells which.
+    :raises UsageError: two files have the same key.
+    :raises BatchError: some of several files failed; see ``.results``.
 
     Otherwise like :meth:`upload`.
     """
@@ -150,13 +152,13 @@ def upload_tree(
     transfer_type: str = AUTO,
     part_size: Optional[int] = None,
 ) -> "TransferReport":
-    """Send what is in a directory to a draft, several files at a time.
+    """Upload the files in a directory and its subdirectories to a draft, several concurrently.
 
-    :param directory: local; keys are the paths of its files, relative to it.
-    :param include: glob patterns of the files that are meant, such as ``"*.csv"``; None for all.
-    :param exclude: glob patterns of files and directories that are left out.
-    :param follow_symlinks: send what symbolic links lead to; by default they are skipped.
-    :param dry_run: send nothing; the results tell what would be sent.
+    :param directory: local directory; keys are the paths of its files, relative to it.
+    :param include: glob patterns of the files to upload, such as ``"*.csv"``; None for all.
+    :param exclude: glob patterns of files and directories that are skipped.
+    :param follow_symlinks: upload the targets of symbolic links; by default they are skipped.
+    :param dry_run: upload nothing; return the results of the files that would be uploaded.
 
     Otherwise like :meth:`upload_many`.
     """
@@ -173,37 +175,42 @@ def upload_tree(
 
     validate_upload_exists(exists)
     mode, record = _parse_byte_transfer_mode(transfer_type, part_size), parse_record_target(target)
-    given = validate_metadata(metadata)
+    valid_metadata = validate_metadata(metadata)
     items = collect_directory_files(directory, follow_symlinks, Selection(include, exclude))
     for item in items:
         validate_key(item.name)
-    there = _list_draft_files(self._file_transfers, record)
-    renamed = RenamedFiles(get_repository_label(self._file_transfers.get_api()), there.__contains__)
-    left = {item.name for item in items if renamed.get_remote_name(item, item.name) is not None}
-    pairs = [(item, given) for item in items if item.name not in left]
-    skipped = [
-        FileResult(item.name, item.path, item.size, skipped="renamed") for item in items if item.name in left
+    remote_files = _list_draft_files(self._file_transfers, record)
+    renamed = RenamedFiles(get_repository_label(self._file_transfers.get_api()), remote_files.__contains__)
+    renamed_names = {item.name for item in items if renamed.get_remote_name(item, item.name) is not None}
+    pairs = [(item, valid_metadata) for item in items if item.name not in renamed_names]
+    renamed_results = [
+        FileResult(item.name, item.path, item.size, skipped="renamed")
+        for item in items
+        if item.name in renamed_names
     ]
-    watch = RunOptions(progress, cancel, deadline, max_workers)
+    options = RunOptions(progress, cancel, deadline, max_workers)
     if dry_run:
-        kept = _get_skipped_results(pairs, there, exists)
-        results = [kept.get(item.name) or FileResult(item.name, item.path, item.size) for item, _ in pairs]
-        return TransferReport(results + skipped)
-    sent = _upload_files(self._file_transfers, record, pairs, mode, exists, watch, lambda: there)
-    return TransferReport([*sent, *skipped], sent.seconds)
+        existing = _get_skipped_results(pairs, remote_files, exists)
+        planned = [
+            existing.get(item.name) or FileResult(item.name, item.path, item.size) for item, _ in pairs
+        ]
+        return TransferReport(planned + renamed_results)
+    report = _upload_files(self._file_transfers, record, pairs, mode, exists, options, lambda: remote_files)
+    return TransferReport([*report, *renamed_results], report.seconds)
 
 
 def _parse_byte_transfer_mode(transfer_type: str, part_size: Optional[int]) -> "TransferMode":
-    """Return how several files are sent.
+    """Return the transfer mode of several files.
 
-    :raises UsageError: the repository would fetch them itself.
+    :raises UsageError: the transfer type needs a URL.
     """
     from smartxfer.nrp.transfer_modes import parse_transfer_mode
 
     mode = parse_transfer_mode(transfer_type, None, None, part_size)
     if mode.has_source_url:
         raise UsageError(
-            "several files are sent as bytes", hint="upload() has the repository fetch an address"
+            f"transfer_type={transfer_type!r} is not supported for several files",
+            hint=f"upload((key, url), draft, transfer_type={transfer_type!r})",
         )
     return mode
 
@@ -217,46 +224,46 @@ def _upload_files(
     options: "RunOptions",
     list_existing: "Optional[Callable[[], Dict[str, File]]]" = None,
 ) -> "TransferReport":
-    """Send files, but those that are to be kept as they are."""
+    """Upload files, except those that ``exists="skip"`` skips."""
     from smartxfer.transfer.result import TransferReport
 
     if exists != "skip" or not pairs:
         return file_transfers.upload(record, pairs, mode, exists == "replace", options)
-    kept = _get_skipped_results(
+    skipped = _get_skipped_results(
         pairs,
         list_existing() if list_existing is not None else _list_draft_files(file_transfers, record),
         exists,
     )
-    sent = file_transfers.upload(
-        record, [pair for pair in pairs if pair[0].name not in kept], mode, False, options
+    report = file_transfers.upload(
+        record, [pair for pair in pairs if pair[0].name not in skipped], mode, False, options
     )
-    results = {**kept, **{result.name: result for result in sent}}
-    return TransferReport([results[item.name] for item, _ in pairs], sent.seconds)
+    results = {**skipped, **{result.name: result for result in report}}
+    return TransferReport([results[item.name] for item, _ in pairs], report.seconds)
 
 
 def _list_draft_files(file_transfers: "FileTransfers", record: Any) -> "Dict[str, File]":
-    """The files of a draft by their keys."""
+    """Return the files of a draft by key."""
     from smartxfer.nrp.files_api import FilesApi
 
-    found: List[File] = file_transfers.lookup.modify_draft(
+    files: List[File] = file_transfers.lookup.modify_draft(
         file_transfers.lookup.parse_reference(record), FilesApi.list
     )
-    return {file.key: file for file in found}
+    return {file.key: file for file in files}
 
 
 def _get_skipped_results(
     pairs: "Sequence[FileWithMetadata]", existing: "Mapping[str, File]", exists: "UploadExists"
 ) -> "Dict[str, FileResult]":
-    """Results, by key, of files that are not sent because the draft has one of their key."""
+    """Return results, by key, of the files that ``exists="skip"`` skips because their key exists."""
     from smartxfer.nrp.models import FileStatus
     from smartxfer.transfer.result import FileResult
 
-    kept = {}
+    results = {}
     for item, _ in pairs if exists == "skip" else ():
         file = existing.get(item.name)
         if file is not None and file.status == FileStatus.COMPLETED:
-            kept[item.name] = FileResult(item.name, item.path, file.size or 0, skipped="exists", item=file)
-    return kept
+            results[item.name] = FileResult(item.name, item.path, file.size or 0, skipped="exists", item=file)
+    return results
 
 
 def _upload_from_url(
@@ -270,17 +277,17 @@ def _upload_from_url(
     transfer_metadata: Optional[Mapping[str, Any]],
     extra: Optional[Mapping[str, Any]],
 ) -> "FileResult":
-    """Have the repository fetch an address, or refer to it."""
+    """Add a file that the repository fetches from a URL, or refers to."""
     from smartxfer.transfer.result import FileResult
 
     if key is None:
-        raise UsageError("which key does it get?", hint=f"target={'RECORD/KEY'!r}, or source=(key, address)")
+        raise UsageError("missing key of the file", hint='pass target="RECORD/KEY", or source=(key, url)')
     if exists == "skip":
         file = _list_draft_files(client._file_transfers, record).get(key)
         if file is not None:
             return FileResult(key, bytes=file.size or 0, skipped="exists", item=file)
-    made = client.files.upload(
+    file = client.files.upload(
         record, key, metadata, source, transfer_type, transfer_metadata,
         replace=exists == "replace", extra=extra,
     )  # fmt: skip
-    return FileResult(key, bytes=made.size or 0, item=made)
+    return FileResult(key, bytes=file.size or 0, item=file)

@@ -1,4 +1,4 @@
-"""The verbs that all clients share, as methods: ``list``, ``info``, ``exists``, ``remove``, ``sync``.
+"""Methods that all clients share: ``list``, ``info``, ``exists``, ``remove``, ``sync``.
 
 Source: NRP / Invenio protocol, section 5.
 """
@@ -23,10 +23,10 @@ __all__ = ["exists", "info", "list_files", "remove", "sync"]
 
 @hide_arguments(links=("target",))
 def list_files(self: "RepositoryClientProtocol", target: "RecordTarget") -> "List[File]":
-    """Every file of a record, pending ones too.
+    """Return all files of a record, including pending ones.
 
-    :param target: the Record, its id or its address.
-    :raises NotFound: there is no such record, or it is not for this caller to see.
+    :param target: the Record, its id or its URL.
+    :raises NotFound: the record does not exist, or is not visible to the caller.
 
     Source: NRP / Invenio protocol, section 5.
     """
@@ -37,10 +37,10 @@ def list_files(self: "RepositoryClientProtocol", target: "RecordTarget") -> "Lis
 
 @hide_arguments(links=("source",))
 def info(self: "RepositoryClientProtocol", source: "FileTarget") -> "File":
-    """Return what the repository knows of a file.
+    """Return the File.
 
-    :param source: ``"RECORD/KEY"``, a File, or its address.
-    :raises NotFound: there is no such file.
+    :param source: ``"RECORD/KEY"``, a File, or its URL.
+    :raises NotFound: the file does not exist.
 
     Source: NRP / Invenio protocol, section 5.
     """
@@ -51,9 +51,9 @@ def info(self: "RepositoryClientProtocol", source: "FileTarget") -> "File":
 
 @hide_arguments(links=("source",))
 def exists(self: "RepositoryClientProtocol", source: "FileTarget") -> bool:
-    """Return True if a record has a file, complete or not; False also where there is no such record.
+    """Return True if a file exists, complete or not; False also if the record does not exist.
 
-    :param source: ``"RECORD/KEY"``, a File, or its address.
+    :param source: ``"RECORD/KEY"``, a File, or its URL.
     """
     try:
         info(self, source)
@@ -66,9 +66,9 @@ def exists(self: "RepositoryClientProtocol", source: "FileTarget") -> bool:
 def remove(self: "RepositoryClientProtocol", target: "FileTarget") -> None:
     """Delete a file of a draft.
 
-    :param target: ``"RECORD/KEY"``, a File, or its address.  ``files.delete_all(draft)`` deletes all files.
-    :raises NotFound: there is no such file.
-    :raises UsageError: no file is named.
+    :param target: ``"RECORD/KEY"``, a File, or its URL.  ``files.delete_all(draft)`` deletes all files.
+    :raises NotFound: the file does not exist.
+    :raises UsageError: the target is not a file.
 
     Source: NRP / Invenio protocol, section 5.
     """
@@ -96,19 +96,19 @@ def sync(
     metadata: Optional[Mapping[str, Any]] = None,
     transfer_type: str = AUTO,
 ) -> "SyncReport":
-    """Make the files of a draft those of a directory; what is the same by its MD5 is left alone.
+    """Update the files of a draft with those of a directory; files with the same MD5 are not uploaded.
 
     :param source: local directory; keys are the paths of its files, relative to it.
-    :param target: the draft: its Record, id or address.
-    :param delete: delete files of the draft that the directory does not have.
+    :param target: the draft: its Record, id or URL.
+    :param delete: delete files of the draft that are not in the directory.
     :param max_delete: largest share of the draft's files that ``delete`` may delete; else UsageError.
-    :param include: glob patterns of the files that are meant, on both sides; None for all.
-    :param exclude: glob patterns of files and directories that are left out, on both sides.
-    :param follow_symlinks: send what symbolic links lead to; by default they are skipped.
-    :param dry_run: change nothing; the report tells what would be done.
-    :param max_workers: files at a time; None: as many as the client is set to.
-    :param metadata: of the files that are sent.
-    :raises BatchError: some of several files failed; ``.results`` tells which.  Nothing was deleted.
+    :param include: glob patterns of the files to consider on both sides; None for all.
+    :param exclude: glob patterns of files and directories that are ignored on both sides.
+    :param follow_symlinks: upload the targets of symbolic links; by default they are skipped.
+    :param dry_run: change nothing; report what would be done.
+    :param max_workers: maximum number of concurrent files; None: the client's setting.
+    :param metadata: metadata of the uploaded files.
+    :raises BatchError: some of several files failed, and nothing was deleted; see ``.results``.
 
     Otherwise like :meth:`upload`.  Source: NRP / Invenio protocol, section 5.
     """

@@ -1,4 +1,4 @@
-"""Perseus: files for the text-to-graph service, sent to presigned addresses.
+"""Client of the Perseus text-to-graph service: uploads of files through presigned URLs.
 
 Source: Perseus protocol.
 """

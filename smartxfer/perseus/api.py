@@ -1,4 +1,4 @@
-"""The requests of the file service, one method each; nothing here knows a workflow.
+"""The requests of the file service, one method each, without workflows.
 
 Source: Perseus protocol, section A.4.
 """
@@ -20,13 +20,13 @@ from smartxfer.transport.request_spec import AuthCallable
 
 __all__ = ["RAW_DELETE_SUCCESS", "RAW_READ_SUCCESS", "RAW_WRITE_SUCCESS", "PerseusApi"]
 
-#: Most ids or hashes in one question.
+#: Maximum number of ids or hashes in one request.
 _MAX_IDS_PER_REQUEST = 200
-#: New records, and questions that are asked by POST.
+#: Success of new records, and of searches, which are POST requests.
 _POST_SUCCESS = Success({200, 201, 202})
-#: A client accepts each of these for a deleted record, with a body or without.
+#: Success of a deletion, with or without a body.
 _DELETE_SUCCESS = Success({200, 202, 204}, Body.JSON_OR_EMPTY)
-#: What raw calls accept: JSON everywhere, or no body where nothing is to be said.
+#: Success of raw requests: a JSON body; writes and deletions may have none.
 RAW_READ_SUCCESS = Success({200})
 RAW_WRITE_SUCCESS = Success({200, 201, 202, 204}, Body.JSON_OR_EMPTY)
 RAW_DELETE_SUCCESS = _DELETE_SUCCESS
@@ -34,18 +34,20 @@ RAW_DELETE_SUCCESS = _DELETE_SUCCESS
 
 @attrs.frozen
 class PerseusApi(ServiceApi):
-    """What can be asked of the service.
+    """The requests of the Perseus API.
 
-    :param root: address of the service, without a slash at its end.
-    :param make: makes a call, tried in whatever way.
-    :param pause: waits for some seconds.
+    :param base_url: URL of the service, without a slash at its end.
+    :param auth: adds the API key to a request.
     """
 
     base_url: str
     auth: Optional[AuthCallable]
 
     def build_request(self, method: str, path: str, body: Any = None, **options: Any) -> RequestSpec:
-        """A signed call of an encoded path below ``/api/v0``."""
+        """Return an authenticated request.
+
+        :param path: below ``/api/v0``, percent-encoded.
+        """
         return RequestSpec(
             method,
             f"{self.base_url}/api/v0/{path}",
@@ -56,57 +58,58 @@ class PerseusApi(ServiceApi):
         )
 
     def create(self, name: str, source_hash: str) -> Tuple[File, str]:
-        """Make a record; and where its content goes, "" where the service has it already.
+        """Create a record; return it and the upload URL, "" if the service already has the content.
 
-        :raises Conflict: the service knows the content.
-        :raises OutcomeUnknown: the answer was lost.
+        :raises Conflict: the service already has a record of the content.
+        :raises OutcomeUnknown: the response was lost.
         """
-        call = self.build_request(
+        request = self.build_request(
             "POST", "file", {"name": name, "sourceHash": source_hash}, success=_POST_SUCCESS
         )
-        body = self.send_request(call).json(dict)
+        body = self.send_request(request).json(dict)
         url = (
             as_secret_url(body["uploadUrl"])
             if isinstance(body.get("uploadUrl"), str)
             else body.get("uploadUrl")
         )
         body["uploadUrl"] = url
-        file = _parse_record(_require_object(body, "file", call.description), call.description)
+        file = _parse_record(_require_object(body, "file", request.description), request.description)
         if file.source_hash not in (None, source_hash):
-            raise PerseusDecodeError(f"{call.description}: the answer is about another content")
+            raise PerseusDecodeError(f"{request.description}: the sourceHash in the response differs")
         if not isinstance(url or "", str):
-            raise PerseusDecodeError(f"{call.description}: the uploadUrl is a {type(url).__name__}, not text")
+            raise PerseusDecodeError(
+                f"{request.description}: uploadUrl is a {type(url).__name__}, not a string"
+            )
         return file, url or ""
 
     def find(self, **filters: Sequence[str]) -> List[File]:
-        """The records of these ``ids`` or ``sourceHashes``; without a filter, what the service gives."""
+        """Return the records with these ``ids`` or ``sourceHashes``; without a filter, all of them."""
         if not filters:
             return self._find_batch({})
         [(name, values)] = filters.items()
         unique = list(dict.fromkeys(values))
-        found: List[File] = []
+        files: List[File] = []
         for start in range(0, len(unique), _MAX_IDS_PER_REQUEST):
-            found += self._find_batch({name: unique[start : start + _MAX_IDS_PER_REQUEST]})
-        return found
+            files += self._find_batch({name: unique[start : start + _MAX_IDS_PER_REQUEST]})
+        return files
 
     def _find_batch(self, body: Dict[str, Any]) -> List[File]:
-        call = self.build_request("POST", "file/find", body, idempotent=True, success=_POST_SUCCESS)
-        answer = self.send_request(call).json(dict)
-        files = answer.get("files")
-        if not isinstance(files, list):
-            raise PerseusDecodeError(f"{call.description}: the answer to file/find has no list of files")
-        found = [_parse_record(file, call.description) for file in files]
+        request = self.build_request("POST", "file/find", body, idempotent=True, success=_POST_SUCCESS)
+        records = self.send_request(request).json(dict).get("files")
+        if not isinstance(records, list):
+            raise PerseusDecodeError(f"{request.description}: 'files' in the response is not a list")
+        files = [_parse_record(record, request.description) for record in records]
         hashes = body.get("sourceHashes")
-        for file in found:
-            # A record of another content would count as this one's, which then is not sent.
+        for file in files:
+            # With a record of another content, the caller would conclude that this content is stored.
             if hashes is not None and (file.source_hash or hashes[0]).lower() not in hashes:
                 raise PerseusDecodeError(
-                    f"{call.description}: the answer has a record of another content: {file.id!r}"
+                    f"{request.description}: record {file.id!r} in the response has another sourceHash"
                 )
-        return [file for file in found if file.id in body.get("ids", [file.id])]
+        return [file for file in files if file.id in body.get("ids", [file.id])]
 
     def delete(self, id: str) -> None:
-        """Delete a record; one that is gone after a repeat is no error."""
+        """Delete a record; a 404 after a retry counts as success."""
         delete_once(
             self.send_request,
             self.build_request("DELETE", f"file/{quote_segment(id)}", success=_DELETE_SUCCESS),
@@ -116,23 +119,23 @@ class PerseusApi(ServiceApi):
 def _parse_record(data: Any, description: str) -> File:
     file = File.from_wire(data, description)
     if not file.id:
-        raise PerseusDecodeError(f"{description}: a record without an id")
+        raise PerseusDecodeError(f"{description}: a record in the response has no id")
     return file
 
 
 def quote_segment(id: Any) -> str:
-    """An id as one segment of a path.
+    """Return an id, percent-encoded as one segment of a path.
 
-    :raises UsageError: it is empty, or one that a path does away with.
+    :raises UsageError: the id is empty, ``.`` or ``..``.
     """
     text = str(getattr(id, "id", id))
     if not text or text in (".", ".."):
-        raise UsageError(f"{text!r} is not the id of a file", hint="pass a File, or its id as text")
+        raise UsageError(f"invalid file id: {text!r}", hint="pass File.id, or the File itself")
     return quote_path(text)
 
 
 def _require_object(body: Mapping[str, Any], name: str, description: str) -> Mapping[str, Any]:
-    found = body.get(name)
-    if not isinstance(found, Mapping):
-        raise PerseusDecodeError(f"{description}: the answer has no {name!r}")
-    return found
+    value = body.get(name)
+    if not isinstance(value, Mapping):
+        raise PerseusDecodeError(f"{description}: {name!r} in the response is missing or not an object")
+    return value

@@ -35,13 +35,13 @@ log = logging.getLogger("smartxfer.credentials")
 
 _HOST_VARIABLE = "PERSEUS_API_HOST"
 _KEY_VARIABLES = ("PERSEUS_API_KEY", "LETTRIA_API_KEY")
-#: Bytes of the largest ``.env`` file: python-dotenv needs seconds for one of a megabyte.
+#: Maximum size of a ``.env`` file: python-dotenv needs seconds to parse one of a megabyte.
 _MAX_DOTENV_BYTES = 64 * 1024
 _GRAPH_HINT = (
-    "perseus-client has graphs, jobs and ontologies; it can be installed beside, and knows an uploaded file "
-    "by its content"
+    "use perseus-client for graphs, jobs and ontologies; it can be installed, too, and finds uploaded files "
+    "by their content"
 )
-#: What the original has besides files.
+#: Hints for the features of perseus-client that this client does not have.
 _MISSING_NAME_HINTS = {
     **dict.fromkeys(["build_graph", "build_graph_async", "interlink", "interlink_async"], _GRAPH_HINT),
     **dict.fromkeys(["job", "ontology", "graph", "build", "rdflib", "cql", "ttl"], _GRAPH_HINT),
@@ -50,11 +50,11 @@ _MISSING_NAME_HINTS = {
 
 
 def _read_dotenv() -> Dict[str, str]:
-    """What the ``.env`` file of the working directory says of us."""
+    """Read the credentials from the ``.env`` file in the working directory."""
     from smartxfer.credentials import read_secret_file
 
     path = Path(".env")
-    if path.is_dir():  # a virtual environment, for one
+    if path.is_dir():  # for example a virtual environment
         return {}
     try:
         file = read_secret_file(path, _MAX_DOTENV_BYTES)
@@ -62,17 +62,17 @@ def _read_dotenv() -> Dict[str, str]:
         return {}
     from dotenv.parser import parse_stream
 
-    found: Dict[str, Optional[str]] = {}
+    variables: Dict[str, Optional[str]] = {}
     for binding in parse_stream(io.StringIO(file.text)):
         if binding.error:
             log.warning("credentials: line %d of .env is ignored: not NAME=value", binding.original.line)
         elif binding.key is not None:
-            found[binding.key] = binding.value
-    names = {"base_url": (_HOST_VARIABLE,), "api_key": _KEY_VARIABLES}
+            variables[binding.key] = binding.value
+    fields = {"base_url": (_HOST_VARIABLE,), "api_key": _KEY_VARIABLES}
     values = {
-        name: value
-        for name, variables in names.items()
-        for value in [next((found[variable] for variable in variables if found.get(variable)), None)]
+        field: value
+        for field, names in fields.items()
+        for value in [next((variables[name] for name in names if variables.get(name)), None)]
         if value
     }
     if "api_key" in values:
@@ -83,10 +83,10 @@ def _read_dotenv() -> Dict[str, str]:
 @hide_method_arguments("api_key", "proxies")
 @explain_missing_attributes(lambda kind, name: _MISSING_NAME_HINTS.get(name, ""))
 class PerseusClient(HTTPClient):
-    """Uploads files to the Perseus service, by presigned addresses.
+    """Client that uploads files to the Perseus service, through presigned URLs.
 
-    :param api_host: address of the service; by default PERSEUS_API_HOST, also of a ``.env`` file in the
-        working directory, else ``https://oath.perseus.lettria.net``.
+    :param api_host: URL of the service; by default PERSEUS_API_HOST, from the environment or a ``.env`` file
+        in the working directory, else ``https://oath.perseus.lettria.net``.
     :param api_key: by default PERSEUS_API_KEY, else the older LETTRIA_API_KEY, ``.env``, a profile, or the
         password of a netrc entry.
 
@@ -140,7 +140,7 @@ class PerseusClient(HTTPClient):
         files = FileService(lambda: self._api, self._new_runner, self._max_workers)
         self._file = set_address(files, lambda: self._display_url)
 
-    # -- the verbs that all clients share ---------------------------------------------------------------
+    # -- the methods that all clients have --------------------------------------------------------------
 
     upload = verbs.upload
     upload_many = verbs.upload_many
@@ -155,13 +155,13 @@ class PerseusClient(HTTPClient):
 
     @property
     def file(self) -> "FileService":
-        """The files: upload_file, upload_many, sync_dir, create_file, find_files, delete_file, ..."""
+        """The file service: upload_file, upload_many, sync_dir, create_file, find_files, delete_file, ..."""
         return self._file
 
     def _credential_args(self) -> Mapping[str, Optional[str]]:
         return {"base_url": self._base_url_arg, "api_key": self._api_key}
 
-    # -- the way to the server --------------------------------------------------------------------------
+    # -- requests ---------------------------------------------------------------------------------------
 
     def _build_request(self, method: str, path: str, params: Mapping[str, Any]) -> "RequestSpec":
         from smartxfer.perseus.api import RAW_DELETE_SUCCESS, RAW_READ_SUCCESS, RAW_WRITE_SUCCESS
@@ -170,9 +170,9 @@ class PerseusClient(HTTPClient):
             pairs = [(name, str(value)) for name, value in params.items()]
             success = RAW_READ_SUCCESS if method == "GET" else RAW_DELETE_SUCCESS
             return self._api.build_request(method, path, params=pairs, success=success)
-        finding = True if path.endswith("/find") else None  # a question, though it is a POST
+        idempotent = True if path.endswith("/find") else None  # a search changes nothing, though it is a POST
         return self._api.build_request(
-            method, path, dict(params), idempotent=finding, success=RAW_WRITE_SUCCESS
+            method, path, dict(params), idempotent=idempotent, success=RAW_WRITE_SUCCESS
         )
 
     @property

@@ -1,6 +1,6 @@
-"""The errors of Perseus, each the generic class and :class:`PerseusException` at once.
+"""The errors of Perseus, each a subclass of a generic error and of :class:`PerseusException`.
 
-Where the vendor's client has a name for one, it is that.
+Errors that perseus-client has, too, have the same name.
 
 Source: Perseus protocol, sections A.6 and A.8.
 """
@@ -55,7 +55,7 @@ __all__ = [
 
 
 class PerseusException(errors.SmartxferError):
-    """Root of the errors of Perseus, and of no other service's."""
+    """Base class of the errors of Perseus; other services do not raise them."""
 
 
 # fmt: off
@@ -66,11 +66,11 @@ class PerseusDecodeError(PerseusCommunicationError, errors.DecodeError): ...
 class PerseusRedirectRefused(PerseusCommunicationError, errors.RedirectRefused): ...
 class PerseusOutcomeUnknown(PerseusCommunicationError, errors.OutcomeUnknown): ...
 class APIException(PerseusCommunicationError, errors.HTTPError):
-    """An answer that is an error."""
+    """An HTTP error response."""
 
     @property
     def status_code(self) -> int:
-        """The HTTP status; another name of ``status``."""
+        """The HTTP status; alias of ``status``."""
         return self.status
 class PerseusClientError(APIException, errors.ClientError): ...
 class PerseusAuthError(PerseusClientError, errors.AuthError): ...
@@ -86,36 +86,36 @@ class PerseusUploadPendingElsewhere(PerseusException, errors.UploadPendingElsewh
 class PerseusBatchError(PerseusException, errors.BatchError): ...
 # fmt: on
 
-#: The class for each generic one; those not written out above are made, such as PerseusReadTimeout.
+#: The class for each generic error; those not defined above, such as PerseusReadTimeout, are generated.
 ERRORS = ErrorFamily(__name__, PerseusException, "Perseus")
 
-#: Keys of an error body that say it best, in order.
+#: Keys of an error body that may contain the message, by preference.
 _MESSAGE_KEYS = ("message", "error", "detail", "msg")
 _MAX_XML_CHARS = 64 * 1024
-_TOO_LARGE_HINT = "send smaller files: a file goes up in one request, and the plan or a proxy limits its size"
+_TOO_LARGE_HINT = "upload smaller files: a file is one request, whose size the plan or a proxy limits"
 
 
 def build_error(
     response: BufferedResponse, method: str, url: str, *, policy: RetryPolicy, clock: Clock
 ) -> HTTPError:
-    """The exception for an answer of 400 and more, of the API or of the storage behind its addresses."""
+    """Return the exception for an error response (400 or above) of the API or of the storage."""
     table = _STORAGE_ERRORS if method == "PUT" or _is_xml(response) else _API_ERRORS  # the API has no PUT
     return table.build_error(response, method, url, policy=policy, clock=clock)
 
 
 def _error_message(response: BufferedResponse) -> str:
-    """What the body says; the list of a validation answer in a line."""
+    """Return the message in the body; a list of validation errors is joined to one line."""
     try:
         body = response.json()
     except DecodeError:
         return "" if "html" in response.headers.get("Content-Type", "") else redacted_excerpt(response.text)
     if isinstance(body, dict):
         for key in _MESSAGE_KEYS:
-            found = body.get(key)
-            if isinstance(found, list):
-                return redacted_excerpt("; ".join(map(str, found)))
-            if found:
-                return redacted_excerpt(found)
+            message = body.get(key)
+            if isinstance(message, list):
+                return redacted_excerpt("; ".join(map(str, message)))
+            if message:
+                return redacted_excerpt(message)
     return redacted_excerpt(body)
 
 
@@ -129,7 +129,7 @@ def _parse_api_error(response: BufferedResponse) -> Dict[str, Any]:
 
 
 def _parse_storage_error(response: BufferedResponse) -> Dict[str, Any]:
-    """S3's error.  It is read by its three elements, not as a document: no entity of it is expanded."""
+    """Extract three elements of an S3 error; without an XML parser, because that would expand entities."""
     text = response.text[:_MAX_XML_CHARS]
     message = (_xml_element_text(text, "Message") or "") if _is_xml(response) else _error_message(response)
     return {
@@ -150,7 +150,7 @@ _API_ERRORS = ErrorTable(
     _parse_api_error,
     [
         ErrorRule(401, hint="check the API key: PERSEUS_API_KEY, or api_key="),
-        ErrorRule(402, error_class=Forbidden, hint="the plan does not allow it"),
+        ErrorRule(402, error_class=Forbidden, hint="check the limits of your Perseus plan"),
         ErrorRule(409, error_class=Conflict),
         ErrorRule(413, hint=_TOO_LARGE_HINT),
     ],
@@ -163,9 +163,10 @@ _STORAGE_ERRORS = ErrorTable(
         ErrorRule(413, hint=_TOO_LARGE_HINT),
         ErrorRule(code_pattern="EntityTooLarge", hint=_TOO_LARGE_HINT),
         ErrorRule(501, retryable=False),
-        # What went wrong on the way.
+        # Errors of the transmission.
         ErrorRule(code_pattern="RequestTimeout|BadDigest|IncompleteBody", retryable=True),
-        # An address is dead by these words, whatever the status; those about the time: Amazon, rclone.
+        # Expired URLs are recognized by these codes and messages, whatever the status.  Amazon and rclone
+        # report a wrong request time.
         ErrorRule(code_pattern="ExpiredToken|RequestTimeTooSkewed", attributes=_EXPIRED_DETAILS),
         ErrorRule(
             code_pattern="AccessDenied", message_pattern="expired|request time", attributes=_EXPIRED_DETAILS

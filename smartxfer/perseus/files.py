@@ -3,18 +3,7 @@
 Source: Perseus protocol, section A.
 """
 
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    Iterable,
-    List,
-    Mapping,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import attrs
 
@@ -40,23 +29,23 @@ __all__ = ["FileOrId", "FileService", "RunOptions", "parse_file", "parse_files"]
 FileOrId = Union[str, File]
 """A record, or its id."""
 RunOptions = Tuple[Progress, Optional[Cancel], Optional[float], Optional[int]]
-"""How a call of the user's is watched, and how many files it sends at a time."""
-#: Seconds before the second look at a record.
+"""Progress, cancel, deadline (seconds) and max_workers of a public call."""
+#: Seconds between the first two requests for the status of a record.
 _POLL_INTERVAL = 0.5
 
 
 def _async_name_hint(kind: type, name: str) -> str:
     bare = name[: -len("_async")] if name.endswith("_async") else ""
-    return f"{bare}() without await does it" if hasattr(kind, bare) else ""
+    return f"call {bare}() without await" if hasattr(kind, bare) else ""
 
 
 @explain_missing_attributes(_async_name_hint)
 class FileService(Namespace):
-    """Uploads files, and looks after their records.
+    """Uploads of files, and management of their records.
 
-    :param get_api: makes the calls.
-    :param new_runner: begins a call of the user's: (progress, cancel, deadline, workers).
-    :param max_workers: files at a time.
+    :param get_api: returns the API.
+    :param new_runner: creates the runner of a public call: (progress, cancel, deadline, workers).
+    :param max_workers: maximum number of files that are sent concurrently.
     """
 
     def __init__(
@@ -72,13 +61,13 @@ class FileService(Namespace):
     # -- records ----------------------------------------------------------------------------------------
 
     def create_file(self, name: str, source_hash: str) -> Dict[str, Any]:
-        """Make the record of a file, and get the address that its content goes to.
+        """Create the record of a file, and return it with the upload URL of its content.
 
         :param name: base name.
         :param source_hash: SHA-256 of the content, 64 hex digits.
-        :return: ``{"file": File, "upload_url": str}``; the address is ``""`` where nothing is to be sent.
-        :raises Conflict: the service knows the content; :meth:`find_files` finds it.
-        :raises OutcomeUnknown: the answer was lost: the record may exist.
+        :return: ``{"file": File, "upload_url": str}``; the URL is ``""`` if the service has the content.
+        :raises Conflict: a record of the content exists; :meth:`find_files` finds it.
+        :raises OutcomeUnknown: the response was lost; the record may exist.
 
         Source: Perseus protocol, section A.4.
         """
@@ -90,37 +79,39 @@ class FileService(Namespace):
         ids: Union[FileOrId, Sequence[FileOrId], None] = None,
         source_hashes: Union[str, Sequence[str], None] = None,
     ) -> List[File]:
-        """The records of these ids or hashes; with neither, all that the service gives.
+        """Return the records with these ids or hashes; without arguments, all records.
 
-        An empty list finds nothing, and nothing is sent for it.
+        For an empty list, the result is empty and no request is sent.
 
         :param ids: ids, or Files.
-        :param source_hashes: SHA-256 of contents, in hex.  With both, a record has to match both.
+        :param source_hashes: SHA-256 of contents, in hex.  With both parameters, a record must match both.
         """
-        wanted = None if ids is None else [_validate_id(id) for id in _as_list(ids)]
+        file_ids = None if ids is None else [_validate_id(id) for id in _as_list("ids", ids)]
         hashes = (
-            None if source_hashes is None else [_validate_sha256(value) for value in _as_list(source_hashes)]
+            None
+            if source_hashes is None
+            else [_validate_sha256(value) for value in _as_list("source_hashes", source_hashes)]
         )
-        if [] in (wanted, hashes):
+        if [] in (file_ids, hashes):
             return []
-        calls = self._get_api()
-        if wanted is None:
-            return calls.find() if hashes is None else calls.find(sourceHashes=hashes)
-        found = calls.find(ids=wanted)
+        api = self._get_api()
+        if file_ids is None:
+            return api.find() if hashes is None else api.find(sourceHashes=hashes)
+        files = api.find(ids=file_ids)
         if hashes is not None:
-            both = {file.id for file in calls.find(sourceHashes=hashes)}
-            found = [file for file in found if file.id in both]
-        return found
+            ids_by_hash = {file.id for file in api.find(sourceHashes=hashes)}
+            files = [file for file in files if file.id in ids_by_hash]
+        return files
 
     def find_file(self, id: FileOrId) -> Optional[File]:
-        """The record of an id, or None."""
-        wanted = _validate_id(id)
-        return next((file for file in self._get_api().find(ids=[wanted]) if file.id == wanted), None)
+        """Return the record with an id, or None."""
+        file_id = _validate_id(id)
+        return next((file for file in self._get_api().find(ids=[file_id]) if file.id == file_id), None)
 
     def delete_file(self, file_id: FileOrId) -> None:
         """Delete a record and its content.
 
-        :raises NotFound: there is none of that id.
+        :raises NotFound: the record does not exist.
         """
         self._get_api().delete(_validate_id(file_id))
 
@@ -132,15 +123,15 @@ class FileService(Namespace):
         *,
         progress: WaitProgress[File] = None,
     ) -> File:
-        """Wait until the service has taken a file in.
+        """Wait until the status of a file is ``uploaded``.
 
-        :param polling_interval: seconds before the second look; later waits grow to 10 s.
-        :param timeout: seconds; one look is taken however short it is.
-        :param progress: None, True for a line, a label for it, or a callable that takes the record after
-            each look.
-        :raises UploadFailed: it could not; ``.file`` is the record.
-        :raises WaitTimeout: it has not yet; ``.last`` is the record.
-        :raises NotFound: the record is gone.
+        :param polling_interval: seconds between the first two requests; later intervals grow to 10 s.
+        :param timeout: seconds; at least one request is sent, even with 0.
+        :param progress: None, True for a status line, a label for it, or a callable that receives the record
+            after each request.
+        :raises UploadFailed: the status is ``failed``; ``.file`` is the record.
+        :raises WaitTimeout: the status is not final after ``timeout`` seconds; ``.last`` is the record.
+        :raises NotFound: the record does not exist any more.
 
         Source: Perseus protocol, section A.9.
         """
@@ -155,23 +146,23 @@ class FileService(Namespace):
         *,
         progress: WaitProgress[File] = None,
     ) -> List[File]:
-        """Wait until the service has taken in several files; all are asked for in one question.
+        """Wait until the status of several files is ``uploaded``; one request asks for all of them.
 
-        Otherwise like :meth:`wait_for_file_upload`; a callable takes each record after each look.
+        Otherwise like :meth:`wait_for_file_upload`; ``progress`` is called for each record.
         """
-        ids = [_validate_id(id) for id in _as_list(file_ids)]
-        waited = self._wait_for_ids(list(dict.fromkeys(ids)), polling_interval, timeout, progress)
-        found = {file.id: file for file in waited}
-        return [found[id] for id in ids]
+        ids = [_validate_id(id) for id in _as_list("file_ids", file_ids)]
+        uploaded = self._wait_for_ids(list(dict.fromkeys(ids)), polling_interval, timeout, progress)
+        files_by_id = {file.id: file for file in uploaded}
+        return [files_by_id[id] for id in ids]
 
     def _wait_for_ids(
         self, ids: Sequence[str], interval: float, timeout: float, progress: WaitProgress[File]
     ) -> List[File]:
         seconds = _validate_interval("polling_interval", interval)
-        with WaitReporter(progress, lambda file: (file.name, str(file.status))) as seen:
+        with WaitReporter(progress, lambda file: (file.name, str(file.status))) as report:
             if not ids:
                 return []
-            return wait_for_files(self._get_api(), ids, seconds, timeout, lambda files: seen(*files))
+            return wait_for_files(self._get_api(), ids, seconds, timeout, lambda files: report(*files))
 
     # -- uploads ----------------------------------------------------------------------------------------
 
@@ -187,29 +178,29 @@ class FileService(Namespace):
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> File:
-        """Send a file; where its content is known, its record is returned and nothing is sent.
+        """Upload a file; if the service has the content, return its record and send nothing.
 
-        :param file_path: a path, ``(name, thing)``, bytes, or an open binary file.
-        :param wait: return once the service has taken it in; without, the record is mostly ``pending`` yet.
-        :param timeout: seconds for that.
-        :param repair: delete a record of this content that stays pending, and send.
-        :param grace: seconds in which somebody else may end the upload of such a record.
-        :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
-        :param cancel: anything with ``is_set()``.
+        :param file_path: a path, ``(name, source)``, bytes, or an open binary file.
+        :param wait: wait for the status ``uploaded``; otherwise the returned record is usually ``pending``.
+        :param timeout: maximum time of that wait, in seconds.
+        :param repair: if a record of this content stays pending, delete it and upload.
+        :param grace: seconds to wait for another client to finish the upload of such a record.
+        :param progress: None, True for a bar, a label, or a callable that receives a ProgressEvent.
+        :param cancel: any object with ``is_set()``.
         :param deadline: seconds after which to stop.
-        :return: the record; ``.reused`` says that nothing was sent, ``.result`` how it went.  Its
-            ``verified`` is ``"md5"`` where the storage's ETag is the content's MD5, else ``"size"``;
-            ``"sha256"`` for a record that is reused.
-        :raises UploadPendingElsewhere: a record of this content stays pending; ``.file`` is it.
-        :raises StorageError: the storage refused the content; the record was deleted again.
-        :raises UnexpectedResponse: the service or the storage gave another answer than the protocol
-            documents as success, such as a proxy's page; a record made for it was deleted again.
-        :raises SourceChanged: the file changed between its checksum and its sending.
+        :return: the record.  ``.reused`` is True if nothing was sent; ``.result`` is the result, whose
+            ``verified`` is ``"md5"`` if the storage's ETag is the content's MD5, else ``"size"``, and
+            ``"sha256"`` for a reused record.
+        :raises UploadPendingElsewhere: a record of this content stays pending; ``.file`` is that record.
+        :raises StorageError: the storage rejected the content; the record was deleted.
+        :raises UnexpectedResponse: the service or the storage sent a response that the protocol does not
+            document, such as a proxy's page; a record created by this call was deleted.
+        :raises SourceChanged: the file changed after its checksum was computed.
 
         Source: Perseus protocol, section A.5.
         """
-        watch = (progress, cancel, deadline, None)
-        return self._upload_and_wait([parse_file(file_path)], wait, timeout, repair, grace, watch)[0]
+        options = (progress, cancel, deadline, None)
+        return self._upload_and_wait([parse_file(file_path)], wait, timeout, repair, grace, options)[0]
 
     def upload_many(
         self,
@@ -224,13 +215,13 @@ class FileService(Namespace):
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> List[File]:
-        """Send several files at a time; those of the same content once.
+        """Upload several files concurrently; the same content is sent once.
 
-        :param files: one or several, as for :meth:`upload_file`; a directory stands for the files in it.  For
-            an empty list nothing is sent.
-        :param follow_symlinks: send what symbolic links in directories lead to; by default they are skipped.
-        :return: their records, in order.
-        :raises BatchError: some failed; ``.results`` tells which.
+        :param files: one or several, as for :meth:`upload_file`; a directory means the files in it.  For an
+            empty list, no request is sent.
+        :param follow_symlinks: upload the targets of symbolic links in directories; the default skips links.
+        :return: the records, in order.
+        :raises BatchError: some files failed; see ``.results``.
 
         Otherwise like :meth:`upload_file`.
         """
@@ -246,14 +237,14 @@ class FileService(Namespace):
         grace: float,
         run_options: RunOptions,
     ) -> List[File]:
-        """Send files, and wait for them where that is wanted."""
+        """Upload files and, with ``wait``, wait for the status ``uploaded``."""
         validate_seconds(timeout, "timeout")
         validate_seconds(grace, "grace")
         with self._new_runner(*run_options) as runner:
             if not items:
                 return []
-            sent = self._upload_items(items, repair, grace, runner, run_options[3])
-            return self._wait_for_uploaded(sent, timeout, runner) if wait else sent
+            uploaded = self._upload_items(items, repair, grace, runner, run_options[3])
+            return self._wait_for_uploaded(uploaded, timeout, runner) if wait else uploaded
 
     def _upload_items(
         self,
@@ -265,28 +256,28 @@ class FileService(Namespace):
     ) -> List[File]:
         validate_seconds(grace, "grace")
         named = [attrs.evolve(item, name=_validate_name(item.name.rpartition("/")[2])) for item in items]
-        claims: Dict[str, FileUpload] = {}
-        calls = self._get_api()
-        sendings = [FileUpload(calls, runner, item, claims, repair=repair, grace=grace) for item in named]
-        results = upload_files(sendings, runner, max_workers or self._max_workers)
+        by_hash: Dict[str, FileUpload] = {}
+        api = self._get_api()
+        uploads = [FileUpload(api, runner, item, by_hash, repair=repair, grace=grace) for item in named]
+        results = upload_files(uploads, runner, max_workers or self._max_workers)
         raise_for_errors(results, runner)
-        return [_attach_result(sending, result) for sending, result in zip(sendings, results)]
+        return [_attach_result(upload, result) for upload, result in zip(uploads, results)]
 
     def _wait_for_uploaded(self, files: Sequence[File], timeout: float, runner: TransferRunner) -> List[File]:
-        calls, ids = self._get_api().with_runner(runner), [file.id for file in files]
-        waited = runner.run_one(
-            lambda: wait_for_files(calls, list(dict.fromkeys(ids)), _POLL_INTERVAL, timeout)
+        api, ids = self._get_api().with_runner(runner), [file.id for file in files]
+        uploaded = runner.run_one(
+            lambda: wait_for_files(api, list(dict.fromkeys(ids)), _POLL_INTERVAL, timeout)
         )
-        found = {file.id: file for file in waited}
-        return [found[file.id].evolve(reused=file.reused, result=file.result) for file in files]
+        by_id = {file.id: file for file in uploaded}
+        return [by_id[file.id].evolve(reused=file.reused, result=file.result) for file in files]
 
-    # -- what is there ----------------------------------------------------------------------------------
+    # -- comparison with the service --------------------------------------------------------------------
 
     def exists(self, file_path: FileLike) -> bool:
-        """Whether the service has the content of a file, whatever name it goes by there."""
+        """Return True if the service has the content of a file, under any name."""
         item = parse_file(file_path)
-        found = select_most_complete(self._get_api().find(sourceHashes=[compute_sha256(item)]))
-        return found is not None and found.status == FileStatus.UPLOADED
+        record = select_most_complete(self._get_api().find(sourceHashes=[compute_sha256(item)]))
+        return record is not None and record.status == FileStatus.UPLOADED
 
     def sync_dir(
         self,
@@ -302,14 +293,14 @@ class FileService(Namespace):
     ) -> SyncReport:
         """Upload the files in a directory whose content the service does not have.
 
-        :param dry_run: say what would be sent, and send nothing.
-        :param follow_symlinks: send what symbolic links lead to; by default they are skipped.
-        :return: paths relative to the directory that were uploaded and skipped, and the records.
+        :param dry_run: upload nothing; report what would be uploaded.
+        :param follow_symlinks: upload the targets of symbolic links; by default they are skipped.
+        :return: the uploaded and the skipped paths, relative to the directory, and the records.
 
         Otherwise like :meth:`upload_many`.
         """
-        watch = (progress, cancel, deadline, None)
-        return self._sync_directory(directory, dry_run, repair, grace, watch, follow_symlinks)
+        options = (progress, cancel, deadline, None)
+        return self._sync_directory(directory, dry_run, repair, grace, options, follow_symlinks)
 
     def _sync_directory(
         self,
@@ -323,20 +314,20 @@ class FileService(Namespace):
     ) -> SyncReport:
         validate_seconds(grace, "grace")
         with self._new_runner(*run_options) as runner:
-            calls = self._get_api().with_runner(runner)
-            plan = runner.run_one(lambda: plan_sync(calls, directory, dry_run, follow_symlinks, selection))
+            api = self._get_api().with_runner(runner)
+            plan = runner.run_one(lambda: plan_sync(api, directory, dry_run, follow_symlinks, selection))
             if dry_run:
                 return plan.build_report()
             items = plan.items
-            sent = self._upload_items(items, repair, grace, runner, run_options[3]) if items else []
-            log_sync(directory, uploaded=len(sent), skipped=len(plan.existing))
-            return plan.build_report(sent)
+            uploaded = self._upload_items(items, repair, grace, runner, run_options[3]) if items else []
+            log_sync(directory, uploaded=len(uploaded), skipped=len(plan.existing))
+            return plan.build_report(uploaded)
 
 
 def _attach_result(upload: FileUpload, result: FileResult) -> File:
-    leader = upload.primary
-    assert leader.record is not None
-    return leader.record.evolve(reused=leader.reused or leader is not upload, result=result)
+    primary = upload.primary
+    assert primary.record is not None
+    return primary.record.evolve(reused=primary.reused or primary is not upload, result=result)
 
 
 def _validate_id(id: FileOrId) -> str:
@@ -345,63 +336,63 @@ def _validate_id(id: FileOrId) -> str:
     return text
 
 
-def _as_list(values: Any) -> Sequence[Any]:
-    """What a caller gave as a list, also of one thing.
+def _as_list(parameter: str, values: Any) -> Sequence[Any]:
+    """Return a list of the values; a single string or File becomes a list of one.
 
-    :raises UsageError: it is neither.
+    :raises UsageError: the argument is of another type.
     """
     if isinstance(values, (str, File)):
         return [values]
     if isinstance(values, (bytes, bytearray, Mapping)) or not isinstance(values, Iterable):
-        raise UsageError(f"a list is expected, not {values!r:.80}", hint="put it into brackets")
+        raise UsageError(
+            f"{parameter} must be a string, a File, or a list of them, not {values!r:.80}",
+            hint=f"pass {parameter}=[...]",
+        )
     return list(values)
 
 
 def _validate_given_name(source: Any) -> Any:
-    """What is to be sent; a name that was given is one that can travel."""
+    """Return the source; in ``(name, source)``, the name is validated."""
     if isinstance(source, tuple) and len(source) == 2:
         _validate_name(source[0])
     return source
 
 
 def parse_files(sources: Any, follow_symlinks: bool = False) -> List[LocalFile]:
-    """The files that are meant: of one thing or several; of two with one name, both."""
+    """Return the files of one source or several; several files may have the same name."""
     return [
         item
-        for thing in as_iterable(sources)
-        for item in collect_files([_validate_given_name(thing)], follow_symlinks, True)
+        for source in as_iterable(sources)
+        for item in collect_files([_validate_given_name(source)], follow_symlinks, True)
     ]
 
 
 def parse_file(source: Any) -> LocalFile:
-    """The one file that is meant."""
+    """Return the file of a source.
+
+    :raises UsageError: the source is a directory.
+    """
     items = collect_files([_validate_given_name(source)])
     if len(items) != 1 or "/" in items[0].name:
-        raise UsageError("one file is expected", hint="upload_many() or sync_dir() sends several")
+        raise UsageError("expected a file, got a directory", hint="use upload_many() or sync_dir()")
     return items[0]
 
 
 def _validate_name(name: Any) -> str:
     if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\0" in name:
-        raise UsageError(
-            f"{name!r} is not a file name", hint="pass a name without a directory: ('report.txt', source)"
-        )
+        raise UsageError(f"invalid file name: {name!r}", hint="pass a base name without slashes")
     return name
 
 
 def _validate_sha256(value: str) -> str:
     text = str(value).strip().lower()
-    if len(text) != 64 or any(letter not in "0123456789abcdef" for letter in text):
-        raise UsageError(
-            f"{value!r:.80} is not a SHA-256 in hex", hint="pass hashlib.sha256(data).hexdigest()"
-        )
+    if len(text) != 64 or any(digit not in "0123456789abcdef" for digit in text):
+        raise UsageError(f"invalid SHA-256: {value!r:.80}", hint="pass 64 hex digits")
     return text
 
 
 def _validate_interval(name: str, value: float) -> float:
     seconds = validate_seconds(value, name)
     if seconds == 0:
-        raise UsageError(
-            f"{name} is a number of seconds above 0, not {value!r}", hint=f"pass a number, such as {name}=5"
-        )
+        raise UsageError(f"{name} must be above 0 seconds, not {value!r}", hint=f"pass {name}=5")
     return seconds

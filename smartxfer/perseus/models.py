@@ -1,4 +1,4 @@
-"""What the file service answers.
+"""Models of the file service's responses.
 
 Source: Perseus protocol, sections A.3 and A.4.
 """
@@ -16,7 +16,7 @@ __all__ = ["File", "FileStatus"]
 
 
 class FileStatus(OpenEnum):
-    """How far a file is; a word that is not known here is not final."""
+    """Status of a file; an unknown status counts as not final."""
 
     PENDING: "FileStatus"
     UPLOADED: "FileStatus"
@@ -24,7 +24,7 @@ class FileStatus(OpenEnum):
 
     @property
     def final(self) -> bool:
-        """Whether it will not change any more."""
+        """True if the status does not change any more."""
         return self in (FileStatus.UPLOADED, FileStatus.FAILED)
 
 
@@ -34,7 +34,7 @@ FileStatus.FAILED = FileStatus("failed")
 
 
 class PerseusModel(Model):
-    """What Perseus answers."""
+    """Base class of the models of Perseus."""
 
     _error_family = ERRORS
 
@@ -43,7 +43,8 @@ class PerseusModel(Model):
 class File(PerseusModel):
     """The record of a file; ``name`` is its base name.
 
-    ``reused`` says that the content was known and nothing was sent; ``result`` is what became of an upload.
+    ``reused`` is True if the service had the content and nothing was sent; ``result`` is the result of an
+    upload, None for a record that was read.
     """
 
     id: str
@@ -55,15 +56,15 @@ class File(PerseusModel):
     result: Optional[FileResult] = attrs.field(default=None, init=False)
 
     def model_dump(self, mode: str = "python") -> Dict[str, Any]:
-        """Return the four fields that perseus-client's File has; :meth:`to_dict` has what was on the wire.
+        """Return the four fields of perseus-client's File; :meth:`to_dict` returns all fields received.
 
-        :param mode: ``"json"`` leaves the time as text, fit for ``json.dumps``.
+        :param mode: ``"json"`` returns the time as a string, for ``json.dumps``.
         """
-        made = self.created if mode == "json" else self.created_at
+        created_at = self.created if mode == "json" else self.created_at
         status = self.status.value if mode == "json" else self.status
-        return {"id": self.id, "name": self.name, "status": status, "created_at": made}
+        return {"id": self.id, "name": self.name, "status": status, "created_at": created_at}
 
     @property
     def created_at(self) -> Optional[dt.datetime]:
-        """When the record was made, in UTC; None where that is not told in a way that a calendar knows."""
+        """Creation time of the record, in UTC; None if it is missing or cannot be parsed."""
         return parse_datetime(self.created)

@@ -1,4 +1,4 @@
-"""Waiting until the service has taken in what was sent.
+"""Waiting for the status ``uploaded`` of records.
 
 Source: Perseus protocol, section A.9.
 """
@@ -25,35 +25,37 @@ def wait_for_files(
     timeout: float,
     on_poll: Callable[[List[File]], Any] = lambda files: None,
 ) -> List[File]:
-    """The records, once all are uploaded, in the order of their ids; asked for in one question each time.
+    """Wait until all records are uploaded; return them in the order of the ids.
 
-    An answer that fails is waited out like one that says ``pending``.
+    Each request asks for all records that are not final.  Retryable errors count as ``pending``.
 
-    :param first_interval: seconds before the second look; each later wait is half as long again, up to 10 s.
-    :param timeout: seconds; one look is taken however short it is.
+    :param first_interval: seconds between the first two requests; later intervals grow by half, up to 10 s.
+    :param timeout: seconds; at least one request is sent, even with 0.
+    :param on_poll: called with the known records after each request.
     """
-    known: Dict[str, File] = {}
-    # Not a variable of look() itself: the error and its frames would keep each other.
+    records: Dict[str, File] = {}
+    # Not a variable of fetch(): the error and the frames in its traceback would refer to each other.
     failure: Optional[CommunicationError] = None
 
-    def look() -> None:
+    def fetch() -> None:
         nonlocal failure
         try:
-            _update_records(api, [id for id in ids if id not in known or not known[id].status.final], known)
+            pending = [id for id in ids if id not in records or not records[id].status.final]
+            _update_records(api, pending, records)
             failure = None
         except CommunicationError as error:
             if not error.retryable:
                 raise
             failure = error
-        on_poll([known[id] for id in ids if id in known])
-        _raise_for_failed(known)
+        on_poll([records[id] for id in ids if id in records])
+        _raise_for_failed(records)
 
-    def uploaded(looked: None = None) -> bool:
-        return all(id in known and known[id].status == FileStatus.UPLOADED for id in ids)
+    def all_uploaded(_: None = None) -> bool:
+        return all(id in records and records[id].status == FileStatus.UPLOADED for id in ids)
 
     poll(
-        look,
-        uploaded,
+        fetch,
+        all_uploaded,
         timeout=validate_seconds(timeout, "timeout"),
         intervals=PollIntervals(
             initial=first_interval,
@@ -64,34 +66,34 @@ def wait_for_files(
         clock=api.clock,
         sleep=api.sleep,
     )
-    if not uploaded():
-        raise _timeout_error([known[id] for id in ids if id in known], ids, timeout) from failure
-    return [known[id] for id in ids]
+    if not all_uploaded():
+        raise _timeout_error([records[id] for id in ids if id in records], ids, timeout) from failure
+    return [records[id] for id in ids]
 
 
 def _update_records(api: PerseusApi, ids: Sequence[str], records: Dict[str, File]) -> None:
-    found = {file.id: file for file in api.find(ids=ids)}
+    by_id = {file.id: file for file in api.find(ids=ids)}
     for id in ids:
-        if id not in found:
-            raise PerseusNotFound(f"there is no file {id!r}", hint="it may have been deleted", status=404)
-    records.update(found)
+        if id not in by_id:
+            raise PerseusNotFound(f"file {id!r} does not exist", hint="upload it again", status=404)
+    records.update(by_id)
 
 
 def _raise_for_failed(records: Dict[str, File]) -> None:
     failed = [file for file in records.values() if file.status == FileStatus.FAILED]
     if failed:
         raise PerseusUploadFailed(
-            f"the service could not take in {failed[0].name!r}",
-            hint="upload it again: a failed record is made anew",
+            f"the service reports that the upload of {failed[0].name!r} failed",
+            hint="upload it again: upload_file() replaces a failed record",
             file=failed[0],
         )
 
 
 def _timeout_error(files: Sequence[File], ids: Sequence[str], timeout: float) -> WaitTimeout:
-    waiting = [file for file in files if not file.status.final]
-    name = waiting[0].name if waiting else ids[0]
+    pending = [file for file in files if not file.status.final]
+    name = pending[0].name if pending else ids[0]
     return PerseusWaitTimeout(
         f"{name!r} is not uploaded after {timeout:g} s",
-        hint="wait again, or upload with repair=True if nobody is sending it",
-        last=waiting[0] if len(ids) == 1 and waiting else list(files),
+        hint="wait again, or upload with repair=True if no other client is sending it",
+        last=pending[0] if len(ids) == 1 and pending else list(files),
     )

@@ -1,4 +1,4 @@
-"""Content on its way to a presigned address.
+"""Upload of a content to a presigned URL.
 
 Source: Perseus protocol, sections A.5 to A.7.
 """
@@ -12,22 +12,22 @@ from smartxfer.transport.s3_response import STORED_EXPECTATION
 
 __all__ = ["put_presigned"]
 
-#: Exactly this: the address may have been signed with it.
+#: Exactly these headers, because the signature of the URL may include them.
 _HEADERS = {"Content-Type": "application/octet-stream"}
 
 
 def put_presigned(http: HTTPTransport, url: str, body: Union[Body, bytes]) -> BufferedResponse:
-    """Send the content once; no credentials but those in the address.
+    """Send the content once, without credentials other than those in the URL.
 
-    A 307 to a regional host is followed: section A.6.
+    A 307 redirect to a regional host is followed: section A.6.
 
-    :return: the storage's answer: 200 without a body.
-    :raises StorageError: the storage did not take it.
-    :raises UnexpectedResponse: another answer than that of a storage which took it.
+    :return: the response of the storage: 200 without a body.
+    :raises StorageError: the storage rejected the content.
+    :raises UnexpectedResponse: the response is not that of a storage that accepted the content.
     """
     target = Origin.parse_from_response(url, ERRORS)
     if http.origin.scheme == "https" and target.scheme != "https":
-        raise PerseusRedirectRefused(f"the content is to go to {strip_query(url)}: from https to http")
+        raise PerseusRedirectRefused(f"the upload URL {strip_query(url)} leads from https to http")
     return http.request_once(
         RequestSpec("PUT", url, headers=_HEADERS, body=body, follow_307=True, success=STORED_EXPECTATION)
     )

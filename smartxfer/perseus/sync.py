@@ -1,4 +1,4 @@
-"""A directory and what the service has of it.
+"""Comparison of a local directory with the service.
 
 Source: Perseus protocol, section A.4, Find.
 """
@@ -19,7 +19,7 @@ __all__ = ["SyncPlan", "plan_sync"]
 
 @attrs.frozen
 class SyncPlan:
-    """What is to be sent, and what is there already."""
+    """The files to upload, their names, and the records of the files that the service has, by name."""
 
     items: List[LocalFile]
     names: List[str]
@@ -28,7 +28,7 @@ class SyncPlan:
     def build_report(self, uploaded: Optional[Sequence[File]] = None) -> SyncReport:
         """Return the plan as a report.
 
-        :param uploaded: the records of what was sent; None of a dry run.
+        :param uploaded: the records of the uploaded files; None for a dry run.
         """
         results = [FileResult(name, item.path, item.size) for item, name in zip(self.items, self.names)]
         if uploaded is not None:
@@ -48,19 +48,19 @@ def plan_sync(
     follow_symlinks: bool = False,
     selection: Selection = EVERYTHING,
 ) -> SyncPlan:
-    """Compare a directory with the service: by content, for it knows no directories.
+    """Compare a directory with the service by content, because the service has no directories.
 
-    :param dry_run: whether journals of broken runs stay that had sent what is there.
-    :param selection: which files of the directory are meant.
+    :param dry_run: keep the journals of interrupted runs; otherwise those of uploaded contents are removed.
+    :param selection: selects files of the directory.
     """
     items = collect_directory_files(directory, follow_symlinks, selection)
     plan = SyncPlan([], [], {})
-    known: Dict[str, Any] = {}
+    records: Dict[str, Any] = {}
     for item in items:
         digest = compute_sha256(item)
-        if digest not in known:
-            known[digest] = select_most_complete(api.find(sourceHashes=[digest]))
-        name, record = item.name, known[digest]
+        if digest not in records:
+            records[digest] = select_most_complete(api.find(sourceHashes=[digest]))
+        name, record = item.name, records[digest]
         if record is not None and record.status == FileStatus.UPLOADED:
             plan.existing[name] = record
             if not dry_run:

@@ -1,4 +1,4 @@
-"""Files on their way up: a record by the content's SHA-256, one PUT, and what may stand in the way.
+"""Uploads: a record, identified by the content's SHA-256, then one PUT request; with error recovery.
 
 Source: Perseus protocol, sections A.4, A.5 and A.7.
 """
@@ -36,40 +36,40 @@ from smartxfer.transport.polling import PollIntervals, poll
 from smartxfer.transport.retry_checks import RetryContext, RetryDecision
 from smartxfer.transport.s3_response import get_etag_md5
 
-__all__ = ["FileUpload", "clear_finished_journal", "compute_sha256", "select_most_complete", "upload_files"]
+__all__ = ["FileUpload", "clear_sent_journal", "compute_sha256", "select_most_complete", "upload_files"]
 
 log = logging.getLogger("smartxfer.perseus")
 
-#: Pauses between two requests for a record that another client may be sending.
+#: Intervals between two requests for a record that another client may be sending.
 _POLL_INTERVALS = PollIntervals(initial=0.25)
-#: How often a record is made anew: its address expired, or it stood in the way.
+#: How often a record is created again, after its URL expired or because another one was in the way.
 _MAX_RENEWALS = 3
 
 
 def upload_files(
     uploads: Sequence["FileUpload"], runner: TransferRunner, max_workers: int
 ) -> List[FileResult]:
-    """Send what is described; the results, failed ones included.
+    """Run the uploads and return their results, failed ones included.
 
-    A record that was made for content that then did not arrive is deleted again.
+    The record of a content that did not arrive is deleted.
     """
-    for sending in uploads:
-        runner.reporter.queue(sending.item.name, sending.item.size)
-    jobs = [UploadJob(sending.make_spec(), runner, 1) for sending in uploads]
+    for upload in uploads:
+        runner.reporter.queue(upload.item.name, upload.item.size)
+    jobs = [UploadJob(upload.make_spec(), runner, 1) for upload in uploads]
     try:
         runner.run_jobs(jobs, max_workers)
-        # Records are deleted before other processes are let at their contents.
-        results = {sending: _finalize_result(sending, job.result) for sending, job in zip(uploads, jobs)}
+        # Records are deleted before close() releases the locks of their contents.
+        results = {upload: _finalize_result(upload, job.result) for upload, job in zip(uploads, jobs)}
     except Exception as error:
-        for sending in uploads:
-            sending.delete_unfinished_record(error)
+        for upload in uploads:
+            upload.delete_unfinished_record(error)
         raise
     finally:
-        for sending in uploads:
-            sending.close()
+        for upload in uploads:
+            upload.close()
     return [
-        attrs.evolve(results[sending], error=results[sending].error or results[sending.primary].error)
-        for sending in uploads
+        attrs.evolve(results[upload], error=results[upload].error or results[upload.primary].error)
+        for upload in uploads
     ]
 
 
@@ -83,11 +83,12 @@ def _finalize_result(upload: "FileUpload", result: FileResult) -> FileResult:
 
 
 class FileUpload:
-    """One file's upload.
+    """Upload of one file.
 
-    :param uploads_by_hash: who sends which content, by its SHA-256: of several of one content, the first.
-    :param repair: whether a record that stays pending is deleted and made anew.
-    :param grace: seconds to wait for such a record.
+    :param uploads_by_hash: the upload that sends a content, by SHA-256; the first of several with the same
+        content.  Shared by all uploads of a call.
+    :param repair: if a record of this content stays pending, delete it and create another.
+    :param grace: seconds to wait for another client to finish such a record.
     """
 
     def __init__(
@@ -101,11 +102,11 @@ class FileUpload:
         grace: float = 5.0,
     ) -> None:
         self.item = item
-        #: Hex SHA-256 of the content, once it is read.
+        #: Hex SHA-256 of the content, "" until it is computed.
         self.digest = ""
-        #: The record, once there is one that is right.
+        #: The record of the content, None until it is created or found.
         self.record: Optional[File] = None
-        #: Whether the content was there already.
+        #: True if the service already had the content.
         self.reused = False
         self._api = api
         self._api_without_retries = api.without_retries(runner)
@@ -116,18 +117,18 @@ class FileUpload:
         self._grace = grace
         self._url = ""
         self._md5 = ""
-        #: By what the storage's answer has confirmed the content.
+        #: Property of the content that the storage's response has confirmed.
         self._verified = "size"
-        #: Seconds that the try took whose answer was lost: its content may have arrived.
+        #: Duration of an attempt whose response was lost, in seconds: the content may have arrived.
         self._lost_response_seconds: Optional[float] = None
         self._renewal_count = 0
-        #: Whether the address is dead, and its record is to be made anew before the next try.
+        #: True if the upload URL has expired; the next attempt replaces the record first.
         self._url_expired = False
         self._journal: Optional[Journal] = None
         self._closed = self._completed = False
 
     def make_spec(self) -> UploadSpec:
-        """The file as the engine wants it: in one part, or in none where its content is known."""
+        """Return the specification for the engine: one part, or none if the service has the content."""
         return UploadSpec(
             name=self.item.name,
             open_source=self.item.open_unchanged,
@@ -140,13 +141,13 @@ class FileUpload:
 
     @property
     def primary(self) -> "FileUpload":
-        """Who sends this content: itself, or another of the same content."""
+        """The upload that sends this content: this one, or another of the same content."""
         return self._uploads_by_hash.get(self.digest, self)
 
     def delete_unfinished_record(self, error: BaseException) -> None:
-        """Delete the record that was made for content that did not arrive, or is not the file's any more.
+        """Delete the record if its content did not arrive, or if the file has changed since.
 
-        :param error: the reason of the failure; the content of a file that has changed is not kept.
+        :param error: reason of the failure.
         """
         if self._completed or not self._url or self.record is None:
             return
@@ -157,14 +158,14 @@ class FileUpload:
         try:
             self._api.without_retries(self._runner).delete(self.record.id)
         except NotFound:
-            self._clear_journal()  # somebody else deleted it
+            self._clear_journal()  # another client deleted it
         except SmartxferError as error:
             log.warning("the record of %s stays pending: %s", self.item.name, error)
         else:
             self._clear_journal()
 
     def close(self) -> None:
-        """Release the journal; one that a worker thread is still opening is released once it is open."""
+        """Close the journal; if a worker thread is opening it, that thread closes it."""
         with self._runner.lock:
             self._closed, journal = True, self._journal
         if journal is not None:
@@ -173,14 +174,14 @@ class FileUpload:
     # -- the record -------------------------------------------------------------------------------------
 
     def _prepare(self, content: Source) -> None:
-        """Have a record to which the content goes, or which has it; there is one of each content."""
+        """Compute the checksum and create the record, or find one that has the content."""
         self.digest, self._md5 = compute_source_digests(
             content, ["sha256", "md5"], self._runner.raise_if_aborted
         )
         content.check_unchanged()
         with self._runner.lock:
-            leader = self._uploads_by_hash.setdefault(self.digest, self)
-        if leader is not self:
+            primary = self._uploads_by_hash.setdefault(self.digest, self)
+        if primary is not self:
             return
         self._set_journal(Journal(_journal_key(self._api, self.digest), self.item.name))
         self._acquire_record(
@@ -189,26 +190,23 @@ class FileUpload:
         )
 
     def _set_journal(self, journal: Journal) -> None:
-        """Keep a journal.
-
-        :raises Cancelled: the call was interrupted meanwhile.
-        """
+        """Store the journal; raise Cancelled if :meth:`close` was called while it was opened."""
         with self._runner.lock:
             self._journal, closed = journal, self._closed
         if closed:
             journal.close()
-            raise Cancelled("the transfer was interrupted")
+            raise Cancelled(f"{self.item.name}: the transfer was interrupted")
 
     def _acquire_record(self, api: PerseusApi, existing: Optional[File]) -> None:
-        """Have a record with an address to send to, or one whose content is there."""
-        refusal: Optional[CommunicationError] = None
+        """Create a record with an upload URL, or find one that has the content."""
+        failure: Optional[CommunicationError] = None
         for _ in range(_MAX_RENEWALS):
-            ours = False
+            created_here = False
             if existing is None:
                 try:
                     self.record, self._url = api.create(self.item.name, self.digest)
                 except (Conflict, OutcomeUnknown) as error:
-                    refusal, ours = error, isinstance(error, OutcomeUnknown)
+                    failure, created_here = error, isinstance(error, OutcomeUnknown)
                     existing = select_most_complete(api.find(sourceHashes=[self.digest]))
                     if existing is None:
                         continue
@@ -217,19 +215,19 @@ class FileUpload:
                         self._save_record_id(self.record)
                         return
                     existing = self.record
-            there = self._resolve_existing(api, existing, ours)
-            if there is not None:
-                self.record, self._url, self.reused = there, "", True
+            stored = self._resolve_existing(api, existing, created_here)
+            if stored is not None:
+                self.record, self._url, self.reused = stored, "", True
                 return
             existing = None
-        raise refusal or PerseusConflict(
-            f"{self.item.name}: its record cannot be made",
-            hint="run again; repair=True replaces a record that is in the way",
+        raise failure or PerseusConflict(
+            f"{self.item.name}: the record was replaced {_MAX_RENEWALS} times without success",
+            hint="try again when no other client uploads this content",
             status=409,
         )
 
     def _resolve_existing(self, api: PerseusApi, existing: File, created_here: bool) -> Optional[File]:
-        """A record once it has its content; None where it was deleted, because it will not get it."""
+        """Return the record when it has its content; delete it and return None if it will not get any."""
         created_here = created_here or existing.id == self._load_record_id()
         if not created_here:
             existing = self._wait_for_other_uploader(api, existing)
@@ -237,33 +235,25 @@ class FileUpload:
             return existing
         if existing.status != FileStatus.FAILED and not created_here and not self._repair:
             raise PerseusUploadPendingElsewhere(
-                f"{self.item.name}: the service awaits this content from somebody else ({existing.id})",
-                hint="wait if somebody is sending it; repair=True deletes that record and sends",
+                f"{self.item.name}: record {existing.id} of this content is pending for another client",
+                hint="wait for that upload, or pass repair=True to delete the record and upload",
                 file=existing,
             )
-        log.info(
-            "%s: the %s record %s is deleted, to be made anew", self.item.name, existing.status, existing.id
-        )
+        log.info("%s: the %s record %s is replaced", self.item.name, existing.status, existing.id)
         try:
             api.delete(existing.id)
         except NotFound:
-            log.debug("somebody else deleted it")
+            log.debug("another client deleted it")
         return None
 
     def _wait_for_other_uploader(self, api: PerseusApi, existing: File) -> File:
-        """A record after the time that somebody else may need to end its upload."""
+        """Poll a record until it is final or the grace period has ended, and return it."""
         if existing.status.final or self._grace <= 0:
             return existing
         first = min(_POLL_INTERVALS.initial, self._grace)
         api.sleep(first)
-        return poll(
-            lambda: next(iter(api.find(ids=[existing.id])), existing),
-            lambda state: state.status.final,
-            timeout=self._grace - first,
-            intervals=attrs.evolve(_POLL_INTERVALS, initial=2 * first),
-            clock=api.clock,
-            sleep=api.sleep,
-        )
+        intervals = attrs.evolve(_POLL_INTERVALS, initial=2 * first)
+        return _poll_until_final(api, existing, self._grace - first, intervals)
 
     # -- the content ------------------------------------------------------------------------------------
 
@@ -275,75 +265,64 @@ class FileUpload:
         if self._url_expired:
             self._renew_record()
         if self.reused:
-            return  # somebody else has sent it meanwhile
-        began = self._runner.clock.monotonic()
+            return  # another client has sent it in the meantime
+        start = self._runner.clock.monotonic()
         try:
-            answer = put_presigned(self._api_without_retries.http, self._url, body)
+            response = put_presigned(self._api_without_retries.http, self._url, body)
         except (NetworkError, StorageError) as error:
             if isinstance(error, StorageError) and error.expired and self._count_renewal():
                 self._url_expired = True
             elif _is_response_lost(error):
-                self._lost_response_seconds = self._runner.clock.monotonic() - began
+                self._lost_response_seconds = self._runner.clock.monotonic() - start
             raise
         self._lost_response_seconds = None
-        self._compare_md5(answer)
+        self._compare_md5(response)
 
     def _decide_retry(self, part: Part, context: RetryContext) -> RetryDecision:
-        """Have a content sent to another address without a wait, where the one before has expired."""
-        refusal = context.http_error
-        dead = self._url_expired and isinstance(refusal, StorageError) and refusal.expired
-        return RetryDecision.RETRY_IMMEDIATELY if dead else RetryDecision.NO_DECISION
+        """Retry without a delay after the upload URL expired."""
+        error = context.http_error
+        expired = self._url_expired and isinstance(error, StorageError) and error.expired
+        return RetryDecision.RETRY_IMMEDIATELY if expired else RetryDecision.NO_DECISION
 
     def _compare_md5(self, response: BufferedResponse) -> None:
-        """Compare the storage's MD5 with ours; another one is told, and the service's check decides."""
-        theirs = get_etag_md5(response)
-        self._verified = "md5" if theirs == self._md5 else "size"
-        if theirs not in ("", self._md5):
-            log.warning(
-                "%s: the storage's ETag %s is not the content's MD5 %s; wait=True says whether the service "
-                "takes the file in",
-                self.item.name,
-                theirs,
-                self._md5,
+        """Log a warning if the ETag is another MD5; only the service's own check is authoritative."""
+        etag = get_etag_md5(response)
+        self._verified = "md5" if etag == self._md5 else "size"
+        if etag not in ("", self._md5):
+            message = (
+                "%s: the storage's ETag %s is not the content's MD5 %s; pass wait=True to verify the upload"
             )
+            log.warning(message, self.item.name, etag, self._md5)
 
     def _has_arrived(self, timeout: float) -> bool:
-        """Return True when the service has the content though the storage's answer was lost.
+        """Return True if the service has the content although the storage's response was lost.
 
-        A record that the service gave up is made anew before the next try.
+        If the service reports ``failed``, the next attempt replaces the record first.
 
-        :param timeout: seconds in which its status may still change; sending again would take as long.
+        :param timeout: seconds to wait for a final status; sending again would take as long.
         """
         assert self.record is not None
-        file = self.record
         try:
-            known = poll(
-                lambda: next(iter(self._api_without_retries.find(ids=[file.id])), file),
-                lambda state: state.status.final,
-                timeout=timeout,
-                intervals=_POLL_INTERVALS,
-                clock=self._runner.clock,
-                sleep=self._api_without_retries.sleep,
-            )
+            current = _poll_until_final(self._api_without_retries, self.record, timeout, _POLL_INTERVALS)
         except CommunicationError:
             return False
-        if known.status == FileStatus.UPLOADED:
-            log.info("%s had arrived, though the answer was lost", self.item.name)
-            self.record = known
+        if current.status == FileStatus.UPLOADED:
+            log.info("%s had arrived, although the response was lost", self.item.name)
+            self.record = current
             return True
-        if known.status == FileStatus.FAILED and self._count_renewal():
+        if current.status == FileStatus.FAILED and self._count_renewal():
             self._url_expired = True
         return False
 
     def _count_renewal(self) -> bool:
-        """Count a record that is to be made anew; False when that was done often enough."""
+        """Count a replacement of the record; return False if the limit is reached."""
         self._renewal_count += 1
         return self._renewal_count <= _MAX_RENEWALS
 
     def _renew_record(self) -> None:
-        """Have another record made: the address of this one is dead."""
+        """Replace the record, because its upload URL is not valid any more."""
         assert self.record is not None
-        log.info("%s: the address has expired; the record is made anew", self.item.name)
+        log.info("%s: the upload URL is not valid any more; the record is replaced", self.item.name)
         self._acquire_record(self._api_with_retries, self.record)
         self._url_expired, self._lost_response_seconds = False, None
 
@@ -352,7 +331,7 @@ class FileUpload:
         self._clear_journal()
         return ("sha256" if self.reused else self._verified), f"sha256:{self.digest}"
 
-    # -- what a later run needs to know -----------------------------------------------------------------
+    # -- the journal, for a later run -------------------------------------------------------------------
 
     def _save_record_id(self, record: File) -> None:
         if self._journal is not None:
@@ -366,43 +345,55 @@ class FileUpload:
             self._journal.clear()
 
 
+def _poll_until_final(api: PerseusApi, record: File, timeout: float, intervals: PollIntervals) -> File:
+    """Poll a record until its status is final or ``timeout`` seconds have passed, and return it."""
+    return poll(
+        lambda: next(iter(api.find(ids=[record.id])), record),
+        lambda current: current.status.final,
+        timeout=timeout,
+        intervals=intervals,
+        clock=api.clock,
+        sleep=api.sleep,
+    )
+
+
 def _journal_key(api: PerseusApi, digest: str) -> Dict[str, str]:
     return {"service": "perseus", "api": api.base_url, "sha256": digest}
 
 
 def clear_sent_journal(api: PerseusApi, digest: str, name: str) -> None:
-    """Remove the journal of a run that was ended after it had sent a content.
+    """Remove the journal of a run that was interrupted after it had sent a content.
 
     :param digest: hex SHA-256 of a content that the service has.
-    :param name: of its file, for messages.
+    :param name: name of its file, for messages.
     """
     clear_finished_journal(_journal_key(api, digest), name)
 
 
 def _is_response_lost(error: CommunicationError) -> bool:
-    """Return True where the content may have arrived in spite of the error."""
+    """Return True if the content may have arrived in spite of the error."""
     if isinstance(error, StorageError):
         return error.status in (500, 502, 504)
     return error.may_have_been_processed
 
 
 def select_most_complete(files: Sequence[File]) -> Optional[File]:
-    """Of several records of one content the most telling: uploaded, else pending, else failed; the newest."""
+    """Return the newest uploaded record, else the newest pending, else the newest failed one; or None."""
     order = {FileStatus.FAILED: 0, FileStatus.UPLOADED: 2}
     ranked = sorted(files, key=lambda file: (order.get(file.status, 1), file.created or ""))
     return ranked[-1] if ranked else None
 
 
 def compute_sha256(item: LocalFile) -> str:
-    """Hex SHA-256 of a file's content, of one state of it.
+    """Return the hex SHA-256 of a file's content.
 
-    :raises SourceChanged: it changed meanwhile.
+    :raises SourceChanged: the file changed while it was read.
     """
     source = item.open_unchanged()
     try:
-        found = compute_source_digest(source, "sha256")
+        digest = compute_source_digest(source, "sha256")
         source.check_unchanged()
-        return found
+        return digest
     finally:
         if item.path is not None:
             source.close()

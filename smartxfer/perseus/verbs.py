@@ -1,6 +1,6 @@
-"""The verbs that all clients share, as methods: all but downloads, which the service does not have.
+"""The methods that all clients have, except downloads, which the service does not support.
 
-Names are no keys to files here: the service knows contents, by their SHA-256, and no directories.
+Files are not addressed by name: the service identifies a content by its SHA-256, and has no directories.
 
 Source: Perseus protocol, sections A.3 to A.5.
 """
@@ -24,7 +24,7 @@ __all__ = ["exists", "info", "list_files", "remove", "sync", "upload", "upload_m
 
 
 class ClientProtocol(Protocol):
-    """The client, as far as the verbs need it."""
+    """The attributes of the client that the methods use."""
 
     _clock: "Clock"
 
@@ -46,30 +46,30 @@ def upload(
     repair: bool = False,
     grace: float = 5.0,
 ) -> "FileResult":
-    """Send a file; where its content is known, its record is used and nothing is sent.
+    """Upload a file; if the service has the content, use its record and send nothing.
 
-    :param source: a path, ``(name, thing)``, bytes, or an open binary file.
-    :param target: the name that it gets; None: its own.
-    :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
-    :param cancel: anything with ``is_set()``.
+    :param source: a path, ``(name, source)``, bytes, or an open binary file.
+    :param target: name of the file on the service; None: the name of the source.
+    :param progress: None, True for a bar, a label, or a callable that receives a ProgressEvent.
+    :param cancel: any object with ``is_set()``.
     :param deadline: seconds after which to stop.
-    :param wait: return once the service has taken it in; without, the record is mostly ``pending`` yet.
-    :param timeout: seconds for that.
-    :param repair: delete a record of this content that stays pending, and send.
-    :param grace: seconds in which somebody else may end the upload of such a record.
-    :return: what became of the file; ``.item`` is its record, whose ``.reused`` says that nothing was sent.
-    :raises UploadPendingElsewhere: a record of this content stays pending; ``.file`` is it.
-    :raises StorageError: the storage refused the content; the record was deleted again.
+    :param wait: wait for the status ``uploaded``; otherwise the record is usually ``pending``.
+    :param timeout: maximum time of that wait, in seconds.
+    :param repair: if a record of this content stays pending, delete it and upload.
+    :param grace: seconds to wait for another client to finish the upload of such a record.
+    :return: the result; ``.item`` is the record, whose ``.reused`` is True if nothing was sent.
+    :raises UploadPendingElsewhere: a record of this content stays pending; ``.file`` is that record.
+    :raises StorageError: the storage rejected the content; the record was deleted.
 
     Source: Perseus protocol, section A.5.
     """
     from smartxfer.perseus.files import parse_file
 
-    thing: Any = source
+    named: Any = source
     if target is not None:
-        thing = (target, thing[1] if isinstance(thing, tuple) and len(thing) == 2 else thing)
-    items, watch = [parse_file(thing)], (progress, cancel, deadline, None)
-    return _build_results(items, self.file._upload_and_wait(items, wait, timeout, repair, grace, watch))[0]
+        named = (target, named[1] if isinstance(named, tuple) and len(named) == 2 else named)
+    items, options = [parse_file(named)], (progress, cancel, deadline, None)
+    return _build_results(items, self.file._upload_and_wait(items, wait, timeout, repair, grace, options))[0]
 
 
 def upload_many(
@@ -86,14 +86,14 @@ def upload_many(
     repair: bool = False,
     grace: float = 5.0,
 ) -> "TransferReport":
-    """Send several files at a time; those of the same content once.
+    """Upload several files concurrently; the same content is sent once.
 
     :param sources: one source or several, as for :meth:`upload`; a directory means the files in it.  For
-        an empty list nothing is sent.
-    :param target: None: the service knows no directories.
-    :param max_workers: files at a time; None: as many as the client is set to.
+        an empty list, no request is sent.
+    :param target: must be None, because the service has no directories.
+    :param max_workers: maximum number of concurrent files; None: the client's setting.
     :return: one result per file, in order.
-    :raises BatchError: some of several files failed; ``.results`` tells which.
+    :raises BatchError: some of several files failed; see ``.results``.
 
     Otherwise like :meth:`upload`.
     """
@@ -101,10 +101,10 @@ def upload_many(
     from smartxfer.transfer.result import TransferReport
 
     _reject_target(target)
-    items, began = parse_files(sources), self._clock.monotonic()
-    watch = (progress, cancel, deadline, max_workers)
-    sent = self.file._upload_and_wait(items, wait, timeout, repair, grace, watch)
-    return TransferReport(_build_results(items, sent), self._clock.monotonic() - began)
+    items, start = parse_files(sources), self._clock.monotonic()
+    options = (progress, cancel, deadline, max_workers)
+    uploaded = self.file._upload_and_wait(items, wait, timeout, repair, grace, options)
+    return TransferReport(_build_results(items, uploaded), self._clock.monotonic() - start)
 
 
 def upload_tree(
@@ -125,14 +125,14 @@ def upload_tree(
     repair: bool = False,
     grace: float = 5.0,
 ) -> "TransferReport":
-    """Send what is in a directory, several files at a time, each under its base name.
+    """Upload the files in a directory and its subdirectories, each under its base name.
 
-    :param directory: local.
-    :param include: glob patterns of the files that are meant, such as ``"*.csv"``; None for all.
-    :param exclude: glob patterns of files and directories that are left out.
-    :param follow_symlinks: send what symbolic links lead to; by default they are skipped.
-    :param dry_run: send nothing; the results tell what would be sent.
-    :return: one result per file, named by its path in the directory.
+    :param directory: local directory.
+    :param include: glob patterns of the files to upload, such as ``"*.csv"``; None for all.
+    :param exclude: glob patterns of files and directories that are skipped.
+    :param follow_symlinks: upload the targets of symbolic links; by default they are skipped.
+    :param dry_run: upload nothing; return the results of the files that would be uploaded.
+    :return: one result per file; its name is the path relative to the directory.
 
     Otherwise like :meth:`upload_many`.
     """
@@ -144,9 +144,9 @@ def upload_tree(
     items = collect_directory_files(directory, follow_symlinks, Selection(include, exclude))
     if dry_run:
         return TransferReport([FileResult(item.name, item.path, item.size) for item in items])
-    began, watch = self._clock.monotonic(), (progress, cancel, deadline, max_workers)
-    sent = self.file._upload_and_wait(items, wait, timeout, repair, grace, watch)
-    return TransferReport(_build_results(items, sent), self._clock.monotonic() - began)
+    start, options = self._clock.monotonic(), (progress, cancel, deadline, max_workers)
+    uploaded = self.file._upload_and_wait(items, wait, timeout, repair, grace, options)
+    return TransferReport(_build_results(items, uploaded), self._clock.monotonic() - start)
 
 
 def sync(
@@ -165,26 +165,26 @@ def sync(
     repair: bool = False,
     grace: float = 5.0,
 ) -> "SyncReport":
-    """Upload the files in a directory whose content the service does not have; nothing is deleted there.
+    """Upload the files in a directory whose content the service does not have; nothing is deleted.
 
     :param source: local directory.
-    :param target: None: the service knows no directories.
-    :param dry_run: send nothing; the report tells what would be sent.
-    :return: paths relative to the directory that were uploaded and skipped, and the records.
+    :param target: must be None, because the service has no directories.
+    :param dry_run: upload nothing; report what would be uploaded.
+    :return: the uploaded and the skipped paths, relative to the directory, and the records.
 
     Otherwise like :meth:`upload_tree`.  Source: Perseus protocol, section A.4, Find.
     """
     from smartxfer.transfer.selection import Selection
 
     _reject_target(target)
-    watch, selection = (progress, cancel, deadline, max_workers), Selection(include, exclude)
-    return self.file._sync_directory(source, dry_run, repair, grace, watch, follow_symlinks, selection)
+    options, selection = (progress, cancel, deadline, max_workers), Selection(include, exclude)
+    return self.file._sync_directory(source, dry_run, repair, grace, options, follow_symlinks, selection)
 
 
 def list_files(self: ClientProtocol, target: None = None) -> "List[File]":
-    """Every record that the service gives.
+    """Return all records.
 
-    :param target: None: the service knows no directories.
+    :param target: must be None, because the service has no directories.
 
     Source: Perseus protocol, section A.4, Find.
     """
@@ -193,25 +193,25 @@ def list_files(self: ClientProtocol, target: None = None) -> "List[File]":
 
 
 def info(self: ClientProtocol, source: "FileOrId") -> "File":
-    """The record of a file.
+    """Return the record of a file.
 
     :param source: its id, or a record.
-    :raises NotFound: there is none.
+    :raises NotFound: the record does not exist.
 
     Source: Perseus protocol, section A.4, Find.
     """
     from smartxfer.perseus.errors import PerseusNotFound
 
-    found = self.file.find_file(source)
-    if found is None:
-        raise PerseusNotFound(f"there is no file {str(getattr(source, 'id', source))!r}", status=404)
-    return found
+    file = self.file.find_file(source)
+    if file is None:
+        raise PerseusNotFound(f"file {str(getattr(source, 'id', source))!r} does not exist", status=404)
+    return file
 
 
 def exists(self: ClientProtocol, source: "FileOrId") -> bool:
-    """Return True if there is a record.
+    """Return True if the record exists.
 
-    ``file.exists(path)`` looks for the content of a local file.
+    ``file.exists(path)`` searches for the content of a local file.
 
     :param source: its id, or a record.
     """
@@ -222,7 +222,7 @@ def remove(self: ClientProtocol, target: "FileOrId") -> None:
     """Delete a record and its content.
 
     :param target: its id, or a record.
-    :raises NotFound: there is none.
+    :raises NotFound: the record does not exist.
 
     Source: Perseus protocol, section A.4.
     """
@@ -243,6 +243,6 @@ def _build_results(items: "Sequence[LocalFile]", files: "Sequence[File]") -> "Li
 def _reject_target(target: Any) -> None:
     if target is not None:
         raise UsageError(
-            f"the service knows no directories, and target is {target!r:.80}",
-            hint="leave it out; (name, thing) gives a file a name",
+            f"target is {target!r:.80}, but the service has no directories",
+            hint="omit target, or pass (name, source) to name a file",
         )

@@ -1,4 +1,4 @@
-"""SmartFile: files in an account, by path, and their synchronisation by deltas.
+"""Client of SmartFile: files of an account, addressed by path, and delta synchronisation.
 
 Source: SmartFile protocol.
 """

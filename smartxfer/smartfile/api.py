@@ -1,4 +1,4 @@
-"""The requests of the API, one method each; nothing here knows a workflow.
+"""The requests of the API, one method each, without workflows.
 
 Source: SmartFile protocol, sections 5 and 7.
 """
@@ -30,7 +30,7 @@ from smartxfer.validation import validate_seconds
 
 __all__ = ["SUCCESS_BY_METHOD", "SmartFileApi"]
 
-#: What each method answers when it worked (section 3); the body is JSON, and a 204 has none.
+#: Success of each HTTP method (section 3): the body is JSON; a 204 has none.
 SUCCESS_BY_METHOD = {
     "GET": Success({200}),
     "POST": Success({200, 201}),
@@ -38,23 +38,24 @@ SUCCESS_BY_METHOD = {
     "PATCH": Success({200}),
     "DELETE": Success({204}),
 }
-#: A file of any type, as its owner put it there.
+#: Success of a file download, which can have any media type.
 _FILE_SUCCESS = Success({200}, Body.ANY)
-#: A signature or a delta: the page does not tell its media type.
+#: Success of a signature or delta, whose media type the vendor does not document.
 _SYNC_SUCCESS = Success({200, 201}, Body.NOT_HTML)
 
-#: Pauses between two requests for the state of a task.
+#: Intervals between two requests for the state of a task.
 _POLL_INTERVALS = PollIntervals(initial=0.192, maximum=6.144)
-#: Pages of a list: all of them, and those in a row that show nothing new.
+#: Maximum number of pages of a list, and of consecutive pages without a new entry.
 _MAX_PAGES, _MAX_REPEATED_PAGES = 100_000, 10
 _HEX_DIGITS = re.compile(r"[0-9A-Fa-f]+\Z")
 
 
 @attrs.frozen
 class SmartFileApi(ServiceApi):
-    """What can be asked of a site.
+    """The requests of the SmartFile API.
 
-    :param api: address of the API, with its version and without a slash at its end.
+    :param api_url: URL of the API, with its version and without a slash at its end.
+    :param auth: adds the credentials to a request.
     """
 
     api_url: str
@@ -63,9 +64,11 @@ class SmartFileApi(ServiceApi):
     def build_request(
         self, method: str, path: str, params: Mapping[str, Any] = {}, **options: Any
     ) -> RequestSpec:
-        """A signed call of an encoded path; arguments of GET stand in the query, others in the body.
+        """Return an authenticated request.
 
-        :param options: further fields of the Call.
+        :param path: below the API, percent-encoded.
+        :param params: sent in the query of a GET request, in the body of others.
+        :param options: further fields of the RequestSpec.
         """
         options.setdefault("success", SUCCESS_BY_METHOD[method])
         if method == "GET":
@@ -87,55 +90,55 @@ class SmartFileApi(ServiceApi):
     # -- paths ------------------------------------------------------------------------------------------
 
     def stat(self, path: str) -> Info:
-        """A file or directory."""
-        answer = self.send_request(self.build_request("GET", build_api_path("path/info", path)))
-        return _require_path(answer.parse_model(Info), path, answer.description)
+        """Return the Info of a file or directory."""
+        response = self.send_request(self.build_request("GET", build_api_path("path/info", path)))
+        return _require_path(response.parse_model(Info), path, response.description)
 
     def find(self, path: str) -> Optional[Info]:
-        """A file or directory, or None."""
+        """Return the Info of a file or directory, or None."""
         try:
             return self.stat(path)
         except NotFound:
             return None
 
     def iter_directory(self, path: str) -> Iterator[Info]:
-        """What is in a directory, page after page; an entry that moves to the next page comes once."""
+        """Yield the entries of all pages of a directory; one that moves to the next page is yielded once."""
         seen: Set[str] = set()
-        stale = 0
+        repeated_pages = 0
         for page in range(1, _MAX_PAGES):
-            call = self.build_request(
+            request = self.build_request(
                 "GET", build_api_path("path/info", path), {"children": True, "page": page}
             )
-            body = self.send_request(call).json(dict)
-            found = body.get("children")
-            if not isinstance(found, list):
-                raise SmartFileDecodeError(f"{call.description}: the answer has no list of children")
-            before = len(seen)
-            for entry in found:
-                child = _require_child(Info.from_wire(entry, call.description), path, call.description)
+            body = self.send_request(request).json(dict)
+            entries = body.get("children")
+            if not isinstance(entries, list):
+                raise SmartFileDecodeError(f"{request.description}: 'children' in the response is not a list")
+            seen_before = len(seen)
+            for entry in entries:
+                child = _require_child(Info.from_wire(entry, request.description), path, request.description)
                 if child.path not in seen:
                     seen.add(child.path)
                     yield child
-            if not found or page >= _page_count(body, call.description):
+            if not entries or page >= _page_count(body, request.description):
                 return
-            stale = stale + 1 if len(seen) == before else 0
-            if stale >= _MAX_REPEATED_PAGES:
+            repeated_pages = repeated_pages + 1 if len(seen) == seen_before else 0
+            if repeated_pages >= _MAX_REPEATED_PAGES:
                 break
         raise _endless_list_error(f"the list of {path}")
 
     def mkdir(self, path: str) -> Info:
-        """Make a directory; an answer that was lost is replaced by a look."""
+        """Create a directory; if the response is lost, check whether the directory exists."""
         try:
-            answer = self._post_operation("mkdir", {"path": path})
-            return _require_path(answer.parse_model(Info), path, answer.description)
+            response = self._post_operation("mkdir", {"path": path})
+            return _require_path(response.parse_model(Info), path, response.description)
         except OutcomeUnknown:
-            found = self.find(path)
-            if found is None or not found.isdir:
+            info = self.find(path)
+            if info is None or not info.isdir:
                 raise
-            return found
+            return info
 
     def rename(self, src: str, dst: str) -> Info:
-        """Give a file or directory another path, at once; an answer that was lost is replaced by a look."""
+        """Rename a file or directory; if the response is lost, check whether it was renamed."""
         try:
             self._post_operation("rename", {"src": src, "dst": dst})
         except OutcomeUnknown:
@@ -144,24 +147,24 @@ class SmartFileApi(ServiceApi):
         return self.stat(dst)
 
     def start_task(self, operation: str, **params: Any) -> Task:
-        """Begin a long operation: ``move``, ``copy``, ``remove``, ``checksum``, ``compress``."""
-        repeatable = True if operation == "checksum" else None
-        answer = self._post_operation(operation, params, idempotent=repeatable)
-        task = answer.parse_model(Task)
+        """Start a task on the server: ``move``, ``copy``, ``remove``, ``checksum``, ``compress``."""
+        idempotent = True if operation == "checksum" else None
+        response = self._post_operation(operation, params, idempotent=idempotent)
+        task = response.parse_model(Task)
         if not task.uuid:
-            raise SmartFileDecodeError(f"{answer.description}: the task has no uuid")
+            raise SmartFileDecodeError(f"{response.description}: the task in the response has no uuid")
         return task
 
     # -- content ----------------------------------------------------------------------------------------
 
     def download_request(self, path: str) -> RequestSpec:
-        """The call for a file's bytes."""
+        """Return the request that downloads a file."""
         return self.build_request(
             "GET", build_api_path("path/data", path), decode_json=False, success=_FILE_SUCCESS
         )
 
     def upload_request(self, path: str, content: Segment) -> RequestSpec:
-        """The call for sending a file's bytes; whatever has that name is overwritten."""
+        """Return the request that uploads a file; an existing file is overwritten."""
         directory, name = split(path)
         form = MultipartBody([], [MultipartFile("file", name, content)])
         return self._multipart_request(
@@ -169,7 +172,7 @@ class SmartFileApi(ServiceApi):
         )
 
     def sync_request(self, step: str, path: str, field: str, content: Segment) -> RequestSpec:
-        """The call for a step of the sync API that sends a file: ``delta`` or ``patch``."""
+        """Return the request of a step of the sync API that uploads a file: ``delta`` or ``patch``."""
         form = MultipartBody([], [MultipartFile(field, field, content)])
         success = _SYNC_SUCCESS if step == "delta" else SUCCESS_BY_METHOD["POST"]
         return self._multipart_request(
@@ -177,7 +180,7 @@ class SmartFileApi(ServiceApi):
         )
 
     def signature_request(self, path: str, block_length: int) -> RequestSpec:
-        """The call for a file's signature."""
+        """Return the request for the signature of a file."""
         return self.build_request(
             "GET",
             f"path/sync/signature/{quote_path(path)}/",
@@ -195,31 +198,31 @@ class SmartFileApi(ServiceApi):
     # -- tasks ------------------------------------------------------------------------------------------
 
     def get_task(self, uuid: str) -> Task:
-        """A task as it stands."""
-        answer = self.send_request(self.build_request("GET", build_api_path("task", uuid)))
-        task = answer.parse_model(Task)
+        """Return the current state of a task."""
+        response = self.send_request(self.build_request("GET", build_api_path("task", uuid)))
+        task = response.parse_model(Task)
         if task.uuid != uuid:
-            raise SmartFileDecodeError(f"{answer.description}: the answer is about another task")
+            raise SmartFileDecodeError(f"{response.description}: the response is about another task")
         return task
 
     def wait_for_task(
         self, task: Any, timeout: float = TASK_TIMEOUT, on_poll: Callable[[Task], Any] = lambda task: None
     ) -> Task:
-        """Ask after a task, less and less often, until the server is through with it.
+        """Poll a task, with growing intervals, until it is done.
 
-        :param on_poll: told of each state.
-        :raises TaskFailed: it failed, or succeeded but for some paths.
-        :raises WaitTimeout: it was not through after ``timeout`` seconds; it goes on.
+        :param on_poll: called with each state.
+        :raises TaskFailed: the task failed, completely or for some paths.
+        :raises WaitTimeout: the task was not done after ``timeout`` seconds; the server continues it.
         """
         uuid = _get_task_uuid(task)
 
-        def look() -> Task:
+        def fetch() -> Task:
             state = self.get_task(uuid)
             on_poll(state)
             return state
 
         state = poll(
-            look,
+            fetch,
             lambda state: state.done,
             timeout=validate_seconds(timeout, "timeout"),
             intervals=_POLL_INTERVALS,
@@ -230,7 +233,7 @@ class SmartFileApi(ServiceApi):
             return _require_success(state)
         raise SmartFileWaitTimeout(
             f"task {uuid} is {state.status} after {timeout:.0f} s",
-            hint="it goes on by itself; wait again with the error's .last",
+            hint="the server continues the task; call wait() again with the error's .last",
             last=state,
         )
 
@@ -241,52 +244,51 @@ class SmartFileApi(ServiceApi):
         timeout: float = TASK_TIMEOUT,
         on_poll: Callable[[Task], Any] = lambda task: None,
     ) -> Dict[str, str]:
-        """Hex digests by path, reckoned by the server.
+        """Return hex digests by path, computed by the server.
 
         :param algorithm: ``MD5``, ``SHA1``, ``SHA256``, ``SHA512`` or ``CRC-32``, in any case.
         """
         validate_seconds(timeout, "timeout")
         if not isinstance(algorithm, str):
             raise UsageError(
-                f"algorithm is text, such as 'SHA256', not a {type(algorithm).__name__}",
-                hint="pass algorithm='SHA256'",
+                f"algorithm must be a string, not a {type(algorithm).__name__}", hint="algorithm='SHA256'"
             )
         task = self.start_task("checksum", path=list(paths), algorithm=algorithm.upper())
-        found = self.wait_for_task(task, timeout, on_poll).output.get("checksums")
-        if not isinstance(found, Mapping):
-            raise SmartFileDecodeError("the checksum task ended without checksums")
-        known = {"/" + str(path).strip("/"): value for path, value in found.items()}
-        missing = [path for path in paths if normalize(path) not in known]
+        checksums = self.wait_for_task(task, timeout, on_poll).output.get("checksums")
+        if not isinstance(checksums, Mapping):
+            raise SmartFileDecodeError("the result of the checksum task has no checksums")
+        by_path = {"/" + str(path).strip("/"): value for path, value in checksums.items()}
+        missing = [path for path in paths if normalize(path) not in by_path]
         if missing:
-            raise SmartFileDecodeError(f"the checksum task says nothing of {missing[0]!r}")
-        sums = {path: known[normalize(path)] for path in paths}
-        for path, value in sums.items():
+            raise SmartFileDecodeError(f"the result of the checksum task does not contain {missing[0]!r}")
+        digests = {path: by_path[normalize(path)] for path in paths}
+        for path, value in digests.items():
             if not isinstance(value, str) or not _HEX_DIGITS.match(value):
-                raise SmartFileDecodeError(f"the checksum task has no checksum of {path!r}")
-        return {path: value.lower() for path, value in sums.items()}
+                raise SmartFileDecodeError(f"the result of the checksum task for {path!r} is not a checksum")
+        return {path: value.lower() for path, value in digests.items()}
 
     # -- links ------------------------------------------------------------------------------------------
 
     def list_links(self) -> List[Link]:
-        """Every link of the account."""
-        found: List[Link] = []
+        """Return all links of the account."""
+        links: List[Link] = []
         for page in range(1, _MAX_PAGES):
-            answer = self.send_request(self.build_request("GET", "link/", {"page": page}))
-            body = answer.json((dict, list))
+            response = self.send_request(self.build_request("GET", "link/", {"page": page}))
+            body = response.json((dict, list))
             results = body if isinstance(body, list) else body.get("results") or []
             if not isinstance(results, list):
-                raise SmartFileDecodeError(f"{answer.description}: the answer has no list of results")
-            found += [Link.from_wire(entry, answer.description) for entry in results]
-            if not results or isinstance(body, list) or page >= _page_count(body, answer.description):
-                return found
+                raise SmartFileDecodeError(f"{response.description}: 'results' in the response is not a list")
+            links += [Link.from_wire(entry, response.description) for entry in results]
+            if not results or isinstance(body, list) or page >= _page_count(body, response.description):
+                return links
         raise _endless_list_error("the list of links")
 
     def create_link(self, fields: Mapping[str, Any]) -> Link:
-        """Make a link; never repeated when its answer was lost."""
+        """Create a link; the request is not repeated if its response is lost."""
         return self.send_request(self.build_request("POST", "link/", fields)).parse_model(Link)
 
     def delete_link(self, uid: str) -> None:
-        """Remove a link; one that is gone already is no error."""
+        """Delete a link; a 404 counts as success."""
         try:
             self.send_request(self.build_request("DELETE", build_api_path("link", uid)))
         except NotFound:
@@ -294,46 +296,46 @@ class SmartFileApi(ServiceApi):
 
 
 def _require_path(info: Info, path: str, description: str) -> Info:
-    """What a call says of the path that was asked for.
+    """Return the Info if it is about the requested path.
 
-    :raises DecodeError: it is about another path.
+    :raises DecodeError: the Info is about another path.
     """
     if _comparable_path(info.path) != _comparable_path(path):
-        raise SmartFileDecodeError(f"{description}: the answer is about {info.path!r}, not {path!r}")
+        raise SmartFileDecodeError(f"{description}: the response is about {info.path!r}, not {path!r}")
     return info
 
 
 def _require_child(info: Info, directory: str, description: str) -> Info:
-    """What a call says of an entry of a directory.
+    """Return the Info if it is about an entry of the directory.
 
-    :raises DecodeError: it lies elsewhere: a walk would never end, or leave the directory.
+    :raises DecodeError: the path is outside the directory: a walk would leave it, or not terminate.
     """
     parent, _, name = _comparable_path(info.path).rpartition("/")
     if name in ("", ".", "..") or parent != _comparable_path(directory):
         raise SmartFileDecodeError(
-            f"{description}: the answer lists {info.path!r}, which is not in {directory!r}"
+            f"{description}: the response lists {info.path!r}, which is not in {directory!r}"
         )
     return info
 
 
 def _comparable_path(path: str) -> str:
-    """A path without slashes at its ends, for comparisons; accents count as the same in either form."""
+    """Return a path for comparisons: without slashes at its ends, in Unicode normalization form C."""
     return unicodedata.normalize("NFC", path.strip("/"))
 
 
 def _page_count(body: Mapping[str, Any], description: str) -> int:
-    """How many pages a list has.
+    """Return the number of pages of a list.
 
-    :raises DecodeError: it is not a number: entries would be missing silently.
+    :raises DecodeError: the number is invalid; without it, entries could be missing silently.
     """
     pages = body.get("pages", 1)
     if isinstance(pages, bool) or not isinstance(pages, int):
-        raise SmartFileDecodeError(f"{description}: the number of pages is not a number")
+        raise SmartFileDecodeError(f"{description}: 'pages' in the response is not a number")
     return pages
 
 
 def _endless_list_error(what: str) -> DecodeError:
-    return SmartFileDecodeError(f"{what} does not end: the server tells of ever more pages")
+    return SmartFileDecodeError(f"{what} does not end: the server always reports further pages")
 
 
 def _get_task_uuid(task: Any) -> str:
@@ -346,12 +348,12 @@ def _require_success(task: Task) -> Task:
     if task.status == "SUCCESS" and not task.errors:
         return task
     failures = task.errors
-    told = list(failures.items())[:5]
-    reasons = "; ".join(f"{path}: {reason}" if path else reason for path, reason in told)
-    how = "failed for some paths" if task.status == "SUCCESS" else "failed"
+    first_failures = list(failures.items())[:5]
+    reasons = "; ".join(f"{path}: {reason}" if path else reason for path, reason in first_failures)
+    outcome = "failed for some paths" if task.status == "SUCCESS" else "failed"
     raise SmartFileTaskFailed(
-        f"task {task.uuid} {how}: {reasons or 'no reason given'}",
-        hint="see .failures; what is not in it was done" if task.status == "SUCCESS" else "see .task",
+        f"task {task.uuid} {outcome}: {reasons or 'no reason given'}",
+        hint="see .failures; other paths were processed" if task.status == "SUCCESS" else "see .task",
         task=task,
         failures=failures,
     )

@@ -1,4 +1,4 @@
-"""Who asks, and how requests are signed: an API key and password, or OAuth 1.0a.
+"""Authentication of requests: by an API key and password, or by OAuth 1.0a.
 
 Source: SmartFile protocol, section 2.
 """
@@ -18,25 +18,25 @@ __all__ = ["Auth", "KeyAuth", "OAuth1Auth", "OAuthToken"]
 
 
 class Auth(Protocol):
-    """Signs the requests of a client."""
+    """Authentication of the requests of a client."""
 
     @property
     def explicit_credentials(self) -> Mapping[str, Optional[str]]:
-        """The credentials that came as arguments, by name; None for those that did not."""
+        """The credentials that were passed as arguments, by name; None for missing ones."""
 
     def sign(self, request: requests.PreparedRequest, credentials: "Credentials") -> requests.PreparedRequest:
         """Add the credentials to one attempt.
 
-        :param credentials: the credentials that count, wherever they come from.
+        :param credentials: the credentials to use, from any source.
         """
 
     def get_account_id(self, credentials: "Credentials") -> str:
-        """Return who it is, for the journals; no secret."""
+        """Return an identifier of the account, for journals; it is not a secret."""
 
 
 @hide_method_arguments("key", "password")
 class KeyAuth:
-    """Signs with an API key and password."""
+    """Authentication by an API key and password."""
 
     def __init__(self, key: Optional[str], password: Optional[str]) -> None:
         self.explicit_credentials = {"key": _strip_or_none(key), "password": _strip_or_none(password)}
@@ -50,7 +50,7 @@ class KeyAuth:
         pair = credentials.require("key", "password")
         auth = HTTPBasicAuth(pair["key"].encode("utf-8"), pair["password"].encode("utf-8"))
         signed: requests.PreparedRequest = auth(request)
-        # As it travels the pair looks different, and a server may repeat it.
+        # The encoded pair is a secret, too: a server may repeat it in a response.
         self._encoded_credentials = redaction.register_secret(
             str(signed.headers["Authorization"]).partition(" ")[2]
         )
@@ -62,7 +62,7 @@ class KeyAuth:
 
 
 class OAuthToken(NamedTuple):
-    """A token with its secret; ``token, secret = ...`` takes it apart."""
+    """A token with its secret; ``token, secret = ...`` unpacks it."""
 
     token: str
     secret: str
@@ -73,7 +73,7 @@ class OAuthToken(NamedTuple):
 
 @hide_method_arguments("client_token", "client_secret", "access_token", "access_secret")
 class OAuth1Auth:
-    """Signs with the tokens of an application and of a user who has let it in."""
+    """Authentication by the tokens of an application and of a user who has authorized it."""
 
     def __init__(
         self,
@@ -88,11 +88,11 @@ class OAuth1Auth:
             "access_token": _strip_or_none(access_token),
             "access_secret": _strip_or_none(access_secret),
         }
-        #: The user's token, once it is used or a login has brought it.
+        #: The user's token, None until it is used or a login has fetched it.
         self.user_token: Optional[OAuthToken] = None
 
     def sign(self, request: requests.PreparedRequest, credentials: "Credentials") -> requests.PreparedRequest:
-        """Add the Authorization header of OAuth, in the user's name."""
+        """Add the Authorization header of OAuth, with the user's token."""
         if self.user_token is None:
             if credentials.get("access_token") is None and _needs_no_account(request):
                 return request
@@ -109,9 +109,9 @@ class OAuth1Auth:
     ) -> requests.PreparedRequest:
         """Add the Authorization header of OAuth.
 
-        :param token: the token that goes with the application's; None for the first step of a login.
-        :param options: of the login: ``callback_uri``, ``verifier``.
-        :raises UsageError: the secrets would travel unencrypted, or requests-oauthlib is missing.
+        :param token: the token used with the application's; None for the first step of a login.
+        :param options: options of the login: ``callback_uri``, ``verifier``.
+        :raises UsageError: the secrets would be sent unencrypted, or requests-oauthlib is missing.
         """
         from smartxfer.transport import Origin
         from smartxfer.transport.origin import is_loopback
@@ -120,12 +120,12 @@ class OAuth1Auth:
             from requests_oauthlib import OAuth1
         except ImportError:
             raise UsageError(
-                "OAuth needs the package requests-oauthlib", hint='pip install "smartxfer[oauth]"'
+                "OAuth requires the package requests-oauthlib", hint='pip install "smartxfer[oauth]"'
             ) from None
         origin = Origin.parse(request.url or "")
         if origin.scheme != "https" and not is_loopback(origin.host):
             raise UsageError(
-                f"the secrets would go to {origin.host} in the clear", hint="use an https address"
+                f"OAuth secrets would be sent to {origin.host} unencrypted", hint="use an https URL"
             )
         pair = credentials.require("client_token", "client_secret")
         auth = OAuth1(
@@ -136,13 +136,13 @@ class OAuth1Auth:
             signature_method="PLAINTEXT",
             **options,
         )
-        # The body is none of the signature's business: it may be a file.
+        # The signature does not include the body, which may be a file, so requests-oauthlib does not get it.
         body, request.body = request.body, None
-        kind = request.headers.pop("Content-Type", None)
+        content_type = request.headers.pop("Content-Type", None)
         signed: requests.PreparedRequest = auth(request)
         signed.body = body
-        if kind is not None:
-            signed.headers["Content-Type"] = kind
+        if content_type is not None:
+            signed.headers["Content-Type"] = content_type
         else:
             signed.headers.pop("Content-Type", None)
         return signed
@@ -157,7 +157,7 @@ class OAuth1Auth:
 
 
 def _needs_no_account(request: requests.PreparedRequest) -> bool:
-    """Return True for ``ping``, the one call that needs no account."""
+    """Return True for ``ping``, the only request without authentication."""
     return (request.url or "").endswith("/ping/")
 
 

@@ -24,13 +24,13 @@ __all__ = ["BasicClient"]
 
 @hide_method_arguments("key", "password", "proxies")
 class BasicClient(SmartFileClient):
-    """Sends files to SmartFile and fetches them, with an API key and password.
+    """Client that uploads files to SmartFile and downloads them, with an API key and password.
 
     :param key: API key, or user name; by default SMARTFILE_API_KEY, a profile, or the login of a netrc entry.
     :param password: API password; by default SMARTFILE_API_PASSWORD, a profile, netrc, or the keyring.
-    :param url: address of the API; by default SMARTFILE_API_URL, else ``https://app.smartfile.com``.
-    :param version: of the API.
-    :param throttle_wait: False raises at once where the API asks to come back later.
+    :param url: URL of the API; by default SMARTFILE_API_URL, else ``https://app.smartfile.com``.
+    :param version: version of the API.
+    :param throttle_wait: if False, raise an error for a throttled request instead of waiting.
 
     The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
 
@@ -86,8 +86,8 @@ class BasicClient(SmartFileClient):
 
     @property
     def key(self) -> str:
-        """The API key, or user name, that is used.
+        """The API key, or user name.
 
-        :raises CredentialError: there is none.
+        :raises CredentialError: no API key was found.
         """
         return self._credentials.require("key")["key"]

@@ -1,4 +1,4 @@
-"""The client: raw calls, files, directories, links, tasks.
+"""The client: raw requests, files, directories, links, tasks.
 
 Source: SmartFile protocol; each method names its section.
 """
@@ -36,13 +36,13 @@ __all__ = ["SmartFileClient"]
 
 @hide_method_arguments("password", "proxies")
 class SmartFileClient(HTTPClient):
-    """Sends files to SmartFile and fetches them; BasicClient and OAuthClient say by which credentials.
+    """Common part of BasicClient and OAuthClient, which differ in their credentials.
 
-    :param url: address of the API; by default SMARTFILE_API_URL, else the vendor's.
-    :param options: the settings that every client takes.
-    :param auth: signs the requests.
-    :param version: of the API.
-    :param throttle_wait: False raises at once where the API asks to come back later.
+    :param url: URL of the API; by default SMARTFILE_API_URL, else the vendor's.
+    :param options: the settings of every client.
+    :param auth: authentication of the requests.
+    :param version: version of the API.
+    :param throttle_wait: if False, raise an error for a throttled request instead of waiting.
     """
 
     def __init__(
@@ -56,10 +56,10 @@ class SmartFileClient(HTTPClient):
     ) -> None:
         super().__init__(url, options)
         if not str(version).replace(".", "").isalnum():
-            raise UsageError(f"{version!r} is an invalid version of the API", hint='leave it out, or say "2"')
+            raise UsageError(f"invalid API version: {version!r}", hint='omit version, or pass version="2"')
         self.version = str(version)
         self._auth = auth
-        #: False raises at once where the API asks to come back later.
+        #: If False, an error is raised for a throttled request instead of waiting.
         self.throttle_wait = throttle_wait
 
     @classmethod
@@ -80,7 +80,7 @@ class SmartFileClient(HTTPClient):
         netrcfile: Optional[FilePath] = None,
         clock: "Optional[Clock]" = None,
     ) -> "Self":
-        """Return a client whose address and credentials are looked up."""
+        """Return a client that searches for its URL and credentials in the environment and in files."""
         from smartxfer.client_options import ClientOptions
 
         options = ClientOptions(
@@ -91,10 +91,10 @@ class SmartFileClient(HTTPClient):
 
     @property
     def url(self) -> str:
-        """Address of the API with a slash at its end, as the vendor's client has it."""
+        """URL of the API with a slash at its end, as in the vendor's client."""
         return f"{self.base_url}/"
 
-    # -- the verbs that all clients share ---------------------------------------------------------------
+    # -- the methods that all clients share -------------------------------------------------------------
 
     upload, upload_many, upload_tree = up.upload, up.upload_many, up.upload_tree
     download, download_many, download_tree = down.download, down.download_many, down.download_tree
@@ -104,12 +104,12 @@ class SmartFileClient(HTTPClient):
     remove = verbs.remove
     sync = verbs.sync
 
-    # -- looking ----------------------------------------------------------------------------------------
+    # -- reading ----------------------------------------------------------------------------------------
 
     def stat(self, path: "Remote") -> "Info":
-        """What the server knows of a file or directory; another name of :meth:`info`.
+        """Return the Info of a file or directory; alias of :meth:`info`.
 
-        :raises NotFound: there is none.
+        :raises NotFound: the path does not exist.
 
         Source: SmartFile protocol, sections 3 and 5.
         """
@@ -118,9 +118,9 @@ class SmartFileClient(HTTPClient):
         return self._api.stat(normalize(path))
 
     def listdir(self, path: "Remote" = "/") -> "List[Info]":
-        """What is in a directory, all pages of it, in the server's order.
+        """Return the entries of a directory, in the server's order.
 
-        :raises NotFound: there is no such directory.
+        :raises NotFound: the directory does not exist.
 
         Source: SmartFile protocol, section 5.
         """
@@ -129,7 +129,7 @@ class SmartFileClient(HTTPClient):
         return list(self._api.iter_directory(normalize(path)))
 
     def walk(self, path: "Remote" = "/") -> "Iterator[Tuple[str, List[Info], List[Info]]]":
-        """A directory and all below it, as ``os.walk`` does: (path, directories, files), parents first."""
+        """Yield (path, directories, files) of a directory and its subdirectories, like ``os.walk``."""
         from smartxfer.smartfile import trees
         from smartxfer.smartfile.paths import normalize
 
@@ -143,12 +143,12 @@ class SmartFileClient(HTTPClient):
         timeout: float = TASK_TIMEOUT,
         progress: "WaitProgress[Task]" = None,
     ) -> Any:
-        """The hex digest of a file, reckoned by the server; of several, a dict by path.
+        """Return the hex digest of a file, computed by the server; for a list of files, a dict by path.
 
         :param algorithm: ``MD5``, ``SHA1``, ``SHA256``, ``SHA512`` or ``CRC-32``, in any case.
         :param timeout: seconds to wait for the server.
         :param progress: as in :meth:`wait`.
-        :raises TaskFailed: the server could not, for one of them at least.
+        :raises TaskFailed: the server could not compute the digest of at least one file.
 
         Source: SmartFile protocol, section 5.
         """
@@ -156,23 +156,23 @@ class SmartFileClient(HTTPClient):
 
         several = isinstance(path, (list, tuple))
         paths = normalize_all(path)
-        with verbs.make_task_reporter(progress) as seen:
-            found = self._api.get_checksums(paths, algorithm, timeout, seen)
-        return found if several else found[paths[0]]
+        with verbs.make_task_reporter(progress) as report:
+            digests = self._api.get_checksums(paths, algorithm, timeout, report)
+        return digests if several else digests[paths[0]]
 
     # -- changing ---------------------------------------------------------------------------------------
 
     def mkdir(self, path: "Remote") -> "Info":
-        """Make a directory (section 5)."""
+        """Create a directory (section 5)."""
         from smartxfer.smartfile.paths import normalize
 
         return self._api.mkdir(normalize(path))
 
     def rename(self, src: "Remote", dst: str) -> "Info":
-        """Give a file or directory another path, at once (section 5).
+        """Rename a file or directory, without a task on the server (section 5).
 
-        :param dst: the new path in full.
-        :raises Conflict: there is something of that path.
+        :param dst: the new full path.
+        :raises Conflict: the new path exists.
         """
         from smartxfer.smartfile.paths import normalize
 
@@ -186,12 +186,12 @@ class SmartFileClient(HTTPClient):
         timeout: float = TASK_TIMEOUT,
         progress: "WaitProgress[Task]" = None,
     ) -> "Task":
-        """Copy files or directories into a directory, and wait until it is done (section 5).
+        """Copy files or directories into a directory, and wait for the task (section 5).
 
         :param dst: a directory.
-        :param timeout: seconds.
+        :param timeout: seconds to wait for the server.
         :param progress: as in :meth:`wait`.
-        :raises TaskFailed: some could not be copied.
+        :raises TaskFailed: some paths could not be copied.
         """
         from smartxfer.smartfile.paths import normalize, normalize_all
 
@@ -205,13 +205,14 @@ class SmartFileClient(HTTPClient):
         timeout: float = TASK_TIMEOUT,
         progress: "WaitProgress[Task]" = None,
     ) -> "Task":
-        """Move files or directories, and wait until it is done (section 5).
+        """Move files or directories, and wait for the task (section 5).
 
-        :param dst: the new path in full, or a directory to move into; then end it with a slash.
-        :param timeout: seconds.
+        :param dst: the new full path, or a directory to move into, with a slash at its end.
+        :param timeout: seconds to wait for the server.
         :param progress: as in :meth:`wait`.
-        :raises TaskFailed: some could not be moved.
-        :raises Conflict: there is something of that path: some servers want the new path in full.
+        :raises TaskFailed: some paths could not be moved.
+        :raises Conflict: the new path exists; some servers report this for a directory, and require the new
+            full path.
         """
         from smartxfer.smartfile.paths import normalize, normalize_all
 
@@ -228,7 +229,7 @@ class SmartFileClient(HTTPClient):
         timeout: float = TASK_TIMEOUT,
         progress: "WaitProgress[Task]" = None,
     ) -> "Task":
-        """Move one file or directory into a directory, on every server: the new path is sent in full."""
+        """Move a file or directory into a directory; works on every server, as the new full path is sent."""
         from smartxfer.smartfile.paths import join, normalize, split
 
         target = join(normalize(directory), split(normalize(src))[1])
@@ -241,19 +242,19 @@ class SmartFileClient(HTTPClient):
         *,
         progress: "WaitProgress[Task]" = None,
     ) -> "Task":
-        """Ask after a task, less and less often, until the server is through with it.
+        """Poll a task, with growing intervals, until it is done.
 
-        :param task: what a long operation answered, or its uuid.
+        :param task: a Task, or its uuid.
         :param timeout: seconds.
-        :param progress: None, True for a line, a label for it, or a callable that takes each state.
-        :return: the task as it ended; what it left behind is in ``.outcome``.
-        :raises TaskFailed: it failed, or succeeded but for some paths.
-        :raises WaitTimeout: it is not done yet, and goes on; ``.last`` is its state.
+        :param progress: None, True for a status line, a label for it, or a callable that receives each state.
+        :return: the final state of the task; its result is ``.output``.
+        :raises TaskFailed: the task failed, completely or for some paths.
+        :raises WaitTimeout: the task is not done yet; the server continues it.  ``.last`` is its state.
 
         Source: SmartFile protocol, section 5, Tasks.
         """
-        with verbs.make_task_reporter(progress) as seen:
-            return self._api.wait_for_task(task, timeout, seen)
+        with verbs.make_task_reporter(progress) as report:
+            return self._api.wait_for_task(task, timeout, report)
 
     # -- links ------------------------------------------------------------------------------------------
 
@@ -271,44 +272,45 @@ class SmartFileClient(HTTPClient):
         usage_limit: Optional[int] = None,
         extra: Optional[Mapping[str, Any]] = None,
     ) -> "Link":
-        """Make a link by which anybody can fetch a file, or look into a directory; ``.href`` is to pass on.
+        """Create a public link to a file or directory; share its ``.href``.
 
-        :param password: what is asked of whoever follows it.
-        :param expires: when it ends: seconds from now, a timedelta, or a datetime.
-        :param read: whether files may be fetched; ``list``, directories be looked into; ``recursive``, those
-            below too.
-        :param cache: as the API takes it.
-        :param usage_limit: how often it may be used.
-        :param extra: fields of the API that this version does not know.
-        :raises OutcomeUnknown: the answer was lost: the link may exist, see :meth:`links`.
+        :param password: password that users of the link must enter.
+        :param expires: end of its validity: seconds from now, a timedelta, or a datetime.
+        :param read: allow downloads of files.
+        :param list: allow listings of directories.
+        :param recursive: include subdirectories.
+        :param cache: passed to the API unchanged.
+        :param usage_limit: number of times that the link can be used.
+        :param extra: further fields of the API.
+        :raises OutcomeUnknown: the response was lost; the link may exist, see :meth:`links`.
 
-        The vendor does not publish the fields for password and expiry: ``password``, and ``expires`` in
+        The vendor does not document the fields for password and expiry: ``password``, and ``expires`` in
         seconds from now, are assumptions.  Source: SmartFile protocol, section 5.
         """
         from smartxfer.smartfile.paths import normalize
         from smartxfer.validation import merge_extra
 
         seconds = None if expires is None else _link_lifetime_seconds(expires, self._clock.time)
-        known = {"path": normalize(path), "name": name, "password": password, "expires": seconds}
+        fields = {"path": normalize(path), "name": name, "password": password, "expires": seconds}
         limits = {"read": read, "list": list, "recursive": recursive, "cache": cache}
         limits["usage_limit"] = usage_limit
-        given = {field: value for field, value in limits.items() if value is not None}
-        return self._api.create_link(merge_extra({**known, **given}, extra, limits))
+        set_limits = {field: value for field, value in limits.items() if value is not None}
+        return self._api.create_link(merge_extra({**fields, **set_limits}, extra, limits))
 
     def links(self) -> "List[Link]":
-        """Every link of the account (section 5)."""
+        """Return all links of the account (section 5)."""
         return self._api.list_links()
 
     def delete_link(self, link: "Union[Link, str]") -> None:
-        """Remove a link; one that is gone already is no error (section 5).
+        """Delete a link; one that does not exist any more is not an error (section 5).
 
-        :param link: the structure, or its uid.
+        :param link: a Link, or its uid.
         """
         from smartxfer.smartfile.paths import as_path_text
 
-        self._api.delete_link(as_path_text(link, hint="delete_link(link), with one of links() or its uid"))
+        self._api.delete_link(as_path_text(link, hint="pass a Link from links(), or its uid"))
 
-    # -- the way to the server --------------------------------------------------------------------------
+    # -- requests ---------------------------------------------------------------------------------------
 
     @property
     def _api(self) -> "SmartFileApi":
@@ -321,13 +323,13 @@ class SmartFileClient(HTTPClient):
         from smartxfer.smartfile.raw_requests import build_raw_request, find_embedded_error
         from smartxfer.transport import strip_query
 
-        path = build_api_path(endpoint, getattr(id, "key", id))
-        with build_raw_request(self._api, method, path, params) as call:
-            found = self._http.request_json_or_stream(call)
-            refusal = find_embedded_error(found, call)
-            if refusal is not None:
-                raise self._build_error(refusal, call.method, strip_query(call.url))
-            return found
+        path = build_api_path(endpoint, getattr(id, "_api_id", id))
+        with build_raw_request(self._api, method, path, params) as request:
+            body = self._http.request_json_or_stream(request)
+            error = find_embedded_error(body, request)
+            if error is not None:
+                raise self._build_error(error, request.method, strip_query(request.url))
+            return body
 
     def _sign_request(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return self._auth.sign(request, self._credentials)
@@ -359,10 +361,10 @@ class SmartFileClient(HTTPClient):
 
 
 def _link_lifetime_seconds(expires: Any, now: Callable[[], float]) -> int:
-    """Return the seconds after which a link ends.
+    """Return the seconds after which a link expires.
 
-    :param now: seconds since the epoch.
-    :raises UsageError: not a time, or none that is still to come.
+    :param now: returns the seconds since the epoch.
+    :raises UsageError: the value is not a time, or not in the future.
     """
     from smartxfer.validation import validate_seconds
 
@@ -373,7 +375,7 @@ def _link_lifetime_seconds(expires: Any, now: Callable[[], float]) -> int:
     seconds = validate_seconds(expires, "expires", minimum=-math.inf)
     if not 0.5 < seconds < math.inf:
         raise UsageError(
-            f"the link would end {'never' if seconds > 0 else 'before it began'}",
-            hint="expires is seconds from now, a timedelta or a datetime; without it the link does not end",
+            f"expires must be {'finite' if seconds > 0 else 'in the future'}",
+            hint="pass seconds from now, a timedelta or a datetime, or omit expires for a permanent link",
         )
     return round(seconds)

@@ -1,4 +1,4 @@
-"""The client as the verbs see it: a way to the server, operations, and who it is."""
+"""The attributes of the client that the methods shared by all clients use."""
 
 from typing import Optional, Protocol
 
@@ -11,7 +11,7 @@ __all__ = ["ClientProtocol"]
 
 
 class ClientProtocol(Protocol):
-    """The client, as far as the verbs need it."""
+    """The attributes of the client that the methods use."""
 
     _max_workers: int
 
@@ -21,7 +21,7 @@ class ClientProtocol(Protocol):
 
     @property
     def _account_id(self) -> str:
-        """Who it is, for the journals; no secret."""
+        """Identifier of the account, for journals; it is not a secret."""
 
     def _new_runner(
         self,
@@ -30,4 +30,4 @@ class ClientProtocol(Protocol):
         deadline: Optional[float],
         workers: Optional[int] = None,
     ) -> TransferRunner:
-        """Return the operation of the engine that runs one call of the user's."""
+        """Return the runner of the engine for one public call."""

@@ -1,4 +1,4 @@
-"""Which files on the server have the content of a local one.
+"""Comparison of files on the server with local files, by checksum.
 
 Source: SmartFile protocol, section 5.
 """
@@ -17,22 +17,24 @@ from smartxfer.transfer.file_size import measure_file_size
 
 __all__ = ["find_identical_files", "get_file_size"]
 
-#: Checksums that are asked for in one task.
+#: Maximum number of files in one checksum task.
 _CHECKSUM_BATCH_SIZE = 100
 
 
 def find_identical_files(api: SmartFileApi, pairs: Sequence[Tuple[Path, Optional[Info]]]) -> Dict[str, str]:
-    """Return the paths on the server whose file has the bytes of the local one, with their digest."""
-    alike = {info.path: path for path, info in pairs if info is not None and get_file_size(path) == info.size}
-    paths = list(alike)
-    held: Dict[str, str] = {}
+    """Return digests by path on the server, of the files whose content equals that of the local file."""
+    candidates = {
+        info.path: path for path, info in pairs if info is not None and get_file_size(path) == info.size
+    }
+    paths = list(candidates)
+    digests: Dict[str, str] = {}
     for start in range(0, len(paths), _CHECKSUM_BATCH_SIZE):
-        held.update(api.get_checksums(paths[start : start + _CHECKSUM_BATCH_SIZE], CHECKSUM_ALGORITHM))
-    return {path: digest for path, digest in held.items() if _has_digest(alike[path], digest)}
+        digests.update(api.get_checksums(paths[start : start + _CHECKSUM_BATCH_SIZE], CHECKSUM_ALGORITHM))
+    return {path: digest for path, digest in digests.items() if _has_digest(candidates[path], digest)}
 
 
 def get_file_size(path: Path) -> int:
-    """Bytes of a regular file; -1 where there is none that can be looked at."""
+    """Return the size of a regular file in bytes; -1 if it is missing, inaccessible or not regular."""
     try:
         return measure_file_size(path) if stat.S_ISREG(os.stat(str(path)).st_mode) else -1
     except OSError:
@@ -40,7 +42,7 @@ def get_file_size(path: Path) -> int:
 
 
 def _has_digest(path: Path, digest: str) -> bool:
-    """Tell whether a file has this digest; one that cannot be read has not."""
+    """Return True if a file has this digest, False also if it cannot be read."""
     try:
         return compute_file_digest(path, CHECKSUM_ALGORITHM) == digest
     except OSError as error:

@@ -1,7 +1,7 @@
-"""Defaults that the signatures of the clients show."""
+"""Default values of parameters of the clients."""
 
 __all__ = ["DEFAULT_URL", "TASK_TIMEOUT"]
 
 DEFAULT_URL = "https://app.smartfile.com"
-#: Seconds after which a wait for a task is given up.
+#: Maximum time to wait for a task, in seconds.
 TASK_TIMEOUT = 393.0

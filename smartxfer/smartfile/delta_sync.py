@@ -1,4 +1,4 @@
-"""One file brought up to date by a delta: signature, delta, patch, and a checksum that has the last word.
+"""Update of one file by a delta: signature, delta, patch, and a final comparison of checksums.
 
 Source: SmartFile protocol, sections 7 and 9.
 """
@@ -48,22 +48,22 @@ __all__ = ["CHECKSUM_ALGORITHM", "DeltaSync", "skipped_result"]
 
 log = logging.getLogger("smartxfer.smartfile")
 
-#: What both sides reckon in the end; the strong sums of a signature are too weak to be trusted alone.
+#: Algorithm of the final comparison; the truncated strong sums of a signature do not prove equality.
 CHECKSUM_ALGORITHM = "sha256"
-#: Files of fewer blocks than this are sent whole: a signature would cost as much.
+#: Files with fewer blocks are transferred completely, because a signature would cost as much.
 _MIN_BLOCKS = 4
 
 
 def skipped_result(name: str, existing: RetainedFile) -> FileResult:
-    """The result of an existing file that was kept."""
+    """Return the result of an existing file that was kept."""
     return FileResult(name, existing.path, existing.size, skipped=existing.skipped, method="none")
 
 
 class _DeltaNotUseful(Exception):
-    """A delta is of no use here."""
+    """A delta is impossible, or larger than the file."""
 
 
-#: After these the whole file is moved: the server has no sync API, or what came of it is of no use.
+#: After these errors the complete file is transferred: the server has no sync API, or its result is unusable.
 _FALLBACK_ERRORS = (
     _DeltaNotUseful,
     DeltaError,
@@ -77,13 +77,13 @@ _FALLBACK_ERRORS = (
 
 def _log_fallback(path: str, reason: BaseException) -> None:
     level = logging.DEBUG if isinstance(reason, _DeltaNotUseful) else logging.WARNING
-    log.log(level, "%s is moved whole: %s", path, reason)
+    log.log(level, "%s is transferred without a delta: %s", path, reason)
 
 
 class DeltaSync:
-    """Brings files up to date, one at a time, under one operation.
+    """Updates of single files, in one run of the engine.
 
-    :param librsync_available: whether signatures and deltas can be made on this machine.
+    :param librsync_available: if False, complete files are transferred.
     """
 
     def __init__(
@@ -95,21 +95,21 @@ class DeltaSync:
         self._max_ranges = max_ranges
         self._librsync_available = librsync_available
 
-    # -- up ---------------------------------------------------------------------------------------------
+    # -- uploads ----------------------------------------------------------------------------------------
 
     def upload(self, item: LocalFile, path: str, remote_info: Optional[Info]) -> FileResult:
-        """Bring the server's file up to date with the local one.
+        """Update the file on the server.
 
-        :param remote_info: the server's file as it stands; None where there is none.
+        :param remote_info: the current file on the server; None if it does not exist.
         """
-        moved = _ByteCounts()
+        counts = _ByteCounts()
         try:
-            return self._upload_delta(item, path, remote_info, moved)
+            return self._upload_delta(item, path, remote_info, counts)
         except _FALLBACK_ERRORS as reason:
             _log_fallback(path, reason)
-        sent = upload_files(self._api, self._runner, [(item, path)], 1, CHECKSUM_ALGORITHM)
-        [result] = raise_for_errors(sent, self._runner)
-        return moved.attach_to(result, "plain", sent=item.size)
+        results = upload_files(self._api, self._runner, [(item, path)], 1, CHECKSUM_ALGORITHM)
+        [result] = raise_for_errors(results, self._runner)
+        return counts.attach_to(result, "plain", sent=item.size)
 
     def _upload_delta(
         self, item: LocalFile, path: str, remote_info: Optional[Info], counts: "_ByteCounts"
@@ -117,33 +117,33 @@ class DeltaSync:
         local = self._require_local_path(item)
         block = self._choose_block_length(item.size, remote_info)
         assert remote_info is not None
-        with _open_temporary_file() as signature, _open_temporary_file() as change:
+        with _open_temporary_file() as signature, _open_temporary_file() as delta_file:
             self._download_to(
                 self._api.signature_request(path, block), signature, f"{path} (signature)", counts
             )
             signature.seek(0)
             delta.read_signature(signature, basis_size=remote_info.size)
             signature.seek(0)
-            size = self._runner.run_one(lambda: delta.delta(signature, local, change))
+            size = self._runner.run_one(lambda: delta.delta(signature, local, delta_file))
             if size >= item.size:
                 raise _DeltaNotUseful("the delta is as large as the file")
             item.open_unchanged().close()
-            change.seek(0)
-            self._send_patch(path, change, size, counts)
-        held = self._runner.run_one(
+            delta_file.seek(0)
+            self._send_patch(path, delta_file, size, counts)
+        remote_digest = self._runner.run_one(
             lambda: self._api_with_retries.get_checksums([path], CHECKSUM_ALGORITHM)[path]
         )
-        ours = self._runner.run_one(lambda: compute_file_digest(local, CHECKSUM_ALGORITHM))
-        if held != ours:
-            raise SmartFileChecksumMismatch("the patched file is another: it changed meanwhile")
+        local_digest = self._runner.run_one(lambda: compute_file_digest(local, CHECKSUM_ALGORITHM))
+        if remote_digest != local_digest:
+            raise SmartFileChecksumMismatch("the patched file differs: one of the files has changed")
         item.open_unchanged().close()
-        return counts.attach_to(_verified_result(path, local, item.size, ours), "delta")
+        return counts.attach_to(_verified_result(path, local, item.size, local_digest), "delta")
 
     def _send_patch(self, path: str, delta_file: BinaryIO, size: int, counts: "_ByteCounts") -> None:
-        single = self._api.without_retries(self._runner)
+        api = self._api.without_retries(self._runner)
 
         def send(part: Part, body: Body) -> None:
-            single.send_request(self._api.sync_request("patch", path, "delta", body))
+            api.send_request(api.sync_request("patch", path, "delta", body))
 
         job = UploadJob(
             UploadSpec(
@@ -152,7 +152,7 @@ class DeltaSync:
                 make_parts=lambda size: [Part(0, 0, size)],
                 send_part=send,
                 complete=lambda: ("size", None),
-                resend_after_lost_response=False,  # a patch fits only the file it was made for
+                resend_after_lost_response=False,  # a patch can only be applied once
             ),
             self._runner,
             1,
@@ -163,10 +163,10 @@ class DeltaSync:
         try:
             raise_for_errors([job.result], self._runner)
         except CommunicationError as error:
-            # Whether the patch went in, the checksum tells.
+            # The patch may have been applied nevertheless; the checksum decides.
             log.info("%s: %s", path, error)
 
-    # -- down -------------------------------------------------------------------------------------------
+    # -- downloads --------------------------------------------------------------------------------------
 
     def download(
         self,
@@ -176,16 +176,16 @@ class DeltaSync:
         guard: Optional[ExistingFilePolicy] = None,
         root: Optional[Directory] = None,
     ) -> FileResult:
-        """Bring the local file up to date with the server's.
+        """Update the local file.
 
-        :param follow_symlink: bring the target of a symbolic link up to date, not the link.
-        :param guard: what decides about an existing file; None brings it up to date.
-        :param root: an open directory above the file: no directory between them may be a symbolic link.
-        :raises TargetExists: the guard wants it kept.
+        :param follow_symlink: update the target of a symbolic link instead of replacing the link.
+        :param guard: policy for an existing file; None updates it.
+        :param root: an open directory above the file; no directory between them may be a symbolic link.
+        :raises TargetExists: the policy rejects the existing file.
         """
-        moved = _ByteCounts()
+        counts = _ByteCounts()
         if follow_symlink and is_device(local):
-            return self._download_whole(DeviceSink(local), remote_info, moved)
+            return self._download_whole(DeviceSink(local), remote_info, counts)
         sink = FileSink(local, follow=follow_symlink, root=root)
         try:
             entry = open_entry(local, follow=follow_symlink, root=root)
@@ -193,32 +193,32 @@ class DeltaSync:
             raise wrap_os_error(error, local) from None
         with entry.directory:
             try:
-                before = _lstat_or_none(entry)  # the guard decides about this file, and about no later one
+                initial_stat = _lstat_or_none(entry)  # the policy decides about this state of the file
             except OSError as error:
                 raise wrap_os_error(error, local, "read") from None
             identity = {"service": "smartfile", "api": self._api.api_url, "path": remote_info.path}
             if guard is not None:
-                kept = self._runner.run_one(
+                retained = self._runner.run_one(
                     lambda: guard.find_retained_file(entry, remote_info.size, identity)
                 )
-                if kept is not None:
-                    return skipped_result(remote_info.path, kept)
+                if retained is not None:
+                    return skipped_result(remote_info.path, retained)
             try:
                 if guard is not None and guard.exists == "rename":
-                    raise _DeltaNotUseful("it gets another name")
-                return self._download_delta(entry, before, remote_info, guard, moved)
+                    raise _DeltaNotUseful('exists="rename" saves it under another name')
+                return self._download_delta(entry, initial_stat, remote_info, guard, counts)
             except _FALLBACK_ERRORS as reason:
                 _log_fallback(remote_info.path, reason)
         sink.existing_file_policy = guard
-        return self._download_whole(sink, remote_info, moved)
+        return self._download_whole(sink, remote_info, counts)
 
     def _download_whole(self, sink: Any, remote_info: Info, counts: "_ByteCounts") -> FileResult:
         digest = self._runner.run_one(
             lambda: self._api_with_retries.get_checksums([remote_info.path], CHECKSUM_ALGORITHM)
         )[remote_info.path]
-        wanted = download.make_spec(self._api_with_retries, remote_info, sink, (CHECKSUM_ALGORITHM, digest))
+        spec = download.make_spec(self._api_with_retries, remote_info, sink, (CHECKSUM_ALGORITHM, digest))
         self._runner.reporter.queue(remote_info.path, remote_info.size)
-        job = DownloadJob(wanted, self._runner, self._max_ranges)
+        job = DownloadJob(spec, self._runner, self._max_ranges)
         self._runner.run_jobs([job], 1)
         [result] = raise_for_errors([job.result], self._runner)
         return counts.attach_to(result, "plain", received=result.bytes)
@@ -232,25 +232,25 @@ class DeltaSync:
         counts: "_ByteCounts",
     ) -> FileResult:
         if initial_stat is None or not stat.S_ISREG(initial_stat.st_mode):
-            raise _DeltaNotUseful("there is no local file")
+            raise _DeltaNotUseful("the local file does not exist, or is not a regular file")
         block = self._choose_block_length(initial_stat.st_size, remote_info)
         with _open_temporary_file(local.directory) as signature, _open_temporary_file(
             local.directory
-        ) as change:
+        ) as delta_file:
             size = self._runner.run_one(lambda: delta.signature(local, signature, block_length=block))
             if remote_info.size is not None and size >= remote_info.size:
                 raise _DeltaNotUseful("the signature is as large as the file")
             signature.seek(0)
             with contextlib.closing(open_source(signature)) as source:
                 body = PartBody(source, Part(0, 0, size), lambda count: None)
-                call = self._api.sync_request("delta", remote_info.path, "signature", body)
-                self._download_to(call, change, f"{remote_info.path} (delta)", counts)
+                request = self._api.sync_request("delta", remote_info.path, "signature", body)
+                self._download_to(request, delta_file, f"{remote_info.path} (delta)", counts)
             counts.sent += size
-            change.seek(0)
-            patched = self._runner.run_one(
-                lambda: self._patch_local_file(local, initial_stat, remote_info, guard, change)
+            delta_file.seek(0)
+            result = self._runner.run_one(
+                lambda: self._patch_local_file(local, initial_stat, remote_info, guard, delta_file)
             )
-        return counts.attach_to(patched, "delta")
+        return counts.attach_to(result, "delta")
 
     def _patch_local_file(
         self,
@@ -260,9 +260,9 @@ class DeltaSync:
         guard: Optional[ExistingFilePolicy],
         delta_file: BinaryIO,
     ) -> FileResult:
-        """Patch the local file by way of a partial file, as a download does; in one thread of the operation.
+        """Write the patched file to a part file and rename it, like a download; without further threads.
 
-        What a killed run leaves is known to the next run as a partial file of the same target.
+        The next run recognizes the part file of a killed run as one of the same target.
         """
         sink = FileSink(local.path, follow=False, root=local.directory)
         identity = {
@@ -276,46 +276,46 @@ class DeltaSync:
         try:
             sink.restart()
             out: Any = _SequentialWriter(sink)
-            made = delta.patch(local, delta_file, out, size=remote_info.size)
-            held = self._api_with_retries.get_checksums([remote_info.path], CHECKSUM_ALGORITHM)[
+            new_size = delta.patch(local, delta_file, out, size=remote_info.size)
+            remote_digest = self._api_with_retries.get_checksums([remote_info.path], CHECKSUM_ALGORITHM)[
                 remote_info.path
             ]
-            ours = sink.digest(CHECKSUM_ALGORITHM)
-            if held != ours:
-                raise SmartFileChecksumMismatch("the patched file is another: it changed meanwhile")
-            now = _lstat_or_none(local)
-            if now is None or (now.st_size, now.st_mtime_ns) != (
+            local_digest = sink.digest(CHECKSUM_ALGORITHM)
+            if remote_digest != local_digest:
+                raise SmartFileChecksumMismatch("the patched file differs: one of the files has changed")
+            current = _lstat_or_none(local)
+            if current is None or (current.st_size, current.st_mtime_ns) != (
                 initial_stat.st_size,
                 initial_stat.st_mtime_ns,
             ):
-                raise SmartFileSourceChanged(f"{local} changed while it was brought up to date")
+                raise SmartFileSourceChanged(f"{local} changed while it was updated")
             self._runner.raise_if_aborted()
-            sink.existing_file_policy = guard  # it was asked already whether this file may be replaced
+            sink.existing_file_policy = guard  # only now, because it has already accepted this file
             committed = True
             sink.commit()
         finally:
             if not committed:
-                sink.restart()  # nothing is resumed of a patch
+                sink.restart()  # a patch is not resumed
                 sink.suspend()
-        return _verified_result(remote_info.path, local.path, made, ours)
+        return _verified_result(remote_info.path, local.path, new_size, local_digest)
 
-    # -- both -------------------------------------------------------------------------------------------
+    # -- both directions --------------------------------------------------------------------------------
 
-    def _choose_block_length(self, size: int, remote_info: Optional[Info]) -> int:
-        """The block length for a delta; raises where there is no use in one."""
+    def _choose_block_length(self, local_size: int, remote_info: Optional[Info]) -> int:
+        """Return the block length for a delta; raise _DeltaNotUseful if a delta is not worthwhile."""
         if remote_info is None:
-            raise _DeltaNotUseful("there is no such file on the server")
+            raise _DeltaNotUseful("the server does not have the file")
         if not self._librsync_available:
-            raise _DeltaNotUseful("there is no librsync on this machine")
-        old = remote_info.size or 0
-        block = delta.block_length_for(max(size, old))
-        if min(size, old) < _MIN_BLOCKS * block:
-            raise _DeltaNotUseful("it is a small file")
+            raise _DeltaNotUseful("librsync is not installed")
+        remote_size = remote_info.size or 0
+        block = delta.block_length_for(max(local_size, remote_size))
+        if min(local_size, remote_size) < _MIN_BLOCKS * block:
+            raise _DeltaNotUseful("the file is small")
         return block
 
     def _require_local_path(self, item: LocalFile) -> Path:
         if item.path is None or not item.resumable:
-            raise _DeltaNotUseful("it is not a local file whose size is true")
+            raise _DeltaNotUseful("the source is not a regular file")
         return item.path
 
     def _download_to(self, request: RequestSpec, file: BinaryIO, name: str, counts: "_ByteCounts") -> None:
@@ -323,23 +323,23 @@ class DeltaSync:
             return open_range(self._api.http, request, start, stop, None)
 
         self._runner.reporter.queue(name, None)
-        wanted = DownloadSpec(
+        spec = DownloadSpec(
             name=name, sink=StreamSink(file), identity={"call": request.description}, open_range=source
         )
-        job = DownloadJob(wanted, self._runner, 1)
+        job = DownloadJob(spec, self._runner, 1)
         self._runner.run_jobs([job], 1)
         counts.received += raise_for_errors([job.result], self._runner)[0].bytes
 
 
 class _ByteCounts:
-    """Bytes that went over the line for one file, whatever for."""
+    """Numbers of bytes sent and received for one file, signatures and deltas included."""
 
     def __init__(self) -> None:
         self.sent = 0
         self.received = 0
 
     def attach_to(self, result: FileResult, method: str, sent: int = 0, received: int = 0) -> FileResult:
-        """The result, with what it cost."""
+        """Return the result with the method and the byte counts."""
         return attrs.evolve(
             result,
             method=method,
@@ -353,7 +353,7 @@ def _verified_result(name: str, path: Path, size: int, digest: str) -> FileResul
 
 
 def _lstat_or_none(entry: Entry) -> Optional[os.stat_result]:
-    """The file or symbolic link of a name; None where there is none."""
+    """Return the status of a file or symbolic link; None if it does not exist."""
     try:
         return lstat(entry)
     except FileNotFoundError:
@@ -361,7 +361,7 @@ def _lstat_or_none(entry: Entry) -> Optional[os.stat_result]:
 
 
 class _SequentialWriter:
-    """A file for writing, whose bytes go to a sink one after the other."""
+    """A writable file object that writes to a sink sequentially."""
 
     def __init__(self, sink: FileSink) -> None:
         self._sink = sink
@@ -375,9 +375,9 @@ class _SequentialWriter:
 
 
 def _open_temporary_file(directory: Optional[Directory] = None) -> BinaryIO:
-    """A temporary file without a name: a process that is killed leaves nothing of it.
+    """Create a temporary file without a name, of which a killed process leaves nothing.
 
-    :param directory: on whose file system it is; by default that for temporary files.
+    :param directory: where to create it; by default, in the system's directory for temporary files.
     """
     try:
         return create_anonymous_file() if directory is None else directory.create_anonymous_file()

@@ -1,4 +1,4 @@
-"""A local directory and one on the server: what differs is sent, the rest is left alone.
+"""Update of a directory on the server: only files that differ from the local ones are sent.
 
 Source: SmartFile protocol, sections 5, 7 and 9.
 """
@@ -39,23 +39,23 @@ def sync_tree(
     delta_sync: DeltaSync,
     dry_run: bool,
 ) -> List[FileResult]:
-    """Bring a directory on the server up to date with a local one; nothing there is removed.
+    """Update a directory on the server with the files of a local one; nothing is removed.
 
-    :param api: those of the operation.
+    :param api: the API, bound to the runner.
     :param remote_files: the files below the directory on the server, by path.
-    :return: one result per file, failed ones included, and of those that are not sent the reason.
+    :return: one result per file; files that failed or were skipped are included.
     """
     tree.skip_renamed(api, remote_files.__contains__)
     pairs = [(item, path, remote_files.get(path)) for item, path in tree.pairs]
-    same = runner.run_one(
+    identical = runner.run_one(
         lambda: find_identical_files(api, [(_require_path(item), info) for item, _, info in pairs])
     )
     if not dry_run:
         runner.run_one(lambda: trees.make_directories(api, [tree.path, *tree.directories]))
     results = []
     for item, path, info in pairs:
-        if path in same:
-            results.append(unchanged_result(path, _require_path(item), item.size, same[path]))
+        if path in identical:
+            results.append(unchanged_result(path, _require_path(item), item.size, identical[path]))
         elif dry_run:
             results.append(planned_result(path, _require_path(item), item.size, info))
         else:
@@ -66,41 +66,46 @@ def sync_tree(
 
 
 def list_remote_files(api: SmartFileApi, path: str, allow_missing: bool = True) -> Dict[str, Info]:
-    """The files below a directory of the server, by path; none where there is no directory.
+    """Return the files below a directory on the server, by path.
 
-    :param allow_missing: False takes a directory that is missing for an error.
+    :param allow_missing: return nothing for a missing directory instead of raising NotFound.
     """
     try:
-        found = {normalize(info.path): info for _, _, files in trees.walk(api, path) for info in files}
+        by_path = {normalize(info.path): info for _, _, files in trees.walk(api, path) for info in files}
     except NotFound:
         if not allow_missing:
             raise
         return {}
-    outside = [name for name in found if not name.startswith(join(path, "x")[:-1])]
+    outside = [name for name in by_path if not name.startswith(join(path, "x")[:-1])]
     if outside:
-        raise SmartFileNotFound(f"{outside[0]} does not lie below {path}")
-    return found
+        raise SmartFileNotFound(f"the server lists {outside[0]}, which is not below {path}")
+    return by_path
 
 
 def unchanged_result(name: str, path: Path, size: int, digest: str) -> FileResult:
     """Return the result of a file that is the same on both sides."""
-    found = f"{CHECKSUM_ALGORITHM}:{digest}"
     return FileResult(
-        name, path, size, digest=found, verified=CHECKSUM_ALGORITHM, skipped="identical", method="none"
+        name,
+        path,
+        size,
+        digest=f"{CHECKSUM_ALGORITHM}:{digest}",
+        verified=CHECKSUM_ALGORITHM,
+        skipped="identical",
+        method="none",
     )
 
 
 def planned_result(name: str, path: Path, size: int, remote_info: Optional[Info]) -> FileResult:
-    """Return the result of a file in a dry run: it would be moved.
+    """Return the result of a file that a dry run would transfer.
 
-    :param remote_info: the file that would be brought up to date; None where there is none.
+    :param remote_info: the file that would be updated; None if it does not exist.
     """
     method = "delta" if remote_info is not None and delta.available() else "plain"
     return FileResult(name, path, size, method=method)
 
 
 def result_or_error(action: Any, name: str) -> FileResult:
-    """The result of a step; of a failed one, what failed."""
+    """Return the result of an action, or a result with its error."""
     try:
         result: FileResult = action()
     except (SmartxferError, OSError) as error:
@@ -109,12 +114,12 @@ def result_or_error(action: Any, name: str) -> FileResult:
 
 
 def log_summary(directory: Any, results: Sequence[FileResult]) -> None:
-    """Log how many files were moved, and how."""
+    """Log the numbers of files by transfer method."""
     methods = collections.Counter(one.method for one in results if one.error is None)
     counts = {"by_delta": methods["delta"], "whole": methods["plain"], "unchanged": methods["none"]}
     log_sync(directory, **counts, failed=len(results) - sum(methods.values()))
 
 
 def _require_path(item: LocalFile) -> Path:
-    assert item.path is not None  # directories hold nothing else
+    assert item.path is not None  # files of a directory have a path
     return item.path

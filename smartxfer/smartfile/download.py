@@ -1,4 +1,4 @@
-"""Files on their way down.
+"""Downloads of files.
 
 Source: SmartFile protocol, section 5.
 """
@@ -34,46 +34,46 @@ __all__ = [
     "plan_download",
 ]
 
-#: Hours by which the zones of the world are behind and ahead of UTC.
+#: Offsets of the time zones that are farthest behind and ahead of UTC.
 _MAX_HOURS_BEHIND_UTC, _MAX_HOURS_AHEAD_OF_UTC = 12, 14
 
-#: Bytes per piece of a file that is fetched by ranges.
+#: Size of the ranges of a large file, in bytes.
 RANGE_SIZE = 32 * 1024 * 1024
 
 
 def get_modification_window(info: Info) -> Optional[Tuple[float, float]]:
-    """The earliest and the latest moment that a file can have changed, for its time comes without a zone."""
+    """Return the earliest and the latest possible modification time, because the API omits the time zone."""
     if info.modified is None:
         return None
-    moment = info.modified.replace(tzinfo=dt.timezone.utc).timestamp()
-    return moment - _MAX_HOURS_AHEAD_OF_UTC * 3600, moment + _MAX_HOURS_BEHIND_UTC * 3600
+    as_utc = info.modified.replace(tzinfo=dt.timezone.utc).timestamp()
+    return as_utc - _MAX_HOURS_AHEAD_OF_UTC * 3600, as_utc + _MAX_HOURS_BEHIND_UTC * 3600
 
 
 def make_spec(
     api: SmartFileApi, info: Info, sink: Sink, digest: Optional[Tuple[str, str]] = None
 ) -> DownloadSpec:
-    """The download of a file, as the engine wants it.
+    """Return the specification of a download for the engine.
 
-    Times come in whole seconds: a file that an earlier run began to fetch may have been replaced within one,
-    by another of its size.  So the server is asked for its checksum where a run goes on.
+    Modification times have a resolution of a second, in which a file can be replaced by another of the same
+    size.  Therefore the server's checksum is requested when a download is resumed.
 
-    :param digest: (algorithm, hex) that the server reckoned.
+    :param digest: (algorithm, hex) computed by the server.
     """
 
-    def doubt() -> Tuple[str, str]:
+    def fetch_digest() -> Tuple[str, str]:
         try:
             return "md5", api.get_checksums([info.path], "MD5")[info.path]
         except (ClientError, DecodeError, TaskFailed, WaitTimeout):
-            return "md5", "unknown"  # which no file has: it is fetched whole
+            return "md5", "unknown"  # matches no file, so that the download starts over
 
-    call = api.download_request(info.path)
-    same = ObjectVersionCheck(info.path, digest_known=digest is not None)
+    request = api.download_request(info.path)
+    version_check = ObjectVersionCheck(info.path, digest_known=digest is not None)
 
-    def seen(response: requests.Response) -> None:
-        same.check_version((response.headers.get("ETag"), response.headers.get("Last-Modified")))
+    def check_version(response: requests.Response) -> None:
+        version_check.check_version((response.headers.get("ETag"), response.headers.get("Last-Modified")))
 
     def source(start: int, stop: Optional[int]) -> ContextManager[RangeResponse]:
-        return open_range(api.http, call, start, stop, info.size, seen)
+        return open_range(api.http, request, start, stop, info.size, check_version)
 
     return DownloadSpec(
         name=info.path,
@@ -89,8 +89,8 @@ def make_spec(
         size=info.size,
         range_size=RANGE_SIZE,
         digest=digest,
-        fetch_digest=doubt,
-        build_mismatch_error=same.build_mismatch_error,
+        fetch_digest=fetch_digest,
+        build_mismatch_error=version_check.build_mismatch_error,
     )
 
 
@@ -105,39 +105,46 @@ def download_files(
     identity: Any,
     directories: Sequence[str] = (),
 ) -> List[FileResult]:
-    """Fetch files from the server; the results, failed ones included.
+    """Download files and return their results, failed ones included.
 
-    :param files: the name of each below the directory, and what the server knows of it.
-    :param identity: what tells this set of files from any other of the service.
-    :param directories: directories that are made, whether there are files in them or not.
+    :param files: the path of each file, relative to the directory, and its Info.
+    :param identity: identifies this set of files within the service.
+    :param directories: directories to create, also if no file is in them.
     """
-    watched = api.with_runner(runner)
+    api_with_retries = api.with_runner(runner)
     digests: Dict[str, str] = {}
     if checksum is not None and files:
         paths = [info.path for _, info in files]
-        digests = runner.run_one(lambda: watched.get_checksums(paths, checksum))
+        digests = runner.run_one(lambda: api_with_retries.get_checksums(paths, checksum))
 
-    def wanted(name: str, info: Info) -> RemoteFile:
+    def make_remote_file(name: str, info: Info) -> RemoteFile:
         digest = (checksum, digests[info.path]) if checksum is not None else None
         return RemoteFile(
             key=f"{info.path} {info.size} {info.time}",
             name=name,
             size=info.size,
-            make_spec=lambda sink: make_spec(watched, info, sink, digest),
+            make_spec=lambda sink: make_spec(api_with_retries, info, sink, digest),
             mtime_range=get_modification_window(info),
             origin=(get_origin(api), normalize(info.path)),
         )
 
     key = {"service": "smartfile", "api": api.api_url, "path": identity}
-    each = [wanted(name, info) for name, info in files]
+    remote_files = [make_remote_file(name, info) for name, info in files]
     results = download_to_directory(
-        directory, each, key, runner, max_workers, max_workers, exists=exists, subdirectories=directories
+        directory,
+        remote_files,
+        key,
+        runner,
+        max_workers,
+        max_workers,
+        exists=exists,
+        subdirectories=directories,
     )
     return attach_infos(results, [info for _, info in files] + [None] * len(directories))
 
 
 def plan_download(directory: Path, files: Sequence[Tuple[str, Info]]) -> List[FileResult]:
-    """Return what a download of files would do, and fetch nothing."""
+    """Return the results that a download of files would have, without downloading."""
     names = unique_paths_or_errors([name for name, _ in files], directory=directory)
     return [
         FileResult(info.path, error=path)
@@ -148,15 +155,15 @@ def plan_download(directory: Path, files: Sequence[Tuple[str, Info]]) -> List[Fi
 
 
 def get_server_digest(api: SmartFileApi, path: str, algorithm: Optional[str]) -> Optional[Tuple[str, str]]:
-    """(algorithm, hex) as the server reckons it; None without an algorithm."""
+    """Return (algorithm, hex), computed by the server; None without an algorithm."""
     return None if algorithm is None else (algorithm, api.get_checksums([path], algorithm)[path])
 
 
 def get_origin(api: SmartFileApi) -> str:
-    """The service, as downloads note where a file came from."""
+    """Return the identifier of the service in records about the origin of downloaded files."""
     return f"smartfile {api.api_url}"
 
 
 def attach_infos(results: Sequence[FileResult], infos: Sequence[Optional[Info]]) -> List[FileResult]:
-    """The results, with what the server knows of each file."""
+    """Return the results with the Info of each file."""
     return [attrs.evolve(result, item=info) for result, info in zip(results, infos)]

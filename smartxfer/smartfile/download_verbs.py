@@ -1,4 +1,4 @@
-"""The verbs that all clients share, as methods: ``download``, ``download_many``, ``download_tree``.
+"""Methods that all clients share: ``download``, ``download_many``, ``download_tree``.
 
 Source: SmartFile protocol, section 5.
 """
@@ -34,18 +34,18 @@ def download(
     cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
 ) -> "FileResult":
-    """Fetch a file; a broken run is continued.
+    """Download a file; an interrupted download is resumed.
 
-    :param source: path on the server, or the Info of it.
+    :param source: path on the server, or its Info.
     :param target: a directory, a file name, an open binary file, or a sink.
     :param exists: what to do about an existing file with other content: ``"replace"``, ``"skip"``,
         ``"rename"`` (save under another name) or ``"newer"`` (replace if the server's file is newer; its time
-        has no zone, so that differences of less than a day are unknown).  None replaces the file of a path
-        that you give; in a directory it is an error, unless an earlier run wrote its content.
-    :param checksum: ``"md5"``, ``"sha256"``, ...: has the server reckon it first, and compares; without, the
-        size is compared.
-    :return: what became of the file; of a kept one ``.skipped`` says why.
-    :raises NotFound: there is no such file.
+        has no zone, so differences of less than a day are ambiguous).  With None, a file whose path is given
+        is replaced; in a directory it is an error, unless an earlier run wrote its content.
+    :param checksum: ``"md5"``, ``"sha256"``, ...: the server computes it first, and it is compared; without
+        it, the size is compared.
+    :return: the result; ``.skipped`` is the reason why an existing file was kept.
+    :raises NotFound: the file does not exist.
     :raises TargetExists: the directory has a file of that name with other content.
 
     Otherwise like :meth:`upload`.  Source: SmartFile protocol, section 5.
@@ -62,19 +62,19 @@ def download(
     as_path_text(source, hint="download('/folder/name', 'name')")
     validate_sink(target)
     with self._new_runner(progress, cancel, deadline) as runner:
-        calls = self._api.with_runner(runner)
-        info = runner.run_one(functools.partial(calls.stat, normalize(source)))
+        api = self._api.with_runner(runner)
+        info = runner.run_one(functools.partial(api.stat, normalize(source)))
         if info.isdir and not info.isfile:
-            raise UsageError(f"{info.path} is a directory", hint="download_tree() fetches it")
-        digest = runner.run_one(lambda: download.get_server_digest(calls, info.path, checksum))
+            raise UsageError(f"{info.path} is a directory", hint="use download_tree()")
+        digest = runner.run_one(lambda: download.get_server_digest(api, info.path, checksum))
         sink = open_sink(target, safe_path(split(info.path)[1], get_target_directory(target)).name)
         runner.reporter.queue(info.path, info.size)
-        wanted = download.make_spec(calls, info, sink, digest)
-        origin = get_renamed_origin(sink, (download.get_origin(calls), normalize(info.path)))
-        guarded = apply_existing_file_policy(
-            wanted, exists, mtime_range=download.get_modification_window(info), origin=origin
+        spec = download.make_spec(api, info, sink, digest)
+        origin = get_renamed_origin(sink, (download.get_origin(api), normalize(info.path)))
+        spec = apply_existing_file_policy(
+            spec, exists, mtime_range=download.get_modification_window(info), origin=origin
         )
-        job = DownloadJob(guarded, runner, self._max_workers)
+        job = DownloadJob(spec, runner, self._max_workers)
         runner.run_jobs([job], 1)
         return raise_for_errors(download.attach_infos([job.result], [info]), runner)[0]
 
@@ -91,13 +91,13 @@ def download_many(
     cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
 ) -> "TransferReport":
-    """Fetch several files into a directory, several at a time.
+    """Download several files into a directory concurrently.
 
-    :param sources: one path on the server or several, or their Infos.  For an empty list nothing is asked.
-    :param target: local directory, made if missing.
-    :param max_workers: files at a time; None: as many as the client is set to.
+    :param sources: one path on the server or several, or their Infos.  For an empty list, no request is sent.
+    :param target: local directory, created if missing.
+    :param max_workers: maximum number of concurrent files; None: the client's setting.
     :return: one result per file, in order.
-    :raises BatchError: some of several files failed; ``.results`` tells which.
+    :raises BatchError: some of several files failed; see ``.results``.
 
     Otherwise like :meth:`download`.
     """
@@ -110,15 +110,17 @@ def download_many(
     with self._new_runner(progress, cancel, deadline, max_workers) as runner:
         if not paths:
             return TransferReport()
-        calls = self._api.with_runner(runner)
-        infos = runner.run_one(lambda: [calls.stat(path) for path in paths])
+        api = self._api.with_runner(runner)
+        infos = runner.run_one(lambda: [api.stat(path) for path in paths])
         for info in infos:
             if info.isdir and not info.isfile:
-                raise UsageError(f"{info.path} is a directory", hint="download_tree() fetches it")
+                raise UsageError(f"{info.path} is a directory", hint="use download_tree()")
         files = [(split(info.path)[1], info) for info in infos]
-        at_once = max_workers or self._max_workers
-        got = download.download_files(self._api, runner, files, directory, at_once, checksum, exists, paths)
-        return raise_for_errors(got, runner)
+        workers = max_workers or self._max_workers
+        results = download.download_files(
+            self._api, runner, files, directory, workers, checksum, exists, paths
+        )
+        return raise_for_errors(results, runner)
 
 
 def download_tree(
@@ -136,14 +138,15 @@ def download_tree(
     cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
 ) -> "TransferReport":
-    """Fetch what is in a directory, several files at a time; a broken run is continued.
+    """Download the contents of a directory, several files concurrently; an interrupted run is resumed.
 
-    :param source: directory on the server; what is in it, empty directories too, comes below ``target``.
-    :param target: local directory, made if missing; names from the server cannot leave it.
+    :param source: directory on the server; its contents, with empty directories, are saved in ``target``.
+    :param target: local directory, created if missing; names from the server cannot leave it.
     :param exists: what to do about existing files with other content, as for :meth:`download`.
-    :param include: glob patterns of the files that are meant, such as ``"*.csv"``; None for all.
-    :param exclude: glob patterns of files and directories that are left out.
-    :param dry_run: fetch nothing; the results tell what would be fetched.  Existing files are not looked at.
+    :param include: glob patterns of the files to download, such as ``"*.csv"``; None for all.
+    :param exclude: glob patterns of files and directories that are skipped.
+    :param dry_run: download nothing; return the results of the files that would be downloaded.  Existing
+        files are not considered.
 
     Otherwise like :meth:`download_many`.
     """
@@ -155,15 +158,15 @@ def download_tree(
     _validate_options(checksum, exists)
     path, directory, selection = normalize(source), _local_path(target), Selection(include, exclude)
     with self._new_runner(progress, cancel, deadline, max_workers) as runner:
-        calls = self._api.with_runner(runner)
-        files, folders = runner.run_one(lambda: trees.list_tree(calls, path, selection))
+        api = self._api.with_runner(runner)
+        files, folders = runner.run_one(lambda: trees.list_tree(api, path, selection))
         if dry_run:
             return raise_for_errors(download.plan_download(directory, files), runner)
-        at_once = max_workers or self._max_workers
-        got = download.download_files(
-            self._api, runner, files, directory, at_once, checksum, exists, path, folders
+        workers = max_workers or self._max_workers
+        results = download.download_files(
+            self._api, runner, files, directory, workers, checksum, exists, path, folders
         )
-        return raise_for_errors(got, runner)
+        return raise_for_errors(results, runner)
 
 
 def _validate_options(checksum: Optional[str], exists: "Exists") -> None:
@@ -180,5 +183,5 @@ def _local_path(target: Any) -> Path:
 
     path = as_target_path(target)
     if path is None:
-        raise UsageError(f"{target!r} is not a path", hint="pass the path of a file or directory")
+        raise UsageError(f"target is not a path: {target!r}", hint="pass the path of a local directory")
     return path

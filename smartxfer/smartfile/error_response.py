@@ -1,4 +1,4 @@
-"""The answer that an error carries, with the names that answers of requests have.
+"""The response attached to an error, with the attributes of ``requests.Response``.
 
 Source: SmartFile protocol, section 4.
 """
@@ -17,12 +17,12 @@ __all__ = ["ErrorResponse"]
 
 
 class ErrorResponse:
-    """Status, headers and body of an answer that is an error; secrets that the server repeats are masked.
+    """Status, headers and body of an error response; secrets that the server repeats are masked.
 
     :param status_code: the HTTP status.
-    :param headers: found whatever the case of the name.
+    :param headers: header names are case-insensitive.
     :param content: the body.
-    :param url: the address, without its query.
+    :param url: the URL, without its query.
     """
 
     def __init__(self, status_code: int, headers: Dict[str, str], content: bytes, url: str) -> None:
@@ -33,15 +33,15 @@ class ErrorResponse:
 
     @classmethod
     def from_response(cls, response: BufferedResponse, url: str) -> "ErrorResponse":
-        """Return what may be shown of an answer: an error may be printed and pickled."""
-        shown = {
+        """Return the response without secrets, because an error may be printed and pickled."""
+        headers = {
             name: redact(value) for name, value in response.headers.items() if name.lower() != "set-cookie"
         }
-        return cls(response.status, shown, redact(response.text).encode("utf-8"), url)
+        return cls(response.status, headers, redact(response.text).encode("utf-8"), url)
 
     @property
     def reason(self) -> str:
-        """The standard words for the status; "" where there are none."""
+        """The standard reason phrase of the status; "" for an unknown status."""
         try:
             return http.HTTPStatus(self.status_code).phrase
         except ValueError:
@@ -49,18 +49,18 @@ class ErrorResponse:
 
     @property
     def ok(self) -> bool:
-        """False: an error."""
+        """True if the status is below 400, which it is not for an error."""
         return self.status_code < 400
 
     @property
     def text(self) -> str:
-        """The body as text."""
+        """The body, decoded as UTF-8."""
         return self.content.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """Return the decoded body.
+        """Return the body, decoded as JSON.
 
-        :raises ValueError: it is not JSON; as in requests, a JSONDecodeError.
+        :raises ValueError: the body is not JSON; it is a JSONDecodeError of requests.
         """
         try:
             return json.loads(self.text)

@@ -1,4 +1,4 @@
-"""The errors of SmartFile, each the generic class and :class:`APIError` at once; what an error answer says.
+"""The errors of SmartFile, each a subclass of a generic error and of :class:`APIError`, and their creation.
 
 Source: SmartFile protocol, section 4.
 """
@@ -45,33 +45,33 @@ __all__ = [
 
 
 class APIError(errors.SmartxferError):
-    """Root of the errors of SmartFile, and of no other service's."""
+    """Base class of the errors of SmartFile; other services do not raise them."""
 
 
 # fmt: off
 class SmartFileCredentialError(APIError, errors.CredentialError): ...
 class SmartFileCommunicationError(APIError, errors.CommunicationError): ...
 class RequestError(SmartFileCommunicationError, errors.NetworkError):
-    """No usable answer: no connection, or it broke, or all tries are used up."""
+    """No response: the connection failed or broke, or all attempts were throttled."""
 
     @property
     def detail(self) -> Any:
-        """The message; of a throttled request, what the body of the answer says."""
+        """The message; for a throttled request, the content of the response."""
         return self.__dict__.get("detail", self.summary)
 
     @property
     def exc(self) -> "RequestError":
-        """The error itself: the one of the HTTP library is not kept, for its text may have secrets."""
+        """This error; the HTTP library's error is not stored, because its text may contain secrets."""
         return self
 class SmartFileTruncated(RequestError, errors.Truncated): ...
 class SmartFileDecodeError(SmartFileCommunicationError, errors.DecodeError): ...
 class SmartFileOutcomeUnknown(SmartFileCommunicationError, errors.OutcomeUnknown): ...
 class ResponseError(SmartFileCommunicationError, errors.HTTPError):
-    """An answer that is an error.
+    """An HTTP error response.
 
-    :param status_code: its HTTP status.
-    :param detail: what its body says, decoded.
-    :param response: the answer, without secrets, as requests shows one.
+    :param status_code: the HTTP status.
+    :param detail: the error message or messages in the body, decoded.
+    :param response: the response, without secrets, with the attributes of ``requests.Response``.
     """
 
     status_code: int
@@ -93,11 +93,11 @@ class SmartFileTaskFailed(APIError, errors.TaskFailed): ...
 class SmartFileBatchError(APIError, errors.BatchError): ...
 # fmt: on
 
-#: The class for each generic one; those not written out above are made, such as SmartFileReadTimeout.
+#: The class for each generic error; those not defined above, such as SmartFileReadTimeout, are generated.
 ERRORS = ErrorFamily(__name__, APIError, "SmartFile")
 
 _NEXT_REQUEST_SECONDS = re.compile(r"next=\s*([0-9]+(?:\.[0-9]+)?)\s*sec", re.ASCII)
-#: Keys of an error body that say it best, in order.
+#: Keys of an error body that may contain the message, by preference.
 _MESSAGE_KEYS = ("field_errors", "detail", "src", "path", "message", "error")
 
 
@@ -110,25 +110,25 @@ def build_error(
     clock: Clock,
     throttle_wait: bool = True,
 ) -> HTTPError:
-    """The exception for an answer of 400 and more.
+    """Return the exception for an error response (400 or above).
 
-    Besides what every HTTPError has it carries ``status_code``, ``detail`` (the body's own words, decoded)
-    and ``response`` (status, headers, text and JSON of the answer).  The first words about ``src`` or
-    ``path`` are the detail of a faulty operation.
+    In addition to the attributes of HTTPError, it has ``status_code``, ``detail`` (the error in the body,
+    decoded) and ``response`` (status, headers, text and JSON).  For a failed path operation, ``detail`` is
+    the first message about ``src`` or ``path``.
 
-    :param throttle_wait: False: a throttled request is not made again.
+    :param throttle_wait: if False, a throttled request is not repeated.
     """
     wait = _throttle_seconds(response, clock)
-    known: Dict[str, Any] = {}
+    attributes: Dict[str, Any] = {}
     if wait is not None:
-        known = {
+        attributes = {
             "kind": Throttled,
             "retry_after": wait,
             "may_have_been_processed": False,
             "retryable": throttle_wait,
         }
-    known["response"] = ErrorResponse.from_response(response, url)
-    return _ERROR_TABLE.build_error(response, method, url, policy=policy, clock=clock, **known)
+    attributes["response"] = ErrorResponse.from_response(response, url)
+    return _ERROR_TABLE.build_error(response, method, url, policy=policy, clock=clock, **attributes)
 
 
 def _parse_error(response: BufferedResponse) -> Dict[str, Any]:
@@ -141,30 +141,28 @@ _ERROR_TABLE = ErrorTable(
     [
         ErrorRule(401, hint="check key= and password= (SMARTFILE_API_KEY, SMARTFILE_API_PASSWORD)"),
         ErrorRule(404, hint="check the path: list(directory) shows what exists, mkdir(path) adds one"),
-        ErrorRule(
-            413, hint="send smaller files: a file goes up in one request, and the site limits its size"
-        ),
+        ErrorRule(413, hint="upload smaller files: a file is one request, whose size the site limits"),
     ],
 )
 
 
 def _throttle_seconds(response: BufferedResponse, clock: Clock) -> Optional[float]:
-    """Seconds that a throttled request has to wait; None when it was not throttled."""
-    after = parse_retry_after(response.headers.get("Retry-After"), clock.time())
-    waits = parse_retry_after(response.headers.get("X-Throttle-Wait-Seconds"), clock.time())
+    """Return the seconds to wait before a throttled request is repeated; None if it was not throttled."""
+    retry_after = parse_retry_after(response.headers.get("Retry-After"), clock.time())
+    throttle_wait = parse_retry_after(response.headers.get("X-Throttle-Wait-Seconds"), clock.time())
     if response.status == 429:
-        given = after if after is not None else waits
-        return given if given is not None else 1.0
+        seconds = retry_after if retry_after is not None else throttle_wait
+        return seconds if seconds is not None else 1.0
     throttle = response.headers.get("X-Throttle")
     if response.status != 503 or throttle is None:
         return None
     match = _NEXT_REQUEST_SECONDS.search(throttle)
-    given = float(match[1]) if match else after if after is not None else waits
-    return given if given is not None else 1.0
+    seconds = float(match[1]) if match else retry_after if retry_after is not None else throttle_wait
+    return seconds if seconds is not None else 1.0
 
 
 def _error_detail(response: BufferedResponse) -> Any:
-    """What the body says: the field errors, the ``detail``, or whatever it is; text where it is no JSON."""
+    """Return the field errors or the message in the body, else the body; text if it is not JSON."""
     if "html" in response.headers.get("Content-Type", "").lower():
         return ""
     try:
@@ -180,7 +178,7 @@ def _error_detail(response: BufferedResponse) -> Any:
 
 
 def _flatten_message(detail: Any) -> str:
-    """A detail of any shape in a line."""
+    """Return a detail of any type as one line of text."""
     if isinstance(detail, dict):
         return "; ".join(f"{name}: {_flatten_message(value)}" for name, value in detail.items())[:300]
     if isinstance(detail, (list, tuple)):

@@ -1,4 +1,4 @@
-"""What the API answers.
+"""Models of the API's responses.
 
 Source: SmartFile protocol, sections 3 and 5.
 """
@@ -15,14 +15,17 @@ __all__ = ["Info", "Link", "Remote", "Remotes", "Task"]
 
 
 class SmartFileModel(Model):
-    """What SmartFile answers."""
+    """Base class of the models of SmartFile.
+
+    Subclasses define ``_api_id``, which replaces an instance that is passed as a path or an id.
+    """
 
     _error_family = ERRORS
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Info(SmartFileModel):
-    """A file or directory; ``size`` in bytes, ``items_`` the number of entries of a directory.
+    """A file or directory; ``size`` in bytes, ``item_count`` the number of entries of a directory.
 
     An archive may be both ``isfile`` and ``isdir``.
     """
@@ -44,16 +47,15 @@ class Info(SmartFileModel):
     acl: Dict[str, Any] = attrs.field(factory=dict)
 
     @property
-    def key(self) -> str:
-        """What the API knows it by: its path."""
+    def _api_id(self) -> str:
         return self.path
 
     @property
     def modified(self) -> Optional[dt.datetime]:
-        """When it changed, without a zone: the API says none, and a site may run on any.
+        """Modification time, without a time zone, because the API does not return one.
 
-        ``info.modified.replace(tzinfo=...)`` makes it a moment, for whoever knows the site's zone; the
-        vendor's own client reads it as the time of Indianapolis.
+        If you know the time zone of the site, use ``info.modified.replace(tzinfo=...)``.  The vendor's client
+        assumes the time of Indianapolis.
         """
         try:
             return dt.datetime.strptime(self.time or "", "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007
@@ -62,56 +64,55 @@ class Info(SmartFileModel):
 
 
 Remote = Union[str, Info]
-"""A path on the server, from its root; or the Info of a file or directory."""
+"""An absolute path on the server, or the Info of a file or directory."""
 Remotes = Union[Remote, Sequence[Remote]]
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Task(SmartFileModel):
-    """A job that runs on the server; see ``wait``."""
+    """A task that runs on the server; see ``wait``."""
 
     uuid: str
     url: Optional[str] = None
     result: Any = None
 
     @property
-    def key(self) -> str:
-        """What the API knows it by."""
+    def _api_id(self) -> str:
         return self.uuid
 
     @property
     def status(self) -> str:
-        """``PENDING``, ``PROGRESS``, ``SUCCESS``, ``FAILURE``, or a word that is not known yet.
+        """``PENDING``, ``PROGRESS``, ``SUCCESS``, ``FAILURE``, or another value of the server.
 
-        It is nested in ``result``; older servers have it at the top.
+        It is nested in ``result``; older servers return it at the top level.
         """
         nested = self.result.get("status") if isinstance(self.result, Mapping) else None
         return str(nested or self.get("status") or "PENDING").upper()
 
     @property
     def output(self) -> Dict[str, Any]:
-        """What the job left behind, such as ``checksums``; empty when there is nothing."""
+        """The result of the task, such as ``checksums``; empty if it has none."""
         nested = self.result.get("result") if isinstance(self.result, Mapping) else None
-        found = nested if isinstance(nested, Mapping) else self.result
-        return dict(found) if isinstance(found, Mapping) else {}
+        output = nested if isinstance(nested, Mapping) else self.result
+        return dict(output) if isinstance(output, Mapping) else {}
 
     @property
     def errors(self) -> Dict[str, str]:
-        """What went wrong, by path; a job may succeed in part."""
-        found = self.output.get("errors")
-        if isinstance(found, Mapping):
-            return {str(path): str(reason) for path, reason in found.items()}
-        return {"": str(found)} if found else {}
+        """Error messages by path; a task can succeed for some paths and fail for others."""
+        errors = self.output.get("errors")
+        if isinstance(errors, Mapping):
+            return {str(path): str(reason) for path, reason in errors.items()}
+        return {"": str(errors)} if errors else {}
 
     @property
     def done(self) -> bool:
-        """Whether the server is through with it, well or not."""
+        """True if the task has succeeded or failed."""
         return self.status in ("SUCCESS", "FAILURE")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Link(SmartFileModel):
-    """A link by which anybody can fetch a file or look into a directory."""
+    """A public link to a file or directory."""
 
     uid: str = secret_field()
     href: str = secret_field(default="")
@@ -127,6 +128,5 @@ class Link(SmartFileModel):
     cache: Any = None
 
     @property
-    def key(self) -> str:
-        """What the API knows it by."""
+    def _api_id(self) -> str:
         return self.uid

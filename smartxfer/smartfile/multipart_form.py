@@ -1,4 +1,4 @@
-"""Bodies of requests: form fields, and files in a multipart form that is read as it is sent.
+"""Request bodies: URL-encoded forms, and multipart forms whose files are streamed.
 
 Source: SmartFile protocol, sections 1 and 5.
 """
@@ -32,11 +32,11 @@ FORM_CONTENT_TYPE = "application/x-www-form-urlencoded"
 ParamPairs = List[Tuple[str, str]]
 Segment = Union[bytes, PartBody]
 EncodedBody = Tuple[str, Any]
-"""Content type and body."""
+"""Content type, and body."""
 
 
 def flatten_params(params: Mapping[str, Any]) -> ParamPairs:
-    """Wire arguments in order: a list repeats its key, None is left out, truth is ``true`` or ``false``."""
+    """Return parameters as pairs: a list repeats its name, None is omitted, bool is ``true`` or ``false``."""
     pairs: ParamPairs = []
     for name, value in params.items():
         values = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
@@ -50,26 +50,26 @@ def _param_text(value: Any) -> str:
     try:
         if isinstance(value, (bytes, bytearray)):
             return value.decode("utf-8")
-        text = str(getattr(value, "key", value))
+        text = str(getattr(value, "_api_id", value))
         text.encode("utf-8")
     except UnicodeError:
-        raise UsageError(f"not valid Unicode: {value!r}", hint="give a file as (name, bytes)") from None
+        raise UsageError(f"not valid Unicode: {value!r}", hint="pass a file as (name, bytes)") from None
     return text
 
 
 def encode_form(params: Mapping[str, Any]) -> bytes:
-    """A form of plain fields.
+    """Return a URL-encoded form.
 
-    :raises UsageError: a text is not valid Unicode.
+    :raises UsageError: a string is not valid Unicode.
     """
     try:
         return as_secret(urlencode(flatten_params(params)).encode("ascii"))
     except UnicodeEncodeError as error:
-        raise UsageError(f"not valid Unicode: {error.object[:80]!r}", hint="give it another name") from None
+        raise UsageError(f"not valid Unicode: {error.object[:80]!r}", hint="pass another name") from None
 
 
 class MultipartFile(NamedTuple):
-    """A file in a form: field and file name, bytes or part of a source, headers of its own."""
+    """A file in a multipart form: names of field and file, content, and its own headers."""
 
     field: str
     filename: str
@@ -79,22 +79,22 @@ class MultipartFile(NamedTuple):
 
 
 class MultipartBody:
-    """A multipart form: a length, ``read`` in blocks, and ``seek(0)``; files in it are never held in memory.
+    """A multipart form with a known length, which can be read in blocks and rewound; files are streamed.
 
-    :param fields: (name, value) of the plain fields.
-    :param files: the files, after the fields.
+    :param fields: (name, value) of the fields.
+    :param files: the files, which follow the fields.
     """
 
     def __init__(self, fields: ParamPairs, files: Sequence[MultipartFile]) -> None:
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
         self._segments: List[Segment] = []
-        opening = b"--%s\r\n" % boundary.encode("ascii")
+        delimiter = b"--%s\r\n" % boundary.encode("ascii")
         for name, value in fields:
-            self._segments += [opening, _encode_part_header(name), value.encode("utf-8"), b"\r\n"]
+            self._segments += [delimiter, _encode_part_header(name), value.encode("utf-8"), b"\r\n"]
         for file in files:
             head = _encode_part_header(file.field, file.filename, file.content_type, file.headers)
-            self._segments += [opening, head, file.content, b"\r\n"]
+            self._segments += [delimiter, head, file.content, b"\r\n"]
         self._segments.append(b"--%s--\r\n" % boundary.encode("ascii"))
         self._segment_index = 0
         self._position = 0
@@ -103,17 +103,17 @@ class MultipartBody:
         return sum(len(segment) for segment in self._segments)
 
     def __iter__(self) -> Iterator[Union[bytes, memoryview]]:
-        """The blocks; requests streams only what can be iterated."""
+        """Iterate over the blocks; requests only streams iterable bodies."""
         return iter(lambda: self.read(1 << 20), b"")
 
     def tell(self) -> int:
-        """Bytes read so far."""
+        """Return the number of bytes read so far."""
         return self._position
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Rewind; only to the start."""
+        """Rewind to the start; other positions are not supported."""
         if (offset, whence) != (0, 0):
-            raise UsageError("a form can only be rewound to its start")
+            raise UsageError("a multipart form can only be rewound to its start", hint="seek(0)")
         self._segment_index = self._position = 0
         for segment in self._segments:
             if isinstance(segment, PartBody):
@@ -121,13 +121,13 @@ class MultipartBody:
         return 0
 
     def set_attempt(self, attempt: Attempt) -> None:
-        """Count the bytes of files that are sent from now on for a try."""
+        """Count the bytes of files that are sent from now on for this attempt."""
         for segment in self._segments:
             if isinstance(segment, PartBody):
                 segment.set_attempt(attempt)
 
     def read(self, size: int = -1) -> Union[bytes, memoryview]:
-        """The next block; all that is left without a ``size``."""
+        """Return the next block; without a ``size``, all remaining bytes."""
         if size < 0:
             return b"".join(bytes(block) for block in self)
         while self._segment_index < len(self._segments):
@@ -152,17 +152,17 @@ def _encode_part_header(
     try:
         return field.render_headers().encode("utf-8")
     except UnicodeEncodeError:
-        raise UsageError(f"not valid Unicode: {filename!r}", hint="give the file a name of its own") from None
+        raise UsageError(f"not valid Unicode: {filename!r}", hint="pass the file as (name, file)") from None
 
 
 @contextlib.contextmanager
 def encode_body(params: Mapping[str, Any], *, allow_text: bool = False) -> Iterator[EncodedBody]:
-    """The content type and body that carry ``params``; open while the block runs.
+    """Yield content type and body for ``params``; the files are open until the block ends.
 
-    A value that can be read is a file, and makes the form multipart.  So is a tuple, as requests takes it: a
-    name, such a value or bytes, and if need be a content type and headers.  A text in it is sent as UTF-8.
+    A file object or path among the values makes the form multipart.  As in requests, a file can also be a
+    tuple: a name, a file or bytes, and optionally a content type and headers.  Text is sent as UTF-8.
 
-    :param allow_text: a name and a text are a file, too; elsewhere a pair of texts is a list of two.
+    :param allow_text: a pair of strings is the name and content of a file, not a list of two values.
     """
     files = {name: value for name, value in params.items() if _is_file(value, allow_text)}
     fields = {name: value for name, value in params.items() if name not in files}
@@ -172,16 +172,16 @@ def encode_body(params: Mapping[str, Any], *, allow_text: bool = False) -> Itera
     with contextlib.ExitStack() as stack:
         parts, sources = [], []
         for field, value in files.items():
-            name, thing, *rest = value if isinstance(value, tuple) else (None, value)
-            name = name or _get_file_name(thing) or field
-            thing = thing.read() if is_text_file(thing) else thing
-            source = open_source(thing.encode("utf-8") if isinstance(thing, str) else thing, name)
+            name, file, *options = value if isinstance(value, tuple) else (None, value)
+            name = name or _get_file_name(file) or field
+            file = file.read() if is_text_file(file) else file
+            source = open_source(file.encode("utf-8") if isinstance(file, str) else file, name)
             stack.callback(source.close)
             sources.append(source)
-            whole: Segment = (
+            content: Segment = (
                 PartBody(source, Part(0, 0, source.size), _ignore_progress) if source.size else b""
             )
-            parts.append(MultipartFile(field, source.name, whole, *rest))
+            parts.append(MultipartFile(field, source.name, content, *options))
         form = MultipartBody(flatten_params(fields), parts)
         yield form.content_type, form
         for source in sources:
@@ -206,4 +206,4 @@ def _get_file_name(source: Any) -> str:
 
 
 def _ignore_progress(count: int) -> None:
-    """Raw calls have no progress to tell."""
+    """Do nothing: raw requests do not report progress."""

@@ -1,4 +1,4 @@
-"""The client for OAuth 1.0a: tokens of an application and of a user who lets it in.
+"""The client for OAuth 1.0a, with the tokens of an application and of a user who has authorized it.
 
 Source: SmartFile protocol, section 2.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OAuthClient", "OAuthToken"]
 
-#: What an entry of a netrc file holds that was made for this client.
+#: Fields of a netrc entry that is intended for this client.
 _NETRC_FIELDS = {"access_token": "login", "access_secret": "password"}
 
 
@@ -31,17 +31,17 @@ _NETRC_FIELDS = {"access_token": "login", "access_secret": "password"}
     "client_token", "client_secret", "access_token", "access_secret", "proxies", "request", "verifier"
 )
 class OAuthClient(SmartFileClient):
-    """Sends files to SmartFile and fetches them, for a user who has let an application in.
+    """Client for uploads to SmartFile and downloads, for a user who has authorized an application.
 
-    Without an access token, three steps get one: :meth:`get_request_token`, a look by the user at
-    :meth:`get_authorization_url`, :meth:`get_access_token`.  Needs the extra ``oauth``.
+    An access token is obtained in three steps: :meth:`get_request_token`; the user visits
+    :meth:`get_authorization_url`; :meth:`get_access_token`.  Requires the extra ``oauth``.
 
-    :param client_token: of the application; by default SMARTFILE_CLIENT_TOKEN.
+    :param client_token: token of the application; by default SMARTFILE_CLIENT_TOKEN.
     :param client_secret: by default SMARTFILE_CLIENT_SECRET.
-    :param access_token: of the user; by default SMARTFILE_ACCESS_TOKEN.
+    :param access_token: token of the user; by default SMARTFILE_ACCESS_TOKEN.
     :param access_secret: by default SMARTFILE_ACCESS_SECRET.
-    :param url: address of the API; by default SMARTFILE_API_URL, else ``https://app.smartfile.com``.
-        Secrets travel in every request: http is refused but on loopback.
+    :param url: URL of the API; by default SMARTFILE_API_URL, else ``https://app.smartfile.com``.
+        Every request contains secrets, so http is only accepted for loopback addresses.
 
     The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
 
@@ -102,16 +102,16 @@ class OAuthClient(SmartFileClient):
         self._request_token: Optional[OAuthToken] = None
 
     def get_request_token(self, callback: Optional[str] = None) -> OAuthToken:
-        """The first step: a token for one login.
+        """Fetch a token for one login, the first step.
 
-        :param callback: where the user is sent afterwards, with ``oauth_verifier`` in the query.
+        :param callback: URL to which the user is redirected afterwards, with ``oauth_verifier`` in the query.
         :raises Forbidden: the application's token or secret is wrong.
         """
         self._request_token = self._fetch_token("request_token", None, callback_uri=callback)
         return self._request_token
 
     def get_authorization_url(self, request: Union[OAuthToken, str, None] = None) -> str:
-        """The second step: where the user lets the application in, and gets a verifier.
+        """Return the URL where the user authorizes the application and gets a verifier, the second step.
 
         :param request: a request token other than the latest.
         """
@@ -121,11 +121,11 @@ class OAuthClient(SmartFileClient):
     def get_access_token(
         self, request: Union[OAuthToken, str, None] = None, verifier: Optional[str] = None
     ) -> OAuthToken:
-        """The third step: the user's own token, which this client uses from now on.
+        """Fetch the user's token, which this client uses from now on, the third step.
 
         :param request: a request token other than the latest.
-        :param verifier: what the user was shown.
-        :raises Forbidden: the verifier is wrong, or the user has not let the application in.
+        :param verifier: the verifier that was shown to the user.
+        :raises Forbidden: the verifier is wrong, or the user has not authorized the application.
         """
         from smartxfer.transport import redaction
 
@@ -139,13 +139,13 @@ class OAuthClient(SmartFileClient):
 
         if request is None:
             if self._request_token is None:
-                raise UsageError("there is no request token", hint="call get_request_token() first")
+                raise UsageError("missing request token", hint="call get_request_token() first")
             return self._request_token
         if isinstance(request, str):
-            known = self._request_token
-            if known is None or known.token != request:
-                raise UsageError("the secret of that request token is not known", hint="pass (token, secret)")
-            return known
+            latest = self._request_token
+            if latest is None or latest.token != request:
+                raise UsageError("missing secret of the request token", hint="pass (token, secret)")
+            return latest
         return OAuthToken(*map(redaction.register_secret, request))
 
     def _fetch_token(self, step: str, token_to_exchange: Optional[OAuthToken], **options: Any) -> OAuthToken:
@@ -155,12 +155,15 @@ class OAuthClient(SmartFileClient):
         def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
             return self._oauth.sign_with_token(request, self._credentials, token_to_exchange, **options)
 
-        form = Success({200}, Body.NOT_HTML)
-        call = RequestSpec(
-            "POST", f"{self.base_url}/oauth/{step}/", auth=sign, idempotent=False, success=form
+        request_spec = RequestSpec(
+            "POST",
+            f"{self.base_url}/oauth/{step}/",
+            auth=sign,
+            idempotent=False,
+            success=Success({200}, Body.NOT_HTML),
         )
-        found = wrap_secrets(parse_qs(self._http.request(call).text.strip(), strict_parsing=False))
-        token, secret = found.get("oauth_token", [""])[0], found.get("oauth_token_secret", [""])[0]
+        form = wrap_secrets(parse_qs(self._http.request(request_spec).text.strip(), strict_parsing=False))
+        token, secret = form.get("oauth_token", [""])[0], form.get("oauth_token_secret", [""])[0]
         if not token or not secret:
-            raise SmartFileDecodeError(f"{call.description}: the answer has no token")
+            raise SmartFileDecodeError(f"{request_spec.description}: the response has no token or no secret")
         return OAuthToken(redaction.register_secret(token), redaction.register_secret(secret))

@@ -1,4 +1,4 @@
-"""Paths on the server: how they become URLs, and where a file goes.
+"""Paths on the server: validation, encoding in URLs, and targets of uploads.
 
 Source: SmartFile protocol, section 1.
 """
@@ -23,19 +23,19 @@ __all__ = [
 
 
 def split_segments(path: str) -> List[str]:
-    """The names in a path; slashes at its ends and runs of them mean nothing.
+    """Return the names in a path; repeated slashes and those at its ends are ignored.
 
-    :raises UsageError: ``.`` or ``..`` among them, which HTTP libraries would quietly resolve.
+    :raises UsageError: the path contains ``.`` or ``..``, which HTTP libraries would resolve silently.
     """
     names = [name for name in path.split("/") if name]
     for name in names:
         if name in (".", ".."):
-            raise UsageError(f"{path!r} has {name!r} in it", hint="give the path in full, from the root")
+            raise UsageError(f"the path {path!r} contains {name!r}", hint="pass an absolute path without it")
     return names
 
 
 def quote_path(path: str) -> str:
-    """A path as it stands in a URL, without a slash at its ends: everything but the slashes is encoded.
+    """Return a path for a URL, without slashes at its ends: everything but the slashes is encoded.
 
     >>> quote_path("/docs/50% off #1?.txt")
     'docs/50%25%20off%20%231%3F.txt'
@@ -44,51 +44,53 @@ def quote_path(path: str) -> str:
         return "/".join(quote(name, safe="") for name in split_segments(path))
     except UnicodeEncodeError:
         raise UsageError(
-            f"not valid Unicode: {path!r}", hint="give the file a name of its own on the server"
+            f"not valid Unicode: {path!r}", hint="pass another name for the file on the server"
         ) from None
 
 
 def validate_upload_path(path: str) -> str:
-    """The path, if a file can be sent to it: its name travels in the head of a form.
+    """Return the path if a file can be uploaded to it, whose name is sent in the header of a multipart form.
 
-    :raises UsageError: the name has characters that servers read as others there.
+    :raises UsageError: the name has characters that servers misinterpret there.
     """
     quote_path(path)
-    if any(letter in split(path)[1] for letter in "\r\n\\"):
+    if any(character in split(path)[1] for character in "\r\n\\"):
         raise UsageError(
-            f"no file can be sent as {path!r}: a form cannot carry line ends and backslashes in a file name",
-            hint="give the file another name",
+            f"invalid file name for an upload: {path!r} contains a newline or backslash",
+            hint="pass another name for the file",
         )
     return path
 
 
 def build_api_path(endpoint: str, id: Any) -> str:
-    """The path of an object below the API, encoded and ending in exactly one slash.
+    """Return the path of an object relative to the API, encoded and with one slash at its end.
 
     >>> build_api_path("/path/info", "/a b")
     'path/info/a%20b/'
 
-    :raises UsageError: the endpoint is not text, or has a query.
+    :raises UsageError: the endpoint is not a string, or contains a query.
     """
     if not isinstance(endpoint, str):
-        raise UsageError(f"an endpoint is text, not {type(endpoint).__name__}", hint="client.get('ping')")
-    for mark in "?#":
-        if mark in endpoint:
+        raise UsageError(
+            f"endpoint must be a string, not a {type(endpoint).__name__}", hint="client.get('ping')"
+        )
+    for character in "?#":
+        if character in endpoint:
             raise UsageError(
-                f"{mark!r} in the endpoint {endpoint!r}",
-                hint="query arguments are keywords, a path or name is the second argument",
+                f"the endpoint {endpoint!r} contains {character!r}",
+                hint="pass query parameters as keywords, and a path or name as second argument",
             )
     if hasattr(id, "read") or isinstance(id, (bytes, bytearray, list, tuple, dict, set)):
         raise UsageError(
-            f"the second argument is a path or an id, not a {type(id).__name__}",
-            hint="give what is sent by its name: client.post('path/data', '/folder', file=file)",
+            f"the second argument must be a path or an id, not a {type(id).__name__}",
+            hint="pass the content as keyword: client.post('path/data', '/folder', file=file)",
         )
     parts = [quote_path(endpoint), quote_path("" if id is None else str(id))]
     return "/".join(part for part in parts if part) + "/"
 
 
 def normalize(path: Any) -> str:
-    """The path in full: one slash at its start, none at its end; of a structure, the path in it.
+    """Return an absolute path, without a slash at its end; for an Info, its path.
 
     >>> normalize("docs//a.txt/")
     '/docs/a.txt'
@@ -97,32 +99,32 @@ def normalize(path: Any) -> str:
 
 
 def normalize_all(path: Any) -> List[str]:
-    """The paths in full that are meant: one, or several."""
+    """Return the absolute paths of one path or several."""
     return [normalize(one) for one in (path if isinstance(path, (list, tuple)) else [path])]
 
 
 def as_path_text(path: Any, hint: Optional[str] = None) -> str:
-    """Return a path on the server as the caller wrote it; of a structure, the path in it.
+    """Return a path on the server as the caller wrote it; for a model, its path or id.
 
-    :param hint: what to write instead of something else.
+    :param hint: hint of the error for other types.
     """
-    given = getattr(path, "key", path)
-    if not isinstance(given, str):
-        raise UsageError(f"a path on the server is text, not a {type(path).__name__}", hint=hint)
-    return given
+    text = getattr(path, "_api_id", path)
+    if not isinstance(text, str):
+        raise UsageError(f"a path on the server must be a string, not a {type(path).__name__}", hint=hint)
+    return text
 
 
 def parse_target(path: Any, source: Any, call: str) -> str:
-    """Return the path that a file is sent to.
+    """Return the target path of an upload.
 
-    :param source: what is sent.
-    :param call: the method, for the hint.
-    :raises UsageError: it is not text; the vendor's package takes the name first and then the open file.
+    :param source: the source of the upload.
+    :param call: name of the method, for the hint.
+    :raises UsageError: the path is not a string; the vendor's package has the name first, then the open file.
     """
     if isinstance(source, (str, os.PathLike)) and _is_file_content(path):
         name = os.fsdecode(source).strip("/") or "name"
         raise UsageError(
-            f"{call}() takes what is sent first, and its path on the server second",
+            f"the first argument of {call}() must be the local file, the second its path on the server",
             hint=f"{call}(file, {'/' + name!r})",
         )
     return as_path_text(path, hint=f"{call}(file, '/folder/name')")
@@ -133,7 +135,7 @@ def _is_file_content(value: Any) -> bool:
 
 
 def join(directory: str, name: str) -> str:
-    """The path of something in a directory.
+    """Return the path of an entry of a directory.
 
     >>> join("/", "a.txt")
     '/a.txt'
@@ -142,16 +144,14 @@ def join(directory: str, name: str) -> str:
 
 
 def split(path: str) -> Tuple[str, str]:
-    """A path's directory and last name.
+    """Return directory and name of a path.
 
     >>> split("/docs/a.txt")
     ('/docs', 'a.txt')
 
-    :raises UsageError: the root has no name.
+    :raises UsageError: the path is the root directory, which has no name.
     """
     directory, _, name = normalize(path).rpartition("/")
     if not name:
-        raise UsageError(
-            "/ is the root directory, not a file", hint="pass the path of a file, such as /docs/report.txt"
-        )
+        raise UsageError("the root directory is not a file", hint="pass the path of a file")
     return directory or "/", name

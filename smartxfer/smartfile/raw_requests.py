@@ -1,4 +1,4 @@
-"""Raw calls: any endpoint, with arguments as they come.
+"""Raw requests: any endpoint, with any parameters.
 
 Source: SmartFile protocol, sections 1 to 5.
 """
@@ -13,9 +13,9 @@ from smartxfer.transport import Body, BufferedResponse, RequestSpec, Success
 
 __all__ = ["build_raw_request", "find_embedded_error"]
 
-#: Endpoints that take files: sections 5 and 7.
+#: Endpoints that accept files: sections 5 and 7.
 _UPLOAD_ENDPOINTS = ("path/data/", "path/sync/")
-#: Endpoints that answer JSON: sections 2 and 5.
+#: Endpoints that return JSON: sections 2 and 5.
 _JSON_ENDPOINTS = (
     *("ping/", "whoami/", "session/", "right/", "user/", "group/", "role/", "pref/", "activity/"),
     *("path/info/", "path/oper/", "path/data/", "path/progress/", "path/exchange/", "path/tree/"),
@@ -27,11 +27,11 @@ _JSON_ENDPOINTS = (
 def build_raw_request(
     api: SmartFileApi, method: str, path: str, params: Mapping[str, Any]
 ) -> Iterator[RequestSpec]:
-    """The call of an encoded path; the files among its arguments are open while the block runs."""
+    """Yield a request for an encoded path; the files in its parameters are open until the block ends."""
     success = _get_success_rule(method, path, params)
-    of_file = path.startswith("path/data/")
+    is_file = path.startswith("path/data/")
     if method == "GET":
-        yield api.build_request("GET", path, params, decode_json=not of_file, success=success)
+        yield api.build_request("GET", path, params, decode_json=not is_file, success=success)
         return
     with encode_body(params, allow_text=path.startswith(_UPLOAD_ENDPOINTS)) as (content_type, body):
         yield RequestSpec(
@@ -40,14 +40,14 @@ def build_raw_request(
             headers={"Content-Type": content_type},
             body=body,
             auth=api.auth,
-            # A file that is sent again replaces itself; another POST may do its work twice.
-            idempotent=True if of_file and method == "POST" else None,
+            # A file that is uploaded twice replaces itself; other POST requests are not repeated.
+            idempotent=True if is_file and method == "POST" else None,
             success=success,
         )
 
 
 def find_embedded_error(body: Any, request: RequestSpec) -> Optional[BufferedResponse]:
-    """Return an error that came with status 200, as an answer with its own; else None (section 4)."""
+    """Return an error in the body of a status 200 as a response with its status, else None (section 4)."""
     status = body.get("status") if isinstance(body, dict) and "detail" in body else None
     if type(status) is not int or not 400 <= status < 600:
         return None
@@ -57,10 +57,10 @@ def find_embedded_error(body: Any, request: RequestSpec) -> Optional[BufferedRes
 
 
 def _get_success_rule(method: str, path: str, params: Mapping[str, Any]) -> Success:
-    """Return what counts as success of a raw call; sections 3, 5 and 7.
+    """Return the success rule of a raw request; sections 3, 5 and 7.
 
-    Files come as they are, and ``format=`` asks for another form than JSON.  DELETE of ``path/oper/remove``
-    answers a task.
+    Files can have any type, and ``format=`` requests another format than JSON.  DELETE of
+    ``path/oper/remove`` returns a task, with status 200.
     """
     statuses = SUCCESS_BY_METHOD[method].statuses | ({200} if method == "DELETE" else set())
     if path.startswith("path/data/") and method == "GET":
@@ -69,5 +69,5 @@ def _get_success_rule(method: str, path: str, params: Mapping[str, Any]) -> Succ
         return Success(statuses, Body.ANY)
     if path.startswith("path/sync/"):
         return Success(statuses, Body.NOT_HTML)
-    known = path.startswith(_JSON_ENDPOINTS)
-    return Success(statuses, Body.JSON_OR_EMPTY if known else Body.NOT_HTML)
+    is_json = path.startswith(_JSON_ENDPOINTS)
+    return Success(statuses, Body.JSON_OR_EMPTY if is_json else Body.NOT_HTML)

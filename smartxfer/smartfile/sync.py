@@ -1,4 +1,4 @@
-"""Synchronisation: files and directories brought up to date by moving what differs.
+"""Synchronisation client: updates files and directories in either direction, by deltas.
 
 Source: SmartFile protocol, sections 7 and 9.
 """
@@ -56,11 +56,11 @@ log = logging.getLogger("smartxfer.smartfile")
 
 
 class SyncClient:
-    """Brings files up to date, in either direction, by moving only what differs.
+    """Client that updates files in either direction and transfers only the changed parts.
 
-    Deltas are made with the system's librsync; where it is missing, and for small or new files, whole files
-    are moved.  Afterwards both sides' SHA-256 is compared, always.  It is no two-way synchronisation: the
-    side that is named last is made like the first, and nothing is ever removed.
+    Deltas are computed by the system's librsync.  Without it, and for small or new files, complete files are
+    transferred.  Finally the SHA-256 of both sides is compared.  Each call updates one side, the other one is
+    not changed, and nothing is removed.
 
     :param api: a BasicClient or OAuthClient; ``with`` and :meth:`close` close it.
 
@@ -92,7 +92,7 @@ class SyncClient:
         netrcfile: Optional[FilePath] = None,
         clock: Optional[Clock] = None,
     ) -> "Self":
-        """Return a client that works with ``BasicClient.from_environment(...)``, by the same parameters."""
+        """Return a client that uses ``BasicClient.from_environment(...)``, with the same parameters."""
         proxies = wrap_secrets(proxies)
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
@@ -101,7 +101,7 @@ class SyncClient:
         return cls(BasicClient.from_environment(**options.to_kwargs()))
 
     def close(self) -> None:
-        """Close the client that it works with."""
+        """Close the underlying client."""
         self.api.close()
 
     def __enter__(self) -> "Self":
@@ -119,28 +119,28 @@ class SyncClient:
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> FileResult:
-        """Bring a file on the server up to date with a local one.
+        """Update a file on the server with a local one.
 
         :param local: path of a file.
-        :param remote: its path on the server, or a directory that exists.
-        :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
-        :param cancel: anything with ``is_set()``; a delta in the making is not interrupted.
+        :param remote: its path on the server, or an existing directory.
+        :param progress: None, True for a bar, a label, or a callable that receives a ProgressEvent.
+        :param cancel: any object with ``is_set()``; the computation of a delta is not interrupted.
         :param deadline: seconds after which to stop.
-        :return: what was moved, how, and that it was verified.
-        :raises SourceChanged: the local file changed meanwhile.
+        :return: the result, with the method, the numbers of bytes, and the verification.
+        :raises SourceChanged: the local file changed during the call.
 
         Source: SmartFile protocol, section 7.
         """
         remote = parse_target(remote, local, "upload")
         items = collect_files([local])
         if len(items) != 1 or items[0].path is None or "/" in items[0].name:
-            raise UsageError("upload() takes the path of one file", hint="upload_tree() takes a directory")
+            raise UsageError("upload() needs the path of one file", hint="use upload_tree() for a directory")
         [item] = items
         with self.api._new_runner(progress, cancel, deadline) as runner:
-            calls = self.api._api.with_runner(runner)
-            path = runner.run_one(lambda: upload.resolve_target(calls, remote, item.name))
-            there = runner.run_one(lambda: _require_file(calls.find(path)))
-            return self._new_delta_sync(runner).upload(item, path, there)
+            api = self.api._api.with_runner(runner)
+            path = runner.run_one(lambda: upload.resolve_target(api, remote, item.name))
+            remote_info = runner.run_one(lambda: _require_file(api.find(path)))
+            return self._new_delta_sync(runner).upload(item, path, remote_info)
 
     def download(
         self,
@@ -152,47 +152,47 @@ class SyncClient:
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> FileResult:
-        """Bring a local file up to date with one on the server.
+        """Update a local file with one on the server.
 
-        :param local: its path, or a directory (with a slash at its end, or one that exists).
+        :param local: its path, or a directory (with a slash at its end, or an existing one).
         :param remote: path of the file on the server.
         :param exists: what to do about an existing file with other content, as in
             ``BasicClient.download``.
-        :raises NotFound: there is none.
+        :raises NotFound: the file does not exist on the server.
         :raises TargetExists: the directory has a file of that name with other content.
-        :raises SourceChanged: the local file changed meanwhile.
+        :raises SourceChanged: the local file changed during the call.
 
         Otherwise like :meth:`upload`.
         """
         target = as_target_path(local)
         if target is None:
-            raise UsageError(f"{local!r} is not a path", hint="download('name', '/folder/name')")
+            raise UsageError(f"local is not a path: {local!r}", hint="download('name', '/folder/name')")
         as_path_text(remote, hint="download('name', '/folder/name')")
         validate_exists(exists)
         with self.api._new_runner(progress, cancel, deadline) as runner:
-            calls = self.api._api.with_runner(runner)
-            there = runner.run_one(lambda: calls.stat(normalize(remote)))
-            if not there.isfile:
-                raise UsageError(f"{there.path} is a directory", hint="download_tree() takes a directory")
-            inside = is_directory_target(local, target)
+            api = self.api._api.with_runner(runner)
+            info = runner.run_one(lambda: api.stat(normalize(remote)))
+            if not info.isfile:
+                raise UsageError(f"{info.path} is a directory", hint="use download_tree()")
+            in_directory = is_directory_target(local, target)
             origin: Optional[Origin] = None
-            if inside:
-                name = safe_path(split(there.path)[1], target)
+            if in_directory:
+                name = safe_path(split(info.path)[1], target)
                 target = target / name.name
-                if is_renamed(split(there.path)[1], name):
-                    origin = download.get_origin(calls), normalize(there.path)
-            resync = self._new_delta_sync(runner)
-            if not inside and exists is None:
-                return resync.download(target, there)
-            written = DownloadHistory(target.parent)
-            same = runner.run_one(lambda: find_identical_files(calls, [(target, there)]))
-            if there.path in same and exists != "skip":
-                self._delete_part_file(target, there, None)
-                if inside:
-                    written.record_origin(target, origin)
-                return unchanged_result(there.path, target, there.size or 0, same[there.path])
-            guard = _make_guard(calls, exists, written, there, origin=origin)
-            return resync.download(target, there, follow_symlink=not inside, guard=guard)
+                if is_renamed(split(info.path)[1], name):
+                    origin = download.get_origin(api), normalize(info.path)
+            delta_sync = self._new_delta_sync(runner)
+            if not in_directory and exists is None:
+                return delta_sync.download(target, info)
+            history = DownloadHistory(target.parent)
+            identical = runner.run_one(lambda: find_identical_files(api, [(target, info)]))
+            if info.path in identical and exists != "skip":
+                self._delete_part_file(target, info, None)
+                if in_directory:
+                    history.record_origin(target, origin)
+                return unchanged_result(info.path, target, info.size or 0, identical[info.path])
+            guard = _make_guard(api, exists, history, info, origin=origin)
+            return delta_sync.download(target, info, follow_symlink=not in_directory, guard=guard)
 
     def upload_tree(
         self,
@@ -205,19 +205,19 @@ class SyncClient:
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> TransferReport:
-        """Bring a directory on the server up to date with a local one; nothing there is removed.
+        """Update a directory on the server with a local one; nothing on the server is removed.
 
-        :param local: path of a directory; what is in it comes to stand below ``remote``.
-        :param remote: directory on the server, made if missing.
-        :param dry_run: change nothing: say of each file what would be done.
-        :return: one result per file.  Of a dry run, ``method`` is ``"delta"`` where one would be tried.
-        :raises BatchError: some files failed; ``.results`` tells which.
+        :param local: path of a directory; its contents are uploaded to ``remote``.
+        :param remote: directory on the server, created if missing.
+        :param dry_run: change nothing; return the results of the files that would be transferred.
+        :return: one result per file.  In a dry run, ``method`` is ``"delta"`` if a delta would be tried.
+        :raises BatchError: some files failed; see ``.results``.
         """
         tree = trees.TreeUpload(local, normalize(remote), follow_symlinks)
         with self.api._new_runner(progress, cancel, deadline) as runner:
-            calls = self.api._api.with_runner(runner)
-            there = runner.run_one(lambda: list_remote_files(calls, tree.path))
-            results = sync_tree(calls, runner, tree, there, self._new_delta_sync(runner), dry_run)
+            api = self.api._api.with_runner(runner)
+            remote_files = runner.run_one(lambda: list_remote_files(api, tree.path))
+            results = sync_tree(api, runner, tree, remote_files, self._new_delta_sync(runner), dry_run)
             if not dry_run:
                 log_summary(local, results)
             return raise_for_errors(results, runner)
@@ -233,9 +233,9 @@ class SyncClient:
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> TransferReport:
-        """Bring a local directory up to date with one on the server; nothing here is removed.
+        """Update a local directory with one on the server; no local file is removed.
 
-        :param local: path of a directory, made if missing; names from the server cannot leave it.
+        :param local: path of a directory, created if missing; names from the server cannot leave it.
         :param remote: directory on the server.
         :param exists: what to do about existing files with other content, as in :meth:`download`.
 
@@ -243,47 +243,48 @@ class SyncClient:
         """
         directory = as_target_path(local)
         if directory is None:
-            raise UsageError(f"{local!r} is not a path", hint="pass the path of a local directory")
+            raise UsageError(f"local is not a path: {local!r}", hint="download_tree('folder', '/folder')")
         validate_exists(exists)
-        full = directory.absolute()  # the working directory may be another one later
+        absolute = directory.absolute()  # in case that the working directory changes during the call
         with self.api._new_runner(progress, cancel, deadline) as runner, contextlib.ExitStack() as stack:
-            calls = self.api._api.with_runner(runner)
+            api = self.api._api.with_runner(runner)
             top = normalize(remote)
-            there = runner.run_one(lambda: list_remote_files(calls, top, allow_missing=False))
-            given = [path[len(top.rstrip("/")) + 1 :] for path in there]
+            remote_files = runner.run_one(lambda: list_remote_files(api, top, allow_missing=False))
+            remote_names = [path[len(top.rstrip("/")) + 1 :] for path in remote_files]
             root = None if dry_run else stack.enter_context(open_target_directory(directory))
-            names = unique_paths_or_errors(given, directory=directory)
+            names = unique_paths_or_errors(remote_names, directory=directory)
             pairs = [
                 (directory / name, info)
-                for name, info in zip(names, there.values())
+                for name, info in zip(names, remote_files.values())
                 if not isinstance(name, UnsafeName)
             ]
-            same = runner.run_one(lambda: find_identical_files(calls, list(pairs)))
-            resync = self._new_delta_sync(runner)
+            identical = runner.run_one(lambda: find_identical_files(api, list(pairs)))
+            delta_sync = self._new_delta_sync(runner)
             results = []
-            taken = {fold_name(str(path)) for path, _ in pairs}
-            known: Dict[Path, DownloadHistory] = {}
-            for name, own, info in zip(names, given, there.values()):
+            reserved = {fold_name(str(path)) for path, _ in pairs}
+            histories: Dict[Path, DownloadHistory] = {}
+            for name, remote_name, info in zip(names, remote_names, remote_files.values()):
                 if isinstance(name, UnsafeName):
                     results.append(FileResult(info.path, error=name, method="plain"))
                     continue
                 path, size = directory / name, info.size or 0
-                written = get_download_history(known, full / name.parent)
-                origin = (download.get_origin(calls), normalize(info.path)) if is_renamed(own, name) else None
-                guard = _make_guard(calls, exists, written, info, taken, origin)
-                if info.path in same and exists != "skip":
+                history = get_download_history(histories, absolute / name.parent)
+                renamed = is_renamed(remote_name, name)
+                origin = (download.get_origin(api), normalize(info.path)) if renamed else None
+                guard = _make_guard(api, exists, history, info, reserved, origin)
+                if info.path in identical and exists != "skip":
                     if not dry_run:
                         self._delete_part_file(path, info, root)
-                        written.record_origin(path, origin)
-                    results.append(unchanged_result(info.path, path, size, same[info.path]))
+                        history.record_origin(path, origin)
+                    results.append(unchanged_result(info.path, path, size, identical[info.path]))
                 elif dry_run:
-                    planned = functools.partial(self._planned_download_result, runner, path, info, guard)
-                    results.append(result_or_error(planned, info.path))
+                    plan = functools.partial(self._planned_download_result, runner, path, info, guard)
+                    results.append(result_or_error(plan, info.path))
                 else:
-                    step = functools.partial(
-                        resync.download, path, info, follow_symlink=False, guard=guard, root=root
+                    update = functools.partial(
+                        delta_sync.download, path, info, follow_symlink=False, guard=guard, root=root
                     )
-                    results.append(result_or_error(step, info.path))
+                    results.append(result_or_error(update, info.path))
             if not dry_run:
                 log_summary(local, results)
             return raise_for_errors(results, runner)
@@ -291,48 +292,47 @@ class SyncClient:
     def __repr__(self) -> str:
         return f"SyncClient({self.api!r})"
 
-    # -- inside -----------------------------------------------------------------------------------------
+    # -- helpers ----------------------------------------------------------------------------------------
 
     def _new_delta_sync(self, runner: TransferRunner) -> DeltaSync:
-        deltas = delta.available()
-        if not deltas and not self._librsync_message_logged:
+        available = delta.available()
+        if not available and not self._librsync_message_logged:
             self._librsync_message_logged = True
-            log.info("there is no librsync on this machine: whole files are moved")
-        return DeltaSync(self.api._api, runner, self.api._max_workers, deltas)
+            log.info("librsync is not installed on this machine: complete files are transferred")
+        return DeltaSync(self.api._api, runner, self.api._max_workers, available)
 
     def _delete_part_file(self, path: Path, info: Info, root: Optional[Directory]) -> None:
-        """Remove what a broken run left of a file that needs nothing any more."""
-        about = {"service": "smartfile", "api": self.api._api.api_url, "path": info.path}
-        FileSink(path, follow=False, root=root).remove_leftovers(about)
+        """Remove the part file that an interrupted run left of a file that is now up to date."""
+        identity = {"service": "smartfile", "api": self.api._api.api_url, "path": info.path}
+        FileSink(path, follow=False, root=root).remove_leftovers(identity)
 
     def _planned_download_result(
         self, runner: TransferRunner, path: Path, info: Info, guard: ExistingFilePolicy
     ) -> FileResult:
-        kept = runner.run_one(lambda: guard.find_retained_file(path, info.size, {}))
-        if kept is not None:
-            return skipped_result(info.path, kept)
+        retained = runner.run_one(lambda: guard.find_retained_file(path, info.size, {}))
+        if retained is not None:
+            return skipped_result(info.path, retained)
         return planned_result(info.path, path, info.size or 0, info if path.is_file() else None)
 
 
 def _make_guard(
     api: SmartFileApi,
     exists: Exists,
-    written: DownloadHistory,
+    history: DownloadHistory,
     info: Info,
     reserved_paths: Collection[str] = (),
     origin: Optional[Origin] = None,
 ) -> ExistingFilePolicy:
-    """What decides about an existing file."""
+    """Return the policy for an existing file."""
 
-    def digest() -> Tuple[str, str]:
+    def fetch_digest() -> Tuple[str, str]:
         return CHECKSUM_ALGORITHM, api.get_checksums([info.path], CHECKSUM_ALGORITHM)[info.path]
 
-    changed = download.get_modification_window(info)
     return ExistingFilePolicy(
         exists,
-        written,
-        fetch_digest=digest,
-        mtime_range=changed,
+        history,
+        fetch_digest=fetch_digest,
+        mtime_range=download.get_modification_window(info),
         reserved_names=reserved_paths,
         origin=origin,
     )
@@ -340,8 +340,5 @@ def _make_guard(
 
 def _require_file(info: Optional[Info]) -> Optional[Info]:
     if info is not None and not info.isfile:
-        raise UsageError(
-            f"{info.path} is a directory on the server",
-            hint="pass the path of a file, or remove the directory first",
-        )
+        raise UsageError(f"{info.path} is a directory on the server", hint="pass another path for the file")
     return info

@@ -1,4 +1,4 @@
-"""Files on their way up: one request each, looked after when its answer is lost, checked when it is there.
+"""Uploads: one request per file, recovery of lost responses, and verification of the stored file.
 
 Source: SmartFile protocol, sections 5 and 7.
 """
@@ -35,7 +35,7 @@ __all__ = ["resolve_target", "skip_existing", "upload_files"]
 
 log = logging.getLogger("smartxfer.smartfile")
 
-#: Seconds in which a file may still arrive whose answer was lost, and the pauses between two requests for it.
+#: Seconds to wait for a file whose response was lost, and intervals between two requests for it.
 _LATE_ARRIVAL_TIMEOUT = 5.0
 _POLL_INTERVALS = PollIntervals(initial=0.25)
 
@@ -48,47 +48,47 @@ def upload_files(
     checksum: Optional[str] = None,
     journal: Optional[Journal] = None,
 ) -> List[FileResult]:
-    """Send files to their paths; the results, failed ones included.
+    """Upload files and return their results, failed ones included.
 
-    :param pairs: what is sent, and the path it gets on the server.
-    :param checksum: algorithm by which the server is asked what it holds; None compares sizes.
-    :raises UsageError: a name cannot be sent.
+    :param pairs: each file, and its path on the server.
+    :param checksum: algorithm of the final comparison with the server; None compares sizes.
+    :raises UsageError: a name is invalid.
     """
     for _, path in pairs:
         validate_upload_path(path)
-    sendings = [FileUpload(api, runner, item, path, checksum, journal) for item, path in pairs]
+    uploads = [FileUpload(api, runner, item, path, checksum, journal) for item, path in pairs]
     for item, path in pairs:
         runner.reporter.queue(path, item.size)
-    jobs = [UploadJob(sending.make_spec(), runner, 1) for sending in sendings]
+    jobs = [UploadJob(upload.make_spec(), runner, 1) for upload in uploads]
     runner.run_jobs(jobs, max_workers)
-    return [attrs.evolve(job.result, item=sending.stored_info) for job, sending in zip(jobs, sendings)]
+    return [attrs.evolve(job.result, item=upload.stored_info) for job, upload in zip(jobs, uploads)]
 
 
 def resolve_target(api: SmartFileApi, path: str, name: str) -> str:
-    """The path in full of a file that goes to ``path``: into it where it is a directory."""
+    """Return the absolute path of a file that is uploaded to ``path``, a directory or the file's path."""
     if path.endswith("/"):
         return join(path, name)
-    full = normalize(path)
-    found = api.find(full)
-    if found is not None and found.isdir and not found.isfile:
-        return join(full, name)
-    return full
+    absolute = normalize(path)
+    info = api.find(absolute)
+    if info is not None and info.isdir and not info.isfile:
+        return join(absolute, name)
+    return absolute
 
 
 def skip_existing(
     api: SmartFileApi, pairs: Sequence[Tuple[LocalFile, str]], exists: UploadExists
 ) -> Dict[str, FileResult]:
-    """Results, by path, of files that are not sent because the server has one of their path."""
-    kept: Dict[str, FileResult] = {}
+    """Return results, by path, of the files that ``exists="skip"`` skips because they exist on the server."""
+    skipped: Dict[str, FileResult] = {}
     for item, path in pairs if exists == "skip" else ():
         info = api.find(path)
         if info is not None and info.isfile:
-            kept[path] = FileResult(path, item.path, info.size or 0, skipped="exists", item=info)
-    return kept
+            skipped[path] = FileResult(path, item.path, info.size or 0, skipped="exists", item=info)
+    return skipped
 
 
 class FileUpload:
-    """One file's upload."""
+    """Upload of one file."""
 
     def __init__(
         self,
@@ -105,14 +105,14 @@ class FileUpload:
         self._path = path
         self._checksum = checksum
         self._journal = journal
-        #: Seconds that the try took whose answer was lost.
+        #: Duration of an attempt whose response was lost, in seconds.
         self._lost_response_seconds: Optional[float] = None
         self._clock = runner.clock
-        #: What the server says of the file that it stored.
+        #: The server's Info of the stored file.
         self.stored_info: Optional[Info] = None
 
     def make_spec(self) -> UploadSpec:
-        """The file as the engine wants it: in one part, empty or not."""
+        """Return the specification for the engine, with one part even for an empty file."""
         return UploadSpec(
             name=self._path,
             open_source=self._item.open_unchanged,
@@ -126,25 +126,25 @@ class FileUpload:
             min(_LATE_ARRIVAL_TIMEOUT, self._lost_response_seconds)
         ):
             return
-        began = self._clock.monotonic()
+        start = self._clock.monotonic()
         try:
-            answer = self._api_without_retries.send_request(
+            body_of_response = self._api_without_retries.send_request(
                 self._api_without_retries.upload_request(self._path, body)
             ).json()
         except (NetworkError, ServerError) as error:
             if isinstance(error, Throttled) or not error.may_have_been_processed:
                 raise
-            self._lost_response_seconds = self._clock.monotonic() - began
+            self._lost_response_seconds = self._clock.monotonic() - start
             raise
-        self._verify_response(answer)
+        self._verify_response(body_of_response)
 
     def _has_arrived(self, timeout: float) -> bool:
-        """Return True when the server holds the file though its answer was lost.
+        """Return True if the server has stored the file although the response was lost.
 
-        :param timeout: seconds in which it may still come to its end; sending again would take as long.
+        :param timeout: seconds to wait for the file; sending it again would take as long.
         """
         try:
-            held = poll(
+            stored = poll(
                 lambda: self._is_stored(max(_LATE_ARRIVAL_TIMEOUT, self._lost_response_seconds or 0.0)),
                 bool,
                 timeout=timeout,
@@ -153,45 +153,45 @@ class FileUpload:
                 sleep=self._api_without_retries.sleep,
             )
         except CommunicationError:
-            return False  # sending it again is always right
-        if held:
-            log.info("%s had arrived, though the answer was lost", self._path)
-        return held
+            return False  # sending the file again is always correct
+        if stored:
+            log.info("%s had arrived, although the response was lost", self._path)
+        return stored
 
     def _is_stored(self, timeout: float = TASK_TIMEOUT) -> bool:
-        """Return True when the server holds these bytes; its MD5 tells, not the size alone.
+        """Return True if size and MD5 of the file on the server are those of the local file.
 
-        :param timeout: seconds to wait for the MD5; without one the bytes count as not held.
+        :param timeout: seconds to wait for the MD5; without it, the result is False.
         """
         info = self._api_without_retries.find(self._path)
         if info is None or not info.isfile or info.size != self._item.size:
             return False
         try:
-            held = self._api_without_retries.get_checksums([self._path], "MD5", timeout)[self._path]
+            remote_digest = self._api_without_retries.get_checksums([self._path], "MD5", timeout)[self._path]
         except (TaskFailed, WaitTimeout) as error:
-            log.info("%s: the server gives no MD5: %s", self._path, error)
+            log.info("%s: the server did not return an MD5: %s", self._path, error)
             return False
         self.stored_info = info
-        return held == self._compute_digest("md5")
+        return remote_digest == self._compute_digest("md5")
 
     def _verify_response(self, response: Any) -> None:
-        """Compare what the server says it stored: one info object, or an array of them."""
-        found = response if isinstance(response, list) else [response]
-        infos = [Info.from_wire(entry) for entry in found if isinstance(entry, Mapping) and "path" in entry]
+        """Compare path and size with those in the response, which is an info object or an array of them."""
+        entries = response if isinstance(response, list) else [response]
+        infos = [Info.from_wire(entry) for entry in entries if isinstance(entry, Mapping) and "path" in entry]
         if not infos:
             if self._is_stored():
                 return
             raise SmartFileUnexpectedResponse(
-                f"{self._path}: the response names no stored file: {redacted_excerpt(response, 200)}",
-                hint="look at what it says, and upload the file again",
+                f"{self._path}: the response contains no stored file: {redacted_excerpt(response, 200)}",
+                hint="check the response, and upload the file again",
                 status=200,
                 details=response,
             )
         stored = [info for info in infos if normalize(info.path) == self._path]
         if not stored:
             raise SmartFileDecodeError(
-                f"{self._path} is stored as {infos[0].path!r}",
-                hint="the server does not take this name as it is: give the file another",
+                f"the server stored {self._path} under another name: {infos[0].path!r}",
+                hint="pass a name that the server accepts unchanged",
             )
         self.stored_info = stored[0]
         size = stored[0].size
@@ -206,17 +206,17 @@ class FileUpload:
         verified: Tuple[str, Optional[str]] = ("size", None)
         if self._checksum is not None:
             algorithm = self._checksum
-            held = self._api_with_retries.get_checksums([self._path], algorithm)[self._path]
-            ours = self._compute_digest(algorithm)
-            if held != ours:
+            remote_digest = self._api_with_retries.get_checksums([self._path], algorithm)[self._path]
+            local_digest = self._compute_digest(algorithm)
+            if remote_digest != local_digest:
                 raise SmartFileChecksumMismatch(
-                    f"{self._path}: the server holds other bytes than were sent",
-                    hint="send it again",
+                    f"{self._path}: the {algorithm} of the stored file differs from that of the sent bytes",
+                    hint="upload the file again",
                     algorithm=algorithm,
-                    expected=ours,
-                    actual=held,
+                    expected=local_digest,
+                    actual=remote_digest,
                 )
-            verified = (algorithm, f"{algorithm}:{ours}")
+            verified = (algorithm, f"{algorithm}:{local_digest}")
         if self._journal is not None and self._item.resumable:
             self._journal.update_lazily(**{self._path: [self._item.size, self._item.mtime_ns]})
         return verified

@@ -1,4 +1,4 @@
-"""The verbs that all clients share, as methods: ``upload``, ``upload_many``, ``upload_tree``.
+"""Methods that all clients share: ``upload``, ``upload_many``, ``upload_tree``.
 
 Source: SmartFile protocol, section 5.
 """
@@ -31,22 +31,21 @@ def upload(
     cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
 ) -> "FileResult":
-    """Send a file.
+    """Upload a file.
 
-    :param source: a path, bytes, an open binary file or a stream; ``(name, thing)`` gives it a name.
-    :param target: where it goes: a directory (with a slash at its end, or one that exists), or a path in
-        full.
-    :param exists: what to do about a file of that path: None and ``"replace"`` replace it, ``"skip"`` keeps
-        it.
-    :param checksum: ``"md5"``, ``"sha256"``, ...: has the server reckon it afterwards, and compares; without,
-        sizes are compared.
-    :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
-    :param cancel: anything with ``is_set()``.
+    :param source: a path, bytes, an open binary file or a stream; ``(name, source)`` sets its name.
+    :param target: a directory on the server (with a slash at its end, or an existing one), or the full path
+        of the file.
+    :param exists: what to do about an existing file: None and ``"replace"`` replace it, ``"skip"`` keeps it.
+    :param checksum: ``"md5"``, ``"sha256"``, ...: the server computes it afterwards, and it is compared;
+        without it, sizes are compared.
+    :param progress: None, True for a bar, a label, or a callable that receives a ProgressEvent.
+    :param cancel: any object with ``is_set()``.
     :param deadline: seconds after which to stop.
-    :return: what became of the file; ``.item`` is its Info, ``.name`` its path on the server.
+    :return: the result; ``.item`` is its Info, ``.name`` its path on the server.
     :raises SourceChanged: the file changed while it was sent.
-    :raises NotFound: there is no such directory on the server.
-    :raises UnexpectedResponse: the answer is not one that the protocol documents for a stored file.
+    :raises NotFound: the directory does not exist on the server.
+    :raises UnexpectedResponse: the protocol does not document such a response for a stored file.
 
     Source: SmartFile protocol, section 5.
     """
@@ -59,17 +58,16 @@ def upload(
     path = parse_target(target, source, "upload")
     items = collect_files([source])
     if len(items) != 1 or "/" in items[0].name:
-        raise UsageError(f"upload() sends one file; {source!r:.80} is a directory", hint="call upload_tree()")
+        raise UsageError("upload() needs one file, got a directory", hint="use upload_tree()")
     [item] = items
     with self._new_runner(progress, cancel, deadline) as runner:
-        calls = self._api.with_runner(runner)
-        full = runner.run_one(lambda: upload.resolve_target(calls, path, item.name))
-        kept = runner.run_one(lambda: upload.skip_existing(calls, [(item, full)], exists))
-        if kept:
-            return kept[full]
-        return raise_for_errors(upload.upload_files(self._api, runner, [(item, full)], 1, checksum), runner)[
-            0
-        ]
+        api = self._api.with_runner(runner)
+        remote_path = runner.run_one(lambda: upload.resolve_target(api, path, item.name))
+        pairs = [(item, remote_path)]
+        skipped = runner.run_one(lambda: upload.skip_existing(api, pairs, exists))
+        if skipped:
+            return skipped[remote_path]
+        return raise_for_errors(upload.upload_files(self._api, runner, pairs, 1, checksum), runner)[0]
 
 
 def upload_many(
@@ -84,14 +82,14 @@ def upload_many(
     cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
 ) -> "TransferReport":
-    """Send several files into a directory, several at a time.
+    """Upload several files into a directory concurrently.
 
     :param sources: one source or several, as for :meth:`upload`; a directory means the files in it, with
-        its own name before theirs.  For an empty list nothing is sent.
-    :param target: directory on the server, made if missing.
-    :param max_workers: files at a time; None: as many as the client is set to.
+        the directory's name before theirs.  For an empty list, no request is sent.
+    :param target: directory on the server, created if missing.
+    :param max_workers: maximum number of concurrent files; None: the client's setting.
     :return: one result per file, in order.
-    :raises BatchError: some of several files failed; ``.results`` tells which.
+    :raises BatchError: some of several files failed; see ``.results``.
 
     Otherwise like :meth:`upload`.
     """
@@ -107,14 +105,14 @@ def upload_many(
     with self._new_runner(progress, cancel, deadline, max_workers) as runner:
         if not pairs:
             return TransferReport()
-        calls = self._api.with_runner(runner)
-        kept = runner.run_one(lambda: upload.skip_existing(calls, pairs, exists))
-        missing = [(item, path) for item, path in pairs if path not in kept]
+        api = self._api.with_runner(runner)
+        skipped = runner.run_one(lambda: upload.skip_existing(api, pairs, exists))
+        missing = [(item, path) for item, path in pairs if path not in skipped]
         folders = [split(path)[0] for _, path in missing]
-        runner.run_one(lambda: trees.make_directories(calls, folders))
-        at_once = max_workers or self._max_workers
-        sent = iter(upload.upload_files(self._api, runner, missing, at_once, checksum))
-        return raise_for_errors([kept.get(path) or next(sent) for _, path in pairs], runner)
+        runner.run_one(lambda: trees.make_directories(api, folders))
+        workers = max_workers or self._max_workers
+        uploaded = iter(upload.upload_files(self._api, runner, missing, workers, checksum))
+        return raise_for_errors([skipped.get(path) or next(uploaded) for _, path in pairs], runner)
 
 
 def upload_tree(
@@ -133,16 +131,16 @@ def upload_tree(
     cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
 ) -> "TransferReport":
-    """Send what is in a directory, several files at a time; a broken run is continued.
+    """Upload the contents of a directory, several files concurrently; an interrupted run is resumed.
 
-    :param directory: local; its files and directories, empty ones too, come below ``target``.
-    :param target: directory on the server, made if missing.
-    :param include: glob patterns of the files that are meant, such as ``"*.csv"``; None for all.
-    :param exclude: glob patterns of files and directories that are left out.
-    :param follow_symlinks: send what symbolic links lead to; by default they are skipped.
-    :param dry_run: send nothing; the results tell what would be sent.
-    :return: one result per file; those that an earlier, broken run had sent have ``resumed`` set.
-    :raises BatchError: some of several files failed; ``.results`` tells which.
+    :param directory: local directory; its contents, with empty directories, are uploaded to ``target``.
+    :param target: directory on the server, created if missing.
+    :param include: glob patterns of the files to upload, such as ``"*.csv"``; None for all.
+    :param exclude: glob patterns of files and directories that are skipped.
+    :param follow_symlinks: upload the targets of symbolic links; by default they are skipped.
+    :param dry_run: upload nothing; return the results of the files that would be uploaded.
+    :return: one result per file; ``resumed`` is set for files that an interrupted run had uploaded.
+    :raises BatchError: some of several files failed; see ``.results``.
 
     Otherwise like :meth:`upload_many`.
     """
@@ -156,9 +154,9 @@ def upload_tree(
     with self._new_runner(progress, cancel, deadline, max_workers) as runner:
         if dry_run:
             return raise_for_errors(tree.plan(self._api, runner, exists), runner)
-        at_once = max_workers or self._max_workers
-        sent = tree.run(self._api, runner, self._account_id, at_once, checksum, exists)
-        return raise_for_errors(sent, runner)
+        workers = max_workers or self._max_workers
+        results = tree.run(self._api, runner, self._account_id, workers, checksum, exists)
+        return raise_for_errors(results, runner)
 
 
 def _validate_options(checksum: Optional[str], exists: "UploadExists") -> None:

@@ -1,4 +1,4 @@
-"""The verbs that all clients share, as methods: ``list``, ``info``, ``exists``, ``remove``, ``sync``.
+"""Methods that all clients share: ``list``, ``info``, ``exists``, ``remove``, ``sync``.
 
 Source: SmartFile protocol, sections 5 and 7.
 """
@@ -36,21 +36,21 @@ def sync(
     cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
 ) -> "SyncReport":
-    """Make a directory on the server like a local one; what is the same by its SHA-256 is left alone.
+    """Update a directory on the server with a local one; files with the same SHA-256 are not transferred.
 
-    Of files that differ only the difference is sent, where librsync is installed and that pays.
-    ``SyncClient`` also synchronises the other way.
+    Of files that differ, only the changed parts are sent if librsync is installed and this saves bytes.
+    ``SyncClient`` also synchronises in the other direction.
 
     :param source: local directory.
-    :param target: directory on the server, made if missing.
-    :param delete: remove files on the server that the directory does not have.
+    :param target: directory on the server, created if missing.
+    :param delete: remove files on the server that do not exist in the local directory.
     :param max_delete: largest share of the files on the server that ``delete`` may remove; else UsageError.
-    :param include: glob patterns of the files that are meant, on both sides; None for all.
-    :param exclude: glob patterns of files and directories that are left out, on both sides.
-    :param follow_symlinks: send what symbolic links lead to; by default they are skipped.
-    :param dry_run: change nothing; the report tells what would be done.
-    :param max_workers: parts at a time; None: as many as the client is set to.
-    :raises BatchError: some of several files failed; ``.results`` tells which.  Nothing was removed.
+    :param include: glob patterns of the files to consider on both sides; None for all.
+    :param exclude: glob patterns of files and directories that are ignored on both sides.
+    :param follow_symlinks: upload the targets of symbolic links; by default they are skipped.
+    :param dry_run: change nothing; report what would be done.
+    :param max_workers: maximum number of concurrent parts; None: the client's setting.
+    :raises BatchError: some of several files failed, and nothing was removed; see ``.results``.
 
     Otherwise like :meth:`upload`.  Source: SmartFile protocol, sections 5 and 7.
     """
@@ -67,20 +67,24 @@ def sync(
     tree = trees.TreeUpload(source, normalize(target), follow_symlinks, selection)
     prefix = join(tree.path, "x")[:-1]
     with self._new_runner(progress, cancel, deadline, max_workers) as runner:
-        calls = self._api.with_runner(runner)
-        there = runner.run_one(lambda: list_remote_files(calls, tree.path))
-        tree.skip_renamed(calls, there.__contains__)
-        here = {path for _, path in tree.pairs} | tree.renamed
-        extra = [path for path in there if path not in here and selection.includes(path[len(prefix) :])]
+        api = self._api.with_runner(runner)
+        remote_files = runner.run_one(lambda: list_remote_files(api, tree.path))
+        tree.skip_renamed(api, remote_files.__contains__)
+        local_paths = {path for _, path in tree.pairs} | tree.renamed
+        extra = [
+            path
+            for path in remote_files
+            if path not in local_paths and selection.includes(path[len(prefix) :])
+        ]
         extra = extra if delete else []
-        validate_deletion(extra, len(there), len(here), max_delete)
-        resync = DeltaSync(self._api, runner, max_workers or self._max_workers, delta.available())
-        done = raise_for_errors(sync_tree(calls, runner, tree, there, resync, dry_run), runner)
+        validate_deletion(extra, len(remote_files), len(local_paths), max_delete)
+        delta_sync = DeltaSync(self._api, runner, max_workers or self._max_workers, delta.available())
+        results = raise_for_errors(sync_tree(api, runner, tree, remote_files, delta_sync, dry_run), runner)
         if extra and not dry_run:
-            runner.run_one(lambda: calls.wait_for_task(calls.start_task("remove", path=extra)))
+            runner.run_one(lambda: api.wait_for_task(api.start_task("remove", path=extra)))
         if not dry_run:
-            log_summary(source, done)
-        return _build_report(done, there, extra, sorted(tree.renamed), len(prefix))
+            log_summary(source, results)
+        return _build_report(results, remote_files, extra, sorted(tree.renamed), len(prefix))
 
 
 def _build_report(
@@ -88,7 +92,7 @@ def _build_report(
 ) -> "SyncReport":
     """Return the report of a synchronisation.
 
-    :param prefix_length: characters of the paths before the names relative to the directory.
+    :param prefix_length: number of characters to remove from paths to make them relative to the directory.
     """
     from smartxfer.transfer.result import SyncReport, TransferReport
 
@@ -105,10 +109,10 @@ def _build_report(
 
 
 def list_directory(self: "ClientProtocol", target: "Remote" = "/") -> "List[Info]":
-    """Return what is in a directory, all pages of it, in the server's order.
+    """Return the entries of a directory, in the server's order.
 
     :param target: path on the server.
-    :raises NotFound: there is no such directory.
+    :raises NotFound: the directory does not exist.
 
     Source: SmartFile protocol, section 5.
     """
@@ -118,10 +122,10 @@ def list_directory(self: "ClientProtocol", target: "Remote" = "/") -> "List[Info
 
 
 def info(self: "ClientProtocol", source: "Remote") -> "Info":
-    """Return what the server knows of a file or directory.
+    """Return the Info of a file or directory.
 
     :param source: path on the server.
-    :raises NotFound: there is none.
+    :raises NotFound: the path does not exist.
 
     Source: SmartFile protocol, sections 3 and 5.
     """
@@ -131,7 +135,7 @@ def info(self: "ClientProtocol", source: "Remote") -> "Info":
 
 
 def exists(self: "ClientProtocol", source: "Remote") -> bool:
-    """Return True if there is a file or directory.
+    """Return True if a file or directory exists.
 
     :param source: path on the server.
     """
@@ -147,35 +151,35 @@ def remove(
     timeout: float = TASK_TIMEOUT,
     progress: "WaitProgress[Task]" = None,
 ) -> None:
-    """Remove a file, or a directory with all that is in it, or several; wait until it is done (section 5).
+    """Remove files or directories with their contents, and wait for the task (section 5).
 
     :param target: path on the server, or several.
     :param timeout: seconds to wait for the server.
-    :param progress: None, True for a line, a label for it, or a callable that takes each Task.
-    :raises NotFound: there is no such path.
-    :raises TaskFailed: some could not be removed.
+    :param progress: None, True for a status line, a label for it, or a callable that receives each Task.
+    :raises NotFound: a path does not exist.
+    :raises TaskFailed: some paths could not be removed.
     """
     from smartxfer.smartfile.paths import normalize_all
 
     paths = normalize_all(target)
     if "/" in paths:
-        raise UsageError("the root directory is not removed", hint="remove what is in it")
+        raise UsageError("the root directory cannot be removed", hint="pass the paths of its entries")
     run_task(self, "remove", timeout, progress, path=paths)
 
 
 def run_task(
     client: "ClientProtocol", operation: str, timeout: float, progress: "WaitProgress[Task]", **fields: Any
 ) -> "Task":
-    """Start an operation, and wait until it is done."""
+    """Start a task on the server, and wait until it is done."""
     from smartxfer.validation import validate_seconds
 
     validate_seconds(timeout, "timeout")
-    with make_task_reporter(progress) as seen:
-        return client._api.wait_for_task(client._api.start_task(operation, **fields), timeout, seen)
+    with make_task_reporter(progress) as report:
+        return client._api.wait_for_task(client._api.start_task(operation, **fields), timeout, report)
 
 
 def make_task_reporter(progress: "WaitProgress[Task]") -> "WaitReporter":
-    """Return what shows each state of a task."""
+    """Return a reporter that shows each state of a task."""
     from smartxfer.transfer.progress import WaitReporter
 
     return WaitReporter(progress, lambda state: (f"task {state.uuid[:8]}", state.status.lower()))

@@ -249,7 +249,7 @@ def test_a_file_that_shrinks_while_it_is_read(room: Path, monkeypatch: pytest.Mo
             os.truncate(room / "old", MIB)
             return super().write(data)
 
-    with pytest.raises(SourceChanged, match="shorter"):
+    with pytest.raises(SourceChanged, match="truncated"):
         delta.signature(room / "old", Spiteful())
 
 
@@ -299,10 +299,10 @@ def test_no_file_is_written_over_its_source(room: Path) -> None:
     (room / "signature").write_bytes(in_memory(room))
     os.link(room / "old", room / "same")
     for source, into in (("old", "old"), ("old", "same")):
-        with pytest.raises(UsageError, match="at once"):
+        with pytest.raises(UsageError, match="both input and output"):
             delta.signature(room / source, room / into)
     for into in ("signature", "new"):
-        with pytest.raises(UsageError, match="at once"):
+        with pytest.raises(UsageError, match="both input and output"):
             delta.delta(room / "signature", room / "new", room / into)
     assert names(room) == ["new", "old", "same", "signature"]
 
@@ -334,7 +334,7 @@ def test_a_stream_without_bytes_yet_does_not_end_the_file(room: Path) -> None:
         def readinto(self, view: Any) -> None:  # type: ignore[override]
             return None
 
-    with pytest.raises(LocalError, match="no bytes yet"):
+    with pytest.raises(LocalError, match="non-blocking stream"):
         delta.signature(Idle(), room / "signature")  # type: ignore[arg-type]
     assert names(room) == ["new", "old"]
 

@@ -53,12 +53,12 @@ def test_all_four_kinds_are_known(magic: int, hash_name: str, weak: str) -> None
         (b"", 0, "only 0 bytes"),
         (head()[:11], 11, "only 11 bytes"),
         (b"rs\x026" + head()[4:], 12, "begins with 72730236"),
-        (head(block=0), 12, "blocks of 0 bytes"),
-        (head(block=MAX_BLOCK_LENGTH + 1), 12, "blocks of 16777217 bytes"),
-        (head(strong=0), 12, "0 bytes of md4"),
-        (head(strong=17), 12, "17 bytes of md4"),
-        (head(0x72730147, strong=33), 12, "33 bytes of blake2"),
-        (head(), 12 + 12 + 11, "11 bytes of block 2"),
+        (head(block=0), 12, "invalid block length 0 "),
+        (head(block=MAX_BLOCK_LENGTH + 1), 12, "invalid block length 16777217 "),
+        (head(strong=0), 12, "invalid length 0 of the md4 sums"),
+        (head(strong=17), 12, "invalid length 17 of the md4 sums"),
+        (head(0x72730147, strong=33), 12, "invalid length 33 of the blake2 sums"),
+        (head(), 12 + 12 + 11, "block 2 has only 11 bytes"),
     ],
 )
 def test_no_signature(start: bytes, length: int, says: str) -> None:
@@ -110,7 +110,7 @@ class Line:
 
 def test_the_header_of_a_stream_is_checked_against_all_of_it() -> None:
     assert delta.read_signature(Line(head() + bytes(12 * 9999))).blocks == 9999  # type: ignore[arg-type]
-    with pytest.raises(DeltaError, match="cut short"):
+    with pytest.raises(DeltaError, match="truncated"):
         delta.read_signature(Line(head() + bytes(12 * 9999 - 1)))  # type: ignore[arg-type]
 
 
@@ -127,18 +127,18 @@ def test_commands_of_every_width() -> None:
     ("change", "says"),
     [
         (b"", "it is empty"),
-        (b"rs", "cut short"),
+        (b"rs", "truncated"),
         (b"rs\x016\x00", "begins with 72730136"),
-        (b"rs\x026", "cut short"),
-        (b"rs\x026\x02a", "cut short"),
-        (b"rs\x026\x45\x05", "cut short"),
-        (b"rs\x026\x55\x00", "unknown command: 85"),
-        (b"rs\x026\x41\x00\x00", "no length: 65"),
-        (b"rs\x026\x45\x05\x00\x00", "no length: 69"),
-        (b"rs\x026\x45\x05\x06\x00", "copies bytes 5 to 11 of a file of 10"),
-        (b"rs\x026\x54" + b"\xff" * 16 + b"\x00", "of a file of 10"),
-        (b"rs\x026\x44" + b"\xff" * 8 + b"ab", "cut short"),
-        (b"rs\x026\x00\x00", "goes on after its end"),
+        (b"rs\x026", "truncated"),
+        (b"rs\x026\x02a", "truncated"),
+        (b"rs\x026\x45\x05", "truncated"),
+        (b"rs\x026\x55\x00", "unknown command 85"),
+        (b"rs\x026\x41\x00\x00", "command 65 of the delta has length 0"),
+        (b"rs\x026\x45\x05\x00\x00", "command 69 of the delta has length 0"),
+        (b"rs\x026\x45\x05\x06\x00", "copies bytes 5 to 11, but the old file has 10"),
+        (b"rs\x026\x54" + b"\xff" * 16 + b"\x00", "but the old file has 10"),
+        (b"rs\x026\x44" + b"\xff" * 8 + b"ab", "truncated"),
+        (b"rs\x026\x00\x00", "data after its end"),
     ],
 )
 def test_no_delta(change: bytes, says: str) -> None:
@@ -149,9 +149,9 @@ def test_no_delta(change: bytes, says: str) -> None:
 def test_the_size_of_the_new_file_is_a_limit() -> None:
     change = b"rs\x026\x02ab\x45\x00\x0a\x00"
     assert commands_of(change, 10, 12) == [b"ab", Copy(0, 10)]
-    with pytest.raises(DeltaError, match="more than the 11 bytes"):
+    with pytest.raises(DeltaError, match="more than the expected 11 bytes"):
         commands_of(change, 10, 11)
-    with pytest.raises(DeltaError, match="12 bytes, not the 13"):
+    with pytest.raises(DeltaError, match="12 bytes, not the expected 13"):
         commands_of(change, 10, 13)
 
 
@@ -164,7 +164,7 @@ def test_a_literal_command_is_as_short_as_it_can_be(length: int) -> None:
     read = read_commands(io.BytesIO(b"rs\x026" + made + b"x").readinto, 0)
     assert bytes(next(read)) == b"x"  # type: ignore[arg-type]
     if length == 1:
-        with pytest.raises(DeltaError, match="cut short"):
+        with pytest.raises(DeltaError, match="truncated"):
             next(read)
 
 
@@ -198,7 +198,7 @@ def _blocks(strong: int, weak: List[int]) -> io.BytesIO:
 @pytest.mark.parametrize("strong", [5, 8])
 def test_thousands_of_blocks_of_one_weak_sum_are_refused(strong: int) -> None:
     header = delta.Signature(0x72730136, "md4", "rollsum", 2048, strong, 70000)
-    with pytest.raises(DeltaError, match="one weak sum"):
+    with pytest.raises(DeltaError, match="the same weak sum"):
         reject_collisions(header, _blocks(strong, [*range(69000), *[7] * 1000]).readinto)
     reject_collisions(header, _blocks(strong, [*range(69800), *[7] * 200]).readinto)
 

@@ -181,7 +181,7 @@ def test_a_file_that_shrinks_during_the_call(room: Path) -> None:
             os.truncate(room / "old", 300)
             return super().read(most)
 
-    with pytest.raises(SourceChanged, match="shorter"):
+    with pytest.raises(SourceChanged, match="truncated"):
         delta.patch(room / "old", Slow(CHANGE), room / "new")
     assert names(room) == ["change", "old"]
 
@@ -227,15 +227,15 @@ def test_what_cannot_be(room: Path) -> None:
         delta.patch(room / "old", room / "change", room / "folder")
     with pytest.raises(UsageError, match="not a regular file"):
         delta.patch(room / "folder", room / "change", room / "new")
-    with pytest.raises(UsageError, match="at once"):
+    with pytest.raises(UsageError, match="both input and output"):
         delta.patch(room / "old", room / "change", room / "change")
     with open(room / "old", "r+b") as file:
-        with pytest.raises(UsageError, match="at once"):
+        with pytest.raises(UsageError, match="both input and output"):
             delta.patch(room / "old", room / "change", file)
-        with pytest.raises(UsageError, match="at once"):
+        with pytest.raises(UsageError, match="both input and output"):
             delta.patch(file, room / "change", file)
     both = io.BytesIO(OLD)
-    with pytest.raises(UsageError, match="at once"):
+    with pytest.raises(UsageError, match="both input and output"):
         delta.patch(both, room / "change", both)
     assert names(room) == ["change", "folder", "old"]
     assert (room / "old").read_bytes() == OLD

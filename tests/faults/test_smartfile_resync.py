@@ -123,7 +123,7 @@ def test_f13_nonsense_ends_in_the_whole_file(harness: SmartFileHarness, log: Any
     harness.fault(match, effect, times=6 if (match, effect) == (SIGNATURE, "status 500") else 1)
     result = (_down if match == DELTA else _up)(harness)
     assert result.method == "plain"
-    assert any(record.levelno == logging.WARNING and "moved whole" in record.getMessage() for record in log.records)
+    assert any(record.levelno == logging.WARNING and "without a delta" in record.getMessage() for record in log.records)
 
 
 @pytest.mark.parametrize("place", [20, 200, 1000, 5000])

@@ -102,7 +102,7 @@ def test_a_shared_token_is_checked_before_its_manifest_is_made(
 
 @pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan, 10**400, 0, 0.4, -1, "soon", dt.timedelta(0)], ids=short)
 def test_a_link_that_would_end_never_or_before_it_began(clients: Dict[str, Any], bad: Any) -> None:
-    with pytest.raises(UsageError, match="expires|link would end"):
+    with pytest.raises(UsageError, match="expires"):
         clients["smartfile"].create_link("/a", expires=bad)
 
 

@@ -105,7 +105,7 @@ MUTATIONS = [
         id="smartfile-patch-repeated",
         promise=4,
         file="smartxfer/smartfile/delta_sync.py",
-        old="resend_after_lost_response=False,  # a patch fits only the file it was made for",
+        old="resend_after_lost_response=False,  # a patch can only be applied once",
         new="resend_after_lost_response=True,",
         tests=("tests/faults/test_smartfile_resync.py::test_f12_a_patch_goes_once",),
         why="A patch is applied to a file that is patched already.",

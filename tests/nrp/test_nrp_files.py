@@ -139,7 +139,7 @@ def test_the_same_bytes_again_are_left_alone_and_others_are_a_conflict(
     assert again.result is not None
     assert (again.result.resumed, again.metadata) == (3, {"n": 2})
     assert server.count(f"PUT /api/records/{draft}/draft/files/a/content") == 1
-    with pytest.raises(Conflict, match="another file"):
+    with pytest.raises(Conflict, match="other content"):
         client.files.upload(draft, "a", {}, b"two")
     assert server.read(draft, "a") == b"one"
     assert client.files.upload(draft, "a", {}, b"two", replace=True).checksum == md5(b"two")
@@ -165,7 +165,7 @@ def test_files_are_deleted_by_any_name(client: RepositoryClient, draft: str) -> 
     assert [file.key for file in client.files.list(draft)] == ["d"]
     with pytest.raises(NotFound):
         client.files.delete(draft, "a")
-    with pytest.raises(UsageError, match="which file"):
+    with pytest.raises(UsageError, match="missing key"):
         client.files.delete(draft)
     client.files.delete_all(draft)
     assert client.files.list(draft) == []
@@ -262,7 +262,7 @@ def test_a_synchronisation_leaves_the_journal_of_another_upload(
 @pytest.mark.parametrize("thing", [5, b"x", [1], {"a": 1}, object()], ids=type)
 def test_a_key_is_text(client: RepositoryClient, draft: str, thing: Any) -> None:
     for call in (client.files.read, client.files.delete, client.files.wait_fetch):
-        with pytest.raises(UsageError, match="a key is text"):
+        with pytest.raises(UsageError, match="key must be a string"):
             call(draft, thing)
 
 
@@ -361,7 +361,7 @@ class TestFetch:
         url = root.files.read(server.create({"p.txt": b"public"}, published=True), "p.txt").links.content
         draft = server.create(user="root")
         root.files.upload(draft, "f", None, b"older")
-        with pytest.raises(Conflict, match="from which address") as caught:
+        with pytest.raises(Conflict, match="does not return its source URL") as caught:
             root.files.upload(draft, "f", None, url, kind)
         assert "replace=True" in caught.value.hint
         assert root.files.read(draft, "f").checksum == md5(b"older")
@@ -372,5 +372,5 @@ class TestFetch:
             assert root.files.read(draft, "f").transfer.type == "R"
 
     def test_bytes_are_not_an_address(self, root: RepositoryClient) -> None:
-        with pytest.raises(UsageError, match="an address"):
+        with pytest.raises(UsageError, match="must be a URL"):
             root.files.upload("any", "f", None, b"bytes", "url-fetch")

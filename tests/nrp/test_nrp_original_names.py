@@ -73,7 +73,7 @@ def test_a_client_of_a_configuration(config: Config) -> None:
         assert client.base_url == "https://a.example.org"
         sources = {name: source for name, _, source in client.explain_credentials()}
         assert "argument" in sources["token"]
-    with pytest.raises(UsageError, match="not by both"):
+    with pytest.raises(UsageError, match="cannot be combined"):
         get_client("https://a.example.org", "a", config=config)
 
 

@@ -176,7 +176,7 @@ def test_a_community_of_a_running_repository() -> None:
         with pytest.raises(ReviewRequired) as caught:
             client.records.publish(draft, submit=True)
         assert caught.value.request["status"] == "submitted"
-        with pytest.raises(ReviewRequired, match="once that is accepted"):
+        with pytest.raises(ReviewRequired, match="until the request is accepted"):
             client.records.publish(draft)
         assert harness.site.published() == []
     finally:

@@ -198,7 +198,7 @@ def test_a_scan_narrows_the_given_query_down(web: responses.RequestsMock, api: R
 
 def test_a_scan_of_too_many_at_one_moment(web: responses.RequestsMock, api: RepositoryClient) -> None:
     served(web, moments(30, apart=0.0), 10)
-    with pytest.raises(LimitExceeded, match="30 records created at 2026-11-01"):
+    with pytest.raises(LimitExceeded, match="30 records were created at 2026-11-01"):
         list(api.records.scan(size=5))
 
 
@@ -269,7 +269,7 @@ def test_an_answer_without_hits(
     web: responses.RequestsMock, api: RepositoryClient, body: Dict[str, Any]
 ) -> None:
     web.add("GET", SEARCH, json=body)
-    with pytest.raises(DecodeError, match="no hits"):
+    with pytest.raises(DecodeError, match="no list of hits"):
         api.records.search()
 
 

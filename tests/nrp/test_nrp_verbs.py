@@ -83,15 +83,15 @@ def test_one_file(client: RepositoryClient, site: Any, draft: Any, tree: Path, t
 def test_which_file_has_to_be_said(client: RepositoryClient, site: Any, draft: Any, tree: Path) -> None:
     before = len(site.requests)
     for call in (client.info, client.exists, client.remove, client.download):
-        with pytest.raises(UsageError, match="names no file"):
+        with pytest.raises(UsageError, match="is a record"):
             call(draft)
-        with pytest.raises(UsageError, match="names no file"):
+        with pytest.raises(UsageError, match="is a record"):
             call(draft.id)
-    with pytest.raises(UsageError, match="names a file"):
+    with pytest.raises(UsageError, match="is a file"):
         client.list(f"{draft.id}/a.csv")
-    with pytest.raises(UsageError, match="names a file"):
+    with pytest.raises(UsageError, match="is a file"):
         client.upload_many([tree / "a.csv"], f"{draft.id}/a.csv")
-    with pytest.raises(UsageError, match="sends one file"):
+    with pytest.raises(UsageError, match="needs one file"):
         client.upload(tree, draft)
     assert len(site.requests) == before
 

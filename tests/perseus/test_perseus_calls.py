@@ -395,4 +395,4 @@ def test_advice_does_not_depend_on_a_flag_of_type_checkers() -> None:
         "except AttributeError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
-    assert "perseus-client has graphs" in done.stdout
+    assert "use perseus-client for graphs" in done.stdout

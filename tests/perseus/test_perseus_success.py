@@ -287,4 +287,4 @@ def test_too_large(
         call = lambda: harness.client().file.upload_file(("a", DATA))  # noqa: E731
     with pytest.raises(kind) as caught:
         call()
-    assert "send smaller files" in caught.value.hint
+    assert "upload smaller files" in caught.value.hint

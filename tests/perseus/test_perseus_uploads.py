@@ -94,7 +94,7 @@ class TestNew:
         assert harness.calls == []
 
     def test_a_directory_is_not_one_file(self, harness: PerseusServer, live: PerseusClient, path: Path) -> None:
-        with pytest.raises(UsageError, match="one file"):
+        with pytest.raises(UsageError, match="expected a file"):
             live.file.upload_file(path.parent)
         with pytest.raises(FileNotFoundError):
             live.file.upload_file(path.parent / "nowhere.txt")

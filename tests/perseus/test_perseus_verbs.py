@@ -61,7 +61,7 @@ def test_one_file(client: PerseusClient, site: Any, tree: Path) -> None:
     assert not client.exists(named.item.id)
     with pytest.raises(NotFound):
         client.info(named.item)
-    with pytest.raises(UsageError, match="one file is expected"):
+    with pytest.raises(UsageError, match="expected a file, got a directory"):
         client.upload(tree)
 
 

@@ -118,13 +118,13 @@ def test_a_refusal(web: responses.RequestsMock, clock: FakeClock) -> None:
 
 def test_an_answer_without_a_token(web: responses.RequestsMock, clock: FakeClock) -> None:
     web.post(SITE + "/oauth/request_token/", body="<html>hello</html>")
-    with client(clock) as api, pytest.raises(DecodeError, match="no token"):
+    with client(clock) as api, pytest.raises(DecodeError, match="no token or no secret"):
         api.get_request_token()
 
 
 @pytest.mark.parametrize("url", ["http://files.example.com", "http://10.0.0.1:8000"])
 def test_secrets_do_not_travel_in_the_clear(clock: FakeClock, url: str) -> None:
-    with OAuthClient(*CLIENT, url=url, clock=clock) as api, pytest.raises(UsageError, match="in the clear"):
+    with OAuthClient(*CLIENT, url=url, clock=clock) as api, pytest.raises(UsageError, match="unencrypted"):
         api.get_request_token()
 
 

@@ -250,7 +250,7 @@ def test_an_error_with_status_200(harness: PlannedAnswers, monkeypatch: pytest.M
     harness.plan("PUT /api/3/path/data/", "hidden")
     with pytest.raises(TooLarge, match="over quota") as caught:
         harness.client(version="3").put("/path/data", "/a", file=DATA)
-    assert "send smaller files" in caught.value.hint
+    assert "upload smaller files" in caught.value.hint
     assert (caught.value.status_code, caught.value.detail) == (413, "over quota")
 
 
@@ -346,4 +346,4 @@ def test_too_large(harness: PlannedAnswers, monkeypatch: pytest.MonkeyPatch) -> 
     harness.plan("POST /api/2/path/data/", "too large")
     with pytest.raises(TooLarge) as caught:
         harness.client().upload(("a", DATA), "/a")
-    assert "send smaller files" in caught.value.hint
+    assert "upload smaller files" in caught.value.hint

@@ -138,7 +138,7 @@ def test_without_librsync(
     assert sync.upload(local, "/a.bin").method == "plain"
     assert sync.download(local, "/a.bin").method == "plain"
     assert harness.site.read("/a.bin") == edited(old)
-    said = [record for record in caplog.records if "no librsync" in record.getMessage()]
+    said = [record for record in caplog.records if "librsync is not installed" in record.getMessage()]
     assert [record.levelno for record in said if record.levelno >= logging.INFO] == [logging.INFO]
 
 
