@@ -1,4 +1,4 @@
-"""Compile the test modules in two processes, so that not each of several workers does it for itself.
+"""Compile the test modules in two processes, so that several workers need not each compile them.
 
 Arguments: the directories and files; without any, all tests.
 """

@@ -1,4 +1,4 @@
-"""Sees to it that ``rdiff`` and librsync are here: the tests of deltas compare with them, and never skip.
+"""A check that ``rdiff`` and librsync are installed: the tests of deltas compare with them, and are never skipped.
 
 Run before the tests.  Where they are missing it installs Debian's packages if it may, else it says how.
 """

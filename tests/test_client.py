@@ -145,7 +145,7 @@ def test_the_policy_reaches_the_wire(server: RawServer) -> None:
 
 @pytest.mark.parametrize("timeout", [float("inf"), 1e300, (5, float("inf"))])
 def test_an_endless_timeout_is_one_that_sockets_take(timeout: Any) -> None:
-    """Detect an OverflowError: a socket counts milliseconds in 32 bits."""
+    """Detect an OverflowError, because a socket counts milliseconds in 32 bits."""
     retry = RetryPolicy(stall_window=float("inf"))
     with RawServer(answering(status(200, b"{}", "Content-Type: application/json"))) as server:
         with Small(server.url, timeout=timeout, retry=retry) as api:

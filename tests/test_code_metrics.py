@@ -1,4 +1,4 @@
-"""The measures of the code, and the one that is a rule: services share no logic by copying it."""
+"""The metrics of the code, and the rule that services contain no copied logic."""
 
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ def test_delete_is_the_raw_request(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "verb"), cases())
 def test_every_parameter_is_described(name: str, verb: str) -> None:
-    """In the docstring of the verb, or of one that it says it is otherwise like."""
+    """Fails if a parameter is described neither in the docstring of the verb nor in one that it refers to."""
     client = CLIENTS[name]
     text, todo, seen = "", [verb], set()
     while todo:

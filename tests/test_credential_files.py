@@ -229,7 +229,7 @@ def test_a_malformed_file(
 
 
 def test_a_malformed_line_of_dotenv(caplog: pytest.LogCaptureFixture) -> None:
-    """The other lines count, and the line is named by us alone."""
+    """The other lines are used, and only the package's warning names the line."""
     private(Path(".env"), f"A=1\nno name here {KEY[:6]}\nPERSEUS_API_KEY={KEY}\n".encode())
     assert secret_of(".env") == KEY
     assert warnings_of(caplog) == ["credentials: line 2 of .env is ignored: not NAME=value"]

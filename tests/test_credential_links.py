@@ -1,4 +1,4 @@
-"""Secrets and links: what a link's host gets, and what the user is shown of a secret that is not used."""
+"""Secrets and links: data that a link's host receives, and messages about a secret that is not used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The places of credentials: their order, their sources, and what each may not do."""
+"""The places of credentials: their order, their sources, and their limits."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def netrc(home: Path) -> Path:
 
 
 def test_the_order_of_places(home: Path, profiles: Path, netrc: Path) -> None:
-    """Each place in turn is the first that has the key; the later ones have it too."""
+    """Each place in turn is the first one with the key; the later places have the key too."""
     profiles.write_text("[depot]\napi_key = from-profile\n")
     netrc.write_text("machine fs.example.org login ann password from-netrc\n")
     own = {"api_key": "from-own-file"}
@@ -107,7 +107,7 @@ def test_variables_are_tried_in_order() -> None:
     assert look(environ=both).get("username") == "old"
 
 
-def test_an_empty_value_is_none() -> None:
+def test_an_empty_value_is_ignored() -> None:
     assert look({"username": ""}, {"DEPOT_USER": "", "DEPOT_OLD_USER": "ann"}).get("username") == "ann"
 
 
@@ -177,7 +177,7 @@ def test_a_named_profile_must_exist(profiles: Path) -> None:
 def test_a_malformed_file_of_profiles_is_named_without_its_content(
     profiles: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An error where a profile of it is named, else a warning: another place may have the values."""
+    """An error if a profile of the file is named; otherwise a warning, because another place may have the values."""
     profiles.write_text(f"api_key = {KEY}\n")
     with pytest.raises(ConfigError) as caught:
         look(profile="work")

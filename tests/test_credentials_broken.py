@@ -1,4 +1,4 @@
-"""Places of credentials that cannot be read: a warning that names the place, and the next place is asked."""
+"""Places of credentials that cannot be read: a warning names the place, and the next place is used."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def test_a_variable_that_is_not_utf8(monkeypatch: pytest.MonkeyPatch, caplog: py
     ],
 )
 @pytest.mark.parametrize("value", ["http://", "ftp://x", "http://[::1", "http://h:99999999", "\u00e9 \x01"])
-def test_an_address_that_is_none(
+def test_an_invalid_address_of_the_environment(
     variable: str, make: Callable[[], Any], value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error names the variable."""

@@ -1,4 +1,4 @@
-"""Each service's own errors: their classes, what each can be caught as, that it survives a pickle."""
+"""Each service's own errors: their classes, their base classes, and pickling."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_family_is_pickled_by_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_module_of_a_service_makes_a_generic_error(name: str) -> None:
-    """Detect ``raise NotFound(...)`` in a service: nothing on its way out makes it the service's."""
+    """Detect ``raise NotFound(...)`` in a service, because nothing converts it to the service's own class."""
     generic = {kind.__name__ for kind in SERVICE_ERROR_BASES}
     found = [
         f"{path.name}:{call.lineno} {call.func.id}"

@@ -1,4 +1,4 @@
-"""Another error made of one: what differs, and what stays."""
+"""Errors made from other errors: the changed and the unchanged attributes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tree of exceptions: what each can be caught as, what it carries, that it survives a pickle."""
+"""The tree of exceptions: their base classes, their attributes, and pickling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors are values: no place in the package sets an attribute on an exception."""
+"""Errors are values: no code of the package sets an attribute of an exception."""
 
 from __future__ import annotations
 

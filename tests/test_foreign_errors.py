@@ -1,4 +1,4 @@
-"""Texts that cannot be sent end as errors of ours, in every public method that takes a name or an id."""
+"""Texts that cannot be sent raise errors of the package, in every public method with a name or an id."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def server() -> Iterator[RawServer]:
 @pytest.mark.parametrize(("service", "number"), CASES)
 @pytest.mark.parametrize("text", HALVES)
 def test_text_that_is_not_unicode(server: RawServer, service: str, number: int, text: str) -> None:
-    """Detect the UnicodeEncodeError, TypeError or ValueError of a library beneath."""
+    """Detect the UnicodeEncodeError, TypeError or ValueError of a library."""
     client = CLIENTS[service](server.url)
     try:
         with pytest.raises(SmartxferError) as caught:

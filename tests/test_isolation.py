@@ -1,4 +1,4 @@
-"""The walls that conftest.py puts around every test do stand."""
+"""The isolation of every test by conftest.py works."""
 
 from __future__ import annotations
 

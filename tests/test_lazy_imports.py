@@ -116,7 +116,7 @@ print(json.dumps(late))
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_no_worker_loads_a_module(name: str, tmp_path: Path) -> None:
-    """Detect an import in a function that only workers call: the interpreter may be about to end by then."""
+    """Detect an import in a function that only workers call, because the interpreter may already be exiting."""
     program, faults = PROGRAMS[name]
     for file in ("a", "b"):
         (tmp_path / file).write_bytes(os.urandom(200_000))

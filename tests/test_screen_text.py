@@ -37,7 +37,7 @@ def test_what_is_shown(text: str, shown: str) -> None:
 
 
 def test_every_character_that_is_not_drawn() -> None:
-    """By Python's own account of what is printable; private and unassigned ones are left to the terminal."""
+    """Compare with Python's printable characters; private and unassigned characters are left to the terminal."""
     for code in range(sys.maxunicode + 1):
         letter = chr(code)
         if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") and letter not in _DRAWN:
@@ -56,7 +56,7 @@ def test_lines_of_a_traceback_are_kept() -> None:
 
 @pytest.mark.parametrize("kind", [SmartxferError, UsageError, LocalError])
 def test_an_error_is_one_line_that_a_terminal_shows_as_it_is(kind: type) -> None:
-    """Detect a name in a message as it came; the exact text is in ``args``."""
+    """Detect an unescaped name in a message; the exact text is in ``args``."""
     error = kind(f"{NAME} failed", hint=f"delete {NAME}")
     for shown in (str(error), error.summary, repr(error)):
         assert shown.isprintable()

@@ -1,4 +1,4 @@
-"""Which address a secret is sent to: a table of where the secret is, where the address is, and the service.
+"""Addresses to which a secret is sent: a table of where the secret is, where the address is, and the service.
 
 A server on loopback plays the host that the address in use names, and counts the requests that carry the secret.
 A second one plays the host that a place names together with its secret; it must never receive a request.

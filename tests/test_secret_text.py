@@ -1,4 +1,4 @@
-"""Secrets in local variables are not shown by what prints them."""
+"""Secrets in local variables are not shown by programs that print these variables."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ _SECRETS = {"password", "token", "api_key", "client_secret", "client_token", "ac
 
 @pytest.mark.parametrize("package", ["filesender", "smartfile", "nrp", "perseus", "jetstream"])
 def test_every_method_that_takes_a_secret_hides_it(package: str) -> None:
-    """Detect a new method of a client, whose frame would show the password that it is given."""
+    """Detect a new method of a client, whose frame would show the password that is passed to it."""
     module = importlib.import_module(f"smartxfer.{package}")
     exported = [getattr(module, name) for name in module.__all__]
     if package == "jetstream":

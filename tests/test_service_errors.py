@@ -1,4 +1,4 @@
-"""Each service's own errors: what real calls against the local server raise."""
+"""Each service's own errors, raised by real calls against the local server."""
 
 from __future__ import annotations
 
@@ -278,7 +278,7 @@ def test_one_services_name_does_not_catch_anothers_error(server: LocalServer) ->
 
 
 def test_the_error_that_a_services_one_replaces_keeps_no_frames() -> None:
-    """Frames of the libraries have headers in the clear, and hold what was read."""
+    """The frames of the libraries contain unmasked headers and received data."""
     raised: List[BaseException] = []
 
     def step() -> None:

@@ -75,7 +75,7 @@ print(watch.seconds(), watch.elapsed())
     [("here", 1.0), ("in a thread", 3.0)],
 )
 def test_a_hang_counts_fully_on_a_busy_machine(where: str, hang: float, wait: str, busy: None) -> None:
-    """A thread that is woken may wait for its core then: this is all that is left out."""
+    """Only the time that a woken thread waits for a core is left out."""
     seconds, elapsed = measured(wait, where, hang)
     assert 0.95 * hang < seconds <= elapsed
 

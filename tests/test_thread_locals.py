@@ -1,4 +1,4 @@
-"""Thread-local state is read in the engine alone: everything else is handed its context."""
+"""Thread-local state is read only in the engine; all other code receives its context as an argument."""
 
 from __future__ import annotations
 

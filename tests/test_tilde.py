@@ -1,4 +1,4 @@
-"""``~``: never a whole home directory by accident, never a directory of that name, never a bare error."""
+"""``~``: it never means a whole home directory by accident or a directory named ``~``, and errors are typed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the command: in this process, or as a process of its own that gets signals."""
+"""Fixtures that run the command, in this process or as a separate process that receives signals."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def test_a_refused_record_of_the_third_service(run: Any) -> None:
 
 
 def test_files_corrupted_on_their_way_through_the_third_service(run: Any) -> None:
-    """Its MD5 is compared: nothing wrong gets a name."""
+    """Fails if the MD5 of a file is not compared before the file gets its name."""
     fault = "nrp GET /api/records/*/files/large.bin/content flip 300000 times=always"
     done = run("demo", "--size", "1M", "--fault", fault)
     assert done.exit_code in (6, 7)

@@ -112,7 +112,7 @@ def test_termination_that_is_ignored_stays_ignored() -> None:
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the exception is raised again by a timer")
 @pytest.mark.parametrize(("name", "kind"), [("SIGTERM", "Terminated"), ("SIGINT", "KeyboardInterrupt")])
-def test_a_signal_that_falls_into_a_finalizer_ends_the_command_all_the_same(name: str, kind: str) -> None:
+def test_a_signal_during_a_finalizer_ends_the_command(name: str, kind: str) -> None:
     code = (
         "import signal, sys, threading\n"
         "from smartxfer.cli.exit_codes import Terminated, watch_for_termination\n"

@@ -1,4 +1,4 @@
-"""``smartxfer serve --perseus-s3-...``: what is refused before anything starts."""
+"""``smartxfer serve --perseus-s3-...``: options that are refused before the server starts."""
 
 from __future__ import annotations
 

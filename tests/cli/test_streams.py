@@ -62,7 +62,7 @@ def test_an_error_on_a_broken_stream(streams: Any, error: Exception) -> None:
 
 
 def test_warnings_on_a_broken_stream(streams: Any) -> None:
-    """They are logged by worker threads: one that raised would fail the transfer."""
+    """Fails if a warning that cannot be written raises, because worker threads log warnings."""
     show_warnings()
     for stream in (Broken(), None):
         streams.setattr(sys, "stderr", stream)

@@ -1,4 +1,4 @@
-"""Print the size of the code, the lines that occur twice, and the way of one transfer through it."""
+"""Print the size of the code, the duplicate lines, and the modules that one transfer uses."""
 
 from __future__ import annotations
 

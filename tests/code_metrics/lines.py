@@ -1,4 +1,4 @@
-"""Lines of code: what is left of a file without docstrings, comments and blank lines."""
+"""Lines of code: the lines of a file without docstrings, comments and blank lines."""
 
 from __future__ import annotations
 

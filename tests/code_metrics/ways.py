@@ -1,4 +1,4 @@
-"""The way of one upload and one download of each service through the package: modules and frames."""
+"""Modules and frames that one upload and one download of each service use."""
 
 from __future__ import annotations
 

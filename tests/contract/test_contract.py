@@ -1,4 +1,4 @@
-"""The same promises, asked of every service."""
+"""The same promises, tested with every service."""
 
 from __future__ import annotations
 
@@ -309,7 +309,7 @@ def test_an_error_is_typed_and_tells(service: Any, large: Path) -> None:
     assert service.secret not in text
 
 
-def test_one_of_several_fails_and_the_rest_go_on(service: Any, tmp_path: Path) -> None:
+def test_one_of_several_fails_and_the_rest_continue(service: Any, tmp_path: Path) -> None:
     folder = tmp_path / "four"
     folder.mkdir()
     for number in range(4):

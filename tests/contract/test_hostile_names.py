@@ -1,4 +1,4 @@
-"""Names that the server gives: none leads out, none hides another."""
+"""Names of a server: none is outside of the target directory, and none replaces another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress tells the truth, one call at a time; a cancel ends everything soon and spoils nothing."""
+"""Progress events are correct and not concurrent; a cancel ends a call soon and damages nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and kill -9 while any one of the requests is under way: F22, F23.
+"""Ctrl-C and kill -9 during each of the requests: F22, F23.
 
 A request is held up before or after the server acted on it, the client is ended there, and the same call is
 made again.

@@ -1,4 +1,4 @@
-"""The client's process of one run: forked, watched at every request and file operation, its end noted in a file."""
+"""The client's process of one run, forked, watched at every request and file operation, with its result in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disturbances of a run: planned here, carried out in ``runs.py`` and, at exact moments, in ``child.py``."""
+"""Disturbances of a run.  ``runs.py`` carries them out, and ``child.py`` those at exact moments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FileSender: transfers up and down, in the clear and encrypted."""
+"""FileSender: transfers up and down, plain and encrypted."""
 
 from __future__ import annotations
 

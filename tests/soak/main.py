@@ -1,4 +1,4 @@
-"""The command: starts the workers, adds up what they report, prints the table."""
+"""The command, which starts the workers, adds up their results and prints the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NRP: files of a draft, in one piece or in parts, fetched whole or by ranges, and whole directories."""
+"""NRP: files of a draft, sent whole or in parts, downloaded whole or in ranges, and whole directories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Perseus: files by their SHA-256, one or several; what a broken run has left is repaired."""
+"""Perseus: files by their SHA-256, one or several; records of interrupted runs are repaired."""
 
 from __future__ import annotations
 

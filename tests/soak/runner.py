@@ -1,4 +1,4 @@
-"""Carries out a case: prepares it, breaks its runs, runs it again until it succeeds, compares everything."""
+"""The runner of a case, which prepares it, disturbs its runs, repeats them until they succeed and compares the files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of a case: start the client's process, break it, wait for its end, read what became of it."""
+"""Runs of a case: start the client's process, break it, wait for its end, read its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local server of a worker: a process of its own that can be killed, and asked what it holds."""
+"""The local server of a worker: a separate process that can be killed, and that reports its content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker: one process that takes case after case from the seed, on a server of its own."""
+"""A worker: one process that runs the cases of the seed one by one, with its own server."""
 
 from __future__ import annotations
 

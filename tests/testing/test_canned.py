@@ -1,4 +1,4 @@
-"""Canned answers: the client's methods take them for a site's."""
+"""Canned answers: the client's methods accept them as a site's."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_no_such_case(method: str, case: str) -> None:
 
 
 def test_canned_answers_know_what_the_local_server_says(tmp_path: Path) -> None:
-    """The shapes are not our invention twice: keys equal those of the local server's answers."""
+    """The keys are the same as those of the local server's answers."""
     from smartxfer.local import LocalServer
 
     with LocalServer(services=["filesender"]) as server, responses.RequestsMock(

@@ -1,4 +1,4 @@
-"""The canned answers of JetStream: the client's methods take them for the server's."""
+"""The canned answers of JetStream: the client's methods accept them as the server's."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_no_such_case(method: str, case: str) -> None:
 
 
 def test_canned_answers_know_what_the_local_server_says(api: API, mock: responses.RequestsMock) -> None:
-    """The shapes are not our invention twice: they are the local server's."""
+    """The shapes of the answers are the same as the local server's."""
     from smartxfer.local import LocalServer
 
     def answers(of: API, path: str, host: str, port: int) -> Dict[str, Any]:

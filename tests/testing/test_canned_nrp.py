@@ -1,4 +1,4 @@
-"""Canned answers of NRP: the client's methods take them for a repository's."""
+"""Canned answers of NRP: the client's methods accept them as a repository's."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def _answers(of: RepositoryClient) -> Dict[str, Any]:
 
 
 def test_canned_answers_know_what_the_local_server_says(client: RepositoryClient) -> None:
-    """The shapes are not our invention twice: there is nothing in them that the local server does not say."""
+    """The answers contain nothing that is missing in the local server's answers."""
     from smartxfer.local import LocalServer
 
     with LocalServer(services=["nrp"]) as server:

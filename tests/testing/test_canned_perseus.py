@@ -1,4 +1,4 @@
-"""The canned answers of Perseus: the client's methods take them for the service's."""
+"""The canned answers of Perseus: the client's methods accept them as the service's."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_no_such_case(method: str, case: str) -> None:
 
 
 def test_canned_answers_know_what_the_local_server_says(client: PerseusClient) -> None:
-    """The shapes are not our invention twice: they are the local server's."""
+    """The shapes of the answers are the same as the local server's."""
     from smartxfer.local import LocalServer
 
     def answers(of: PerseusClient) -> Dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Canned answers of SmartFile: the client's methods take them for a site's."""
+"""Canned answers of SmartFile: the client's methods accept them as a site's."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_no_such_case(method: str, case: str, service: str) -> None:
 
 
 def test_canned_answers_know_what_the_local_server_says(client: BasicClient) -> None:
-    """The shapes are not our invention twice: keys equal those of the local server's answers."""
+    """The keys are the same as those of the local server's answers."""
     from smartxfer.local import LocalServer
 
     def answers(of: BasicClient) -> Dict[str, Any]:

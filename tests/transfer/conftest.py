@@ -1,4 +1,4 @@
-"""Operations, uploads and downloads without a service: straight over a raw server."""
+"""Operations, uploads and downloads without a service, against a raw server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bars: names are made safe, and estimates mean something."""
+"""Progress bars: safe names, and useful estimates."""
 
 from __future__ import annotations
 

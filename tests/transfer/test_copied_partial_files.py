@@ -1,4 +1,4 @@
-"""Partial files of a directory that was copied, moved or restored, and errors that say nothing about whose they are."""
+"""Partial files of a directory that was copied, moved or restored, and errors that do not show their owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open descriptors as targets: what can be taken back, and what cannot be waited for."""
+"""Open descriptors as targets: output that can be undone, and output that cannot be waited for."""
 
 from __future__ import annotations
 

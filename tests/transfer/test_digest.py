@@ -35,6 +35,6 @@ def test_an_unknown_algorithm() -> None:
 
 
 @given(st.binary(), st.binary())
-def test_crc32_goes_on(one: bytes, other: bytes) -> None:
+def test_crc32_of_consecutive_blocks(one: bytes, other: bytes) -> None:
     added = CRC32.update(CRC32.update(0, one, 0), other, len(one))
     assert added == CRC32.update(0, one + other, 7) == crc32(one + other) == zlib.crc32(one + other)

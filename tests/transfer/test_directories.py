@@ -1,4 +1,4 @@
-"""Directories that are opened once: what is in them is reached by descriptor, and no link is followed on the way."""
+"""Directories that are opened once: their files are opened by descriptor, and no link is followed."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def test_a_later_run_goes_on(engine: Any, tmp_path: Path) -> None:
     assert left_behind(tmp_path) == ["out"]
 
 
-def test_another_object_never_goes_on(engine: Any, tmp_path: Path) -> None:
+def test_another_object_is_never_resumed(engine: Any, tmp_path: Path) -> None:
     with RawServer(faulty(ranged(bytes(len(DATA))), then=gone)) as server:
         engine(server.url).download(
             FileSink(tmp_path / "out"), check=False, **RANGED, operation={"max_workers": 1}

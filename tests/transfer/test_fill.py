@@ -48,7 +48,7 @@ def test_it_is_not_full_where_the_body_ends(engine: Callable[..., Any]) -> None:
 def test_a_fast_line_is_remembered_until_it_breaks(
     engine: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Detect large blocks on a line that has become slow: the stall guard would see nothing move."""
+    """Detect large blocks on a connection that has become slow, because the stall guard would see no progress."""
     asked: List[int] = []
     real = ranges.RangeResponse._read
 

@@ -1,4 +1,4 @@
-"""Sizes that a server only claims: nothing is planned ahead, and what the disk cannot hold is not begun."""
+"""Sizes that a server only claims: nothing is planned ahead, and a file too large for the disk is not begun."""
 
 from __future__ import annotations
 

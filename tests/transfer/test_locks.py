@@ -99,7 +99,7 @@ def test_a_target_that_two_names_lead_to_has_one_lock(target: Path, tmp_path: Pa
 
 
 def test_a_partial_file_that_is_finished_while_it_is_looked_at(target: Path) -> None:
-    """Between the look and the lock the other process gives the partial file its final name."""
+    """Between the check and the lock, the other process gives the partial file its final name."""
     first = begun(target)
     first.write_at(DATA, 0)
 
@@ -121,7 +121,7 @@ def test_a_partial_file_that_is_finished_while_it_is_looked_at(target: Path) -> 
 
 
 def test_a_side_file_of_a_newer_partial_file_is_left(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another process begins between the renaming of our partial file and the end of our notes."""
+    """Another process begins between the renaming of the partial file and the removal of its side file."""
     seconds: List[FileSink] = []
 
     class Between(FileSystem):

@@ -1,4 +1,4 @@
-"""A name that is too long for the file system is a local error that says so, wherever it is given."""
+"""A name that is too long for the file system raises a local error that says so, in every argument."""
 
 from __future__ import annotations
 

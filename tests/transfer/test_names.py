@@ -1,4 +1,4 @@
-"""Names from a server: deterministic, safe on every system, and no two the same."""
+"""Names from a server: deterministic, safe on every system, and distinct."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def test_nothing_begins_once_an_exception_has_left_run() -> None:
 
 
 def test_a_job_is_abandoned_in_its_turn() -> None:
-    """A worker that outlasts our patience may end its task at that very moment: one thread settles a job."""
+    """A worker may end its task exactly when the wait for it ends; only one thread then finishes the job."""
     begun, inside = threading.Event(), threading.Lock()
     overlaps: List[str] = []
 
@@ -277,7 +277,7 @@ def test_ctrl_c_at_the_end_of_a_call_leaves_no_thread(step: str) -> None:
 
 
 def test_a_task_that_is_taken_back_is_settled_once() -> None:
-    """The end of run() takes it back, and so does the end of the operation, while a worker is at its job."""
+    """The end of run() removes it, and so does the end of the operation, while a worker runs its job."""
     settling, ended = threading.Event(), threading.Event()
 
     class Slow(Job):

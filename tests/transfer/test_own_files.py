@@ -1,4 +1,4 @@
-"""Our own files are not sent with a directory; a user's file that only looks like one is."""
+"""State files and partial files are not sent with a directory; a user's file that only looks like one is sent."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_a_partial_file_of_anothers_is_never_opened(target: Path) -> None:
 
 
 def test_what_a_killed_run_left_of_its_notes_is_taken_over(target: Path) -> None:
-    """Killed between making the partial file and the first note of it, or in the midst of a note."""
+    """The process was killed before it first wrote the side file, or while it wrote the side file."""
     part_of(target).touch()
     unfinished = side_of(target).with_name(side_of(target).name + ".tmp")
     unfinished.write_text('{"ver')

@@ -61,6 +61,6 @@ def test_gaps_are_what_is_missing(size: int, have: List[Tuple[int, int]], step: 
 
 @pytest.mark.parametrize("step", [0, -1])
 def test_gaps_of_no_step_are_refused(step: int) -> None:
-    """A site that says such a chunk size must not have the plan go round in circles."""
+    """Fails if such a chunk size of a site causes an endless loop."""
     with pytest.raises(UsageError, match="chunks of"):
         list(missing_extents(10, [], step))

@@ -1,4 +1,4 @@
-"""State files that another user planted, or may write to: refused with a warning, and left as they are."""
+"""State files that another user planted, or may write to: refused with a warning, and not changed."""
 
 from __future__ import annotations
 

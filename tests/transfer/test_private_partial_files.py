@@ -74,7 +74,7 @@ def test_a_planted_partial_file_is_not_resumed(
 
 @AS_ROOT
 def test_a_complete_set_of_a_stranger_is_not_taken_over(target: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The stranger's side file names the stranger's partial file, which would become the target."""
+    """The side file of another user names a partial file of that user, which would become the target."""
     broken(target)
     for suffix in (".part", ".part.json"):
         by_a_stranger(target.with_name(target.name + suffix))
@@ -137,7 +137,7 @@ def test_what_could_not_replace_a_file_of_such_a_mode_is_resumed(target: Path) -
 
 
 def test_a_file_system_without_modes_resumes(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file shows mode 0777 there, whatever chmod says."""
+    """On such a file system every file has mode 0777, and chmod has no effect."""
     broken(target)
     for suffix in (".part", ".part.json"):
         target.with_name(target.name + suffix).chmod(0o777)

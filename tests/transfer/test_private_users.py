@@ -103,7 +103,7 @@ def open_place() -> Any:
 def test_another_user_plants_a_journal_and_a_lock_before_the_first_run(
     open_place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The stranger makes the state directory in a place that all may write to."""
+    """Another user creates the state directory in a directory that all users may write to."""
     state = open_place / "state"
     output = as_user(STRANGER, state, "write")
     if output is None:
@@ -168,7 +168,7 @@ sys.stdin.read()
 
 @AS_ROOT
 def test_two_users_in_one_directory(open_place: Path) -> None:
-    """While the other one writes, its lock counts; what it left is not used."""
+    """While the other user writes, its lock is respected; its state is not used."""
     if as_user(STRANGER, open_place / "state") is None:
         pytest.skip("another user cannot run this Python")
     target = open_place / "out.bin"

@@ -1,4 +1,4 @@
-"""Explicit file names: the mode and owner of what is replaced, links, devices, pipes, mount points."""
+"""Explicit file names: the mode and owner of replaced files, links, devices, pipes, mount points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A partial file of many pieces: what is noted of it does not grow with its size."""
+"""A partial file of many pieces: its side file does not grow with its size."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_neighbours_are_joined_in_pairs() -> None:
 
 
 def test_the_note_stays_small_and_every_byte_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Detect one entry for each piece: megabytes of notes, written every second."""
+    """Detect one entry for each piece: megabytes of state, written every second."""
     monkeypatch.setattr(file_sink, "MAX_EXTENTS", 16)
     data = bytes(number * 7 % 251 for number in range(4000))
     order = list(range(0, 3600, 10))

@@ -1,4 +1,4 @@
-"""``include=`` and ``exclude=``: patterns, and the files of a tree that they leave."""
+"""``include=`` and ``exclude=``: patterns, and the files of a tree that they select."""
 
 from __future__ import annotations
 

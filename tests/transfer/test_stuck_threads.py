@@ -1,4 +1,4 @@
-"""Calls whose threads do not come back in time."""
+"""Calls whose threads do not end in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls without threads, and what is left of those that had some."""
+"""Calls without threads, and leftovers of calls with threads."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def test_a_call_after_the_end_of_the_main_thread(how: str, used: str) -> None:
 
 
 def test_a_call_that_the_main_thread_leaves_in_the_middle() -> None:
-    """Its workers finish what there is, and no new ones are needed."""
+    """The workers finish the queued tasks, and no new workers are needed."""
     program = """
 import threading
 from smartxfer.transfer.job import Job

@@ -192,7 +192,7 @@ def test_a_file_that_changes_is_no_success(engine: Any, tmp_path: Path) -> None:
     assert finished == []
 
 
-def test_of_several_files_the_others_go_on(engine: Any, tmp_path: Path) -> None:
+def test_of_several_files_the_others_continue(engine: Any, tmp_path: Path) -> None:
     from smartxfer.transfer.source import open_source
     from smartxfer.transport import RequestSpec
     from smartxfer.transport.s3_response import STORED_EXPECTATION

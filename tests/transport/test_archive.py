@@ -1,4 +1,4 @@
-"""The own ends of archives: whole ones pass, and no other prefix of one does."""
+"""The end marks of archives: complete archives pass, and no prefix of an archive does."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_zip_that_contradicts_itself_is_refused(harm: Any) -> None:
 
 
 def test_a_tar_with_a_hole_is_refused() -> None:
-    """A file that came shorter than its header says leaves its padding in the place of the next header."""
+    """If a file is shorter than its header says, its padding is read as the next header."""
     data = tar(FILES)
     with pytest.raises(IntegrityError):
         check("tar", data[:2000] + data[2100:])
@@ -225,7 +225,7 @@ def test_the_size_of_a_large_file_comes_from_the_extended_header() -> None:
 
 
 def test_more_files_than_are_kept() -> None:
-    """Memory is bounded: the entries of a larger directory are not looked at, its place is."""
+    """Memory is bounded: of a larger directory only the position is checked, not the entries."""
     count = 40_000
     name = "n" * 70
     made = io.BytesIO()
@@ -251,7 +251,7 @@ def test_other_bytes_are_our_error(form: str, data: bytes, block: int) -> None:
 
 @given(st.integers(0, len(WHOLE["zip64"][1]) - 1), st.integers(1, 255), st.sampled_from(sorted(WHOLE)))
 def test_a_damaged_archive_is_accepted_or_our_error(at: int, flip: int, kind: str) -> None:
-    """The checks read lengths and offsets from the archive; none leads outside of it."""
+    """The checks read lengths and offsets from the archive; none may point outside of it."""
     form, data, sizes = _whole(kind)
     damaged = bytearray(data)
     damaged[-1 - at % len(data)] ^= flip

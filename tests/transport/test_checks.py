@@ -1,4 +1,4 @@
-"""Decisions about another try: who is asked, in which order, and what no check can have done."""
+"""Decisions about another attempt: the checks, their order, and results that a check cannot have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client certificate is presented to the service's own origin, and to further ones only where they are named."""
+"""A client certificate is presented to the service's own origin, and to other origins only if they are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proxies, TLS, and connections that are ended while they are being made."""
+"""Proxies, TLS, and connections that are aborted while they are set up."""
 
 from __future__ import annotations
 

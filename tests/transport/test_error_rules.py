@@ -1,4 +1,4 @@
-"""The table of a service: which rules fit an answer, and what goes before what."""
+"""The error table of a service: matching rules, and their precedence."""
 
 from __future__ import annotations
 

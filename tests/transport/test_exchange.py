@@ -1,4 +1,4 @@
-"""Decoded answers, streams, a caller's own session, and `responses` in the place of a server."""
+"""Decoded answers, streams, a caller's own session, and `responses` instead of a server."""
 
 from __future__ import annotations
 

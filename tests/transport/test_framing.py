@@ -1,4 +1,4 @@
-"""Answers whose head is broken: an error about the server, typed, and never one about the caller's arguments."""
+"""Answers with a broken head: a typed error about the server, and never one about the caller's arguments."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def test_differing_lengths_are_the_servers_fault(make: MakeWire, head: str) -> N
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("how", ["request", "request_json_or_stream"])
-def test_a_length_that_is_none(make_wire: MakeWire, head: str, how: str) -> None:
-    """Neither read to the end of the connection, nor by another rule than the one before us reads it."""
+def test_an_invalid_length(make_wire: MakeWire, head: str, how: str) -> None:
+    """Fails if the body is read to the end of the connection, or by another rule than a proxy uses."""
     with RawServer(saying(head)) as server:
         wire = make_wire(server.url, policy=ONCE)
         with pytest.raises(DecodeError, match="Content-Length|Transfer-Encoding") as caught:
@@ -98,7 +98,7 @@ def test_a_file_has_the_length_that_is_repeated(make_wire: MakeWire) -> None:
 
 
 @pytest.mark.parametrize("size", ["-7", "+7", "0x7", "7_0", "", " 7", "seven", "7\r", "f" * 16])
-def test_a_chunk_size_that_is_none(make_wire: MakeWire, size: str) -> None:
+def test_an_invalid_chunk_size(make_wire: MakeWire, size: str) -> None:
     body = f"{size}\r\n".encode() + b"[12345]\r\n0\r\n\r\n"
     with RawServer(saying("Transfer-Encoding: chunked\r\n", body)) as server:
         with pytest.raises(CommunicationError):

@@ -1,4 +1,4 @@
-"""Interim answers: skipped, bounded, and never taken for the final one or for the next request's."""
+"""Interim answers: skipped, bounded, and never taken for the final answer or the next one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C within the constructor of an answer: Python closes what there is of the object, and that complains of nothing."""
+"""Ctrl-C within the constructor of an answer: Python closes the incomplete object without an error."""
 
 from __future__ import annotations
 

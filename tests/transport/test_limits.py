@@ -158,7 +158,7 @@ def test_tries_are_used_up_while_nothing_is_served(
     assert tried(limits, clock, 50, lambda: limits.record_response(url, code)) == 6
 
 
-def test_the_waits_at_a_limit_are_bounded_all_the_same(limits: RateLimits, clock: FakeClock) -> None:
+def test_the_waits_at_a_limit_are_bounded(limits: RateLimits, clock: FakeClock) -> None:
     """Fails if a request is refused for ever while others are served."""
     count = tried(limits, clock, 1000, lambda: limits.record_response(HERE, 200), limit_budget=30.0)
     # Each of its refusals is a pause for the others: they become rarer.

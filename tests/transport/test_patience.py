@@ -1,4 +1,4 @@
-"""``RequestSpec.read_timeout``: the most that is waited for an answer, where the client would wait longer."""
+"""``RequestSpec.read_timeout``: an upper bound of the wait for an answer if the client's limit is longer."""
 
 from __future__ import annotations
 

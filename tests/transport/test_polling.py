@@ -1,4 +1,4 @@
-"""Asking again until something is done: when, and how often."""
+"""Polling until an operation is done: intervals and number of requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DEBUG lines about requests: one for each request, one for what came of it."""
+"""DEBUG lines about requests: one for each request, one for its result."""
 
 from __future__ import annotations
 

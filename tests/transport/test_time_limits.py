@@ -67,7 +67,7 @@ def test_all_tries_have_one_budget(real: MakeWire) -> None:
 @pytest.mark.parametrize("how", ["request_json_or_stream", "stream"])
 @pytest.mark.parametrize("phase", ["body", "body without length", "chunk extension", "chunks", "trailers"])
 def test_a_file_that_drips(real: MakeWire, phase: str, how: str) -> None:
-    """No budget ends it, for a file may take long: the stall rule does, after the call returned, too."""
+    """No budget ends the body, because a file may take long; the stall rule does, also after the call returned."""
     with RawServer(dripping(DRIPS[phase])) as server:
         call = RequestSpec("GET", f"{server.url}/x", success=ANY)
         error = bounded(real(server.url, policy=STALL), call, STALL.stall_window, how)

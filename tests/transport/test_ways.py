@@ -1,4 +1,4 @@
-"""Budget and stall rule hold whatever way a request takes to the server."""
+"""Budget and stall rule hold on every route of a request to the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One try, many tries: against a server that does what real ones do at their worst."""
+"""Single requests and retries against a server with the worst behaviour of real ones."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def test_a_packed_answer_is_bounded_too(make_wire: MakeWire) -> None:
         assert server.requests[0].headers["accept-encoding"] == "identity"
 
 
-def test_a_small_packed_answer_is_read_all_the_same(make_wire: MakeWire) -> None:
+def test_a_small_packed_answer_is_read(make_wire: MakeWire) -> None:
     packed = gzip.compress(b'{"ok": true}', mtime=0)
     with RawServer(answering(status(200, packed, JSON, "Content-Encoding: gzip"))) as server:
         assert make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x")).json() == {"ok": True}
