@@ -14,7 +14,7 @@ PACKAGES = ("rdiff", "librsync2")
 
 
 def missing() -> List[str]:
-    """What is not here."""
+    """Return the names of the missing programs and libraries."""
     found = [] if shutil.which("rdiff") else ["the program rdiff"]
     try:
         ctypes.CDLL("librsync.so.2")
@@ -27,7 +27,7 @@ def install() -> None:
     """Install Debian's packages; whether it helped, the caller looks."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
-        # What apt-get has to say is no result of ours.
+        # The output of apt-get is not a result of this program.
         subprocess.run(["apt-get", "-q", *command], stdout=sys.stderr, env=environment, check=False)
 
 

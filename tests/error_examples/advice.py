@@ -1,4 +1,4 @@
-"""What a caller can do about each generic class of errors, in a sentence for the documentation."""
+"""Advice for the documentation: one sentence for each generic class of errors."""
 
 from __future__ import annotations
 

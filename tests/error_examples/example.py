@@ -26,12 +26,12 @@ class Example(NamedTuple):
 
     @property
     def case(self) -> str:
-        """What was done, in a few words."""
+        """Describe the call in a few words."""
         return (self.run.__doc__ or "").strip().rstrip(".")
 
 
 class Outcome(NamedTuple):
-    """What an example raised, without what differs between two runs."""
+    """The error that an example raised, without the parts that differ between two runs."""
 
     example: Example
     kind: Type[BaseException]
@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
 
     @property
     def problems(self) -> List[str]:
-        """What is wrong with it; empty if nothing is."""
+        """List what is wrong with the outcome."""
         name, found = self.example.run.__name__, []
         if self.kind is not self.example.kind:
             found.append(f"{name} raised {self.kind.__name__}, not {self.example.kind.__name__}: {self.message}")

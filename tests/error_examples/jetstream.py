@@ -22,7 +22,7 @@ def wrong_password(scene: Scene) -> None:
 
 @shows(js.JetStreamCredentialError)
 def no_credentials(scene: Scene) -> None:
-    """There is no user and no password."""
+    """User and password are missing."""
     site = scene.serve("jetstream")
     scene.enter(JetStream().api(site.host, site.port)).ls("/")
 

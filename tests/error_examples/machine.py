@@ -128,7 +128,7 @@ def deadline(scene: Scene) -> None:
 
 @shows(errors.DeltaError)
 def not_a_signature(scene: Scene) -> None:
-    """A file is given as a signature that is none."""
+    """The file given as a signature is not one."""
     delta.delta(scene.file("report.txt"), scene.file("report.bin"), "report.delta")
 
 

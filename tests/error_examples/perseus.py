@@ -17,7 +17,7 @@ def wrong_key(scene: Scene) -> None:
 
 @shows(perseus.ConfigurationException)
 def no_key(scene: Scene) -> None:
-    """There is no API key."""
+    """The API key is missing."""
     site = scene.serve("perseus")
     scene.enter(PerseusClient(site.url)).list()
 

@@ -1,4 +1,4 @@
-"""What an example of an error runs in: an empty home directory, and a local server where it needs one."""
+"""Surroundings of an example: an empty home directory and, if it needs one, a local server."""
 
 from __future__ import annotations
 
