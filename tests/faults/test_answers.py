@@ -36,7 +36,7 @@ def test_f35_a_huge_answer(harness: Any, match: str) -> None:
     client.prepare()
     harness.server.filesender.listener.clear_log()
     harness.fault(match, _huge(harness))
-    with pytest.raises(DecodeError, match="over 8388608 bytes"):
+    with pytest.raises(DecodeError, match="larger than 8388608 bytes"):
         if match == PAGE:
             client.download_files(token, harness.out)
         elif match == CREATE:

@@ -219,7 +219,7 @@ class TestLostSession:
     def test_a_session_that_was_idle_too_long(self, harness: JetStreamServers, api: API) -> None:
         harness.near.configure(session_idle=600)
         for session in harness.near.sessions.all():
-            session.used -= 601
+            session.last_used -= 601
         before = len(harness.calls)
         assert api.ls() == []
         assert harness.calls[before:] == ["lsAsync", "auth", "lsAsync", "getRequestResult"]

@@ -227,7 +227,7 @@ def test_an_answer_is_bounded(make_wire: MakeWire) -> None:
             peer.send(b" " * 1024 * 1024)
 
     with RawServer(answering(flood)) as server:
-        with pytest.raises(DecodeError, match=f"over {MAX_RESPONSE_BYTES} bytes"):
+        with pytest.raises(DecodeError, match=f"larger than {MAX_RESPONSE_BYTES} bytes"):
             make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
 
 
