@@ -1,1 +1,1 @@
-"""Measurements that print both sides in one run: ``python -m benchmarks NAME``."""
+"""Benchmarks that compare smartxfer with other clients in one run: ``python -m benchmarks NAME``."""

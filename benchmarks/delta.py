@@ -1,4 +1,4 @@
-"""Deltas: signature, delta and patch of 256 MiB with 1 % changed, beside Debian's rdiff; a re-sync."""
+"""Benchmark of deltas: signature, delta and patch of 256 MiB, compared with rdiff, and a sync."""
 
 import contextlib
 import filecmp
@@ -19,17 +19,17 @@ from smartxfer.local import LocalServer
 from smartxfer.smartfile import BasicClient, SyncClient
 
 MIB = 1024 * 1024
-#: Stretches that are replaced, inserted or deleted, in turn.
+#: Number of ranges that are replaced, inserted or deleted, in turn.
 EDIT_COUNT = 160
-#: The service's own block length.
+#: Block length that the service uses.
 DEFAULT_BLOCK_LENGTH = 2048
 STEPS = ("signature", "delta", "patch")
-#: Most of rdiff's time, by step.
+#: Maximum time as a fraction of rdiff's time, by step.
 MAX_RATIOS = {"signature": 0.8, "delta": 0.8, "patch": 1.1}
 
 
 class _WarmProcess:
-    """Our process: it lives through all runs."""
+    """A process that executes the steps of all runs, without a start of the interpreter for each."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
@@ -39,9 +39,9 @@ class _WarmProcess:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("our side ended")
-        figures: Metrics = json.loads(line)
-        return figures
+            raise RuntimeError("the smartxfer process has ended")
+        metrics: Metrics = json.loads(line)
+        return metrics
 
     def run(self, settings: Dict[str, Any]) -> Metrics:
         assert self._process.stdin is not None
@@ -65,7 +65,7 @@ def _start_warm_process() -> Iterator[_WarmProcess]:
 
 
 class _Bench:
-    """Both sides over the same two files."""
+    """The compared programs, with the same two files."""
 
     def __init__(self, work_dir: Path, warm: _WarmProcess, block_length: int) -> None:
         self.work_dir = work_dir
@@ -85,16 +85,16 @@ class _Bench:
 
     def run_rdiff(self, step: str) -> Metrics:
         files = self.get_paths("rdiff")
-        kind = ["-R", "rollsum", "-H", "md4", "-S", "8", "-b", str(self.block_length)]
-        words = {
-            "signature": [*kind, "signature", files["basis"], files["signature"]],
+        options = ["-R", "rollsum", "-H", "md4", "-S", "8", "-b", str(self.block_length)]
+        arguments = {
+            "signature": [*options, "signature", files["basis"], files["signature"]],
             "delta": ["delta", files["signature"], files["fresh"], files["delta"]],
             "patch": ["patch", files["basis"], files["delta"], files["made"]],
         }
-        return run_command(["rdiff", "-f", *words[step]])
+        return run_command(["rdiff", "-f", *arguments[step]])
 
     def verify_outputs(self) -> None:
-        """Both sides did the same work, and did it right."""
+        """Check that both programs made equal signatures and correct patched files."""
         ours, theirs = self.get_paths("smartxfer"), self.get_paths("rdiff")
         if not filecmp.cmp(ours["signature"], theirs["signature"], shallow=False):
             raise RuntimeError("the signatures differ")
@@ -106,24 +106,24 @@ class _Bench:
 
 
 def write_test_files(basis: Path, changed: Path, size: int, seed: int = 1) -> None:
-    """Write ``size`` random bytes, and beside them the same with 1 % of them changed."""
-    chance = random.Random(seed)
+    """Write a file of ``size`` random bytes, and a copy of which 1 % is changed."""
+    generator = random.Random(seed)
 
-    def noise(count: int) -> bytes:
-        return chance.getrandbits(8 * count).to_bytes(count, "big")
+    def random_bytes(count: int) -> bytes:
+        return generator.getrandbits(8 * count).to_bytes(count, "big")
 
     with open(basis, "wb") as file:
         for _ in range(size // MIB):
-            file.write(noise(MIB))
+            file.write(random_bytes(MIB))
     length = size // 100 // EDIT_COUNT
     with open(basis, "rb") as source, open(changed, "wb") as target:
-        for number, cut in enumerate(sorted(chance.sample(range(size - length), EDIT_COUNT))):
-            for piece in _read_until(source, cut):
-                target.write(piece)
-            kind = ("replace", "insert", "delete")[number % 3]
-            if kind != "delete":
-                target.write(noise(length))
-            if kind != "insert":
+        for index, position in enumerate(sorted(generator.sample(range(size - length), EDIT_COUNT))):
+            for block in _read_until(source, position):
+                target.write(block)
+            edit = ("replace", "insert", "delete")[index % 3]
+            if edit != "delete":
+                target.write(random_bytes(length))
+            if edit != "insert":
                 source.seek(length, 1)
         shutil.copyfileobj(source, target, MIB)
 
@@ -134,80 +134,81 @@ def _read_until(source: Any, stop: int) -> Iterator[bytes]:
 
 
 def run(runs: int, size: int) -> int:
-    """Measure, print, and say 1 when a figure is out of reach."""
+    """Run the benchmark and return the exit code."""
     if shutil.which("rdiff") is None or not delta.available():
         print("this benchmark needs rdiff and librsync (Debian: rdiff, librsync2)", file=sys.stderr)
         return 2
-    began = time.monotonic()
-    verdict = LimitChecker()
+    started = time.monotonic()
+    checker = LimitChecker()
     with tempfile.TemporaryDirectory(prefix="smartxfer-bench-") as name:
-        room = Path(name)
-        write_test_files(room / "basis.bin", room / "fresh.bin", size)
-        judgements: List[Callable[[], None]] = []
+        work_dir = Path(name)
+        write_test_files(work_dir / "basis.bin", work_dir / "fresh.bin", size)
+        checks: List[Callable[[], None]] = []
         for block_length in sorted({DEFAULT_BLOCK_LENGTH, delta.block_length_for(size)}):
             with _start_warm_process() as warm:
-                judgements.append(_measure(_Bench(room, warm, block_length), runs, size, verdict))
-        judgements.append(_resync(room, size, verdict))
+                checks.append(_measure(_Bench(work_dir, warm, block_length), runs, size, checker))
+        checks.append(_resync(work_dir, size, checker))
         print("\nratios")
-        for judge in judgements:
-            judge()
-    print(f"\n{time.monotonic() - began:.0f} s in all")
-    return 1 if verdict.failure_count else 0
+        for check_limits in checks:
+            check_limits()
+    print(f"\n{time.monotonic() - started:.0f} s in total")
+    return 1 if checker.failure_count else 0
 
 
 def _measure(bench: _Bench, runs: int, size: int, checker: LimitChecker) -> Callable[[], None]:
-    """Print the tables of one block length; returns what judges them."""
+    """Print the tables of one block length, and return a function that checks the limits."""
     measured: Dict[str, Dict[str, List[Metrics]]] = {}
     for step in STEPS:
-        sides: Dict[str, Callable[[], Metrics]] = {
+        functions: Dict[str, Callable[[], Metrics]] = {
             "smartxfer": lambda step=step: bench.run_smartxfer(step),  # type: ignore[misc]
             "rdiff": lambda step=step: bench.run_rdiff(step),  # type: ignore[misc]
         }
-        measured[step] = run_interleaved(sides, runs)
+        measured[step] = run_interleaved(functions, runs)
         print_table(f"{step}, {size // MIB} MiB, blocks of {bench.block_length}", measured[step], size)
     bench.verify_outputs()
 
-    def judge() -> None:
-        for step, most in MAX_RATIOS.items():
-            sides = measured[step]
-            what = f"{step}, wall / rdiff, blocks of {bench.block_length}"
-            checker.check_ratio(what, (sides["smartxfer"], sides["rdiff"]), "wall", most)
-        grown = max(figures["growth"] for step in STEPS for figures in measured[step]["smartxfer"])
-        checker.check_value(f"growth of our process, blocks of {bench.block_length}", grown, 32, " MiB")
+    def check_limits() -> None:
+        for step, limit in MAX_RATIOS.items():
+            results = measured[step]
+            label = f"{step}, wall / rdiff, blocks of {bench.block_length}"
+            checker.check_ratio(label, (results["smartxfer"], results["rdiff"]), "wall", limit)
+        growth = max(metrics["growth"] for step in STEPS for metrics in measured[step]["smartxfer"])
+        checker.check_value(f"smartxfer, growth, blocks of {bench.block_length}", growth, 32, " MiB")
 
-    return judge
+    return check_limits
 
 
 def _resync(work_dir: Path, size: int, checker: LimitChecker) -> Callable[[], None]:
-    """Bring one copy up to date against the local server, up and down; returns what judges the bytes."""
-    moved: Dict[str, float] = {}
+    """Sync a file with the local server in both directions, and return a function that checks the limits."""
+    transferred: Dict[str, float] = {}
     path = "/large.bin"
     with LocalServer(work_dir / "data") as server:
         site = server.smartfile
         with BasicClient(site.key, site.password, url=site.url) as api:
-            print("\nre-sync against the local server")
-            for way in ("up", "down"):
+            print("\nsync with the local server")
+            for direction in ("up", "down"):
                 old, new = work_dir / "basis.bin", work_dir / "fresh.bin"
                 stale = work_dir / "stale.bin"
-                api.upload(old if way == "up" else new, path)
+                api.upload(old if direction == "up" else new, path)
                 shutil.copyfile(str(old), str(stale))
-                site.listener.clear_log()
-                began = time.perf_counter()
+                site.listener.forget()
+                started = time.perf_counter()
                 sync = SyncClient(api)
-                done = sync.upload(new, path) if way == "up" else sync.download(stale, path)
-                wall = time.perf_counter() - began
+                result = sync.upload(new, path) if direction == "up" else sync.download(stale, path)
+                wall = time.perf_counter() - started
                 records = site.listener.records
-                both = [sum(record.received for record in records), sum(record.sent for record in records)]
-                moved[way] = 100 * sum(both) / size
+                received = sum(record.received for record in records)
+                sent = sum(record.sent for record in records)
+                transferred[direction] = 100 * (received + sent) / size
                 print(
-                    f"  {way:<6}{wall:>8.3f} s  {done.method:<6} {len(records)} requests, "
-                    f"{both[0]} bytes to the server, {both[1]} bytes from it"
+                    f"  {direction:<6}{wall:>8.3f} s  {result.method:<6} {len(records)} requests, "
+                    f"{received} bytes to the server, {sent} bytes from it"
                 )
             if not filecmp.cmp(str(stale), str(new), shallow=False):
-                raise RuntimeError("the file that was fetched is not the one that was there")
+                raise RuntimeError("the downloaded file differs from the file on the server")
 
-    def judge() -> None:
-        for way, share in moved.items():
-            checker.check_value(f"re-sync {way}, share of the bytes that moved", share, 3, " %")
+    def check_limits() -> None:
+        for direction, share in transferred.items():
+            checker.check_value(f"sync {direction}, share of the bytes transferred", share, 3, " %")
 
-    return judge
+    return check_limits

@@ -1,4 +1,4 @@
-"""FileSender: 256 MiB up and down, and 500 small files, beside filesender-client and curl."""
+"""Benchmark of FileSender: 256 MiB and 500 small files, compared with filesender-client and curl."""
 
 import contextlib
 import importlib.util
@@ -23,9 +23,9 @@ MIB = 1024 * 1024
 
 @contextlib.contextmanager
 def run_server(data: Path, **options: Any) -> Iterator[Dict[str, Any]]:
-    """A server process that signs with its port, as filesender-client does.
+    """Run a server process whose host name for signatures includes the port, as filesender-client needs.
 
-    :param options: more options of the local server.
+    :param options: further options of the local server.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -52,7 +52,7 @@ def run_server(data: Path, **options: Any) -> Iterator[Dict[str, Any]]:
 
 
 class Bench:
-    """The sides, over one server and one set of files."""
+    """The compared clients, with the same server and files."""
 
     def __init__(self, work_dir: Path, site: Dict[str, Any], size: int) -> None:
         self.work_dir = work_dir
@@ -71,21 +71,21 @@ class Bench:
         self.token = transfer.token
 
     def upload(self, script: str, files: List[Path], **options: Any) -> Metrics:
-        given = {**self.site, "files": [str(path) for path in files], "options": options}
+        settings = {**self.site, "files": [str(path) for path in files], "options": options}
         try:
-            return run_python(script, "up", given)
+            return run_python(script, "up", settings)
         finally:
             self.delete_transfers()
 
     def download(self, script: str, **options: Any) -> Metrics:
-        into = self.work_dir / "into"
-        shutil.rmtree(into, ignore_errors=True)
-        into.mkdir()
-        given = {**self.site, "token": self.token, "into": str(into), "options": options}
-        return run_python(script, "down", given)
+        directory = self.work_dir / "into"
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+        settings = {**self.site, "token": self.token, "into": str(directory), "options": options}
+        return run_python(script, "down", settings)
 
     def curl_upload(self) -> Metrics:
-        """The same chunks with curl, over one connection, without signatures."""
+        """Send the same chunks with curl, over one connection, without signatures."""
         size = self.large_file.stat().st_size
         body = {"from": "me@example.org", "files": [{"name": "large.bin", "size": size}]}
         transfer = self.client.create_transfer(body)  # type: ignore[typeddict-item]
@@ -118,9 +118,9 @@ class Bench:
         return run_command(["curl", "-sf", "-o", str(target), url + identity])
 
     def delete_transfers(self, *ids: int) -> None:
-        """Delete every transfer but the one for downloads: a disk is not endless."""
-        found = [entry["id"] for entry in self.client.get("/transfer")]
-        for transfer_id in {*found, *ids}:
+        """Delete all transfers except that for downloads, to limit the disk space."""
+        available = [entry["id"] for entry in self.client.get("/transfer")]
+        for transfer_id in {*available, *ids}:
             if transfer_id != self.download_transfer_id:
                 self.client.transfers.delete(transfer_id)
 
@@ -133,25 +133,25 @@ def write_random_file(path: Path, size: int) -> None:
 
 
 def run(runs: int, size: int) -> int:
-    """Measure, print, and say 1 when a figure is out of reach."""
+    """Run the benchmark and return the exit code."""
     if importlib.util.find_spec("filesender") is None or shutil.which("curl") is None:
         print("this benchmark needs curl and: pip install filesender-client==2.1.2", file=sys.stderr)
         return 2
-    began = time.monotonic()
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="smartxfer-bench-") as name:
-        room = Path(name)
-        with run_server(room / "data") as site:
-            missed = _measure(Bench(room, site, size), runs, size)
-    print(f"\n{time.monotonic() - began:.0f} s in all")
-    return 1 if missed else 0
+        work_dir = Path(name)
+        with run_server(work_dir / "data") as site:
+            failure_count = _measure(Bench(work_dir, site, size), runs, size)
+    print(f"\n{time.monotonic() - started:.0f} s in total")
+    return 1 if failure_count else 0
 
 
 def _measure(bench: Bench, runs: int, size: int) -> int:
-    ours, theirs = "smartxfer_filesender", "filesender_client"
+    our_script, their_script = "smartxfer_filesender", "filesender_client"
     up = run_interleaved(
         {
-            "smartxfer": lambda: bench.upload(ours, [bench.large_file]),
-            "filesender-client": lambda: bench.upload(theirs, [bench.large_file]),
+            "smartxfer": lambda: bench.upload(our_script, [bench.large_file]),
+            "filesender-client": lambda: bench.upload(their_script, [bench.large_file]),
             "curl": bench.curl_upload,
         },
         runs,
@@ -159,8 +159,8 @@ def _measure(bench: Bench, runs: int, size: int) -> int:
     print_table(f"{size // MIB} MiB up", up, size)
     down = run_interleaved(
         {
-            "smartxfer": lambda: bench.download(ours),
-            "filesender-client": lambda: bench.download(theirs),
+            "smartxfer": lambda: bench.download(our_script),
+            "filesender-client": lambda: bench.download(their_script),
             "curl": bench.curl_download,
         },
         runs,
@@ -168,44 +168,44 @@ def _measure(bench: Bench, runs: int, size: int) -> int:
     print_table(f"{size // MIB} MiB down", down, size)
     small = run_interleaved(
         {
-            "smartxfer": lambda: bench.upload(ours, [bench.small_directory]),
-            "filesender-client": lambda: bench.upload(theirs, [bench.small_directory]),
+            "smartxfer": lambda: bench.upload(our_script, [bench.small_directory]),
+            "filesender-client": lambda: bench.upload(their_script, [bench.small_directory]),
         },
         runs,
     )
     print_table("500 files of 1 KiB up", small, 500 * 1024)
     sparse = _measure_sparse(bench)
     print("\n2 GiB sparse file")
-    for name, figures in sparse.items():
-        print(f"  {name:<20}{figures['wall']:>9.3f} s{figures['growth']:>12.1f} MiB growth")
+    for name, metrics in sparse.items():
+        print(f"  {name:<20}{metrics['wall']:>9.3f} s{metrics['growth']:>12.1f} MiB growth")
     print("\nratios")
-    verdict = LimitChecker()
-    mine, his, curl = "smartxfer", "filesender-client", "curl"
-    verdict.check_ratio("up, CPU / filesender-client", (up[mine], up[his]), "cpu", 0.5)
-    verdict.check_ratio("up, wall / filesender-client", (up[mine], up[his]), "wall", 0.9)
-    verdict.check_ratio("down, wall / filesender-client", (down[mine], down[his]), "wall", 0.25)
-    verdict.check_ratio("down, wall / curl", (down[mine], down[curl]), "wall", 1.3)
-    verdict.check_ratio("500 files, wall / filesender-client", (small[mine], small[his]), "wall", 0.7)
-    most_up, most_down = 2 * CHUNK_SIZE / MIB + 16, 4 * CHUNK_SIZE / MIB + 16
-    grown_up, grown_down = median(up[mine], "growth"), median(down[mine], "growth")
-    verdict.check_value("up, growth (2 workers x chunk + 16 MiB)", grown_up, most_up, " MiB")
-    verdict.check_value("down, growth (4 workers x chunk + 16 MiB)", grown_down, most_down, " MiB")
-    verdict.check_value("up, growth, 2 GiB sparse", sparse["up"]["growth"], most_up, " MiB")
-    verdict.check_value("down, growth, 2 GiB sparse", sparse["down"]["growth"], most_down, " MiB")
-    return verdict.failure_count
+    checker = LimitChecker()
+    ours, theirs, curl = "smartxfer", "filesender-client", "curl"
+    checker.check_ratio("up, CPU / filesender-client", (up[ours], up[theirs]), "cpu", 0.5)
+    checker.check_ratio("up, wall / filesender-client", (up[ours], up[theirs]), "wall", 0.9)
+    checker.check_ratio("down, wall / filesender-client", (down[ours], down[theirs]), "wall", 0.25)
+    checker.check_ratio("down, wall / curl", (down[ours], down[curl]), "wall", 1.3)
+    checker.check_ratio("500 files, wall / filesender-client", (small[ours], small[theirs]), "wall", 0.7)
+    up_limit, down_limit = 2 * CHUNK_SIZE / MIB + 16, 4 * CHUNK_SIZE / MIB + 16
+    up_growth, down_growth = median(up[ours], "growth"), median(down[ours], "growth")
+    checker.check_value("up, growth (2 workers x chunk + 16 MiB)", up_growth, up_limit, " MiB")
+    checker.check_value("down, growth (4 workers x chunk + 16 MiB)", down_growth, down_limit, " MiB")
+    checker.check_value("up, growth, 2 GiB sparse", sparse["up"]["growth"], up_limit, " MiB")
+    checker.check_value("down, growth, 2 GiB sparse", sparse["down"]["growth"], down_limit, " MiB")
+    return checker.failure_count
 
 
 def _measure_sparse(bench: Bench) -> Dict[str, Metrics]:
     path = bench.work_dir / "sparse.bin"
     with open(path, "wb") as file:
         file.truncate(2 * 1024 * MIB)
-    side = "smartxfer_filesender"
-    given = {**bench.site, "files": [str(path)], "options": {}}
-    up = run_python(side, "up", given)
+    script = "smartxfer_filesender"
+    settings = {**bench.site, "files": [str(path)], "options": {}}
+    up = run_python(script, "up", settings)
     newest = max(bench.client.get("/transfer"), key=lambda entry: int(entry["id"]))
-    kept, bench.token = bench.token, newest["recipients"][0]["token"]
-    down = bench.download(side)
-    bench.token = kept
+    large_file_token, bench.token = bench.token, newest["recipients"][0]["token"]
+    down = bench.download(script)
+    bench.token = large_file_token
     bench.delete_transfers()
     shutil.rmtree(bench.work_dir / "into")
     return {"up": up, "down": down}

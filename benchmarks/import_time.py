@@ -1,4 +1,4 @@
-"""Importing a client beside ``import requests``: each in a fresh interpreter, the sides taking turns."""
+"""Benchmark of the import of each client, compared with ``import requests``, in new interpreters."""
 
 import os
 import resource
@@ -9,7 +9,7 @@ from typing import Dict, List
 
 __all__ = ["run"]
 
-#: What every other figure is divided by.
+#: The statement with which the others are compared.
 BASE_STATEMENT = "import requests"
 IMPORT_STATEMENTS = (
     "from smartxfer import FileSenderClient",
@@ -18,9 +18,9 @@ IMPORT_STATEMENTS = (
     "from smartxfer import JetStream",
     "from smartxfer.nrp import get_client",
 )
-#: Least number of runs: a process takes tenths of a second, and the figures of few are chance.
+#: Minimum number of runs, because the times of single processes vary.
 MIN_RUNS = 15
-#: The largest ratio in reach, of the least time of each side.
+#: Limit of the ratio of minimum times.
 MAX_RATIO = 1.2
 
 
@@ -33,39 +33,40 @@ def _measure_cpu_seconds(statement: str, environment: Dict[str, str]) -> float:
 
 
 def run(runs: int, size: int) -> int:
-    """Measure, print, and say 1 when a figure is out of reach; ``size`` means nothing here.
+    """Run the benchmark and return the exit code; ``size`` is not used.
 
-    The time of an interpreter that imports nothing is taken away from each figure.
+    The time of an interpreter without imports is subtracted from each time.
     """
-    # A package that cannot keep its bytecode would be compiled in every run.
+    # Without bytecode files the packages would be compiled in each run.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    found: Dict[str, List[float]] = {
+    measured: Dict[str, List[float]] = {
         statement: [] for statement in ("pass", BASE_STATEMENT, *IMPORT_STATEMENTS)
     }
     runs = max(runs, MIN_RUNS)
-    for number in range(runs + 1):
-        for statement, seconds in found.items():
-            taken = _measure_cpu_seconds(statement, environment)
-            if number:  # the first writes bytecode
-                seconds.append(taken)
-    return 0 if _check_ratios(found, runs) else 1
+    for run_number in range(runs + 1):
+        for statement, times in measured.items():
+            seconds = _measure_cpu_seconds(statement, environment)
+            if run_number:  # the first run writes the bytecode files
+                times.append(seconds)
+    return 0 if _check_ratios(measured, runs) else 1
 
 
 def _check_ratios(measured: Dict[str, List[float]], runs: int) -> bool:
-    """Print the figures, and say whether each ratio is in reach."""
-    print(f"\nCPU milliseconds of an import, less those of an empty process: {runs} processes each")
-    print(f"  {'statement':<42}{'least':>8}{'median':>8}   ratio: least, median")
-    least = {name: min(times) for name, times in measured.items()}
+    """Print the times, and return True if all ratios are within the limit."""
+    print(f"\nCPU milliseconds of an import, without those of an empty process: {runs} processes each")
+    print(f"  {'statement':<42}{'min':>8}{'median':>8}   ratio: min, median")
+    minimum = {name: min(times) for name, times in measured.items()}
     median = {name: statistics.median(times) for name, times in measured.items()}
-    good = True
+    all_within = True
     for name in (BASE_STATEMENT, *IMPORT_STATEMENTS):
-        figures = [(side[name] - side["pass"]) * 1000 for side in (least, median)]
+        net_times = [(statistic[name] - statistic["pass"]) * 1000 for statistic in (minimum, median)]
         ratios = [
-            (side[name] - side["pass"]) / (side[BASE_STATEMENT] - side["pass"]) for side in (least, median)
+            (statistic[name] - statistic["pass"]) / (statistic[BASE_STATEMENT] - statistic["pass"])
+            for statistic in (minimum, median)
         ]
         within = ratios[0] <= MAX_RATIO
-        good = good and within
-        verdict = "" if name == BASE_STATEMENT else f"  reach {MAX_RATIO:g}x  {'ok' if within else 'MISSED'}"
-        times = "".join(f"{figure:>8.1f}" for figure in figures)
-        print(f"  {name:<42}{times}   {ratios[0]:.2f}x {ratios[1]:.2f}x{verdict}")
-    return good
+        all_within = all_within and within
+        result = "" if name == BASE_STATEMENT else f"  limit {MAX_RATIO:g}x  {'ok' if within else 'EXCEEDED'}"
+        columns = "".join(f"{milliseconds:>8.1f}" for milliseconds in net_times)
+        print(f"  {name:<42}{columns}   {ratios[0]:.2f}x {ratios[1]:.2f}x{result}")
+    return all_within

@@ -1,4 +1,4 @@
-"""Timing one side at a time, each run in a process of its own, the sides taking turns."""
+"""Measurement of time and memory in child processes, in interleaved runs of the compared clients."""
 
 import json
 import math
@@ -24,25 +24,24 @@ Metrics = Dict[str, float]
 
 
 def measure_in_child(prepare: Callable[[], Callable[[], Any]]) -> None:
-    """In a child: get ready, do the work, and print what it cost.
+    """Measure a function in the current process, and print the metrics as JSON.
 
-    ``prepare`` imports and builds the client; what it returns is the work that is timed.
+    :param prepare: imports and creates the client, and returns the function to measure.
     """
     work = prepare()
-    idle = get_peak_memory()
+    peak_before = get_peak_memory()
     before = resource.getrusage(resource.RUSAGE_SELF)
-    began = time.perf_counter()
+    started = time.perf_counter()
     work()
-    wall = time.perf_counter() - began
+    wall = time.perf_counter() - started
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(
-        json.dumps({"wall": wall, "cpu": cpu, "growth": get_peak_memory() - idle, "peak": get_peak_memory()})
-    )
+    peak = get_peak_memory()
+    print(json.dumps({"wall": wall, "cpu": cpu, "growth": peak - peak_before, "peak": peak}))
 
 
 def get_peak_memory() -> float:
-    """Largest resident size so far, in MiB."""
+    """Return the peak resident memory of the process in MiB."""
     with open("/proc/self/status", encoding="ascii") as status:
         [line] = [line for line in status if line.startswith("VmHWM")]
     return int(line.split()[1]) / 1024
@@ -51,29 +50,30 @@ def get_peak_memory() -> float:
 def run_python(
     script: str, operation: str, arguments: Mapping[str, Any], interpreter: str = sys.executable
 ) -> Metrics:
-    """Run ``benchmarks.scripts.SCRIPT`` in a fresh interpreter and return what it reports."""
-    done = subprocess.run(
+    """Run ``benchmarks.scripts.SCRIPT`` in a new interpreter and return its metrics."""
+    process = subprocess.run(
         [interpreter, "-m", f"benchmarks.scripts.{script}", operation, json.dumps(dict(arguments))],
         stdout=subprocess.PIPE,
         check=True,
         env={**os.environ, "TQDM_DISABLE": "1"},
     )
-    figures: Metrics = json.loads(done.stdout.splitlines()[-1])
-    return figures
+    metrics: Metrics = json.loads(process.stdout.splitlines()[-1])
+    return metrics
 
 
 def run_command(arguments: Sequence[str]) -> Metrics:
-    """Run another program and measure it from outside.
+    """Run another program and return its metrics.
 
-    Its peak is not a number where it is no larger than ours: a child starts with the peak of its parent.
+    The peak is NaN if it is not larger than that of this process, because a child process inherits the peak
+    of its parent.
     """
-    began = time.perf_counter()
+    started = time.perf_counter()
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.WEXITSTATUS(status)
-    wall = time.perf_counter() - began
+    wall = time.perf_counter() - started
     if process.returncode:
-        raise RuntimeError(f"{arguments[0]} ended with {process.returncode}")
+        raise RuntimeError(f"{arguments[0]} failed with exit code {process.returncode}")
     cpu = usage.ru_utime + usage.ru_stime
     peak = usage.ru_maxrss / 1024
     return {
@@ -85,17 +85,17 @@ def run_command(arguments: Sequence[str]) -> Metrics:
 
 
 def run_interleaved(functions: Mapping[str, Callable[[], Metrics]], runs: int) -> Dict[str, List[Metrics]]:
-    """Every side ``runs`` times, in turns, after one turn that does not count."""
+    """Run each function ``runs`` times in turns, after a first turn that is not measured."""
     measured: Dict[str, List[Metrics]] = {name: [] for name in functions}
-    for number in range(runs + 1):
-        for name, side in functions.items():
-            os.sync()  # nobody pays for what the one before left to be written
-            figures = side()
-            if number:
-                measured[name].append(figures)
+    for run_number in range(runs + 1):
+        for name, function in functions.items():
+            os.sync()  # write the data of the previous function to disk, so that this one is not slowed down
+            metrics = function()
+            if run_number:
+                measured[name].append(metrics)
     return measured
 
 
 def median(measured: Sequence[Metrics], key: str) -> float:
-    """The median of one figure."""
-    return statistics.median(figures[key] for figures in measured)
+    """Return the median of one metric."""
+    return statistics.median(metrics[key] for metrics in measured)

@@ -1,4 +1,4 @@
-"""NRP / Invenio: 256 MiB up, in one piece and in parts, and down, beside curl and md5sum."""
+"""Benchmark of NRP / Invenio: 256 MiB up (in one request, and in parts) and down, compared with curl."""
 
 import contextlib
 import filecmp
@@ -20,22 +20,22 @@ from smartxfer.nrp import get_client
 
 MIB = 1024 * 1024
 OUR_SCRIPT = "smartxfer_nrp"
-#: The sides, as the tables name them.
+#: Labels of the compared clients in the tables.
 SINGLE_LABEL, MULTIPART_LABEL, DOWNLOAD_LABEL, CURL_LABEL = (
     "smartxfer, L",
     "smartxfer, M",
     "smartxfer",
     "curl + md5sum",
 )
-#: How a file is sent in parts.
+#: Part size and number of concurrent parts of multipart uploads.
 PART_SIZE, WORKERS = 16 * MIB, 4
-#: What is fetched; it was put there before the clock runs.
-DOWNLOAD_KEY = "kept.bin"
-#: Most time, as a share of that of curl and md5sum.
+#: File for the downloads, which is sent before the measurement.
+DOWNLOAD_KEY = "download.bin"
+#: Maximum time as a fraction of that of curl and md5sum.
 MAX_WALL_RATIO = 1.2
-#: Growth of our process that is granted beside a mebibyte for each worker.
+#: Allowed memory growth in MiB, in addition to 1 MiB for each worker.
 MEMORY_MARGIN = 16
-#: For how long the server may go on reckoning the MD5 of a file that came in parts, in seconds.
+#: Seconds in which the server must compute the MD5 of a multipart upload.
 MD5_TIMEOUT = 60
 
 RECORD = {
@@ -52,7 +52,7 @@ RECORD = {
 
 @contextlib.contextmanager
 def _run_server(data: Path) -> Iterator[Dict[str, str]]:
-    """A server in a process of its own."""
+    """Run a server process."""
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.scripts.nrp_server", str(data)],
         stdin=subprocess.PIPE,
@@ -67,7 +67,7 @@ def _run_server(data: Path) -> Iterator[Dict[str, str]]:
 
 
 class _Bench:
-    """The sides, over one server, one draft and one file."""
+    """The compared clients, with the same server, draft and file."""
 
     def __init__(self, work_dir: Path, site: Dict[str, str], size: int) -> None:
         self.work_dir = work_dir
@@ -81,26 +81,32 @@ class _Bench:
         self.client.files.upload(self.draft, DOWNLOAD_KEY, {}, self.large_file)
 
     def upload(self, key: str, **options: Any) -> Metrics:
-        """Our side: start, content or parts, commit; the MD5 is reckoned on the way."""
-        figures = run_python(OUR_SCRIPT, "up", self._build_settings(key, self.large_file, options))
+        """Send the file with smartxfer, which computes its MD5 during the upload."""
+        metrics = run_python(OUR_SCRIPT, "up", self._build_settings(key, self.large_file, options))
         self._verify_upload(key)
-        return figures
+        return metrics
 
     def download(self) -> Metrics:
-        """Our side: fetched, compared with the server's MD5, and named."""
+        """Download the file with smartxfer, which verifies its MD5."""
         self._delete_target()
-        figures = run_python(OUR_SCRIPT, "down", self._build_settings(DOWNLOAD_KEY, self.target_file, {}))
+        metrics = run_python(OUR_SCRIPT, "down", self._build_settings(DOWNLOAD_KEY, self.target_file, {}))
         self._verify_download()
-        return figures
+        return metrics
 
     def _build_settings(self, key: str, file: Path, upload_options: Dict[str, Any]) -> Dict[str, Any]:
-        options = {"max_workers": WORKERS}
-        given = {"record": str(self.draft.id), "key": key, "file": str(file), "room": str(self.work_dir)}
-        return {**self.site, **given, "options": options, "how": upload_options}
+        return {
+            **self.site,
+            "record": str(self.draft.id),
+            "key": key,
+            "file": str(file),
+            "work_dir": str(self.work_dir),
+            "client_options": {"max_workers": WORKERS},
+            "upload_options": upload_options,
+        }
 
     def curl_upload(self) -> Metrics:
-        """The same three requests over one connection, and the sum that they would be checked with."""
-        key, at = "curl.bin", f"{self.files_url}/curl.bin"
+        """Send the same three requests with curl over one connection, and compute the MD5."""
+        key, url = "curl.bin", f"{self.files_url}/curl.bin"
         body = self.work_dir / "start.json"
         body.write_text(json.dumps([{"key": key, "size": self.large_file.stat().st_size}]), encoding="utf-8")
         requests = [
@@ -109,32 +115,32 @@ class _Bench:
                 *self._build_header_options("application/octet-stream"),
                 "-T",
                 str(self.large_file),
-                f"{at}/content",
+                f"{url}/content",
             ],
-            [*self._build_header_options("application/json"), "-X", "POST", f"{at}/commit"],
+            [*self._build_header_options("application/json"), "-X", "POST", f"{url}/commit"],
         ]
-        figures = self._run_with_md5sum(["curl", *_chain_requests(requests)], self.large_file)
+        metrics = self._run_with_md5sum(["curl", *_chain_requests(requests)], self.large_file)
         self._verify_upload(key)
-        return figures
+        return metrics
 
     def curl_download(self) -> Metrics:
-        """One request, and the sum of what came."""
+        """Download the file with curl, and compute its MD5."""
         self._delete_target()
         options = [*self._build_header_options("application/octet-stream"), "-o", str(self.target_file)]
-        figures = self._run_with_md5sum(
+        metrics = self._run_with_md5sum(
             ["curl", "-sf", *options, f"{self.files_url}/{DOWNLOAD_KEY}/content"], self.target_file
         )
         self._verify_download()
-        return figures
+        return metrics
 
     def _build_header_options(self, content_type: str) -> List[str]:
-        lines = [f"Authorization: Bearer {self.site['token']}", f"Content-Type: {content_type}", "Expect:"]
-        return [word for line in lines for word in ("-H", line)]
+        headers = [f"Authorization: Bearer {self.site['token']}", f"Content-Type: {content_type}", "Expect:"]
+        return [argument for header in headers for argument in ("-H", header)]
 
     @staticmethod
-    def _run_with_md5sum(words: List[str], file: Path) -> Metrics:
-        line = " ".join(map(shlex.quote, words))
-        return run_command(["sh", "-c", f"set -e; {line}; md5sum {shlex.quote(str(file))}"])
+    def _run_with_md5sum(arguments: List[str], file: Path) -> Metrics:
+        command = " ".join(map(shlex.quote, arguments))
+        return run_command(["sh", "-c", f"set -e; {command}; md5sum {shlex.quote(str(file))}"])
 
     def _delete_target(self) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -142,25 +148,25 @@ class _Bench:
 
     def _verify_download(self) -> None:
         if not filecmp.cmp(str(self.target_file), str(self.large_file), shallow=False):
-            raise RuntimeError("a download is not the file that was sent")
+            raise RuntimeError("the downloaded file differs from the file on the server")
 
     def _verify_upload(self, key: str) -> None:
-        """It is there, whole; then it makes place."""
-        ends_at = time.monotonic() + MD5_TIMEOUT
+        """Check the MD5 on the server, and delete the file from the draft."""
+        end_time = time.monotonic() + MD5_TIMEOUT
         while self.client.files.read(self.draft, key).md5 != self.digest:
-            if time.monotonic() > ends_at:
-                raise RuntimeError(f"{key} is not the file that was sent")
+            if time.monotonic() > end_time:
+                raise RuntimeError(f"{key} differs from the file that was sent")
             time.sleep(0.1)
         self.client.files.delete(self.draft, key)
 
 
 def _chain_requests(requests: List[List[str]]) -> List[str]:
-    """Arguments with which one curl makes several requests."""
-    words: List[str] = []
+    """Return the arguments with which one curl process sends several requests."""
+    arguments: List[str] = []
     for request in requests:
-        words += ["--next"] if words else []
-        words += ["-sf", "-o", "/dev/null", *request]
-    return words
+        arguments += ["--next"] if arguments else []
+        arguments += ["-sf", "-o", "/dev/null", *request]
+    return arguments
 
 
 def _write_random_file(path: Path, size: int) -> None:
@@ -171,50 +177,50 @@ def _write_random_file(path: Path, size: int) -> None:
 
 
 def _compute_md5(path: Path) -> str:
-    state = hashlib.md5()
+    digest = hashlib.md5()
     with open(path, "rb") as file:
         for block in iter(lambda: file.read(MIB), b""):
-            state.update(block)
-    return state.hexdigest()
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def run(runs: int, size: int) -> int:
-    """Measure, print, and say 1 when a figure is out of reach."""
+    """Run the benchmark and return the exit code."""
     if shutil.which("curl") is None or shutil.which("md5sum") is None:
         print("this benchmark needs curl and md5sum", file=sys.stderr)
         return 2
-    began = time.monotonic()
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="smartxfer-bench-") as name:
-        room = Path(name)
-        with _run_server(room / "data") as site:
-            missed = _measure(_Bench(room, site, size), runs, size)
-    print(f"\n{time.monotonic() - began:.0f} s in all")
-    return 1 if missed else 0
+        work_dir = Path(name)
+        with _run_server(work_dir / "data") as site:
+            failure_count = _measure(_Bench(work_dir, site, size), runs, size)
+    print(f"\n{time.monotonic() - started:.0f} s in total")
+    return 1 if failure_count else 0
 
 
 def _measure(bench: _Bench, runs: int, size: int) -> int:
-    sides: Dict[str, Callable[[], Metrics]] = {
-        SINGLE_LABEL: lambda: bench.upload("whole.bin", transfer_type="local-file"),
+    functions: Dict[str, Callable[[], Metrics]] = {
+        SINGLE_LABEL: lambda: bench.upload("single.bin", transfer_type="local-file"),
         MULTIPART_LABEL: lambda: bench.upload("parts.bin", transfer_type="multipart", part_size=PART_SIZE),
         CURL_LABEL: bench.curl_upload,
     }
-    up = run_interleaved(sides, runs)
+    up = run_interleaved(functions, runs)
     print_table(f"{size // MIB} MiB up; M: parts of {PART_SIZE // MIB} MiB, {WORKERS} threads", up, size)
     down = run_interleaved({DOWNLOAD_LABEL: bench.download, CURL_LABEL: bench.curl_download}, runs)
     print_table(f"{size // MIB} MiB down", down, size)
     print("\nratios")
-    verdict = LimitChecker()
-    verdict.check_ratio(
+    checker = LimitChecker()
+    checker.check_ratio(
         "up as L, wall / (curl and md5sum)", (up[SINGLE_LABEL], up[CURL_LABEL]), "wall", MAX_WALL_RATIO
     )
-    verdict.check_ratio("up as M, wall / up as L", (up[MULTIPART_LABEL], up[SINGLE_LABEL]), "wall", 1.0)
-    verdict.check_ratio(
+    checker.check_ratio("up as M, wall / up as L", (up[MULTIPART_LABEL], up[SINGLE_LABEL]), "wall", 1.0)
+    checker.check_ratio(
         "down, wall / (curl and md5sum)", (down[DOWNLOAD_LABEL], down[CURL_LABEL]), "wall", MAX_WALL_RATIO
     )
-    for what, measured, workers in (
+    for label, measured, workers in (
         ("up as L", up[SINGLE_LABEL], 1),
         ("up as M", up[MULTIPART_LABEL], WORKERS),
         ("down", down[DOWNLOAD_LABEL], 1),
     ):
-        verdict.check_value(f"{what}, growth", median(measured, "growth"), workers + MEMORY_MARGIN, " MiB")
-    return verdict.failure_count
+        checker.check_value(f"{label}, growth", median(measured, "growth"), workers + MEMORY_MARGIN, " MiB")
+    return checker.failure_count

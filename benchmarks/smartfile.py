@@ -1,4 +1,4 @@
-"""SmartFile: 256 MiB up and down, beside upstream's smartfile and curl."""
+"""Benchmark of SmartFile: 256 MiB up and down, compared with the smartfile package and curl."""
 
 import contextlib
 import filecmp
@@ -19,15 +19,15 @@ from smartxfer import BasicClient
 
 MIB = 1024 * 1024
 OUR_SCRIPT, UPSTREAM_SCRIPT = "smartxfer_smartfile", "smartfile_upstream"
-#: What is fetched; it was put there before the clock runs.
-DOWNLOAD_NAME = "kept.bin"
-#: Most growth of our process on the way up.
+#: File for the downloads, which is sent before the measurement.
+DOWNLOAD_NAME = "download.bin"
+#: Maximum memory growth of an upload in MiB.
 MAX_GROWTH = 16
 
 
 @contextlib.contextmanager
 def _run_server(data: Path) -> Iterator[Dict[str, str]]:
-    """A server in a process of its own."""
+    """Run a server process."""
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.scripts.smartfile_server", str(data)],
         stdin=subprocess.PIPE,
@@ -42,7 +42,7 @@ def _run_server(data: Path) -> Iterator[Dict[str, str]]:
 
 
 class _Bench:
-    """The sides, over one server and one file."""
+    """The compared clients, with the same server and file."""
 
     def __init__(self, work_dir: Path, site: Dict[str, str], size: int) -> None:
         self.work_dir = work_dir
@@ -57,17 +57,14 @@ class _Bench:
         self.credentials = f"{site['key']}:{site['password']}"
 
     def upload(self, script: str) -> Metrics:
-        return run_python(
-            script, "up", {**self.site, "room": str(self.work_dir), **self._build_upload_settings(script)}
-        )
-
-    def _build_upload_settings(self, script: str) -> Dict[str, str]:
-        return {"file": str(self.large_file), "name": f"{script}.bin"}
+        return self._run(script, "up", file=str(self.large_file), name=f"{script}.bin")
 
     def download(self, script: str) -> Metrics:
         self.empty_target()
-        given = {"room": str(self.work_dir), "name": DOWNLOAD_NAME, "into": str(self.target_directory)}
-        return run_python(script, "down", {**self.site, **given})
+        return self._run(script, "down", name=DOWNLOAD_NAME, into=str(self.target_directory))
+
+    def _run(self, script: str, operation: str, **settings: str) -> Metrics:
+        return run_python(script, operation, {**self.site, "work_dir": str(self.work_dir), **settings})
 
     def curl_upload(self) -> Metrics:
         form = f"file=@{self.large_file};filename=curl.bin"
@@ -90,22 +87,22 @@ class _Bench:
         )
 
     def empty_target(self) -> None:
-        """What the side before fetched is looked at, and makes place."""
+        """Check the previous download, and delete it."""
         self.verify_download()
         shutil.rmtree(self.target_directory, ignore_errors=True)
         self.target_directory.mkdir()
 
     def verify_download(self) -> None:
-        """What is there was fetched whole."""
-        fetched = self.target_directory / DOWNLOAD_NAME
-        if fetched.exists() and not filecmp.cmp(str(fetched), str(self.large_file), shallow=False):
-            raise RuntimeError("a download is not the file that was sent")
+        """Check that the download, if there is one, equals the file on the server."""
+        target = self.target_directory / DOWNLOAD_NAME
+        if target.exists() and not filecmp.cmp(str(target), str(self.large_file), shallow=False):
+            raise RuntimeError("the downloaded file differs from the file on the server")
 
     def verify_uploads(self) -> None:
-        """Every side's upload arrived whole."""
+        """Check the SHA-256 of the uploads of all clients."""
         for name in (OUR_SCRIPT, UPSTREAM_SCRIPT, "curl"):
             if self.client.checksum(f"/{name}.bin", "SHA256") != self.digest:
-                raise RuntimeError(f"the upload by {name} is not the file that was sent")
+                raise RuntimeError(f"the upload of {name} differs from the file that was sent")
 
 
 def _write_random_file(path: Path, size: int) -> None:
@@ -116,19 +113,19 @@ def _write_random_file(path: Path, size: int) -> None:
 
 
 def run(runs: int, size: int) -> int:
-    """Measure, print, and say 1 when a figure is out of reach."""
+    """Run the benchmark and return the exit code."""
     if importlib.util.find_spec("smartfile") is None or shutil.which("curl") is None:
-        # One of its dependencies does not build on a machine of today, and only its sync needs that.
-        wanted = "pip install six && pip install --no-deps smartfile==2.19"
-        print(f"this benchmark needs curl and: {wanted}", file=sys.stderr)
+        # One of its dependencies cannot be built on current systems; only its sync needs it.
+        commands = "pip install six && pip install --no-deps smartfile==2.19"
+        print(f"this benchmark needs curl and: {commands}", file=sys.stderr)
         return 2
-    began = time.monotonic()
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="smartxfer-bench-") as name:
-        room = Path(name)
-        with _run_server(room / "data") as site:
-            missed = _measure(_Bench(room, site, size), runs, size)
-    print(f"\n{time.monotonic() - began:.0f} s in all")
-    return 1 if missed else 0
+        work_dir = Path(name)
+        with _run_server(work_dir / "data") as site:
+            failure_count = _measure(_Bench(work_dir, site, size), runs, size)
+    print(f"\n{time.monotonic() - started:.0f} s in total")
+    return 1 if failure_count else 0
 
 
 def _measure(bench: _Bench, runs: int, size: int) -> int:
@@ -153,11 +150,11 @@ def _measure(bench: _Bench, runs: int, size: int) -> int:
     bench.verify_download()
     print_table(f"{size // MIB} MiB down", down, size)
     print("\nratios")
-    verdict = LimitChecker()
-    mine, his, curl = "smartxfer", "smartfile", "curl"
-    verdict.check_ratio("up, wall / smartfile", (up[mine], up[his]), "wall", 1.0)
-    verdict.check_ratio("down, wall / smartfile", (down[mine], down[his]), "wall", 1.0)
-    verdict.check_ratio("down, wall / curl", (down[mine], down[curl]), "wall", 1.3)
-    grown, his_growth = median(up[mine], "growth"), median(up[his], "growth")
-    verdict.check_value(f"up, growth (smartfile: {his_growth:.0f} MiB)", grown, MAX_GROWTH, " MiB")
-    return verdict.failure_count
+    checker = LimitChecker()
+    ours, theirs, curl = "smartxfer", "smartfile", "curl"
+    checker.check_ratio("up, wall / smartfile", (up[ours], up[theirs]), "wall", 1.0)
+    checker.check_ratio("down, wall / smartfile", (down[ours], down[theirs]), "wall", 1.0)
+    checker.check_ratio("down, wall / curl", (down[ours], down[curl]), "wall", 1.3)
+    growth, their_growth = median(up[ours], "growth"), median(up[theirs], "growth")
+    checker.check_value(f"up, growth (smartfile: {their_growth:.0f} MiB)", growth, MAX_GROWTH, " MiB")
+    return checker.failure_count

@@ -1,4 +1,4 @@
-"""How figures are printed, and judged against what is in reach."""
+"""Tables of metrics, and checks of metrics against their limits."""
 
 import math
 from typing import Dict, List, Tuple
@@ -9,9 +9,12 @@ __all__ = ["LimitChecker", "print_table"]
 
 
 def print_table(title: str, measured: Dict[str, List[Metrics]], size: int) -> None:
-    """Print the medians of each side; ``size`` in bytes is what one run moves."""
+    """Print the medians of each client.
+
+    :param size: bytes that one run transfers.
+    """
     print(f"\n{title}: medians of {len(next(iter(measured.values())))} runs")
-    print(f"  {'side':<20}{'wall s':>9}{'MB/s':>9}{'CPU s':>9}{'peak MiB':>10}{'growth MiB':>12}")
+    print(f"  {'client':<20}{'wall s':>9}{'MB/s':>9}{'CPU s':>9}{'peak MiB':>10}{'growth MiB':>12}")
     for name, runs in measured.items():
         wall = median(runs, "wall")
         peak, growth = (_format_or_dash(median(runs, key)) for key in ("peak", "growth"))
@@ -24,7 +27,7 @@ def _format_or_dash(value: float) -> str:
 
 
 class LimitChecker:
-    """The figures in reach, and those that are not."""
+    """Checks of values against limits; ``failure_count`` is the number of exceeded limits."""
 
     def __init__(self) -> None:
         self.failure_count = 0
@@ -32,11 +35,11 @@ class LimitChecker:
     def check_ratio(
         self, label: str, runs: Tuple[List[Metrics], List[Metrics]], key: str, limit: float
     ) -> None:
-        """Judge the medians of two sides, the first by the second."""
+        """Check the ratio of the medians of two clients, the first divided by the second."""
         self.check_value(label, median(runs[0], key) / median(runs[1], key), limit, "x")
 
     def check_value(self, label: str, value: float, limit: float, unit: str) -> None:
-        """Judge one figure."""
-        good = value <= limit
-        self.failure_count += not good
-        print(f"  {label:<52}{value:>8.2f}{unit}  reach {limit:g}{unit}  {'ok' if good else 'MISSED'}")
+        """Check and print one value."""
+        within = value <= limit
+        self.failure_count += not within
+        print(f"  {label:<52}{value:>8.2f}{unit}  limit {limit:g}{unit}  {'ok' if within else 'EXCEEDED'}")

@@ -1,1 +1,1 @@
-"""The programs that are compared; each runs in a process of its own."""
+"""Programs that the benchmarks run in child processes: compared clients and servers."""

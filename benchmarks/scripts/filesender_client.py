@@ -1,4 +1,4 @@
-"""The upstream client's side of the FileSender benchmark: the package filesender-client."""
+"""FileSender benchmark of the package filesender-client."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from benchmarks.measure import measure_in_child
 
 
 def prepare(operation: str, settings: Dict[str, Any]) -> Callable[[], Any]:
-    """A client that has said hello, and the work to be timed."""
+    """Connect a client, and return the function to measure."""
     from filesender import FileSenderClient, UserAuth
 
     loop = asyncio.new_event_loop()

@@ -1,4 +1,4 @@
-"""The server's side of the NRP benchmark: one process for all, ended by its standard input."""
+"""Server of the NRP benchmark, which runs until its standard input is closed."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ import sys
 from smartxfer.local import LocalServer
 
 if __name__ == "__main__":
-    # Nobody is asked to wait for the end of a minute.
+    # Disable the rate limit, because its waits would be measured.
     with LocalServer(sys.argv[1], nrp={"rate_limit": 0}) as server:
         print(json.dumps({"url": server.nrp.url, "token": server.nrp.token}), flush=True)
         sys.stdin.read()

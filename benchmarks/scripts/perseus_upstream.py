@@ -1,4 +1,4 @@
-"""The upstream client's side of the Perseus benchmark: the package perseus-client."""
+"""Perseus benchmark of the package perseus-client."""
 
 import json
 import os
@@ -9,8 +9,8 @@ from benchmarks.measure import measure_in_child
 
 
 def prepare(settings: Dict[str, Any]) -> Tuple[Any, Callable[[], Any]]:
-    """A client that has said hello, and the work to be timed."""
-    os.environ.update(PERSEUS_API_KEY=settings["key"], LOGLEVEL="ERROR")  # read when it is imported
+    """Connect a client, and return it with the function to measure."""
+    os.environ.update(PERSEUS_API_KEY=settings["key"], LOGLEVEL="ERROR")  # read by the import
     from perseus_client import PerseusClient
 
     client = PerseusClient(api_host=settings["url"])

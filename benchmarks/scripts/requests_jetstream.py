@@ -1,4 +1,4 @@
-"""The other side of the JetStream benchmark: the same JSON by a bare ``requests.Session``."""
+"""JetStream benchmark of a plain ``requests.Session`` that posts the same JSON."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from benchmarks.measure import measure_in_child
 
 
 def prepare(settings: Dict[str, Any]) -> Callable[[], Any]:
-    """A session that is logged in, and the work to be timed."""
+    """Log in, and return the function to measure."""
     import requests
 
     session = requests.Session()

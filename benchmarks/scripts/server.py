@@ -1,4 +1,4 @@
-"""The server's side: one process for all, its limits raised, ended by its standard input."""
+"""Server of the FileSender benchmark with raised limits, which runs until its standard input is closed."""
 
 import json
 import sys
@@ -6,8 +6,8 @@ import sys
 from smartxfer.local import LocalServer
 
 if __name__ == "__main__":
-    given = json.loads(sys.argv[1])
-    with LocalServer(given["data"], filesender=given["filesender"]) as server:
+    settings = json.loads(sys.argv[1])
+    with LocalServer(settings["data"], filesender=settings["filesender"]) as server:
         site = server.filesender
         print(json.dumps({"url": site.url, "username": site.username, "api_key": site.api_key}), flush=True)
         sys.stdin.read()

@@ -1,4 +1,4 @@
-"""The server's side of the SmartFile benchmark: one process for all, ended by its standard input."""
+"""Server of the SmartFile benchmark, which runs until its standard input is closed."""
 
 import json
 import sys

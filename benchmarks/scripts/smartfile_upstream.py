@@ -1,4 +1,4 @@
-"""The upstream client's side of the SmartFile benchmark: the package smartfile."""
+"""SmartFile benchmark of the package smartfile."""
 
 import json
 import os
@@ -9,14 +9,14 @@ from benchmarks.measure import measure_in_child
 
 
 def prepare(operation: str, settings: Dict[str, Any]) -> Callable[[], Any]:
-    """A client that has said hello, and the work to be timed."""
+    """Connect a client, and return the function to measure."""
     import smartfile
 
     client = smartfile.BasicClient(settings["key"], settings["password"], url=settings["url"] + "/")
     client.get("/ping")
     if operation == "up":
         return lambda: _upload(client, settings["name"], settings["file"])
-    # It writes to the path that the file has on the server, seen from where it runs.
+    # It writes to the file's path on the server, relative to the working directory.
     os.chdir(settings["into"])
     return lambda: client.download(settings["name"])
 

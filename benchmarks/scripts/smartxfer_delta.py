@@ -1,4 +1,4 @@
-"""Our side of the delta benchmark: one warm process that does what it is told, line by line."""
+"""Delta benchmark of smartxfer: a process that reads steps from standard input and executes them."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from benchmarks.measure import get_peak_memory
 
 
 def run_step(settings: Dict[str, Any]) -> None:
-    """One step on files."""
+    """Execute one step."""
     from smartxfer import delta
 
     if settings["step"] == "signature":
@@ -21,22 +21,22 @@ def run_step(settings: Dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Take orders until there are no more; answer each with what it cost."""
+    """Execute the steps on standard input, one JSON object per line, and print the metrics of each."""
     from smartxfer import delta
 
     if not delta.available():
-        raise SystemExit("there is no librsync on this machine")
-    idle = get_peak_memory()
-    print(json.dumps({"idle": idle}), flush=True)
+        raise SystemExit("librsync is not installed")
+    peak_before = get_peak_memory()
+    print(json.dumps({"idle": peak_before}), flush=True)
     for line in sys.stdin:
-        given = json.loads(line)
-        cpu, began = time.process_time(), time.perf_counter()
-        run_step(given)
-        wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-        # The high water of all that was done so far: no step may exceed the bound.
+        settings = json.loads(line)
+        cpu_started, started = time.process_time(), time.perf_counter()
+        run_step(settings)
+        wall, cpu = time.perf_counter() - started, time.process_time() - cpu_started
+        # The peak of all steps so far, because the limit is for every step.
         peak = get_peak_memory()
-        figures = {"wall": wall, "cpu": cpu, "peak": peak, "growth": peak - idle}
-        print(json.dumps(figures), flush=True)
+        metrics = {"wall": wall, "cpu": cpu, "peak": peak, "growth": peak - peak_before}
+        print(json.dumps(metrics), flush=True)
 
 
 if __name__ == "__main__":

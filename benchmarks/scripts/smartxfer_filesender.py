@@ -1,4 +1,4 @@
-"""Our side of the FileSender benchmark."""
+"""FileSender benchmark of smartxfer."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from benchmarks.measure import measure_in_child
 
 
 def prepare(operation: str, settings: Dict[str, Any]) -> Callable[[], Any]:
-    """A client that has said hello, and the work to be timed."""
+    """Connect a client, and return the function to measure."""
     from smartxfer import FileSenderClient, UserAuth
 
     os.environ["SMARTXFER_STATE_DIR"] = tempfile.mkdtemp(prefix="smartxfer-bench-")
@@ -20,14 +20,14 @@ def prepare(operation: str, settings: Dict[str, Any]) -> Callable[[], Any]:
         **settings.get("options", {}),
     )
     client.prepare()
-    sealed = {"password": settings["password"]} if "password" in settings else {}
-    if sealed:  # like requests, it is there before the clock starts
+    password = {"password": settings["password"]} if "password" in settings else {}
+    if password:  # import it before the measurement, as requests
         import cryptography.exceptions
         import cryptography.hazmat.primitives.ciphers
         import cryptography.hazmat.primitives.padding  # noqa: F401
     if operation == "up":
-        return lambda: client.upload_workflow(settings["files"], {"from": "me@example.org"}, **sealed)
-    return lambda: client.download_files(settings["token"], settings["into"], **sealed)
+        return lambda: client.upload_workflow(settings["files"], {"from": "me@example.org"}, **password)
+    return lambda: client.download_files(settings["token"], settings["into"], **password)
 
 
 if __name__ == "__main__":

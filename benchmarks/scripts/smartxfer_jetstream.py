@@ -1,4 +1,4 @@
-"""Our side of the JetStream benchmark."""
+"""JetStream benchmark of smartxfer."""
 
 import json
 import os
@@ -10,10 +10,10 @@ from benchmarks.measure import measure_in_child
 
 
 def prepare(settings: Dict[str, Any]) -> Callable[[], Any]:
-    """A connection that is logged in, and the work to be timed."""
+    """Log in, and return the function to measure."""
     from smartxfer import JetStream
 
-    os.environ["SMARTXFER_STATE_DIR"] = tempfile.mkdtemp(prefix="state-", dir=settings["room"])
+    os.environ["SMARTXFER_STATE_DIR"] = tempfile.mkdtemp(prefix="state-", dir=settings["work_dir"])
     api = JetStream().api(settings["url"], user=settings["user"], password=settings["password"])
     api.connect()
     transfer, manifest = settings["transfer"], settings["manifest"]

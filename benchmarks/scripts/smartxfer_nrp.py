@@ -1,4 +1,4 @@
-"""Our side of the NRP benchmark."""
+"""NRP benchmark of smartxfer."""
 
 import json
 import os
@@ -10,14 +10,15 @@ from benchmarks.measure import measure_in_child
 
 
 def prepare(operation: str, settings: Dict[str, Any]) -> Callable[[], Any]:
-    """A client that has said hello, and the work to be timed."""
+    """Connect a client, and return the function to measure."""
     from smartxfer.nrp import get_client
 
-    os.environ["SMARTXFER_STATE_DIR"] = tempfile.mkdtemp(prefix="state-", dir=settings["room"])
-    client = get_client(settings["url"], token=settings["token"], **settings["options"])
+    os.environ["SMARTXFER_STATE_DIR"] = tempfile.mkdtemp(prefix="state-", dir=settings["work_dir"])
+    client = get_client(settings["url"], token=settings["token"], **settings["client_options"])
     draft = client.records.draft_records.read(settings["record"])
     if operation == "up":
-        return lambda: client.files.upload(draft, settings["key"], {}, settings["file"], **settings["how"])
+        key, file, options = settings["key"], settings["file"], settings["upload_options"]
+        return lambda: client.files.upload(draft, key, {}, file, **options)
     return lambda: client.files.download(draft, settings["key"], settings["file"])
 
 

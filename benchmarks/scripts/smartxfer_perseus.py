@@ -1,4 +1,4 @@
-"""Our side of the Perseus benchmark."""
+"""Perseus benchmark of smartxfer."""
 
 import json
 import os
@@ -10,10 +10,10 @@ from benchmarks.measure import measure_in_child
 
 
 def prepare(settings: Dict[str, Any]) -> Callable[[], Any]:
-    """A client that has said hello, and the work to be timed."""
+    """Connect a client, and return the function to measure."""
     from smartxfer.perseus import PerseusClient
 
-    os.environ["SMARTXFER_STATE_DIR"] = tempfile.mkdtemp(prefix="state-", dir=settings["room"])
+    os.environ["SMARTXFER_STATE_DIR"] = tempfile.mkdtemp(prefix="state-", dir=settings["work_dir"])
     client = PerseusClient(settings["url"], api_key=settings["key"])
     client.file.find_file("hello")
     return lambda: client.file.upload_file(settings["file"])

@@ -1,4 +1,4 @@
-"""Our side of the SmartFile benchmark."""
+"""SmartFile benchmark of smartxfer."""
 
 import json
 import os
@@ -10,10 +10,10 @@ from benchmarks.measure import measure_in_child
 
 
 def prepare(operation: str, settings: Dict[str, Any]) -> Callable[[], Any]:
-    """A client that has said hello, and the work to be timed."""
+    """Connect a client, and return the function to measure."""
     from smartxfer import BasicClient
 
-    os.environ["SMARTXFER_STATE_DIR"] = tempfile.mkdtemp(prefix="state-", dir=settings["room"])
+    os.environ["SMARTXFER_STATE_DIR"] = tempfile.mkdtemp(prefix="state-", dir=settings["work_dir"])
     client = BasicClient(settings["key"], settings["password"], url=settings["url"])
     client.get("/ping")
     if operation == "up":

@@ -1,4 +1,4 @@
-"""The ``smartxfer`` command; click is imported when it runs, not before."""
+"""Entry point of the ``smartxfer`` command; click is imported only when the command runs."""
 
 import sys
 from typing import Optional, Sequence
@@ -9,20 +9,20 @@ __all__ = ["main"]
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run the command and return its exit code, see :mod:`smartxfer.cli.exit_codes`.
 
-    :param arguments: words after the command's name; None takes those of the process.
+    :param arguments: command-line arguments without the command's name; None for those of the process.
     """
     try:
         return _start(arguments)
     except KeyboardInterrupt:
-        return 130  # while it was starting; afterwards it is reported by the command itself
+        return 130  # interrupted during the imports; later interrupts are reported by the command
 
 
 def _start(arguments: Optional[Sequence[str]]) -> int:
     try:
-        import click  # noqa: F401 - only to see whether it is there
+        import click  # noqa: F401 - check that it is installed
     except ImportError:
         if sys.stderr is not None:
-            sys.stderr.write('smartxfer needs click for its command: pip install "smartxfer[cli]"\n')
+            sys.stderr.write('the smartxfer command needs click: pip install "smartxfer[cli]"\n')
         return 2
     from smartxfer.cli.app import run
     from smartxfer.cli.output import ensure_streams

@@ -1,4 +1,4 @@
-"""The command's trunk: its options, its subcommands, and what it says when they fail."""
+"""The click group of the command: global options, subcommands and error reporting."""
 
 from typing import Any, Optional, Sequence
 
@@ -16,25 +16,25 @@ __all__ = ["app", "run"]
 
 
 class _ErrorReportingGroup(click.Group):
-    """A group whose errors become one line on standard error and an exit code."""
+    """Click group that reports errors on standard error and sets the exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError, SystemExit):
-            raise  # click's own business
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it ends as an exit code
+            raise  # click handles these
+        except BaseException as error:  # noqa: BLE001 - every error is converted to an exit code
             print_error(error)
             ctx.exit(get_exit_code(error))
 
 
 @click.group(cls=_ErrorReportingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="smartxfer")
-@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+@click.option("--debug", is_flag=True, help="Print the traceback of an error.")
 def app(debug: bool) -> None:
-    """Files sent and fetched, whole and verified, through five transfer services."""
-    del debug  # read where errors are reported
+    """Send and download files through five transfer services, with verification."""
+    del debug  # print_error() reads it from the context
     show_warnings()
     watch_for_termination()
 
@@ -47,11 +47,11 @@ app.add_command(jetstream_bridge)
 
 
 def run(arguments: Optional[Sequence[str]] = None) -> int:
-    """Run the command; the exit code.
+    """Run the command and return its exit code.
 
-    :param arguments: words after the command's name; None takes those of the process.
+    :param arguments: command-line arguments without the command's name; None for those of the process.
     """
     try:
         app.main(None if arguments is None else list(arguments), prog_name="smartxfer")
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 1

@@ -1,4 +1,4 @@
-"""``smartxfer jetstream-bridge``: HTTP in front of a JetStream server, until it is told to stop."""
+"""``smartxfer jetstream-bridge``: run the bridge to a JetStream server until a signal stops it."""
 
 import shlex
 import threading
@@ -38,20 +38,18 @@ __all__ = ["jetstream_bridge"]
 @click.option(
     "--allow-remote",
     is_flag=True,
-    help="Permit an address that is not loopback; passwords pass in the clear there.",
+    help="Permit an address that is not loopback; passwords are sent without encryption.",
 )
 def jetstream_bridge(host: str, port: int, listen: str, listen_port: int, allow_remote: bool) -> None:
-    """Lead JetStream calls over HTTP to a JetStream server until Ctrl-C or SIGTERM.
+    """Forward JSON-RPC calls over HTTP to a JetStream server until Ctrl-C or SIGTERM.
 
-    Needs the vendor's own Python package, jetstream, which comes with the product.  Prints the environment
-    variables that point a client at it.
+    Needs the vendor's Python package jetstream, which comes with the product.  Prints the environment
+    variables with which a client connects to the bridge.
     """
     try:
-        import werkzeug  # noqa: F401 - only to see whether it is there
+        import werkzeug  # noqa: F401 - check that it is installed
     except ImportError:
-        raise UsageError(
-            "the bridge needs the package werkzeug", hint='pip install "smartxfer[local]"'
-        ) from None
+        raise UsageError("the bridge needs werkzeug", hint='pip install "smartxfer[local]"') from None
     from smartxfer.jetstream_bridge import Bridge
 
     bridge = Bridge(host, port, listen=listen, listen_port=listen_port, allow_remote=allow_remote)
@@ -62,8 +60,8 @@ def jetstream_bridge(host: str, port: int, listen: str, listen_port: int, allow_
             lines += ["# python: from smartxfer.jetstream import JetStream; api = JetStream().api()"]
             click.echo("\n".join(lines))  # click.echo flushes
             never = threading.Event()
-            # Windows cannot interrupt a wait without an end.
+            # Wait in a loop, because Ctrl-C cannot interrupt a wait without a timeout on Windows.
             while not never.wait(1.0):
                 pass
     except Terminated:
-        return  # told to stop, and stopped: nothing has failed
+        return  # SIGTERM is the normal way to stop: exit code 0

@@ -1,15 +1,15 @@
-"""Exit codes: what became of the command, for scripts to read.
+"""Exit codes of the command.
 
 ==== ==========================================================================================
-0    done
-1    failed in another way than those below
-2    wrong usage, or a needed package is missing
-3    the server has no such object
-4    credentials missing, wrong or not sufficient
-5    network or server trouble that may pass: try again later
-6    bytes are not what they should be
+0    success
+1    another error than those below
+2    invalid usage, or a required package is missing
+3    the object does not exist on the server
+4    credentials are missing, invalid or not sufficient
+5    temporary network or server error: try again later
+6    the content of a file is wrong
 7    some of several files failed
-8    a local file, directory or disk stands in the way
+8    an error of a local file, directory or disk
 124  a wait timed out
 130  interrupted (Ctrl-C)
 143  terminated
@@ -41,17 +41,17 @@ __all__ = [
     "watch_for_termination",
 ]
 
-#: Exit code where a comparison found a difference.
+#: Exit code if a comparison found a difference.
 EXIT_DIFFERENT = 6
-#: Seconds until the exception of a signal that Python dropped is raised again.
+#: Seconds until a discarded exception of a signal handler is raised again.
 _RERAISE_DELAY = 0.05
 
 
 class Terminated(BaseException):
-    """The process was asked to end (SIGTERM, or its terminal is gone)."""
+    """SIGTERM or SIGHUP was received."""
 
 
-#: Exception classes and their exit codes; the first that fits counts.
+#: Exception classes and their exit codes; the first that matches is used.
 EXIT_CODES: Tuple[Tuple[Type[BaseException], int], ...] = (
     (KeyboardInterrupt, 130),
     (Terminated, 143),
@@ -66,7 +66,7 @@ EXIT_CODES: Tuple[Tuple[Type[BaseException], int], ...] = (
     (errors.LocalError, 8),
     (errors.UsageError, 2),
     (errors.ConfigError, 2),
-    # These do not pass by themselves, unlike the network errors that they belong to.
+    # These are not temporary, unlike the other subclasses of NetworkError.
     (errors.TLSError, 1),
     (errors.ProxyError, 1),
     (errors.NetworkError, 5),
@@ -79,23 +79,23 @@ EXIT_CODES: Tuple[Tuple[Type[BaseException], int], ...] = (
 
 
 def get_exit_code(error: BaseException) -> int:
-    """The exit code that tells a script of ``error``."""
-    for kind, code in EXIT_CODES:
-        if isinstance(error, kind):
+    """Return the exit code for ``error``."""
+    for error_class, code in EXIT_CODES:
+        if isinstance(error, error_class):
             return code
     return 1
 
 
 def print_error(error: BaseException) -> None:
-    """Tell standard error of ``error``: one line, and one with the remedy where there is one.
+    """Print ``error`` on standard error: one line with the message, and one with the hint if there is one.
 
-    With ``--debug`` the traceback comes first.
+    With ``--debug`` the traceback is printed first.
     """
     if click.get_current_context().find_root().params.get("debug"):
-        told = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        print_stderr(told, max_length=100_000, allowed="\n")
-    said, hint = _get_message_and_hint(error)
-    print_stderr(f"smartxfer: {said}")
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        print_stderr(text, max_length=100_000, allowed="\n")
+    message, hint = _get_message_and_hint(error)
+    print_stderr(f"smartxfer: {message}")
     if hint:
         print_stderr(f"hint: {hint}")
 
@@ -110,16 +110,16 @@ def _get_message_and_hint(error: BaseException) -> Tuple[str, str]:
     if isinstance(error, OSError):
         return str(error), ""
     if isinstance(error, MemoryError):
-        return "not enough memory", "raise the limit (`ulimit -v`, the job's memory)"
-    hint = "a fault of smartxfer; `smartxfer --debug ...` shows where"
+        return "not enough memory", "raise the memory limit (`ulimit -v`, or that of the batch job)"
+    hint = "this is a bug in smartxfer; run `smartxfer --debug ...` to print the traceback"
     return f"unexpected {type(error).__name__}: {error}", hint
 
 
 def watch_for_termination() -> None:
-    """Have SIGTERM and SIGHUP raise :class:`Terminated`, so that what was begun is put in order.
+    """Install signal handlers that raise :class:`Terminated` on SIGTERM and SIGHUP, to clean up before exit.
 
-    A signal that is ignored (``nohup``) stays ignored.  Python drops the exception of a signal, or of Ctrl-C,
-    if it is raised in a finalizer: it is raised again a moment later.
+    A signal that is ignored (``nohup``) remains ignored.  Python discards the exception of a signal handler,
+    also that of Ctrl-C, if it is raised in a finalizer: it is raised again a moment later.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -127,7 +127,7 @@ def watch_for_termination() -> None:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _terminate)
-    alarm = getattr(signal, "SIGALRM", None)  # Windows has none
+    alarm = getattr(signal, "SIGALRM", None)  # missing on Windows
     if alarm is not None and signal.getsignal(alarm) is signal.SIG_DFL:
         signal.signal(alarm, _raise_dropped)
         sys.unraisablehook = functools.partial(_raise_later, sys.unraisablehook)
@@ -137,15 +137,16 @@ def _terminate(number: int, frame: Optional[FrameType]) -> None:
     raise Terminated
 
 
-#: Classes of the exceptions of signals that Python dropped.
+#: Classes of discarded exceptions of signal handlers.
 _dropped: List[Type[BaseException]] = []
 
 
 def _raise_later(default_hook: Callable[["UnraisableHookArgs"], Any], dropped: "UnraisableHookArgs") -> None:
-    """Have the exception of a signal raised again; report other exceptions that Python dropped as usual."""
+    """Raise the discarded exception of a signal handler again, later; report other exceptions as usual."""
     if dropped.exc_type in (Terminated, KeyboardInterrupt):
         _dropped.append(dropped.exc_type)
-        # What is raised here would be dropped, too.  A timer takes no lock that this thread may hold.
+        # An exception raised here would be discarded, too.  A timer does not need a lock that this thread
+        # may hold.
         signal.setitimer(signal.ITIMER_REAL, _RERAISE_DELAY)
     else:
         default_hook(dropped)

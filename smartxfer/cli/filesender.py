@@ -1,7 +1,7 @@
-"""``smartxfer send`` and ``smartxfer fetch``: files through a FileSender site.
+"""``smartxfer send`` and ``smartxfer fetch``: transfers through a FileSender site.
 
-A password is asked for at the terminal or read from SMARTXFER_PASSWORD.  No option takes one: shells keep a
-history, and everybody on the machine sees the words of a command.
+A password is read from the terminal or from SMARTXFER_PASSWORD.  It cannot be passed as an option, because
+command lines are stored in the history of the shell and are visible to other users of the machine.
 """
 
 import getpass
@@ -28,18 +28,18 @@ _PASSWORD_VARIABLE = "SMARTXFER_PASSWORD"  # noqa: S105 - the name of a variable
 @click.option(
     "--exists",
     type=click.Choice(["replace", "skip", "rename"]),
-    help="For an existing file with other content.  Default: an error for this file.",
+    help="What to do with an existing file with other content.  Default: an error for this file.",
 )
-@click.option("--hidden", is_flag=True, help="Keep the leading dot of names.  Default: it becomes _.")
+@click.option("--hidden", is_flag=True, help="Keep the leading dot of names.  Default: replace it by _.")
 def fetch(link: str, directory: str, exists: Any, hidden: bool) -> None:
-    """Fetch the files that a FileSender download LINK leads to, into DIR (default: this directory).
+    """Download the files of a FileSender download LINK into DIR (default: the current directory).
 
-    An existing file with the same content is kept.  One with other content is an error unless an earlier
-    fetch wrote it or --exists says what to do.
+    An existing file with the same content is kept.  An existing file with other content is an error, unless
+    an earlier fetch wrote it or --exists is given.
 
-    No account is needed.  The same command goes on where a broken one stopped.  For encrypted files the
-    password is taken from SMARTXFER_PASSWORD or asked for.  The token alone will do where the site is known
-    from FILESENDER_BASE_URL.
+    An account is not needed.  The same command resumes an interrupted download.  The password of encrypted
+    files is read from SMARTXFER_PASSWORD or from the terminal.  If FILESENDER_BASE_URL is set, LINK may be
+    the token of a link.
     """
     from smartxfer.filesender import FileSenderClient
     from smartxfer.filesender.site_address import extract_token, get_link_base_url
@@ -67,16 +67,16 @@ def fetch(link: str, directory: str, exists: Any, hidden: bool) -> None:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True), metavar="FILE...")
-@click.option("--to", "recipients", multiple=True, metavar="ADDRESS", help="Who is told.  May be repeated.")
-@click.option("--from", "sender", metavar="ADDRESS", help="Who sends it.  Default: the user name.")
+@click.option("--to", "recipients", multiple=True, metavar="ADDRESS", help="Recipient.  May be repeated.")
+@click.option("--from", "sender", metavar="ADDRESS", help="Sender.  Default: the user name.")
 @click.option("--subject", metavar="TEXT", help="Subject of the mail.")
 @click.option("--message", metavar="TEXT", help="Text of the mail.")
 @click.option(
     "--encrypt",
     is_flag=True,
-    help="Encrypt the files with a password: that in SMARTXFER_PASSWORD, or one that is asked for twice.",
+    help="Encrypt the files with the password in SMARTXFER_PASSWORD, or read from the terminal twice.",
 )
-@click.option("--generate-password", is_flag=True, help="Encrypt them with a new password, and print it.")
+@click.option("--generate-password", is_flag=True, help="Encrypt the files with a new password and print it.")
 @click.option("--accept-aup", is_flag=True, help="Accept the site's terms of use.")
 def send(
     files: Tuple[str, ...],
@@ -88,16 +88,16 @@ def send(
     generate_password: bool,
     accept_aup: bool,
 ) -> None:
-    """Send FILEs and directories through FileSender, and print the link or who is told.
+    """Send FILEs and directories through FileSender, and print the download link or the recipients.
 
-    Without --to there is a link for you to pass on.  The site and the credentials are those of
-    FILESENDER_BASE_URL, FILESENDER_USERNAME and FILESENDER_API_KEY, or of any other place where they are
-    looked for.  The same command goes on where a broken one stopped.
+    Without --to a download link is created.  The site and the credentials are read from FILESENDER_BASE_URL,
+    FILESENDER_USERNAME and FILESENDER_API_KEY, or from another configured source.  The same command resumes
+    an interrupted upload.
     """
     from smartxfer.filesender import FileSenderClient
 
-    given = {"from": sender, "subject": subject, "message": message}
-    args: Any = {name: decode_os_text(text) for name, text in given.items() if text is not None}
+    values = {"from": sender, "subject": subject, "message": message}
+    args: Any = {name: decode_os_text(text) for name, text in values.items() if text is not None}
     if recipients:
         args["recipients"] = [decode_os_text(address) for address in recipients]
     password: Any = None
@@ -105,11 +105,11 @@ def send(
         password = _generate_and_print_password()
     elif encrypt:
         password = _get_upload_password
-    things = [resolve_source_path(file, expand=False) for file in files]
+    sources = [resolve_source_path(file, expand=False) for file in files]
     with FileSenderClient.from_environment() as client:
         try:
             transfer = client.upload_workflow(
-                things, args, password=password, accept_aup=accept_aup, progress=True
+                sources, args, password=password, accept_aup=accept_aup, progress=True
             )
         except BatchError as error:
             _print_failures(error)
@@ -123,27 +123,25 @@ def send(
 
 
 def _get_download_password() -> str:
-    """The password of what somebody else has sent."""
     return _get_environment_password() or _prompt_password("Password of the files", confirm=False)
 
 
 def _get_upload_password() -> str:
-    """The password of what is sent now."""
     return _get_environment_password() or _prompt_password("Password for the files", confirm=True)
 
 
 def _generate_and_print_password() -> str:
-    """A password that is shown before anything is sent: whoever runs the command again has it."""
+    """Generate a password and print it before the upload, so that it is not lost if the upload fails."""
     from smartxfer.filesender import generate_password
 
     if is_output_closed():
         raise UsageError(
-            "standard output is closed: the new password would be lost",
-            hint="pass --password, or redirect standard output to a file",
+            "standard output is closed, so the new password cannot be printed",
+            hint=f"set {_PASSWORD_VARIABLE} and use --encrypt",
         )
-    made = generate_password()
-    click.echo(f"password: {made}")  # not print_line: without it nothing is sent
-    return made
+    password = generate_password()
+    click.echo(f"password: {password}")  # unlike print_line(), it raises an error if the output is closed
+    return password
 
 
 def _get_environment_password() -> Optional[str]:
@@ -151,31 +149,31 @@ def _get_environment_password() -> Optional[str]:
 
 
 def _prompt_password(prompt: str, *, confirm: bool) -> str:
-    """What is typed at the terminal.
+    """Read a password from the terminal.
 
-    :raises UsageError: nobody is there to type it.
+    :raises UsageError: standard input is not a terminal.
     """
-    advice = f"set {_PASSWORD_VARIABLE} or use a terminal"
+    hint = f"set {_PASSWORD_VARIABLE} or use a terminal"
     try:
         with warnings.catch_warnings():
-            # Without a terminal getpass would show what is typed, and a warning.
+            # Without a terminal getpass would echo the input and issue a warning.
             warnings.simplefilter("error", getpass.GetPassWarning)
-            typed: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
+            password: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
     except getpass.GetPassWarning:
-        raise UsageError("a password cannot be asked for: there is no terminal", hint=advice) from None
+        raise UsageError("cannot read a password: standard input is not a terminal", hint=hint) from None
     except click.Abort as abort:
         if isinstance(abort.__context__, EOFError):
-            raise UsageError("no password was given", hint=advice) from None
+            raise UsageError("no password was given", hint=hint) from None
         raise KeyboardInterrupt from None
-    return decode_os_text(typed)
+    return decode_os_text(password)
 
 
 def _print_failures(error: BatchError) -> None:
-    """Name the files that failed, each with its reason, and what to do about existing ones."""
+    """Print the files that failed with their errors, and the hint for existing files."""
     existing = [result.error for result in error.results if isinstance(result.error, TargetExists)]
     if existing:
         print_stderr(f"hint: {existing[0].hint}")
     for result in error.results:
         if result.error is not None:
-            why = result.error.summary if isinstance(result.error, SmartxferError) else str(result.error)
-            print_stderr(f"{result.name}: {why}")
+            reason = result.error.summary if isinstance(result.error, SmartxferError) else str(result.error)
+            print_stderr(f"{result.name}: {reason}")

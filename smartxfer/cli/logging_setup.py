@@ -1,4 +1,4 @@
-"""Warnings of the package on standard error, above a progress bar and not across it."""
+"""Logging handler that prints warnings of the package on standard error, above a progress bar."""
 
 import contextlib
 import logging
@@ -10,14 +10,14 @@ __all__ = ["show_warnings"]
 
 
 class _TqdmHandler(logging.Handler):
-    """Writes records as lines; a bar that is shown moves down."""
+    """Handler that writes records as lines above a progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record; a closed standard error is no failure."""
+        """Write one record; ignore errors of a closed standard error."""
         line = f"{record.levelname.lower()}: {self.format(record)}"
         if "tqdm" not in sys.modules:
             print_stderr(line, allowed="\n")
-        elif sys.stderr is not None:  # for None tqdm takes standard output
+        elif sys.stderr is not None:  # with file=None tqdm would write to standard output
             from tqdm import tqdm
 
             with contextlib.suppress(OSError, ValueError):
@@ -26,7 +26,7 @@ class _TqdmHandler(logging.Handler):
 
 
 def show_warnings() -> None:
-    """Have warnings (retries and their reasons, files left out) shown."""
+    """Print warnings of the package, such as retries and skipped files."""
     logger = logging.getLogger("smartxfer")
     if not any(isinstance(handler, _TqdmHandler) for handler in logger.handlers):
         handler = _TqdmHandler(logging.WARNING)

@@ -1,4 +1,4 @@
-"""What the command prints, in any locale: exact for a pipe, safe for a terminal, lost without a reader."""
+"""Output functions for any locale: exact bytes for a pipe, no control characters on a terminal."""
 
 import contextlib
 import os
@@ -21,7 +21,8 @@ _closed_streams: Set[str] = set()
 def ensure_streams() -> None:
     """Open the null device for standard streams that are closed (``2>&-``, daemons, pythonw).
 
-    A file opened later would get the number of the stream, and with it what is written there.
+    Otherwise a file opened later would get the file descriptor of the stream, and output would be written
+    to that file.
     """
     for number, (name, mode) in enumerate(_STANDARD_STREAMS):
         stream = getattr(sys, name)
@@ -29,22 +30,19 @@ def ensure_streams() -> None:
             continue
         _closed_streams.add(name)
         with contextlib.suppress(OSError):
-            fd = os.open(os.devnull, os.O_RDWR)  # the lowest free number: that of the stream, if it is closed
+            fd = os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, that of a closed stream
             if fd == number:
                 os.set_inheritable(fd, True)
             setattr(sys, name, open(fd, mode, encoding="utf-8", errors="surrogateescape"))  # noqa: SIM115
 
 
 def is_output_closed() -> bool:
-    """Return True where what is printed is lost."""
+    """Return True if standard output was closed when the command started."""
     return "stdout" in _closed_streams
 
 
 def print_path(path: "os.PathLike[str]") -> None:
-    """Print the path of a file: as its bytes, so that a pipe gets what the file is called.
-
-    On a terminal control characters in it are written out.
-    """
+    """Print the path of a file: its exact bytes in a pipe, with escaped control characters on a terminal."""
     if sys.stdout is not None and sys.stdout.isatty():
         print_line(escape_unprintable(decode_os_text(os.fspath(path))).encode("utf-8"))
     elif os.name == "posix":
@@ -54,7 +52,7 @@ def print_path(path: "os.PathLike[str]") -> None:
 
 
 def print_line(line: Union[str, bytes]) -> None:
-    """Print a line of the result; a reader that has gone needs no more of it."""
+    """Print a line of the result; ignore that the reader of a pipe has ended."""
     try:
         click.echo(line)
     except BrokenPipeError:
@@ -62,20 +60,20 @@ def print_line(line: Union[str, bytes]) -> None:
 
 
 def sanitize_text(text: str, **options: Any) -> str:
-    """Return text for a person, in which a server or a file name may have had a say."""
+    """Return text without secrets and control characters, which servers or file names may have put in it."""
     return escape_unprintable(redact(text), **options)
 
 
 def print_stderr(line: str, **options: Any) -> None:
-    """Print one line on standard error; a closed one is no failure."""
+    """Print one line on standard error; ignore errors of a closed standard error."""
     if sys.stderr is None:
-        return  # click before 8.1.3 fails there
+        return  # click before 8.1.3 would raise an error
     with contextlib.suppress(OSError, ValueError):
         click.echo(sanitize_text(line, **options), err=True)
 
 
 def _redirect_stdout_to_null() -> None:
-    """Lead standard output to the null device: what is left in its buffer is written when Python ends."""
+    """Redirect standard output to the null device, because Python writes its buffer at exit."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         null = os.open(os.devnull, os.O_WRONLY)
         try:

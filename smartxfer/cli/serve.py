@@ -1,4 +1,4 @@
-"""``smartxfer serve``: the local server until it is told to stop."""
+"""``smartxfer serve``: run the local server until a signal stops it."""
 
 import shlex
 import threading
@@ -14,46 +14,48 @@ from smartxfer.os_text import resolve_target_path
 
 __all__ = ["serve"]
 
-#: One line of Python for each service; it reads the variables that are printed above it.
+#: One line of Python for each service, which uses the environment variables that are printed above it.
 _PYTHON_EXAMPLES = {
     "filesender": "from smartxfer import FileSenderClient; client = FileSenderClient.from_environment()",
     "smartfile": "from smartxfer.smartfile import BasicClient; api = BasicClient()",
     "nrp": "from smartxfer.nrp import get_client; client = get_client()",
     "perseus": "from smartxfer import PerseusClient; client = PerseusClient()",
     "jetstream": "from smartxfer.jetstream import JetStream; api = JetStream().api(); api.connect()",
-    "jetstream_peer": "import os; far = os.environ['JETSTREAM_PEER_HOST']",
+    "jetstream_peer": "import os; peer = os.environ['JETSTREAM_PEER_HOST']",
 }
 
 
 def _validate_server_url(
     context: click.Context, option: click.Parameter, value: Optional[str]
 ) -> Optional[str]:
-    """The address of a server, as an option's value."""
+    """Return the value of an option that must be the URL of a server."""
     if value is None:
         return None
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise click.BadParameter(f"{value!r} is not the address of a server: http://HOST:PORT is one")
+        raise click.BadParameter(f"{value!r} is not the URL of a server, such as http://HOST:PORT")
     return value
 
 
 def _collect_s3_options(**options: Optional[str]) -> Dict[str, str]:
-    """The options of the storage that were given; none without a server to which they belong.
+    """Return the S3 options that were given; none without an S3 server.
 
-    :raises UsageError: bucket or key are without one; a secret may be in the environment for others.
+    A secret without an S3 server is ignored, because it may be in the environment for another program.
+
+    :raises UsageError: a bucket or a key was given without an S3 server.
     """
-    found = {name: value for name, value in options.items() if value}
-    if "s3_endpoint" in found:
-        return found
-    if set(found) - {"s3_secret"}:
+    given = {name: value for name, value in options.items() if value}
+    if "s3_endpoint" in given:
+        return given
+    if set(given) - {"s3_secret"}:
         raise UsageError("bucket and key need an S3 server", hint="add --perseus-s3-endpoint URL")
     return {}
 
 
 def _port_option(service: str, title: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The option for the port of a service.
+    """Return the option for the port of a service.
 
-    :param title: how its help calls the service.
+    :param title: name of the service in the help text.
     """
     return click.option(
         f"--{service}-port",
@@ -69,13 +71,13 @@ def _port_option(service: str, title: str) -> Callable[[Callable[..., Any]], Cal
     "--data",
     type=click.Path(file_okay=False),
     metavar="DIR",
-    help="Keep objects and metadata here, over restarts.  Default: a temporary directory.",
+    help="Directory for objects and metadata, kept after a restart.  Default: a temporary directory.",
 )
 @click.option(
     "--export",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Write the export lines to FILE (mode 0600) once every service answers.",
+    help="Write the export lines to FILE (mode 0600) when all services are running.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="Address to bind.")
 @click.option("--allow-remote", is_flag=True, help="Permit an address that is not loopback.")
@@ -83,29 +85,29 @@ def _port_option(service: str, title: str) -> Callable[[Callable[..., Any]], Cal
 @click.option(
     "--filesender-server-name",
     metavar="HOST:PORT",
-    help="Name for which FileSender wants requests signed.  Default: the host without port.",
+    help="Host name for which FileSender requests must be signed.  Default: the host without port.",
 )
 @_port_option("smartfile", "SmartFile")
 @_port_option("nrp", "the NRP repository")
 @_port_option("perseus", "Perseus")
 @_port_option("jetstream", "JetStream")
-@_port_option("jetstream-peer", "the JetStream that it sends to")
+@_port_option("jetstream-peer", "the second JetStream server")
 @click.option(
     "--perseus-s3-endpoint",
     metavar="URL",
     callback=_validate_server_url,
-    help="S3 server that Perseus hands out addresses of.  Default: a storage of its own.",
+    help="S3 server for the presigned URLs of Perseus.  Default: a built-in storage.",
 )
 @click.option(
-    "--perseus-s3-bucket", metavar="NAME", help="Bucket there, which exists.  [default: perseus-files]"
+    "--perseus-s3-bucket", metavar="NAME", help="Existing bucket of the S3 server.  [default: perseus-files]"
 )
-@click.option("--perseus-s3-key", metavar="KEY", help="Access key there.  [default: S3TEST]")
+@click.option("--perseus-s3-key", metavar="KEY", help="Access key of the S3 server.  [default: S3TEST]")
 @click.option(
     "--perseus-s3-secret",
     metavar="SECRET",
     envvar="PERSEUS_S3_SECRET",
     show_envvar=True,
-    help="Its secret.  [default: S3TESTSECRET]",
+    help="Secret of the access key.  [default: S3TESTSECRET]",
 )
 @fault_option
 def serve(
@@ -126,10 +128,10 @@ def serve(
     perseus_s3_secret: Optional[str],
     faults: Tuple[str, ...],
 ) -> None:
-    """Run every service on this machine until Ctrl-C or SIGTERM.
+    """Run all services on this machine until Ctrl-C or SIGTERM.
 
-    Prints the environment variables that point a client at it, a line of Python for each service, and the
-    directories that hold the files of the two JetStream servers.
+    Prints the environment variables with which clients connect to them, a line of Python for each service,
+    and the directories with the files of the two JetStream servers.
     """
     server = make_server(
         faults,
@@ -158,13 +160,13 @@ def serve(
                 _print_service(name, service.url, service.env, getattr(service, "root", None))
             _wait_for_signal()
     except Terminated:
-        return  # told to stop, and stopped: nothing has failed
+        return  # SIGTERM is the normal way to stop: exit code 0
 
 
 def _print_service(name: str, url: str, env: Dict[str, str], root: Optional[str]) -> None:
-    """Print lines that can be pasted into a shell as they are, comments included.
+    """Print lines that can be pasted into a shell, including the comments.
 
-    :param root: directory on disk that ``/`` means, where the service has one.
+    :param root: local directory that is ``/`` of the service, if it has one.
     """
     lines = [f"# {name}: {url}"]
     if root is not None:
@@ -176,6 +178,6 @@ def _print_service(name: str, url: str, env: Dict[str, str], root: Optional[str]
 
 def _wait_for_signal() -> None:
     never = threading.Event()
-    # Windows cannot interrupt a wait without an end.
+    # Wait in a loop, because Ctrl-C cannot interrupt a wait without a timeout on Windows.
     while not never.wait(1.0):
         pass

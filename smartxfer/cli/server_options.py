@@ -1,4 +1,4 @@
-"""The local server as the commands start it."""
+"""Construction of the local server for the commands, with faults from their options."""
 
 import re
 from pathlib import Path
@@ -17,6 +17,8 @@ _FAULT_PATTERN = re.compile(
     r"\s*(?P<service>\S+)\s+(?P<match>\S+\s+\S+)\s+(?P<effect>\S.*?)"
     r"(?P<counts>(?:\s+(?:times|after)=\S+)*)\s*"
 )
+
+_FAULT_HINT = "use --fault 'SERVICE METHOD /path EFFECT [times=N|always] [after=N]'"
 
 fault_option = click.option(
     "--fault",
@@ -37,18 +39,16 @@ def make_server(
     allow_remote: bool = False,
     **options: Optional[Mapping[str, Any]],
 ) -> "LocalServer":
-    """A local server with its faults planned, not yet started.
+    """Return a local server with planned faults, which is not started.
 
-    :param faults: as ``--fault`` takes them.
+    :param faults: values of ``--fault``.
     :param options: options of each service by its name, ``filesender={...}``.
-    :raises UsageError: werkzeug is missing, or an option or a fault is not understood.
+    :raises UsageError: werkzeug is missing, or an option or a fault is invalid.
     """
     try:
-        import werkzeug  # noqa: F401 - only to see whether it is there
+        import werkzeug  # noqa: F401 - check that it is installed
     except ImportError:
-        raise UsageError(
-            "the local server needs the package werkzeug", hint='pip install "smartxfer[local]"'
-        ) from None
+        raise UsageError("the local server needs werkzeug", hint='pip install "smartxfer[local]"') from None
     from smartxfer.local import LocalServer
 
     server = LocalServer(data, export=export, host=host, allow_remote=allow_remote, **options)
@@ -64,23 +64,20 @@ def make_server(
 def plan_fault(server: "LocalServer", spec: str) -> None:
     """Plan one fault.
 
-    :param spec: ``"SERVICE METHOD /path EFFECT [times=N|always] [after=N]"``; times is 1 unless said.
-    :raises UsageError: it is not understood.
+    :param spec: ``"SERVICE METHOD /path EFFECT [times=N|always] [after=N]"``; ``times`` is 1 by default.
+    :raises UsageError: it is invalid.
     """
-    found = _FAULT_PATTERN.fullmatch(spec)
-    if found is None:
-        raise UsageError(
-            f"fault {spec!r} is not understood",
-            hint="say SERVICE METHOD /path EFFECT [times=N|always] [after=N]",
-        )
+    match = _FAULT_PATTERN.fullmatch(spec)
+    if match is None:
+        raise UsageError(f"invalid fault {spec!r}", hint=_FAULT_HINT)
     counts = {"times": "1", "after": "0"}
-    for word in found.group("counts").split():
-        name, _, count = word.partition("=")
+    for item in match.group("counts").split():
+        name, _, count = item.partition("=")
         counts[name] = count
     server.fault(
-        found.group("service"),
-        " ".join(found.group("match").split()),
-        found.group("effect"),
+        match.group("service"),
+        " ".join(match.group("match").split()),
+        match.group("effect"),
         times=None if counts["times"] == "always" else _parse_count(counts["times"], spec),
         after=_parse_count(counts["after"], spec),
     )
@@ -88,8 +85,5 @@ def plan_fault(server: "LocalServer", spec: str) -> None:
 
 def _parse_count(text: str, spec: str) -> int:
     if not text.isdecimal():
-        raise UsageError(
-            f"fault {spec!r} is not understood: {text!r} is no number",
-            hint="write a number, such as times=2 or after=1",
-        )
+        raise UsageError(f"invalid fault {spec!r}: {text!r} is not a number", hint=_FAULT_HINT)
     return int(text)

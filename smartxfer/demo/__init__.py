@@ -1,6 +1,6 @@
-"""What ``smartxfer demo`` runs: each service sends files to a local server and gets them back.
+"""Implementation of ``smartxfer demo``: send files to a local server with each service and download them.
 
-The command itself is :mod:`smartxfer.cli.demo`.
+The command is in :mod:`smartxfer.cli.demo`.
 """
 
 from smartxfer.demo.files import DemoFiles, make_files

@@ -1,4 +1,4 @@
-"""The files of the demo: generated ones, their digests, and what came back of them."""
+"""Files of the demo: generation of test files, and comparison of the downloads with their sources."""
 
 import hashlib
 import unicodedata
@@ -17,11 +17,11 @@ _BLOCK = 1 << 20
 
 @attrs.frozen
 class DemoFiles:
-    """What is sent, and where it is fetched to.
+    """Sources and download directory of one service.
 
-    :param things: files and directories, as an upload takes them.
-    :param sources: the file behind each name that it has in the transfer.
-    :param out: an empty directory for what comes back.
+    :param inputs: files and directories to upload.
+    :param sources: path of each file, by its name in the transfer.
+    :param output_directory: empty directory for the downloads.
     """
 
     inputs: List[Path]
@@ -30,31 +30,32 @@ class DemoFiles:
 
     @classmethod
     def from_paths(cls, paths: Iterable[Path], output_directory: Path) -> "DemoFiles":
-        """The plan for these files and directories."""
-        found = list(paths)
-        items = collect_files(found)
+        """Return the DemoFiles for these files and directories."""
+        inputs = list(paths)
         sources = {
-            unicodedata.normalize("NFC", item.name): item.path for item in items if item.path is not None
+            unicodedata.normalize("NFC", file.name): file.path
+            for file in collect_files(inputs)
+            if file.path is not None
         }
-        return cls(found, sources, output_directory)
+        return cls(inputs, sources, output_directory)
 
     @property
     def sizes(self) -> List[int]:
-        """Size of each file, bytes."""
+        """Size of each file in bytes."""
         return [path.stat().st_size for path in self.sources.values()]
 
     @property
     def bytes(self) -> int:
-        """Size of all files."""
+        """Total size in bytes."""
         return sum(self.sizes)
 
 
 def make_files(directory: Path, size: int) -> List[Path]:
-    """Generate the files that are awkward to send, and a large one.
+    """Generate files that are difficult to send, and a large file.
 
-    :param directory: an existing, empty one.
-    :param size: of the large one, bytes.
-    :return: three small files, the large one, and a directory.
+    :param directory: existing, empty directory.
+    :param size: bytes of the large file.
+    :return: three small files, the large file, and a directory.
     """
     empty, single = directory / "empty.dat", directory / "one-byte.dat"
     accented, large = directory / "blåbær på Ærø.txt", directory / "large.bin"
@@ -73,33 +74,33 @@ def make_files(directory: Path, size: int) -> List[Path]:
 
 
 def _generate_bytes(seed: int, count: int) -> bytes:
-    """Bytes without a pattern, the same ones for the same number."""
+    """Return pseudorandom bytes, which depend only on the seed."""
     return hashlib.shake_128(b"smartxfer %d" % seed).digest(count)
 
 
 def find_differences(demo_files: DemoFiles) -> List[str]:
-    """Names of the files that did not come back as they were sent, by SHA-256; extra ones included."""
-    fetched = {
+    """Return the names of files whose download is missing or has another SHA-256, and of unexpected files."""
+    downloads = {
         unicodedata.normalize("NFC", path.relative_to(demo_files.output_directory).as_posix()): path
         for path in demo_files.output_directory.rglob("*")
         if not path.is_dir()
     }
-    wrong = [
+    different = [
         name
         for name, source in demo_files.sources.items()
-        if name not in fetched or _compute_sha256(source) != _compute_sha256(fetched[name])
+        if name not in downloads or _compute_sha256(source) != _compute_sha256(downloads[name])
     ]
-    return wrong + sorted(set(fetched) - set(demo_files.sources))
+    return different + sorted(set(downloads) - set(demo_files.sources))
 
 
 def _compute_sha256(path: Path) -> str:
-    state = hashlib.sha256()
+    digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:
             for block in iter(lambda: file.read(_BLOCK), b""):
-                state.update(block)
+                digest.update(block)
     except OSError as error:
         raise LocalError(
-            f"{path} cannot be read: {error.strerror}", hint="check the path and its permissions"
+            f"cannot read {path}: {error.strerror}", hint="check the path and its permissions"
         ) from error
-    return state.hexdigest()
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Files that stand in for those of the demo: in one directory, or changed a little."""
+"""Copies of the demo's files: a directory of links to them, and a file with small changes."""
 
 import os
 import shutil
@@ -9,13 +9,13 @@ from smartxfer.errors import LocalError
 
 __all__ = ["copy_file", "link_tree", "mutate_file"]
 
-#: A changed hundredth of a file lies in this many stretches.
+#: Number of ranges over which the changes of a file are distributed.
 _CHANGED_RANGES = 4
 _INVERT_TABLE = bytes(range(255, -1, -1))
 
 
 def link_tree(demo_files: DemoFiles, tree: Path) -> None:
-    """One directory for all files, wherever they lie: of links, or of copies where there are none."""
+    """Create a directory with symbolic links to all files, or with copies if links are not supported."""
     for name, source in demo_files.sources.items():
         path = tree / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,32 +26,32 @@ def link_tree(demo_files: DemoFiles, tree: Path) -> None:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file's bytes.
+    """Copy the content of a file.
 
-    :raises LocalError: it cannot be read, or not be written.
+    :raises LocalError: the source cannot be read, or the target cannot be written.
     """
     try:
         shutil.copyfile(str(source), str(target))
     except OSError as error:
         raise LocalError(
-            f"{source} cannot be copied: {error.strerror}",
+            f"cannot copy {source}: {error.strerror}",
             hint="check the path and its permissions, or free some space",
         ) from error
 
 
 def mutate_file(path: Path) -> int:
-    """Invert about a hundredth of a file's bytes.
+    """Invert about 1 % of a file's bytes.
 
-    :return: how many.
+    :return: number of inverted bytes.
     """
     size = path.stat().st_size
-    stretches = min(_CHANGED_RANGES, size)
+    range_count = min(_CHANGED_RANGES, size)
     length = -(-size // (100 * _CHANGED_RANGES))
     with open(path, "r+b") as file:
-        for number in range(stretches):
-            start = size * number // stretches
+        for index in range(range_count):
+            start = size * index // range_count
             file.seek(start)
-            piece = file.read(length)
+            data = file.read(length)
             file.seek(start)
-            file.write(piece.translate(_INVERT_TABLE))
-    return stretches * length
+            file.write(data.translate(_INVERT_TABLE))
+    return range_count * length

@@ -1,4 +1,4 @@
-"""JetStream in the demo: one server sends its files to another, and that one sends them back; compared."""
+"""JetStream demo: a server sends files to another server, which sends them back, and a comparison."""
 
 import shutil
 import time
@@ -16,72 +16,77 @@ if TYPE_CHECKING:
 __all__ = ["run_jetstream_demo"]
 
 _CREATE_TRANSFER_REQUEST = "POST /jsonrpc/send.createTransfer"
-#: Fewer bytes than these are not suspended on their way.
+#: Smaller transfers are not suspended.
 _MIN_SUSPEND_BYTES = 64 << 10
-#: Where the files lie on the servers, and where they come back to.
+#: Directory of the files on the servers, and directory of the returned files.
 _SEND_DIRECTORY, _RETURN_DIRECTORY = "demo", "back"
 
 StatusCallback = Callable[[str], None]
 
 
 def run_jetstream_demo(server: "LocalServer", demo_files: DemoFiles, on_status: StatusCallback) -> Row:
-    """Have one server send the files to the other and that one send them back, and compare.
+    """Send the files from one server to another and back, and compare them.
 
-    A client of JetStream carries no bytes: the files are put where the first server sees them.
+    JetStream clients do not send file content, so the files are first copied into the first server's
+    directory.
 
-    :param server: running; faults are added to those that are planned.
-    :param on_status: told in a line what happens.
-    :raises SmartxferError: sending failed.
+    :param server: running server; faults are planned in addition to existing ones.
+    :param on_status: called with one line of text about each step.
+    :raises SmartxferError: a transfer failed.
     """
-    near, far = server.jetstream, server.jetstream_peer
-    _copy_to_server(demo_files, Path(near.root) / _SEND_DIRECTORY)
-    with _create_api(near) as api, _create_api(far) as peer:
+    first, second = server.jetstream, server.jetstream_peer
+    _copy_to_server(demo_files, Path(first.root) / _SEND_DIRECTORY)
+    with _create_api(first) as first_api, _create_api(second) as second_api:
         on_status(
-            f"JetStream: sending {len(demo_files.sources)} files, {demo_files.bytes:,} bytes"
+            f"JetStream: sending {len(demo_files.sources)} files, {demo_files.bytes:,} bytes, "
+            "from one server to another"
         )
-        began = time.monotonic()
-        half = (
-            _suspend_transfer(api, near, far, demo_files.bytes)
-            if demo_files.bytes >= _MIN_SUSPEND_BYTES
-            else None
-        )
-        resumed = 0
-        if half is not None:
-            resumed = half.bytes_acked
-            on_status(f"JetStream: suspended on purpose at {half.fraction:.0%}; the same call again goes on")
-        api.send_files(f"/{_SEND_DIRECTORY}", (far.host, far.port), progress="JetStream up")
-        sent = time.monotonic()
+        up_started = time.monotonic()
+        resumed, suspended = 0, None
+        if demo_files.bytes >= _MIN_SUSPEND_BYTES:
+            suspended = _suspend_transfer(first_api, first, second, demo_files.bytes)
+        if suspended is not None:
+            resumed = suspended.bytes_acked
+            on_status(
+                f"JetStream: suspended on purpose at {suspended.fraction:.0%}; the same call resumes it"
+            )
+        first_api.send_files(f"/{_SEND_DIRECTORY}", (second.host, second.port), progress="JetStream up")
+        up_ended = time.monotonic()
         on_status("JetStream: the other server sends the files back")
         server.fault("jetstream_peer", _CREATE_TRANSFER_REQUEST, "lose-answer")
-        on_status("JetStream: the connection breaks once on purpose, before createTransfer is answered")
-        began_down = time.monotonic()
-        peer.send_files(
+        on_status("JetStream: the connection breaks once on purpose, before the response to createTransfer")
+        down_started = time.monotonic()
+        second_api.send_files(
             f"/{_SEND_DIRECTORY}",
-            (near.host, near.port),
+            (first.host, first.port),
             into=f"/{_RETURN_DIRECTORY}",
             progress="JetStream down",
         )
-        done = time.monotonic()
-        asked, made = far.count(_CREATE_TRANSFER_REQUEST), len(peer.send.getTransfers())
-        on_status(
-            f"JetStream: createTransfer was asked for {asked} times, with one id; transfers made: {made}"
+        down_ended = time.monotonic()
+        call_count, transfer_count = (
+            second.count(_CREATE_TRANSFER_REQUEST),
+            len(second_api.send.getTransfers()),
         )
-    for path in (Path(near.root) / _RETURN_DIRECTORY / _SEND_DIRECTORY).iterdir():
+        on_status(
+            f"JetStream: createTransfer was called {call_count} times with the same id; "
+            f"transfers created: {transfer_count}"
+        )
+    for path in (Path(first.root) / _RETURN_DIRECTORY / _SEND_DIRECTORY).iterdir():
         shutil.move(str(path), str(demo_files.output_directory))
     return Row(
         service="JetStream",
         files=len(demo_files.sources),
         bytes=demo_files.bytes,
-        up_seconds=sent - began,
-        down_seconds=done - began_down,
-        retries=asked - made,
+        up_seconds=up_ended - up_started,
+        down_seconds=down_ended - down_started,
+        retries=call_count - transfer_count,
         resumed=resumed,
         differing=find_differences(demo_files),
     )
 
 
 def _copy_to_server(demo_files: DemoFiles, directory: Path) -> None:
-    """Put the files where the server sees them, under the names that they have in the plan."""
+    """Copy the files into a directory of the server."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, source in demo_files.sources.items():
         target = directory / name
@@ -90,13 +95,13 @@ def _copy_to_server(demo_files: DemoFiles, directory: Path) -> None:
 
 
 def _create_api(site: Any) -> API:
-    # An empty mapping: no proxy stands between a machine and itself.
+    # An empty mapping of proxies: connections to the local server must not use a proxy.
     return JetStream().api(site.host, site.port, user=site.user, password=site.password, proxies={})
 
 
 def _suspend_transfer(api: API, sender: Any, receiver: Any, total: int) -> Optional[Transfer]:
-    """Begin to send, stop waiting on the way, and suspend the transfer; None if it was over by then."""
-    sender.configure(rate=2 * total)  # slowly enough for it to have a middle
+    """Start a transfer, cancel the wait, and suspend the transfer; return None if it was already complete."""
+    sender.configure(rate=2 * total)  # slow enough to suspend the transfer before its end
     try:
         api.send_files(
             f"/{_SEND_DIRECTORY}",
@@ -117,12 +122,12 @@ def _suspend_transfer(api: API, sender: Any, receiver: Any, total: int) -> Optio
 
 
 class _CancelAtProgress:
-    """Cancels once a share of a transfer has arrived."""
+    """Cancel object that is set when a fraction of a transfer has arrived."""
 
     def __init__(self, api: API, fraction: float) -> None:
         self._api = api
         self._fraction = fraction
 
     def is_set(self) -> bool:
-        """Whether it is time to stop."""
+        """Return True if the wait should be cancelled."""
         return any(transfer.fraction >= self._fraction for transfer in self._api.send.getTransfers())

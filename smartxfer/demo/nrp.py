@@ -1,4 +1,4 @@
-"""NRP / Invenio in the demo: a record with files, one sent in parts and interrupted; published, fetched."""
+"""NRP / Invenio demo: a record with an interrupted multipart upload, published, downloaded and compared."""
 
 import time
 from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NRP_OPTIONS", "run_nrp_demo"]
 
-#: The demo sends what it is given, however many files that is.
+#: Disable the limits of the server, because the user may pass any number of files.
 NRP_OPTIONS = {"max_files": 0, "rate_limit": 0}
 
 _RECORD = {
@@ -28,11 +28,11 @@ _RECORD = {
     },
     "files": {"enabled": True},
 }
-#: The least that repositories take for a part: so there are many, and a half to go on from.
+#: Minimum size of a part, required by repositories.
 _MIN_PART_SIZE = 5 << 20
-#: The largest file is sent in about this many of them.
+#: Approximate number of parts of the largest file, so that it can be interrupted half-way.
 _PART_COUNT = 13
-#: With two parts under way at a time some are left to go on with.
+#: Only two concurrent parts, so that some parts remain after the interruption.
 _WORKERS = 2
 _BREAK_AFTER = 256 << 10
 
@@ -40,39 +40,39 @@ StatusCallback = Callable[[str], None]
 
 
 def run_nrp_demo(server: "LocalServer", demo_files: DemoFiles, on_status: StatusCallback) -> Row:
-    """Make a record of the files, publish it, fetch them back, and compare.
+    """Create a record with the files, publish it, download the files and compare them.
 
-    :param server: running; faults are added to those that are planned.
-    :param on_status: told in a line what happens.
-    :raises SmartxferError: sending, publishing or fetching failed.
+    :param server: running server; faults are planned in addition to existing ones.
+    :param on_status: called with one line of text about each step.
+    :raises SmartxferError: the upload, the publication or the download failed.
     """
     site = server.nrp
-    # An empty mapping: no proxy stands between a machine and itself.
+    # An empty mapping of proxies: connections to the local server must not use a proxy.
     with get_client(site.url, token=site.token, proxies={}, max_workers=_WORKERS) as client:
         on_status(
             f"NRP: sending {len(demo_files.sources)} files, {demo_files.bytes:,} bytes, to a new record"
         )
-        began = time.monotonic()
+        up_started = time.monotonic()
         draft = client.records.create(_RECORD)
         largest = max(demo_files.sources, key=lambda name: demo_files.sources[name].stat().st_size)
-        sent = [_upload_in_parts(client, server, draft, largest, demo_files.sources[largest], on_status)]
+        uploads = [_upload_in_parts(client, server, draft, largest, demo_files.sources[largest], on_status)]
         others: List[Any] = [(name, path) for name, path in demo_files.sources.items() if name != largest]
         if others:
-            sent += client.files.upload_many(draft, others, progress="NRP up")
-        between = time.monotonic()
+            uploads += client.files.upload_many(draft, others, progress="NRP up")
+        up_ended = time.monotonic()
         record = client.records.publish(draft)
-        on_status(f"NRP: record {record.id} is published; fetching the files back")
-        began_down = time.monotonic()
-        fetched = client.files.download_many(record, demo_files.output_directory, progress="NRP down")
-        done = time.monotonic()
-    results = [file.result for file in sent]
+        on_status(f"NRP: record {record.id} is published; downloading the files")
+        down_started = time.monotonic()
+        downloads = client.files.download_many(record, demo_files.output_directory, progress="NRP down")
+        down_ended = time.monotonic()
+    results = [file.result for file in uploads]
     return Row(
         service="NRP",
         files=len(demo_files.sources),
         bytes=demo_files.bytes,
-        up_seconds=between - began,
-        down_seconds=done - began_down,
-        retries=sum(result.retries for result in [*results, *fetched]),
+        up_seconds=up_ended - up_started,
+        down_seconds=down_ended - down_started,
+        retries=sum(result.retries for result in [*results, *downloads]),
         resumed=sum(result.resumed for result in results),
         differing=find_differences(demo_files),
     )
@@ -81,37 +81,38 @@ def run_nrp_demo(server: "LocalServer", demo_files: DemoFiles, on_status: Status
 def _upload_in_parts(
     client: Any, server: "LocalServer", draft: Any, name: str, path: Path, on_status: StatusCallback
 ) -> Any:
-    """Send the largest file: interrupted half-way, gone on with, its connection broken once."""
+    """Send the largest file: interrupt the upload half-way, resume it, and break its connection once."""
     size = path.stat().st_size
     part_size = max(_MIN_PART_SIZE, -(-size // _PART_COUNT))
     count = max(1, -(-size // part_size))
-    # A question mark would begin the query there; a star stands for it, too.
-    content = f"PUT /api/records/{draft.id}/draft/files/{name}/content".replace("?", "*")
-    how: Dict[str, Any] = {"progress": "NRP up"}
+    # A question mark would start the query of the pattern; the wildcard matches it, too.
+    request = f"PUT /api/records/{draft.id}/draft/files/{name}/content".replace("?", "*")
+    options: Dict[str, Any] = {"progress": "NRP up"}
     if count > 1:
-        how.update(transfer_type="multipart", part_size=part_size)
-        held = min(_WORKERS, count - count // 2)
-        half = server.fault("nrp", f"{content}/*", "stall", times=held, after=count // 2)
+        options.update(transfer_type="multipart", part_size=part_size)
+        stalled = min(_WORKERS, count - count // 2)
+        fault = server.fault("nrp", f"{request}/*", "stall", times=stalled, after=count // 2)
+        cancel = _CancelWhenStalled(fault, stalled)
         try:
-            return client.files.upload(draft, name, {}, path, cancel=_CancelWhenStalled(half, held), **how)
+            return client.files.upload(draft, name, {}, path, cancel=cancel, **options)
         except Cancelled:
-            on_status("NRP: interrupted half-way on purpose; the same call again goes on")
-        content = f"{content}/{count}"
-    broken = min(_BREAK_AFTER, (size - (count - 1) * part_size) // 2)
-    if broken:
-        server.fault("nrp", content, f"reset-after {broken}")
-        into = "a part" if count > 1 else "a file"
-        on_status(f"NRP: the connection breaks once on purpose, {broken:,} bytes into {into}")
-    return client.files.upload(draft, name, {}, path, **how)
+            on_status("NRP: interrupted half-way on purpose; the same call resumes it")
+        request = f"{request}/{count}"
+    break_after = min(_BREAK_AFTER, (size - (count - 1) * part_size) // 2)
+    if break_after:
+        server.fault("nrp", request, f"reset-after {break_after}")
+        unit = "a part" if count > 1 else "a file"
+        on_status(f"NRP: the connection breaks once on purpose, {break_after:,} bytes into {unit}")
+    return client.files.upload(draft, name, {}, path, **options)
 
 
 class _CancelWhenStalled:
-    """Cancels once a fault holds every worker up: of the parts before it, all answers have come by then."""
+    """Cancel object that is set when a fault stalls all workers, after the responses to all earlier parts."""
 
     def __init__(self, fault: "Fault", workers: int) -> None:
         self._fault = fault
         self._workers = workers
 
     def is_set(self) -> bool:
-        """Whether it is time to stop."""
+        """Return True if the upload should be cancelled."""
         return self._fault.fired >= self._workers

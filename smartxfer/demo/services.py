@@ -1,4 +1,4 @@
-"""Run every service of the demo against one local server."""
+"""Functions that run the demos of all services against one local server."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ __all__ = ["run_services", "temporary_workspace"]
 
 DemoFunction = Callable[["LocalServer", DemoFiles, Callable[[str], None]], Row]
 
-#: The services that are shown, by their names; each makes its own row.
+#: Demo function of each service, by the name of the service.
 _SERVICES: Dict[str, DemoFunction] = {
     "FileSender": run_filesender_demo,
     "SmartFile": run_smartfile_demo,
@@ -35,35 +35,34 @@ _SERVICES: Dict[str, DemoFunction] = {
 def run_services(
     server: "LocalServer", sources: List[Path], output_directory: Path, on_status: Callable[[str], None]
 ) -> Iterator[Tuple[Row, Optional[SmartxferError]]]:
-    """Yield the row of each service, and the error that ended it early.
+    """Yield the row of each service, and the error if its demo failed.
 
     :param server: running, with ``FILESENDER_OPTIONS`` and ``NRP_OPTIONS`` as its options.
     :param sources: files and directories to send.
-    :param output_directory: directory for what is fetched back, made here.
+    :param output_directory: directory for the downloads; it is created.
     :param on_status: called with one line of text about each step.
     """
-    for name, row_of in _SERVICES.items():
-        out = output_directory / name
-        out.mkdir(parents=True)
-        plan = DemoFiles.from_paths(sources, out)
+    for name, run_demo in _SERVICES.items():
+        service_directory = output_directory / name
+        service_directory.mkdir(parents=True)
+        demo_files = DemoFiles.from_paths(sources, service_directory)
         try:
-            yield row_of(server, plan, on_status), None
-        except SmartxferError as error:
-            # The other services are shown all the same.
-            yield Row(name, len(plan.sources), plan.bytes, failed=True), error
+            yield run_demo(server, demo_files, on_status), None
+        except SmartxferError as error:  # continue with the other services
+            yield Row(name, len(demo_files.sources), demo_files.bytes, failed=True), error
 
 
 @contextlib.contextmanager
 def temporary_workspace() -> Iterator[Path]:
-    """Yield a directory for everything that the demo writes, state included; delete it afterwards."""
+    """Yield a temporary directory for all files of the demo, including its state directory."""
     name = "SMARTXFER_STATE_DIR"
-    before = os.environ.get(name)
-    with tempfile.TemporaryDirectory(prefix="smartxfer-demo-") as place:
-        os.environ[name] = str(Path(place) / "state")
+    old_value = os.environ.get(name)
+    with tempfile.TemporaryDirectory(prefix="smartxfer-demo-") as workspace:
+        os.environ[name] = str(Path(workspace) / "state")
         try:
-            yield Path(place)
+            yield Path(workspace)
         finally:
-            if before is None:
+            if old_value is None:
                 del os.environ[name]
             else:
-                os.environ[name] = before
+                os.environ[name] = old_value

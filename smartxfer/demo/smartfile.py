@@ -1,4 +1,4 @@
-"""SmartFile in the demo: a directory sent, fetched back over a line that breaks, and brought up to date."""
+"""SmartFile demo: a directory is sent, downloaded over a connection that breaks, and updated with a delta."""
 
 import tempfile
 import time
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_smartfile_demo"]
 
-#: Where the files go on the server.
+#: Directory of the files on the server.
 _REMOTE_DIRECTORY = "/demo"
 _BREAK_AFTER = 256 << 10
 
@@ -23,42 +23,42 @@ StatusCallback = Callable[[str], None]
 
 
 def run_smartfile_demo(server: "LocalServer", demo_files: DemoFiles, on_status: StatusCallback) -> Row:
-    """Send the files as a directory, fetch them back, compare, and bring the largest up to date by a delta.
+    """Send the files as a directory, download and compare them, and update the largest file with a delta.
 
-    :param server: running; faults are added to those that are planned.
-    :param on_status: told in a line what happens.
-    :raises SmartxferError: sending, fetching or synchronising failed.
+    :param server: running server; faults are planned in addition to existing ones.
+    :param on_status: called with one line of text about each step.
+    :raises SmartxferError: the upload, the download or the update failed.
     """
     site = server.smartfile
-    # An empty mapping: no proxy stands between a machine and itself.
+    # An empty mapping of proxies: connections to the local server must not use a proxy.
     with BasicClient(
         site.key, site.password, url=site.url, proxies={}
-    ) as client, _create_temporary_directory(demo_files) as place:
-        tree, changed = Path(place, "tree"), Path(place, "changed")
+    ) as client, _create_temporary_directory(demo_files) as workspace:
+        tree, changed = Path(workspace, "tree"), Path(workspace, "changed")
         link_tree(demo_files, tree)
         on_status(
             f"SmartFile: sending {len(demo_files.sources)} files, {demo_files.bytes:,} bytes, as a directory"
         )
-        began = time.monotonic()
-        sent = client.upload_tree(tree, _REMOTE_DIRECTORY, follow_symlinks=True, progress="SmartFile up")
-        between = time.monotonic()
+        started = time.monotonic()
+        uploads = client.upload_tree(tree, _REMOTE_DIRECTORY, follow_symlinks=True, progress="SmartFile up")
+        uploaded = time.monotonic()
         _plan_broken_connection(server, demo_files, on_status)
-        fetched = client.download_tree(
+        downloads = client.download_tree(
             _REMOTE_DIRECTORY, demo_files.output_directory, progress="SmartFile down"
         )
-        done = time.monotonic()
-        wrong = find_differences(demo_files)
+        downloaded = time.monotonic()
+        differing = find_differences(demo_files)
         saved = _update_changed_file(client, demo_files, changed, on_status)
     return Row(
         service="SmartFile",
         files=len(demo_files.sources),
         bytes=demo_files.bytes,
-        up_seconds=between - began,
-        down_seconds=done - between,
-        retries=sum(result.retries for result in [*sent, *fetched]),
-        resumed=sum(result.resumed for result in sent),
+        up_seconds=uploaded - started,
+        down_seconds=downloaded - uploaded,
+        retries=sum(result.retries for result in [*uploads, *downloads]),
+        resumed=sum(result.resumed for result in uploads),
         saved=saved,
-        differing=wrong,
+        differing=differing,
     )
 
 
@@ -71,26 +71,27 @@ def _get_largest_name(demo_files: DemoFiles) -> str:
 
 
 def _plan_broken_connection(server: "LocalServer", demo_files: DemoFiles, on_status: StatusCallback) -> None:
-    """Plan a broken connection for the largest file on its way back."""
+    """Plan a broken connection for the download of the largest file."""
     name = _get_largest_name(demo_files)
-    broken = min(_BREAK_AFTER, demo_files.sources[name].stat().st_size // 2)
-    if broken:
-        # A question mark would begin the query there; a star stands for it, too.
-        address = f"/api/2/path/data{_REMOTE_DIRECTORY}/{name}/".replace("?", "*")
-        server.fault("smartfile", f"GET {address}", f"reset-after-sent {broken}")
+    break_after = min(_BREAK_AFTER, demo_files.sources[name].stat().st_size // 2)
+    if break_after:
+        # A question mark would start the query of the pattern; the wildcard matches it, too.
+        path = f"/api/2/path/data{_REMOTE_DIRECTORY}/{name}/".replace("?", "*")
+        server.fault("smartfile", f"GET {path}", f"reset-after-sent {break_after}")
         on_status(
-            f"SmartFile: fetching the files back; the connection breaks once on purpose, {broken:,} bytes in"
+            "SmartFile: downloading the files; the connection breaks once on purpose, "
+            f"{break_after:,} bytes into a file"
         )
     else:
-        on_status("SmartFile: fetching the files back")
+        on_status("SmartFile: downloading the files")
 
 
 def _update_changed_file(
     client: BasicClient, demo_files: DemoFiles, changed_path: Path, on_status: StatusCallback
 ) -> Optional[int]:
-    """Change about a hundredth of the largest file, and bring the server's up to date.
+    """Change about 1 % of the largest file, and update the file on the server.
 
-    :return: bytes that did not travel; None where there is nothing to change.
+    :return: bytes that did not have to be transferred; None if all files are empty.
     """
     name = _get_largest_name(demo_files)
     copy_file(demo_files.sources[name], changed_path)
@@ -98,10 +99,10 @@ def _update_changed_file(
     if not count:
         return None
     result = SyncClient(client).upload(changed_path, f"{_REMOTE_DIRECTORY}/{name}", progress="SmartFile sync")
-    moved = result.bytes_sent + result.bytes_received
+    transferred = result.bytes_sent + result.bytes_received
     on_status(
         f"SmartFile: changed {count:,} of {result.bytes:,} bytes of {name}; {_format_method(result.method)}: "
-        f"{moved:,} bytes moved, {result.bytes_saved:,} saved"
+        f"{transferred:,} bytes transferred, {result.bytes_saved:,} saved"
     )
     return result.bytes_saved
 
@@ -110,5 +111,5 @@ def _format_method(method: Optional[str]) -> str:
     if method == "delta":
         return "a delta was sent"
     if not delta.available():
-        return "without librsync the whole file was sent"
-    return "the whole file was sent, a delta was of no use"
+        return "the complete file was sent, because librsync is not installed"
+    return "the complete file was sent, because a delta would not be smaller"

@@ -1,4 +1,4 @@
-"""What the demo shows for: one row for each service."""
+"""Results of the demo as a table or as JSON, with one row for each service."""
 
 import json
 from typing import Any, Dict, List, Optional, Sequence
@@ -13,18 +13,18 @@ _TITLES = ["service", "files", "bytes", "MB/s up", "MB/s down", "retries", "resu
 
 @attrs.frozen
 class Row:
-    """How one service did.
+    """Result of one service.
 
     :param service: its name.
-    :param files: files sent and fetched.
-    :param bytes: their size.
-    :param up_seconds: time for sending, interruption and broken connection included.
-    :param down_seconds: time for fetching; None where the service has no downloads.
-    :param retries: tries that failed on the way and were made again.
-    :param resumed: bytes that the second run of the upload did not have to send again.
-    :param saved: bytes that a delta spared when a file had changed; None where the service has no deltas.
-    :param differing: names of files that came back changed, or not at all.
-    :param failed: whether an error ended it early.
+    :param files: number of files.
+    :param bytes: total size.
+    :param up_seconds: time of the upload, including the interruption and the broken connection.
+    :param down_seconds: time of the download; None if the service has no downloads.
+    :param retries: number of retried attempts.
+    :param resumed: bytes that the second run of the upload did not send again.
+    :param saved: bytes that a delta saved for a changed file; None if the service has no deltas.
+    :param differing: names of files that differ or are missing after the download.
+    :param failed: True if the demo ended with an error.
     """
 
     service: str
@@ -40,14 +40,14 @@ class Row:
 
     @property
     def verified(self) -> str:
-        """The verdict, as the table shows it."""
+        """Result of the comparison, as shown in the table."""
         if self.failed:
             return "FAILED"
         return "DIFFERS" if self.differing else "sha256"
 
 
 def _megabytes_per_second(byte_count: int, seconds: float) -> float:
-    """Megabytes (10**6) a second."""
+    """Return megabytes (10**6 bytes) per second."""
     return byte_count / _MEGA / seconds if seconds > 0 else 0.0
 
 
@@ -66,13 +66,13 @@ def _format_cells(row: Row) -> List[str]:
 
 
 def format_table(rows: Sequence[Row]) -> List[str]:
-    """Lines of a table with aligned columns."""
+    """Return the lines of a table with aligned columns."""
     cells = [_TITLES, *map(_format_cells, rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     last = len(widths) - 1
     return [
         "  ".join(
-            # Words begin, and numbers end, in one line.
+            # Align text left and numbers right.
             text.ljust(width) if column in (0, last) else text.rjust(width)
             for column, (text, width) in enumerate(zip(line, widths))
         ).rstrip()
@@ -81,7 +81,10 @@ def format_table(rows: Sequence[Row]) -> List[str]:
 
 
 def format_json(row: Row) -> str:
-    """One row as a line of JSON; rates in megabytes (10**6) a second; ``saved`` where there are deltas."""
+    """Return a row as a line of JSON; rates are in megabytes (10**6 bytes) per second.
+
+    ``saved`` is only present for services with delta transfers.
+    """
     values: Dict[str, Any] = {
         "service": row.service,
         "files": row.files,

@@ -1,4 +1,4 @@
-"""FileSender: send files to people by mail or link, and fetch what was sent.
+"""FileSender client: send files to recipients by mail or link, and download received files.
 
 Source: FileSender protocol.
 """

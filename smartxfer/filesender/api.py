@@ -1,4 +1,4 @@
-"""``FileSenderClient`` under the module name that scripts of filesender-client import."""
+"""Alias of ``FileSenderClient`` under the module name that filesender-client uses."""
 
 from smartxfer.filesender.client import FileSenderClient
 

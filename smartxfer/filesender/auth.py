@@ -1,4 +1,4 @@
-"""Who asks: a user with an API key, a guest with a voucher, or nobody.
+"""Credentials of users (API key) and guests (voucher), and the signing of requests with them.
 
 Source: FileSender protocol, sections 3 (signed requests) and 10 (guests).
 """
@@ -16,11 +16,11 @@ __all__ = ["Auth", "GuestAuth", "UserAuth", "sign_guest_request", "sign_user_req
 
 
 class Auth:
-    """No credentials: enough to read what is public and to download with a token."""
+    """No credentials: sufficient to read public data and to download with a token."""
 
-    #: Names of the values that are never shown.
+    #: Names of the attributes that ``repr()`` masks.
     _secret_fields: ClassVar[FrozenSet[str]] = frozenset()
-    # The tokens of a guest change.
+    # Instances are mutable: the tokens of a guest change.
     __hash__ = None  # type: ignore[assignment]
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -36,11 +36,11 @@ class Auth:
 
 @hide_method_arguments("api_key")
 class UserAuth(Auth):
-    """A user with an API key; every permission of that user.
+    """A user with an API key, with all permissions of that user.
 
     :param username: the site's user id, often an e-mail address.
-    :param api_key: from the page ``?s=user`` of the site.
-    :param delay: seconds by which signatures are dated ahead, for slow links.
+    :param api_key: shown on the page ``?s=user`` of the site.
+    :param delay: seconds added to the timestamps of signatures, for slow connections.
 
     >>> UserAuth("me@example.org", "0123abcd")
     UserAuth(username='me@example.org', api_key='***', delay=0)
@@ -58,9 +58,9 @@ class UserAuth(Auth):
 class GuestAuth(Auth):
     """A guest with a voucher.
 
-    :param guest_token: what stands after ``vid=`` in the voucher's link.
-    :param security_token: of the guest's session; the client fetches it when it is not given.
-    :param csrf_token: of the guest's session; likewise.
+    :param guest_token: the value of ``vid=`` in the voucher's link.
+    :param security_token: of the guest's session; by default the client requests it.
+    :param csrf_token: of the guest's session; by default the client requests it.
     """
 
     _secret_fields = frozenset({"guest_token", "security_token", "csrf_token"})
@@ -73,9 +73,9 @@ class GuestAuth(Auth):
         self.csrf_token = csrf_token
 
     def prepare(self, client: Any = None) -> None:
-        """Do nothing: the client opens the guest's session with its first request.
+        """Do nothing: the client starts the guest's session with its first request.
 
-        :param client: as filesender-client has it; not used.
+        :param client: ignored; filesender-client has this parameter.
         """
 
 
@@ -84,8 +84,8 @@ def sign_user_request(
 ) -> requests.PreparedRequest:
     """Add ``remote_user``, ``timestamp`` and ``signature`` to a prepared request.
 
-    :param host: the server's own name, as it signs: usually without a port.
-    :param timestamp: seconds since the epoch; may lie ahead, not more than 15 s behind.
+    :param host: the host name that the server uses to verify signatures, usually without a port.
+    :param timestamp: seconds since the epoch; it may be in the future, but at most 15 s in the past.
 
     Source: FileSender protocol, section 3.
     """
@@ -93,11 +93,11 @@ def sign_user_request(
     arguments = dict(parse_qsl(parts.query, keep_blank_values=True))
     arguments.update(remote_user=auth.username, timestamp=str(timestamp))
     ordered = sorted(arguments.items(), key=lambda pair: pair[0].encode("utf-8"))
-    flat = "&".join(f"{name}={value}" for name, value in ordered)
-    head = f"{(request.method or '').lower()}&{host}{unquote(parts.path)}?{flat}"
-    signature = hmac.new(auth.api_key.encode("utf-8"), head.encode("utf-8"), hashlib.sha1)
-    for number, block in enumerate(_signed_body_blocks(request.body)):
-        if not number:
+    query_text = "&".join(f"{name}={value}" for name, value in ordered)
+    signed_text = f"{(request.method or '').lower()}&{host}{unquote(parts.path)}?{query_text}"
+    signature = hmac.new(auth.api_key.encode("utf-8"), signed_text.encode("utf-8"), hashlib.sha1)
+    for index, block in enumerate(_signed_body_blocks(request.body)):
+        if index == 0:
             signature.update(b"&")
         signature.update(block)
     query = urlencode([*ordered, ("signature", signature.hexdigest())])
@@ -106,7 +106,7 @@ def sign_user_request(
 
 
 def sign_guest_request(request: requests.PreparedRequest, auth: GuestAuth) -> requests.PreparedRequest:
-    """Add the voucher, and for a writing call the session's two tokens.
+    """Add the voucher, and for writing requests the two tokens of the session.
 
     Source: FileSender protocol, section 10.
     """
@@ -118,7 +118,7 @@ def sign_guest_request(request: requests.PreparedRequest, auth: GuestAuth) -> re
     if request.method not in ("GET", "HEAD"):
         if auth.security_token is None:
             raise FileSenderCredentialError(
-                "the guest's session has no security token", hint="call prepare() before it"
+                "the guest's session has no security token", hint="call client.prepare() first"
             )
         request.headers["X-Filesender-Security-Token"] = auth.security_token
         if auth.csrf_token is not None:
@@ -127,9 +127,9 @@ def sign_guest_request(request: requests.PreparedRequest, auth: GuestAuth) -> re
 
 
 def _signed_body_blocks(body: Any) -> Iterable[Any]:
-    """Return the signed bytes of a body in blocks.
+    """Return the bytes of a body that are signed, in blocks.
 
-    A body of the one byte ``0`` counts as no body: PHP takes the text ``"0"`` for an empty one.
+    A body of the single byte ``0`` is not signed, because PHP treats the string ``"0"`` as empty.
 
     Source: FileSender protocol, section 15.
     """

@@ -1,4 +1,4 @@
-"""One chunk through a cipher: sealed piece by piece, opened in its place; and what vouches for its bytes.
+"""Incremental encryption, in-place decryption and authentication (GMAC) of single chunks.
 
 Source: FileSender protocol, section 9.
 """
@@ -13,10 +13,10 @@ IV_SIZE, TAG_SIZE, BLOCK_SIZE = 16, 16, 16
 
 
 class ChunkEncryptor:
-    """Makes ``IV || ciphertext`` of a chunk.
+    """Encrypt a chunk to ``IV || ciphertext``.
 
-    :param aead: what AES-GCM authenticates beside the bytes; None for AES-CBC.
-    :param output: where it goes; a block longer than what comes out.
+    :param aead: additional authenticated data of AES-GCM; None for AES-CBC.
+    :param output: buffer for the result; one block longer than the result.
     """
 
     def __init__(self, secret: bytes, iv: bytes, aead: Optional[bytes], output: memoryview) -> None:
@@ -30,15 +30,15 @@ class ChunkEncryptor:
         self._plaintext_length = 0
 
     def update(self, data: Any) -> None:
-        """Take the next bytes."""
+        """Encrypt the next bytes."""
         self._plaintext_length += len(data)
         self._position += self._cipher.update_into(data, self._output[self._position :])
 
     def finalize(self) -> memoryview:
-        """The sealed chunk, in the buffer."""
+        """Return the encrypted chunk, a view of the buffer."""
         if not self._is_gcm:
-            missing = BLOCK_SIZE - self._plaintext_length % BLOCK_SIZE
-            self.update(bytes([missing]) * missing)
+            padding_length = BLOCK_SIZE - self._plaintext_length % BLOCK_SIZE
+            self.update(bytes([padding_length]) * padding_length)
         self._cipher.finalize()
         if self._is_gcm:
             self._output[self._position : self._position + TAG_SIZE] = self._cipher.tag
@@ -49,20 +49,22 @@ class ChunkEncryptor:
 def decrypt_chunk(
     secret: bytes, aead: Optional[bytes], iv: Optional[bytes], buffer: memoryview, length: int
 ) -> Optional[memoryview]:
-    """A chunk out of its ``IV || ciphertext``, in the place of the latter; None where it does not come out.
+    """Decrypt ``IV || ciphertext`` in place and return the plaintext; None if decryption fails.
 
-    :param aead: what AES-GCM authenticated beside the bytes; None for AES-CBC.
-    :param iv: the IV that the chunk has to have, where that is known.
-    :param buffer: holds the sealed chunk, and a block more.
-    :param length: bytes of the sealed chunk.
+    :param aead: additional authenticated data of AES-GCM; None for AES-CBC.
+    :param iv: the IV that the chunk must have; None if it is not known.
+    :param buffer: the encrypted chunk, followed by one spare block.
+    :param length: bytes of the encrypted chunk.
     :raises IntegrityError: the chunk has another IV.
     """
     from cryptography.exceptions import InvalidTag
 
-    found = bytes(buffer[:IV_SIZE])
-    if iv not in (None, found):
-        raise FileSenderIntegrityError("this is another chunk, or one of another file")
-    cipher = _create_cipher(secret, found, aead is not None).decryptor()
+    chunk_iv = bytes(buffer[:IV_SIZE])
+    if iv not in (None, chunk_iv):
+        raise FileSenderIntegrityError(
+            "chunk IV mismatch: the server returned another chunk, or a chunk of another file"
+        )
+    cipher = _create_cipher(secret, chunk_iv, aead is not None).decryptor()
     end = length - (0 if aead is None else TAG_SIZE)
     tag = bytes(buffer[end:length])
     if aead is not None:
@@ -76,14 +78,14 @@ def decrypt_chunk(
         return buffer[
             IV_SIZE : IV_SIZE + count - BLOCK_SIZE + _unpadded_length(buffer[IV_SIZE : IV_SIZE + count])
         ]
-    except (InvalidTag, ValueError):  # ValueError: no whole blocks, or none of their padding
+    except (InvalidTag, ValueError):  # ValueError: the last block is incomplete, or its padding is invalid
         return None
 
 
 def gmac(secret: bytes, data: Any) -> bytes:
-    """What only the holder of a key can say of some bytes (GMAC).
+    """Return the message authentication code of some bytes (GMAC).
 
-    :param secret: 32 bytes, used for nothing else.
+    :param secret: key of 32 bytes, for this one message only: the IV is constant.
     """
     cipher = _create_cipher(secret, bytes(IV_SIZE), True).encryptor()
     cipher.authenticate_additional_data(data)
@@ -92,9 +94,9 @@ def gmac(secret: bytes, data: Any) -> bytes:
 
 
 def _unpadded_length(padded: memoryview) -> int:
-    """How many bytes of the last block are not its padding.
+    """Return the number of bytes in the last block that are not padding.
 
-    :raises ValueError: it has none.
+    :raises ValueError: the padding is invalid.
     """
     from cryptography.hazmat.primitives import padding
 
@@ -103,7 +105,6 @@ def _unpadded_length(padded: memoryview) -> int:
 
 
 def _create_cipher(secret: bytes, iv: bytes, use_gcm: bool) -> Any:
-    """AES-GCM, or AES-CBC where nothing is authenticated."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
     return Cipher(algorithms.AES(secret), modes.GCM(iv) if use_gcm else modes.CBC(iv))

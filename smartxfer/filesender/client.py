@@ -1,7 +1,4 @@
-"""The FileSender client.
-
-Source: FileSender protocol; each method names its section.
-"""
+"""The FileSender client.  Source: FileSender protocol."""
 
 import functools
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence
@@ -44,19 +41,19 @@ __all__ = ["FileSenderClient"]
 
 @hide_method_arguments("link", "password", "proxies", "token", links=("base_url",))
 class FileSenderClient(HTTPClient):
-    """Sends files through a FileSender site, and fetches them.
+    """Client that sends and downloads files through a FileSender site.
 
-    :param base_url: the site's address in any form that people paste, voucher links included; None looks it
-        up (FILESENDER_BASE_URL, ``~/.filesender/filesender.py.ini``, a profile).
-    :param chunk_size: bytes per chunk; None takes the largest that the site allows.
+    :param base_url: address of the site or of one of its pages, also a download or voucher link; None looks
+        it up (FILESENDER_BASE_URL, ``~/.filesender/filesender.py.ini``, a profile).
+    :param chunk_size: bytes per chunk; None for the largest that the site allows.
     :param auth: :class:`UserAuth`, :class:`GuestAuth`, or :class:`Auth` to look up a user's credentials
-        (FILESENDER_USERNAME, FILESENDER_API_KEY, ...) once a request needs them.  With a download or voucher
-        link as ``base_url`` no account is used: the link's own token is enough.
-    :param concurrent_files: files that are sent or fetched at a time; None for all, at most 16.
-    :param concurrent_chunks: chunks of each file at a time; None for one worker per chunk, at most 16.
-    :param signing_host: the name by which the server knows itself, where that is not the URL's host.
+        (FILESENDER_USERNAME, FILESENDER_API_KEY, ...) when a request needs them.  With a download or voucher
+        link as ``base_url`` no account is used, because the link contains a token.
+    :param concurrent_files: concurrent uploads or downloads; None for all files, at most 16.
+    :param concurrent_chunks: concurrent chunks per file; None for one worker per chunk, at most 16.
+    :param signing_host: host name that the server uses to verify signatures, if it is not the URL's host.
 
-    The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
+    All clients have the other parameters: :class:`~smartxfer.client_options.ClientOptions`.
 
     >>> with FileSenderClient.from_environment() as client:
     ...     transfer = client.upload_workflow(["report.pdf"], link=True)
@@ -105,7 +102,7 @@ class FileSenderClient(HTTPClient):
         self._unused_auth: Optional[UserAuth] = None
         if address is not None and (address.token or address.guest_token):
             self._base_url_kind = BaseURLKind.TOKEN_LINK
-            if isinstance(auth, UserAuth):  # a link's sender gets nothing signed with an account's key
+            if isinstance(auth, UserAuth):  # never sign requests for a pasted link with an account's key
                 self._unused_auth, auth = auth, Auth()
         if type(auth) is Auth and address is not None and address.guest_token is not None:
             auth = GuestAuth(address.guest_token)
@@ -116,19 +113,19 @@ class FileSenderClient(HTTPClient):
         ):
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, not {value}", hint=f"pass {name}=1 or more")
-        #: Bytes per chunk; the site's own figure once :meth:`prepare` has run.
+        #: Bytes per chunk; :meth:`prepare` replaces None by the site's chunk size.
         self.chunk_size = chunk_size
         self.auth = auth
         self.concurrent_files = concurrent_files
         self.concurrent_chunks = concurrent_chunks
         self._signing_host = signing_host
-        #: The site's own chunk size, where no other was given.
+        #: The site's chunk size, if none was given.
         self._site_chunk_size: Optional[int] = None
         self._api_cached: Optional[FileSenderApi] = None
         transfers = TransfersClient(self._authenticated_api, self._extract_token)
         self._transfers = set_address(transfers, lambda: self._display_url)
         self._guests = set_address(GuestsClient(self._authenticated_api), lambda: self._display_url)
-        #: What the site said of itself; None before :meth:`prepare`.
+        #: None before :meth:`prepare`.
         self._site_settings: Optional[SiteSettings] = None
 
     @classmethod
@@ -167,7 +164,7 @@ class FileSenderClient(HTTPClient):
             signing_host=signing_host, **options.to_kwargs(),
         )  # fmt: skip
 
-    # -- the verbs that all clients share ---------------------------------------------------------------
+    # -- methods that all clients have ------------------------------------------------------------------
 
     upload, upload_many, upload_tree = up.upload, up.upload_many, up.upload_tree
     download, download_many, download_tree = down.download, down.download_many, down.download_tree
@@ -183,44 +180,44 @@ class FileSenderClient(HTTPClient):
     download_file = download_methods.download_file
     download_archive = download_methods.download_archive
 
-    # -- namespaces, and shorter names of theirs --------------------------------------------------------
+    # -- namespaces, and aliases of their methods -------------------------------------------------------
 
     @property
     def transfers(self) -> "TransfersClient":
-        """The user's transfers: list, find, get, extend, remind, close, delete, their recipients, ..."""
+        """Methods for the user's transfers and their recipients: list, find, get, extend, delete, ..."""
         return self._transfers
 
     @property
     def guests(self) -> "GuestsClient":
-        """Vouchers, which invite guests: create, list, get, remind, extend, delete, ..."""
+        """Methods for vouchers, which invite guests: create, list, get, remind, extend, delete, ..."""
         return self._guests
 
     update_transfer = verbs.update_transfer
     create_guest = verbs.create_guest
 
-    # -- the site's calls -------------------------------------------------------------------------------
+    # -- single requests --------------------------------------------------------------------------------
 
     def get_server_info(self) -> "ServerInfo":
-        """Return what the site says of itself (section 4)."""
+        """Return the site's name, URLs and chunk size (section 4)."""
         return self._api.get_server_info()
 
     def quota(self) -> "Optional[Quota]":
-        """Return what the user may store, and stores; None where the site sets no limit."""
+        """Return the user's storage quota and usage; None if the site sets no limit."""
         from smartxfer.filesender.models import Quota
 
-        found = self._authenticated_api().send_signed("GET", "user/@me/quota").json((dict, type(None)))
-        return None if found is None else Quota.from_wire(found)
+        body = self._authenticated_api().send_signed("GET", "user/@me/quota").json((dict, type(None)))
+        return None if body is None else Quota.from_wire(body)
 
     def create_transfer(self, body: "TransferRequest", *, extra: "Extra" = None) -> "Transfer":
-        """Announce a transfer; :meth:`upload_workflow` does this and all that follows.
+        """Create a transfer without sending its files; :meth:`upload_workflow` does everything.
 
-        Everything is checked against the site's limits before anything is created.
+        The body is checked against the site's limits before anything is created.
 
         :param body: ``files`` (each with ``name`` and ``size`` in bytes), ``recipients``, ``options``, ...
-        :param extra: fields of the request that this version does not know.
-        :raises UsageError: something is wrong with the body; nothing was created.
+        :param extra: request fields that this version does not support.
+        :raises UsageError: the body is invalid; nothing was created.
         :raises UploadRejected: the transfer has neither recipients nor a link; it was deleted.
-        :raises OutcomeUnknown: the answer was lost: an empty transfer may exist, which the site removes.
+        :raises OutcomeUnknown: the response was lost: an empty transfer may exist, which the site removes.
 
         Source: FileSender protocol, section 6.1.
         """
@@ -229,16 +226,16 @@ class FileSenderClient(HTTPClient):
         from smartxfer.filesender.request_body import build_raw_transfer_body
 
         site = self._ensure_prepared()
-        made = build_raw_transfer_body(body, isinstance(self.auth, GuestAuth), extra)
-        validation.validate_transfer(made, site.config, now=self._clock.time())
-        return create_transfer(self._api, made)
+        request_body = build_raw_transfer_body(body, isinstance(self.auth, GuestAuth), extra)
+        validation.validate_transfer(request_body, site.config, now=self._clock.time())
+        return create_transfer(self._api, request_body)
 
     def update_file(self, file_info: "File", body: "FileUpdate", *, extra: "Extra" = None) -> None:
-        """Change a file, such as ``{"complete": True}`` (section 6.3).
+        """Change a file, for example with ``{"complete": True}`` (section 6.3).
 
         :param file_info: one of the ``files`` of a created transfer.
-        :param extra: fields of the request that this version does not know.
-        :raises UsageError: ``body`` has an unknown key, or none.
+        :param extra: request fields that this version does not support.
+        :raises UsageError: ``body`` is empty or has an unknown key.
         """
         from smartxfer.filesender.models import File
         from smartxfer.filesender.request_body import build_update_body
@@ -248,9 +245,9 @@ class FileSenderClient(HTTPClient):
         self._authenticated_api().update_file(File.from_wire(file_info), change)
 
     def prepare(self) -> None:
-        """Read the site's limits, and open the guest's session; done by itself on first use.
+        """Load the site's limits and start the guest's session; called automatically on first use.
 
-        A guest's session that the site has ended is opened anew.
+        If the guest's session has expired, a new one is started.
 
         :raises UsageError: ``chunk_size`` is larger than the site allows.
 
@@ -258,7 +255,7 @@ class FileSenderClient(HTTPClient):
         """
         self._load_site_settings(reload=True)
 
-    # -- inside -----------------------------------------------------------------------------------------
+    # -- internal ---------------------------------------------------------------------------------------
 
     @property
     def _error_family(self) -> "ErrorFamily":
@@ -275,35 +272,34 @@ class FileSenderClient(HTTPClient):
             if self._api_cached is None:
                 self._resolve_auth()
                 origin = self._http.origin
-                access = RequestSigner(self.auth, origin, self._clock, self._retry, self._signing_host)
-                self._api_cached = FileSenderApi(self._http, access, self.base_url)
+                signer = RequestSigner(self.auth, origin, self._clock, self._retry, self._signing_host)
+                self._api_cached = FileSenderApi(self._http, signer, self.base_url)
             return self._api_cached
 
     def _resolve_auth(self) -> None:
-        """Make a UserAuth of what the environment holds, where no auth was given."""
+        """Set ``auth`` to the user whose credentials are configured, unless another auth was given."""
         from smartxfer.transport import redaction
 
         for name in ("api_key", "guest_token", "security_token", "csrf_token"):
             redaction.register_secret(getattr(self.auth, name, None) or "")
         if type(self.auth) is Auth:
-            found = self._credentials
-            username, api_key = found.get("username"), found.get("api_key")
+            username, api_key = self._credentials.get("username"), self._credentials.get("api_key")
             if username and api_key:
                 self.auth = UserAuth(username, api_key)
 
     def _authenticated_api(self) -> "FileSenderApi":
-        """Return the calls once there are credentials of a user or a guest.
+        """Return the API after checking that there are credentials of a user or a guest.
 
-        :raises CredentialError: there are none.
+        :raises CredentialError: no credentials were found.
         """
         self._ensure_prepared()
         return self._api
 
     def _ensure_prepared(self, runner: "Optional[TransferRunner]" = None) -> "SiteSettings":
-        """Have credentials of a user or a guest, and the site's limits.
+        """Load the site's limits and check that there are credentials of a user or a guest.
 
-        :param runner: watches the requests that this takes.
-        :raises CredentialError: there are none; it says where they were looked for.
+        :param runner: sends the requests, so that its cancellation and deadline apply to them.
+        :raises CredentialError: no credentials were found; the error lists the searched sources.
         """
         from smartxfer.filesender import client_setup  # noqa: F401 - loaded in the caller's thread
 
@@ -318,23 +314,23 @@ class FileSenderClient(HTTPClient):
     def _load_site_settings(
         self, runner: "Optional[TransferRunner]" = None, reload: bool = False
     ) -> "SiteSettings":
-        """Return what the site says of itself, asked once; a guest has a session then."""
+        """Return the site's settings, requested only once, and start the session of a guest."""
         from smartxfer.filesender.client_setup import SiteSettings, open_guest_session
         from smartxfer.filesender.site_address import parse_config
 
-        calls = self._api if runner is None else self._api.with_runner(runner)
-        if self._site_settings is not None and not reload and not calls.signer.session_expired:
+        api = self._api if runner is None else self._api.with_runner(runner)
+        if self._site_settings is not None and not reload and not api.signer.session_expired:
             return self._site_settings
         with self._lazy_init_lock:
-            site = SiteSettings(calls.get_server_info(), parse_config(calls.get_config_script()))
+            site = SiteSettings(api.get_server_info(), parse_config(api.get_config_script()))
             if self.chunk_size is None or self.chunk_size == self._site_chunk_size:
                 self.chunk_size = self._site_chunk_size = site.max_chunk_size
             elif self.chunk_size > site.max_chunk_size:
                 raise UsageError(
-                    f"chunk_size is {self.chunk_size}, the site takes {site.max_chunk_size} bytes at most",
-                    hint="leave chunk_size out to use the site's",
+                    f"chunk_size={self.chunk_size} is too large: the site allows {site.max_chunk_size} bytes",
+                    hint="leave out chunk_size to use the site's chunk size",
                 )
-            open_guest_session(calls)
+            open_guest_session(api)
             self._site_settings = site
             return site
 
@@ -355,36 +351,32 @@ class FileSenderClient(HTTPClient):
         return max(self._max_workers, min(files * self._concurrency.chunks, 4 * MAX_WORKERS))
 
     def _extract_token(self, link: Any) -> str:
-        """Return the token of a link to this client's own site.
+        """Return the token of a link to this client's site.
 
-        :raises UsageError: neither a token nor a link, or the link of another site.
+        :raises UsageError: ``link`` is not a token or link, or it belongs to another site.
         """
-        from smartxfer.filesender.site_address import (
-            extract_token,
-            get_link_base_url,
-            is_same_site,
-            parse_site_url,
-        )
+        from smartxfer.filesender import site_address
         from smartxfer.transport import redaction
 
-        token, base = redaction.register_secret(extract_token(link)), get_link_base_url(link)
-        if base is None or is_same_site(base, self.base_url):
+        token = redaction.register_secret(site_address.extract_token(link))
+        link_base = site_address.get_link_base_url(link)
+        if link_base is None or site_address.is_same_site(link_base, self.base_url):
             return token
-        # Behind a tunnel or an alias the site's links have the name that it gives itself.
-        own = (self._api.get_server_info() if self._site_settings is None else self._site_settings.info).url
-        if own and is_same_site(base, parse_site_url(own).base_url):
+        # If the client uses a tunnel or an alias, the site's links have the URL that the site reports.
+        info = self._api.get_server_info() if self._site_settings is None else self._site_settings.info
+        if info.url and site_address.is_same_site(link_base, site_address.parse_site_url(info.url).base_url):
             return token
         raise UsageError(
-            f"the link belongs to {base}, and this client to {self.base_url}",
-            hint=f"use FileSenderClient({base!r})",
+            f"the link belongs to {link_base}, but this client is for {self.base_url}",
+            hint=f"use FileSenderClient({link_base!r})",
         )
 
     def _credential_args(self) -> Mapping[str, Optional[str]]:
-        given: Dict[str, Optional[str]] = {"base_url": self._base_url_arg}
+        args: Dict[str, Optional[str]] = {"base_url": self._base_url_arg}
         user = self.auth if isinstance(self.auth, UserAuth) else self._unused_auth
         if user is not None:
-            given.update(username=user.username, api_key=user.api_key)
-        return given
+            args.update(username=user.username, api_key=user.api_key)
+        return args
 
     def _build_error(self, response: "BufferedResponse", method: str, url: str) -> HTTPError:
         return self._api.signer.build_error(response, method, url)

@@ -1,4 +1,4 @@
-"""The client as its methods in other modules see it."""
+"""Interface of the client that its methods in other modules use."""
 
 from typing import Any, Optional, Protocol
 
@@ -16,7 +16,7 @@ __all__ = ["ClientProtocol"]
 
 
 class ClientProtocol(Protocol):
-    """The client, as far as its methods need it."""
+    """The attributes and methods of the client that its methods in other modules use."""
 
     concurrent_files: Optional[int]
     _max_workers: int
@@ -28,24 +28,27 @@ class ClientProtocol(Protocol):
 
     @property
     def guests(self) -> GuestsClient:
-        """The user's vouchers."""
+        """The user's guest vouchers."""
 
     @property
     def _api(self) -> FileSenderApi:
-        """The requests."""
+        """The REST API of the site."""
 
     @property
     def _concurrency(self) -> Concurrency:
-        """How much is sent at once."""
+        """The numbers of files and chunks that are sent concurrently."""
 
     def _ensure_prepared(self, runner: Optional[TransferRunner] = None) -> SiteSettings:
-        """Have credentials and the site's limits; an operation watches the requests that this takes."""
+        """Load the site's limits and check that there are credentials.
+
+        :param runner: sends the requests, so that its cancellation and deadline apply to them.
+        """
 
     def _extract_token(self, link: Any) -> str:
-        """Return the token of a link to this client's own site."""
+        """Return the token of a link to this client's site."""
 
     def _thread_count(self, files: int) -> int:
-        """Return the threads that so many files at a time take."""
+        """Return the number of threads for this number of concurrent files."""
 
     def _new_runner(
         self,
@@ -54,4 +57,4 @@ class ClientProtocol(Protocol):
         deadline: Optional[float],
         workers: Optional[int] = None,
     ) -> TransferRunner:
-        """Return the operation of the engine that runs one call of the user's."""
+        """Return the runner for one call of a public method."""

@@ -1,7 +1,7 @@
-"""The completion of a transfer, and the check that its mails were sent.
+"""Completion of a transfer, and the check that its mails were sent.
 
-The site makes a transfer available first and mails its recipients then.  Where a mail fails, the first
-request ends in an error, and every later one succeeds without another mail.
+The site first makes a transfer available and then mails its recipients.  If a mail fails, the first request
+returns an error, and every later request succeeds without sending another mail.
 
 Source: FileSender protocol, sections 5, 6.4 and 7.
 """
@@ -25,7 +25,7 @@ __all__ = ["complete_transfer"]
 
 log = logging.getLogger("smartxfer.filesender")
 
-_RERUN_HINT = "run the same call again: it reminds the recipients where they were not mailed"
+_RERUN_HINT = "run the same call again: it reminds the recipients if they were not mailed"
 
 
 def complete_transfer(
@@ -34,41 +34,41 @@ def complete_transfer(
     *,
     requested_before: Optional[bool] = False,
 ) -> Transfer:
-    """Make a transfer available, and see that its recipients were mailed.
+    """Make a transfer available, and check that its recipients were mailed.
 
-    After a failed request the transfer's audit log says whether the mails were sent.  Where they were not,
-    the recipients are reminded.
+    If the completion was requested more than once, the transfer's audit log is read.  If it does not record
+    the mails, the recipients are reminded.
 
-    :param requested_before: whether an earlier run has asked for the completion; None when that is not known.
+    :param requested_before: True if an earlier run has requested the completion; None if that is not known.
     :raises OutcomeUnknown: the response to the reminder was lost.
     """
-    call, tries = _build_counted_request(api, transfer_id)
+    request, attempts = _build_counted_request(api, transfer_id)
     try:
-        done = Transfer.from_wire(api.send_request(call).json(dict))
+        transfer = Transfer.from_wire(api.send_request(request).json(dict))
     except HTTPError as error:
         if error.status < 500 or error.own_hint not in ("", UNKNOWN_CODE_HINT):
             raise
         raise evolve_error(error, hint=_RERUN_HINT) from None
-    if done.id != transfer_id:
+    if transfer.id != transfer_id:
         raise FileSenderUnexpectedResponse(
-            f"{call.description}: the answer is about transfer {done.id}, not {transfer_id}"
+            f"{request.description}: the response describes transfer {transfer.id}, not {transfer_id}"
         )
-    certain = requested_before is True or len(tries) > 1
-    if (certain or requested_before is None) and _has_recipients_to_mail(done):
-        _remind_if_not_mailed(api, done, certain)
-    return done
+    requested_twice = requested_before is True or len(attempts) > 1
+    if (requested_twice or requested_before is None) and _has_recipients_to_mail(transfer):
+        _remind_if_not_mailed(api, transfer, requested_twice)
+    return transfer
 
 
 def _build_counted_request(api: FileSenderApi, transfer_id: int) -> Tuple[RequestSpec, List[str]]:
-    """Return the call, and a list that grows with each of its tries."""
-    call = api.build_request("PUT", f"transfer/{transfer_id}", body={"complete": True})
-    tries: List[str] = []
+    """Return the request, and a list that gets one element for each attempt to send it."""
+    spec = api.build_request("PUT", f"transfer/{transfer_id}", body={"complete": True})
+    attempts: List[str] = []
 
     def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
-        tries.append(request.method or "")
-        return call.auth(request) if call.auth is not None else request
+        attempts.append(request.method or "")
+        return spec.auth(request) if spec.auth is not None else request
 
-    return attrs.evolve(call, auth=sign), tries
+    return attrs.evolve(spec, auth=sign), attempts
 
 
 def _has_recipients_to_mail(transfer: Transfer) -> bool:
@@ -77,29 +77,29 @@ def _has_recipients_to_mail(transfer: Transfer) -> bool:
 
 
 def _remind_if_not_mailed(api: FileSenderApi, transfer: Transfer, requested_twice: bool) -> None:
-    """Remind the recipients of a transfer whose audit log does not say that they were mailed.
+    """Remind the recipients of a transfer unless its audit log records that they were mailed.
 
-    :param requested_twice: False leaves a transfer alone of which the site keeps no log.
+    :param requested_twice: if False, no reminder is sent when the site keeps no log of the transfer.
     """
     if not isinstance(api.signer.auth, UserAuth):
         if requested_twice:
             log.warning(
-                "transfer %s was completed in more than one request, and only its owner can see whether its "
-                "recipients were mailed",
+                "transfer %s was completed in more than one request, and only its owner can check whether "
+                "its recipients were mailed",
                 transfer.id,
             )
         return
     try:
-        found = api.send_signed("GET", f"transfer/{transfer.id}/auditlog").json(list)
+        entries = api.send_signed("GET", f"transfer/{transfer.id}/auditlog").json(list)
     except HTTPError as error:
         if not requested_twice and not error.retryable:
             log.info("the audit log of transfer %s cannot be read: %s", transfer.id, error)
             return
         raise evolve_error(error, hint=_reminder_hint(transfer.id)) from None
-    events = {AuditEntry.from_wire(one).event for one in found}
+    events = {AuditEntry.from_wire(entry).event for entry in entries}
     if "transfer_sent" in events or not (requested_twice or "transfer_available" in events):
         return
-    log.warning("transfer %s was completed without mails: its recipients are reminded now", transfer.id)
+    log.warning("transfer %s was completed without mails; reminding its recipients", transfer.id)
     try:
         api.update_transfer(transfer.id, {"remind": True})
     except SmartxferError as error:
@@ -107,8 +107,8 @@ def _remind_if_not_mailed(api: FileSenderApi, transfer: Transfer, requested_twic
 
 
 def _reminder_hint(transfer_id: int) -> str:
-    """Return the hint for a complete transfer whose recipients may have no mail."""
+    """Return the hint for a complete transfer whose recipients may not have been mailed."""
     return (
-        f"transfer {transfer_id} is complete, but its recipients may have no mail: run the same call again, "
-        f"or call transfers.remind({transfer_id})"
+        f"transfer {transfer_id} is complete, but its recipients may not have been mailed: "
+        f"run the same call again, or call transfers.remind({transfer_id})"
     )

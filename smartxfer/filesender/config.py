@@ -1,4 +1,4 @@
-"""The settings file that FileSender sites offer, where filesender-client reads it."""
+"""Reader of the settings file that sites offer for download; filesender-client has a module of this name."""
 
 from typing import Dict
 
@@ -10,8 +10,7 @@ __all__ = ["get_defaults"]
 def get_defaults() -> Dict[str, str]:
     """Return ``base_url``, ``username`` and ``apikey`` of ``~/.filesender/filesender.py.ini``.
 
-    What the file does not have is left out.
-    A client finds them without it: ``FileSenderClient.from_environment()``.
+    Missing values are left out.  ``FileSenderClient.from_environment()`` reads this file by itself.
 
     :raises ConfigError: the home directory is unknown, or the file is malformed.
     """

@@ -1,4 +1,4 @@
-"""The creation of a transfer, and the check that it reaches those whom it is for.
+"""Creation of a transfer, and the check that it has the requested recipients.
 
 Source: FileSender protocol, sections 6.1, 10 and 15.
 """
@@ -20,9 +20,9 @@ log = logging.getLogger("smartxfer.filesender")
 
 
 def create_transfer(api: FileSenderApi, body: Mapping[str, Any]) -> Transfer:
-    """Create a transfer; one that would not reach the recipients is deleted again.
+    """Create a transfer; delete it again if it would not reach the recipients.
 
-    :param body: of ``POST /transfer``, checked.
+    :param body: validated body of ``POST /transfer``.
     :raises LimitExceeded: the site discarded a recipient.
     :raises UploadRejected: the transfer has neither recipients nor a link, so that its completion would fail.
     """
@@ -32,33 +32,33 @@ def create_transfer(api: FileSenderApi, body: Mapping[str, Any]) -> Transfer:
         if error.code != "rest_bad_parameter" or body.get("aup_checked"):
             raise
         hint = (
-            "the site may want its terms of use accepted: read them on its upload page, "
+            "the site may require acceptance of its terms of use: read them on its upload page, "
             f"{api.base_url}/?s=upload, then pass accept_aup=True"
         )
         raise evolve_error(error, hint=hint) from None
-    told = {recipient.email for recipient in transfer.recipients}
-    untold = [address for address in body["recipients"] if address not in told]
-    if untold:
+    addresses = {recipient.email for recipient in transfer.recipients}
+    missing = [address for address in body["recipients"] if address not in addresses]
+    if missing:
         discard_transfer(api, transfer.id)
         raise FileSenderLimitExceeded(
-            f"the site took the transfer, but not its recipient {untold[0]}",
-            hint="the voucher turns every transfer into a link: leave out the recipients, or ask for one "
-            "that was made with the options {'transfer': {'get_a_link': False}}",
+            f"the site created the transfer without its recipient {missing[0]}; it was deleted",
+            hint="the voucher turns every transfer into a link: leave out the recipients, or ask for a "
+            "voucher with the options {'transfer': {'get_a_link': False}}",
         )
     options = transfer.options if isinstance(transfer.options, Mapping) else {}
     if not transfer.recipients and not options.get("get_a_link", True):
         discard_transfer(api, transfer.id)
         raise FileSenderUploadRejected(
             "the site created a transfer that has neither recipients nor a link; it was deleted",
-            hint="name recipients in transfer_args, or ask for a voucher with the option get_a_link",
+            hint="pass recipients in transfer_args, or ask for a voucher with the option get_a_link",
         )
     return transfer
 
 
 def discard_transfer(api: FileSenderApi, transfer_id: int) -> None:
-    """Delete a transfer that is of no use to anyone, also after the end of its operation.
+    """Delete a transfer that is not needed any more; log a failure as a warning.
 
-    A failure is a warning.
+    The request is sent even if the runner was cancelled or its deadline has passed.
     """
     try:
         attrs.evolve(api, send_request=api.http.request).delete_transfer(transfer_id)

@@ -1,4 +1,4 @@
-"""The names of a user's credentials in every place.
+"""Names of the FileSender credentials in the environment, configuration files and netrc.
 
 Source: FileSender protocol, section 3.
 """

@@ -1,4 +1,4 @@
-"""Encrypted files on their way down: each chunk is fetched whole, and opened before any of it is written.
+"""Decryption of downloaded files: each chunk is downloaded completely and decrypted before it is written.
 
 Source: FileSender protocol, section 9.
 """
@@ -27,15 +27,15 @@ from smartxfer.transfer.ranges import RangeResponse
 
 __all__ = ["DecryptedChunk", "Decryptor", "FetchRange", "PartFileMac"]
 
-#: Rounds of PBKDF2 that a site's database has where a transfer says nothing.
+#: PBKDF2 iterations that sites assume for a transfer without a recorded number.
 _DEFAULT_ITERATIONS = 150000
 
 FetchRange = Callable[[int, int], ContextManager[RangeResponse]]
-"""One try at the bytes [start, stop) of what lies on the server."""
+"""Make one attempt to request the bytes [start, stop) of the encrypted file."""
 
 
 class DecryptedChunk:
-    """The bytes of one chunk, handed on like those that arrive from a server.
+    """The decrypted bytes of one chunk, with the interface of a range response.
 
     :param start: offset of its first byte in the file.
     """
@@ -49,18 +49,19 @@ class DecryptedChunk:
         self._remaining = data
 
     def read(self) -> memoryview:
-        """All bytes at once; then none."""
+        """Return all bytes; an empty view on later calls."""
         piece, self._remaining = self._remaining, self._remaining[:0]
         return piece
 
 
 class PartFileMac:
-    """Vouches for the opened chunks in a partial file, so that nobody slips in others between two runs.
+    """Authenticate the decrypted chunks in a part file.
 
-    The sum of several is the XOR of their MACs.  Each has a key of its own: under a common one two chunks
-    could change places, because GMAC is linear.
+    A resumed download thereby detects replaced or reordered chunks.  The checksum of several chunks is the
+    XOR of their MACs.  Each chunk has its own MAC key, derived from its offset: GMAC is linear, so with one
+    key two chunks could be swapped.
 
-    :param get_secret: gives 32 bytes that are for this file alone; asked when they are needed.
+    :param get_secret: returns a key of 32 bytes for this file only; called when the key is needed.
     :param block_size: bytes of a chunk.
     """
 
@@ -69,22 +70,25 @@ class PartFileMac:
         self._get_secret = get_secret
 
     def update(self, checksum: int, data: Union[bytes, memoryview], offset: int) -> int:
-        """The sum with whole chunks more."""
+        """Return the checksum extended by further complete chunks.
+
+        :param offset: position of ``data`` in the file.
+        """
         view = memoryview(data)
-        for at in range(0, len(view), self.block_size):
-            secret = hmac.new(self._get_secret(), (offset + at).to_bytes(8, "big"), "sha256").digest()
-            checksum ^= int.from_bytes(gmac(secret, view[at : at + self.block_size]), "big")
+        for start in range(0, len(view), self.block_size):
+            secret = hmac.new(self._get_secret(), (offset + start).to_bytes(8, "big"), "sha256").digest()
+            checksum ^= int.from_bytes(gmac(secret, view[start : start + self.block_size]), "big")
         return checksum
 
     def combine(self, first: int, second: int, second_size: int) -> int:
-        """Return the sum of the chunks of two runs."""
+        """Return the checksum of two sets of chunks."""
         return first ^ second
 
 
 class Decryptor:
-    """Opens the files of a transfer with one password.
+    """Decrypt the files of a transfer with one password.
 
-    :param password: in clear; shown and written nowhere.
+    :param password: plain text; it is never shown or stored.
     """
 
     def __init__(self, password: str) -> None:
@@ -97,43 +101,50 @@ class Decryptor:
         self._buffers = BufferPool()
 
     def create_chunk_cipher(self, file: DownloadFile) -> ChunkCipher:
-        """The chunks of a file, ready to be opened.
+        """Return the cipher for the chunks of a file, without its key.
 
-        :raises DecodeError: the site tells too little about the encryption.
+        :raises DecodeError: the server's encryption parameters are missing or invalid.
         """
-        version, chunk = file.key_version, file.chunk_size
-        if version not in KEY_VERSIONS or not chunk or not 0 < chunk <= MAX_CHUNK_SIZE:
-            raise FileSenderDecodeError(f"the site does not tell how {file.name!r} is encrypted")
-        chunks = ChunkCipher(version, file.size, chunk, file.fileiv or "", _decode_aead(file.fileaead))
-        if file.encrypted_size is not None and file.encrypted_size != chunks.ciphertext_size:
-            raise FileSenderIntegrityError(
-                f"{file.name!r} is {file.encrypted_size} bytes on the server, not {chunks.ciphertext_size}"
+        version, chunk_size = file.key_version, file.chunk_size
+        if version not in KEY_VERSIONS or not chunk_size or not 0 < chunk_size <= MAX_CHUNK_SIZE:
+            raise FileSenderDecodeError(
+                f"missing or invalid encryption parameters of {file.name!r}: "
+                f"key version {version}, chunk size {chunk_size}"
             )
-        if version in GCM_KEY_VERSIONS and chunks.chunk_count:
-            chunks.validate_aead()
-        return chunks
+        cipher = ChunkCipher(
+            version, file.size, chunk_size, file.fileiv or "", _decode_aead(file.name, file.fileaead)
+        )
+        if file.encrypted_size is not None and file.encrypted_size != cipher.ciphertext_size:
+            raise FileSenderIntegrityError(
+                f"encrypted size mismatch: {file.name!r} has {file.encrypted_size} bytes on the server, "
+                f"expected {cipher.ciphertext_size}"
+            )
+        if version in GCM_KEY_VERSIONS and cipher.chunk_count:
+            cipher.validate_aead()
+        return cipher
 
     def get_key(self, file: DownloadFile) -> Key:
-        """The key, derived once for files of the same parameters; that takes a second or two."""
-        rounds = file.password_hash_iterations or _DEFAULT_ITERATIONS
-        told = (file.key_version, file.password_version or 1, file.key_salt or "", rounds)
+        """Return the key; deriving it takes a second or two, once for files with the same parameters."""
+        iterations = file.password_hash_iterations or _DEFAULT_ITERATIONS
+        version, password_version = file.key_version or 0, file.password_version or 1
+        parameters = (version, password_version, file.key_salt or "", iterations)
         with self._lock:
-            if told not in self._keys:
-                self._keys[told] = Key.derive(
+            if parameters not in self._keys:
+                self._keys[parameters] = Key.derive(
                     self._password,
-                    version=int(told[0] or 0),
-                    password_version=told[1],
-                    salt=told[2],
-                    iterations=rounds,
+                    version=version,
+                    password_version=password_version,
+                    salt=file.key_salt or "",
+                    iterations=iterations,
                 )
-            return self._keys[told]
+            return self._keys[parameters]
 
     def create_part_file_mac(self, file: DownloadFile) -> PartFileMac:
-        """What vouches for the file while it is not whole."""
-        facts = (file.id, file.key_version, file.size, file.chunk_size, file.fileiv)
-        about = f"smartxfer partial file {facts}".encode("utf-8", "replace")
+        """Return the MAC that authenticates the part file of a download."""
+        identity = (file.id, file.key_version, file.size, file.chunk_size, file.fileiv)
+        context = f"smartxfer partial file {identity}".encode("utf-8", "replace")
         return PartFileMac(
-            lambda: hmac.new(self.get_key(file).secret, about, "sha256").digest(),
+            lambda: hmac.new(self.get_key(file).secret, context, "sha256").digest(),
             self.create_chunk_cipher(file).chunk_size,
         )
 
@@ -141,37 +152,39 @@ class Decryptor:
     def fetch_chunk(
         self, file: DownloadFile, start: int, fetch_range: FetchRange
     ) -> Iterator[DecryptedChunk]:
-        """The chunk that holds the byte ``start``, opened.
+        """Download and decrypt the chunk that contains the byte ``start``.
 
-        :param fetch_range: gets bytes from the server, where a range begins as if nothing were encrypted.
-        :raises WrongPassword: no chunk has been opened yet, and this one cannot be.
-        :raises IntegrityError: it is damaged.
+        :param fetch_range: requests a range, whose first byte is counted as in the unencrypted file.
+        :raises WrongPassword: no chunk has been decrypted yet, and this one cannot be decrypted.
+        :raises IntegrityError: the chunk is damaged.
         """
-        chunks = self.create_chunk_cipher(file)
-        index = start // chunks.chunk_size
+        cipher = self.create_chunk_cipher(file)
+        index = start // cipher.chunk_size
         with self._lock:
             first = self._first_chunks.pop((file.id, index), None)
         if first is not None:
             yield first
             return
-        with self._buffers.borrow(chunks.buffer_size(index)) as room:
-            yield self._fetch_chunk_into(file, chunks, index, fetch_range, room)
+        with self._buffers.borrow(cipher.buffer_size(index)) as buffer:
+            yield self._fetch_chunk_into(file, cipher, index, fetch_range, buffer)
 
     def verify_password(self, file: DownloadFile, fetch_range: FetchRange) -> None:
-        """Open the first chunk of a file, before anything is written; it is kept until it is asked for.
+        """Decrypt the first chunk of a file before anything is written.
 
-        :raises WrongPassword: it does not open.
+        The chunk is cached for the next :meth:`fetch_chunk`.
+
+        :raises WrongPassword: it cannot be decrypted.
         """
-        chunks = self.create_chunk_cipher(file)
+        cipher = self.create_chunk_cipher(file)
         self._first_chunks[file.id, 0] = self._fetch_chunk_into(
-            file, chunks, 0, fetch_range, allocate_buffer(chunks.buffer_size(0))
+            file, cipher, 0, fetch_range, allocate_buffer(cipher.buffer_size(0))
         )
 
     def _fetch_chunk_into(
         self, file: DownloadFile, cipher: ChunkCipher, index: int, fetch_range: FetchRange, buffer: memoryview
     ) -> DecryptedChunk:
         cipher = cipher.with_key(self.get_key(file))
-        # A chunk that was damaged on its way comes well the second time.
+        # A chunk that was damaged in transit is correct the second time.
         for _ in range(2 if self._password_verified else 1):
             data = _fetch_and_decrypt(file, cipher, index, fetch_range, buffer)
             if data is not None:
@@ -182,40 +195,44 @@ class Decryptor:
     def _build_decryption_error(self, file: DownloadFile, index: int) -> IntegrityError:
         if self._password_verified:
             return FileSenderIntegrityError(
-                f"chunk {index} of {file.name!r} is damaged", hint="ask the sender to send it again"
+                f"chunk {index} of {file.name!r} is damaged", hint="ask the sender to send the file again"
             )
         return FileSenderWrongPassword(
-            f"{file.name!r} does not open with this password",
-            hint="check password=; if it is right, the file is damaged on the server: ask the sender",
+            f"cannot decrypt {file.name!r} with this password",
+            hint="check password=; if it is correct, the file is damaged on the server",
         )
 
 
 def _fetch_and_decrypt(
     file: DownloadFile, cipher: ChunkCipher, index: int, fetch_range: FetchRange, buffer: memoryview
 ) -> Optional[memoryview]:
-    """A chunk as it comes from the server, opened; None where it does not come out with this key.
+    """Download and decrypt a chunk; return None if it cannot be decrypted with this key.
 
-    :raises IntegrityError: it is another chunk, or one of another file.
+    :raises IntegrityError: the server returned another chunk, or a chunk of another file.
     """
     first, length = index * cipher.chunk_size, cipher.ciphertext_length(index)
-    with fetch_range(first, first + length) as incoming:
-        if incoming.start != first or (incoming.is_full_object and cipher.chunk_count > 1):
+    with fetch_range(first, first + length) as response:
+        if response.start != first or (response.is_full_object and cipher.chunk_count > 1):
             raise FileSenderRangeMismatch(
-                f"{file.name}: the site gives no ranges, which encrypted files need"
+                f"{file.name}: the site does not support ranges, which encrypted files require"
             )
-        at = incoming.readinto_full(buffer[:length])
-        if at == length and incoming.read():
-            raise FileSenderRangeMismatch(f"{file.name}: more bytes than were asked for")
-    if at < length:
-        raise FileSenderTruncated(f"{file.name}: {at} of {length} bytes of a chunk", got=at, expected=length)
+        received = response.readinto_full(buffer[:length])
+        if received == length and response.read():
+            raise FileSenderRangeMismatch(f"{file.name}: the response is longer than the requested range")
+    if received < length:
+        raise FileSenderTruncated(
+            f"{file.name}: received {received} of {length} bytes of chunk {index}",
+            got=received,
+            expected=length,
+        )
     return cipher.decrypt_in_place(index, buffer)
 
 
-def _decode_aead(aead: Optional[str]) -> str:
-    """The text that is authenticated, which is told in base64."""
+def _decode_aead(name: str, aead: Optional[str]) -> str:
+    """Decode the additional authenticated data of a file from base64."""
     if not aead:
         return ""
     try:
         return base64.b64decode(aead, validate=True).decode("ascii")
     except (binascii.Error, ValueError):
-        raise FileSenderDecodeError("what is authenticated with the file is not told in base64") from None
+        raise FileSenderDecodeError(f"the authenticated data (aead) of {name!r} is not base64") from None

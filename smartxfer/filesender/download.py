@@ -1,4 +1,4 @@
-"""The download workflow: list, name, fetch.
+"""Download workflow: select the files, verify the password, download the files or an archive.
 
 Source: FileSender protocol, section 8.
 """
@@ -41,14 +41,15 @@ from smartxfer.transport.archive_check import create_archive_check
 
 __all__ = ["DownloadWorkflow", "adjust_range", "create_decryptor", "require_directory_path", "select_files"]
 
-#: Pieces are as long as fit into this many bytes: every piece is a download in the site's audit log.
+#: Bytes of a range, at most.  Ranges are large because the site logs each one as a download.
 RANGE_SIZE = 32 * 1024 * 1024
 
 
 def adjust_range(start: int, stop: int, size: int, chunk_size: int) -> Tuple[int, int]:
-    """The bytes to ask for in order to get [start, stop): the server drops the last byte of some ranges.
+    """Return the range to request in order to receive the bytes [start, stop).
 
-    It does so when last minus first is a multiple of its chunk size; then one byte more is asked for.
+    The server drops the last byte of a range if last minus first is a multiple of its chunk size.  For such
+    a range one more byte is requested.
 
     >>> adjust_range(10, 11, 20, 5)
     (9, 11)
@@ -63,38 +64,35 @@ def adjust_range(start: int, stop: int, size: int, chunk_size: int) -> Tuple[int
 def select_files(
     files: Sequence[DownloadFile], selection: Optional[Collection[Union[int, str]]]
 ) -> List[DownloadFile]:
-    """The files whose id or name is wanted; all of them for None.
+    """Return the files with the given ids or names, or all files for None.
 
     :raises NotFound: the transfer has no such file.
     """
     if selection is None:
-        chosen = list(files)
-    else:
-        known = {key: file for file in files for key in (file.id, str(file.id), file.name)}
-        one = isinstance(selection, (str, int, DownloadFile))
-        keys: Collection[Any] = [selection] if one else selection
-        selection = [getattr(key, "id", key) for key in keys]
-        missing = [key for key in selection if key not in known]
-        if missing:
-            names = ", ".join(repr(file.name) for file in files[:20])
-            raise FileSenderNotFound(
-                f"the transfer has no file {missing[0]!r}; it has {names}",
-                hint="pass ids or names that list_files(token) returns",
-            )
-        chosen = list({known[key].id: known[key] for key in selection}.values())
-    return chosen
+        return list(files)
+    files_by_key = {key: file for file in files for key in (file.id, str(file.id), file.name)}
+    is_single = isinstance(selection, (str, int, DownloadFile))
+    items: Collection[Any] = [selection] if is_single else selection
+    keys = [getattr(item, "id", item) for item in items]
+    missing = [key for key in keys if key not in files_by_key]
+    if missing:
+        names = ", ".join(repr(file.name) for file in files[:20])
+        raise FileSenderNotFound(
+            f"the transfer has no file {missing[0]!r}", hint=f"select one of its files: {names}"
+        )
+    return list({files_by_key[key].id: files_by_key[key] for key in keys}.values())
 
 
 def require_directory_path(out_dir: Any) -> Path:
-    """The path of a directory.
+    """Return ``out_dir`` as a path.
 
     :raises UsageError: it is not a path.
     """
     path = as_target_path(out_dir)
     if path is None:
         raise UsageError(
-            f"out_dir must be a directory, not a {type(out_dir).__name__}",
-            hint="pass the path of a directory; download_file() also writes to an open file",
+            f"the target must be the path of a directory, not a {type(out_dir).__name__}",
+            hint="download_file() and download() also write to open files",
         )
     return path
 
@@ -102,48 +100,46 @@ def require_directory_path(out_dir: Any) -> Path:
 def create_decryptor(
     files: Sequence[DownloadFile], password: Password, key_version: Optional[int] = None
 ) -> Optional[Decryptor]:
-    """What opens the encrypted ones among the files; None where none is.
+    """Return the decryptor of the encrypted files; None if no file is encrypted.
 
-    :param password: a text: every file has to be encrypted, whatever the server says; a function is asked
-        only where one is.
-    :param key_version: that every file has to be encrypted by, whatever the server says.
-    :raises PasswordRequired: one is encrypted and there is no password.
-    :raises IntegrityError: one is not encrypted, and a password was given.
+    :param password: if it is text, every file must be encrypted; a function is called only if a file is.
+    :param key_version: the version that every file must be encrypted with.
+    :raises PasswordRequired: a file is encrypted, and no password was given.
+    :raises IntegrityError: a file is not encrypted, and a password or a key version was given.
     """
-    bare = [file for file in files if not file.encrypted]
-    if bare and (isinstance(password, str) or key_version is not None):
+    plain = [file for file in files if not file.encrypted]
+    if plain and (isinstance(password, str) or key_version is not None):
         raise FileSenderIntegrityError(
-            f"{bare[0].name!r} is not encrypted, and a password was given",
-            hint="leave password= out to fetch it as it is, if that is what its sender meant",
+            f"{plain[0].name!r} is not encrypted, although a password or key version was given",
+            hint="leave out password= and key_version= if the sender did not encrypt the file",
         )
     other = [file for file in files if key_version not in (None, file.key_version)]
     if other:
-        told = other[0].key_version
         raise FileSenderIntegrityError(
-            f"{other[0].name!r} is said to be of key version {told}, not {key_version}",
-            hint="ask the sender for the key version, or leave out key_version= to trust the site",
+            f"{other[0].name!r} has key version {other[0].key_version}, expected {key_version}",
+            hint="leave out key_version= to accept the version that the server reports",
         )
-    sealed = [file for file in files if file.encrypted]
-    if not sealed:
+    encrypted = [file for file in files if file.encrypted]
+    if not encrypted:
         return None
-    given = resolve_password(password)
-    if given is None:
+    password_text = resolve_password(password)
+    if password_text is None:
         raise FileSenderPasswordRequired(
-            f"{sealed[0].name!r} is end-to-end encrypted", hint="pass password=, which the sender chose"
+            f"{encrypted[0].name!r} is end-to-end encrypted", hint="pass the sender's password with password="
         )
-    opening = Decryptor(given)
-    for file in sealed:
-        opening.create_chunk_cipher(file)
-    return opening
+    decryptor = Decryptor(password_text)
+    for file in encrypted:
+        decryptor.create_chunk_cipher(file)  # check the parameters of all files before the first download
+    return decryptor
 
 
 class DownloadWorkflow:
     """One run of the download workflow.
 
     :param token: of the download link.
-    :param max_ranges: pieces of one file at a time.
-    :param max_files: files at a time.
-    :param decryptor: what opens the encrypted files.
+    :param max_ranges: concurrent ranges per file.
+    :param max_files: concurrent files.
+    :param decryptor: decrypts the encrypted files.
     """
 
     def __init__(
@@ -171,16 +167,16 @@ class DownloadWorkflow:
         hidden: bool,
         explicit_names: bool = False,
     ) -> List[FileResult]:
-        """Fetch the files to safe names below ``directory``; the results, failed ones included.
+        """Download the files to safe names below ``directory`` and return all results, including failures.
 
-        What an earlier, broken run has completed is not fetched again.  The bytes of a file of a transfer
-        never change.
+        Files that an earlier, interrupted run has completed are not downloaded again, because a file of a
+        transfer never changes.
 
-        :param explicit_names: whether the caller chose the names.
+        :param explicit_names: True if the caller chose the names.
         """
         self._verify_password(files)
         identity = {"service": "filesender", "download": self._token_hash, "base": self._api.base_url}
-        wanted = [
+        remote_files = [
             RemoteFile(
                 str(file.id), file.name, file.size, functools.partial(self._make_spec, file), immutable=True
             )
@@ -188,7 +184,7 @@ class DownloadWorkflow:
         ]
         return download_to_directory(
             require_directory_path(directory),
-            wanted,
+            remote_files,
             identity,
             self._runner,
             self._max_files,
@@ -199,7 +195,7 @@ class DownloadWorkflow:
         )
 
     def download_to_sink(self, file: DownloadFile, sink: Sink, exists: Exists = None) -> FileResult:
-        """Fetch one file into a sink."""
+        """Download one file into a sink."""
         self._verify_password([file])
         self._runner.reporter.queue(file.name, file.size)
         download = apply_existing_file_policy(self._make_spec(file, sink), exists, immutable=True)
@@ -210,20 +206,21 @@ class DownloadWorkflow:
     def download_archive(
         self, files: Sequence[DownloadFile], sink: Sink, archive_format: str, exists: Exists
     ) -> FileResult:
-        """Fetch several files as one archive, which the server packs; a broken one begins again.
+        """Download several files as one archive, which the server creates.
 
-        The archive counts only if it has its own end and holds the files.
+        An interrupted download starts from the beginning.  The archive is accepted only if its end record is
+        complete and it contains the files.
 
         :param archive_format: ``"zip"`` or ``"tar"``.
         """
         name = str(getattr(sink, "path", None) or f"archive.{archive_format}")
-        call = self._api.build_download_request(self._token, [file.id for file in files], archive_format)
-        empty = next((file.name for file in files if not file.size), None)
+        request = self._api.build_download_request(self._token, [file.id for file in files], archive_format)
+        empty_file = next((file.name for file in files if not file.size), None)
         download = DownloadSpec(
             name=name,
             sink=sink,
             identity={"service": "filesender", "base": self._api.base_url, "archive": archive_format},
-            open_range=lambda start, stop: _open_archive(self._api.http, call, empty),
+            open_range=lambda start, stop: _open_archive(self._api.http, request, empty_file),
             new_archive_check=lambda: create_archive_check(
                 archive_format, name, [file.size for file in files]
             ),
@@ -234,22 +231,27 @@ class DownloadWorkflow:
         return job.result
 
     def _make_spec(self, file: DownloadFile, sink: Sink) -> DownloadSpec:
-        chunk = file.chunk_size or 0
-        call = self._api.build_download_request(self._token, [file.id])
+        chunk_size = file.chunk_size or 0
+        request = self._api.build_download_request(self._token, [file.id])
 
-        def sealed(start: int, stop: Optional[int]) -> ContextManager[Any]:
+        def open_encrypted(start: int, stop: Optional[int]) -> ContextManager[Any]:
             assert self._decryptor is not None
             return self._decryptor.fetch_chunk(file, start, self._create_range_fetcher(file))
 
-        def source(start: int, stop: Optional[int]) -> ContextManager[RangeResponse]:
+        def open_plain(start: int, stop: Optional[int]) -> ContextManager[RangeResponse]:
             first, last = start, stop
             if stop is not None and (start, stop) != (0, file.size):
-                first, last = adjust_range(start, stop, file.size, chunk)
-            return open_range(self._api.http, call, first, last, file.size, _reject_html_page)
+                first, last = adjust_range(start, stop, file.size, chunk_size)
+            return open_range(self._api.http, request, first, last, file.size, _reject_html_page)
 
         if isinstance(sink, FileSink):
-            opens = self._decryptor if file.encrypted else None
-            sink.checksum = CRC32 if opens is None else opens.create_part_file_mac(file)
+            decryptor = self._decryptor if file.encrypted else None
+            sink.checksum = CRC32 if decryptor is None else decryptor.create_part_file_mac(file)
+        range_size = None
+        if file.encrypted:
+            range_size = chunk_size
+        elif chunk_size > 2:
+            range_size = chunk_size * max(1, RANGE_SIZE // chunk_size)
         return DownloadSpec(
             name=file.name,
             sink=sink,
@@ -261,28 +263,24 @@ class DownloadWorkflow:
                 "name": file.name,
                 **({"encryption": [file.key_version, file.fileiv, file.fileaead]} if file.encrypted else {}),
             },
-            open_range=sealed if file.encrypted else source,
+            open_range=open_encrypted if file.encrypted else open_plain,
             size=file.size,
-            range_size=chunk
-            if file.encrypted
-            else chunk * max(1, RANGE_SIZE // chunk)
-            if chunk > 2
-            else None,
+            range_size=range_size,
         )
 
     def _verify_password(self, files: Sequence[DownloadFile]) -> None:
-        """See that the password opens the files, before anything is written."""
-        sealed = [file for file in files if file.encrypted and file.size]
-        if self._decryptor is not None and sealed:
-            least = min(sealed, key=lambda file: file.size)
-            opening, fetch = self._decryptor, self._create_range_fetcher(least)
+        """Check the password with the smallest encrypted file before anything is written."""
+        encrypted = [file for file in files if file.encrypted and file.size]
+        if self._decryptor is not None and encrypted:
+            smallest = min(encrypted, key=lambda file: file.size)
+            decryptor, fetch_range = self._decryptor, self._create_range_fetcher(smallest)
 
-            def prove() -> None:
-                self._runner.run_uninterruptible(lambda: opening.get_key(least))
-                what = f"{least.name}, its first chunk"
-                self._runner.retry(what, lambda: opening.verify_password(least, fetch))
+            def verify() -> None:
+                self._runner.run_uninterruptible(lambda: decryptor.get_key(smallest))
+                description = f"first chunk of {smallest.name}"
+                self._runner.retry(description, lambda: decryptor.verify_password(smallest, fetch_range))
 
-            self._runner.run_one(prove)
+            self._runner.run_one(verify)
 
     def _create_range_fetcher(self, file: DownloadFile) -> FetchRange:
         """Return a function that fetches a range of an encrypted file.
@@ -291,10 +289,10 @@ class DownloadWorkflow:
 
         Source: FileSender protocol, sections 9 and 15.
         """
-        call, size = self._api.build_download_request(self._token, [file.id]), file.encrypted_size
+        request, size = self._api.build_download_request(self._token, [file.id]), file.encrypted_size
         return lambda start, stop: open_range(
             self._api.http,
-            call,
+            request,
             start,
             stop,
             size,
@@ -305,7 +303,7 @@ class DownloadWorkflow:
 
     @property
     def _token_hash(self) -> str:
-        """The token, in a form that gives nobody access."""
+        """Hash of the token, which can be stored because it does not grant access."""
         return hashlib.sha256(self._token.encode("utf-8")).hexdigest()[:16]
 
 
@@ -313,32 +311,32 @@ class DownloadWorkflow:
 def _open_archive(
     http: HTTPTransport, request: RequestSpec, empty_file: Optional[str]
 ) -> Iterator[RangeResponse]:
-    """One try at an archive.
+    """Make one attempt to request an archive.
 
-    Sites fail on archives with an empty file: status 500 for a zip, a body that is cut short for a tar.
+    Sites cannot archive an empty file: a zip request returns status 500, a tar body is truncated.
 
-    :param empty_file: name of an empty file among those that are packed.
-    :raises IntegrityError: the site failed, and there is an empty file.
+    :param empty_file: name of an empty file in the archive, if there is one.
+    :raises IntegrityError: the request failed, and there is an empty file.
 
     Source: FileSender protocol, section 15.
     """
     try:
-        with open_range(http, request, 0, None, None, _reject_html_page) as incoming:
-            yield incoming
+        with open_range(http, request, 0, None, None, _reject_html_page) as response:
+            yield response
     except (ServerError, Truncated) as error:
         if empty_file is None:
             raise
         raise FileSenderIntegrityError(
-            f"{error.summary}; sites cannot pack an empty file, and {empty_file!r} is empty",
-            hint="fetch the files one by one: download_files(token, directory)",
+            f"{error.summary}; sites cannot archive empty files, and {empty_file!r} is empty",
+            hint="download the files one by one: download_files(token, directory)",
         ) from error
 
 
 def _reject_html_page(response: requests.Response) -> None:
-    """Refuse a page where a file was asked for: errors come as pages with status 200."""
-    page = response.headers.get("Content-Type", "").startswith("text/html")
-    if page and response.status_code == 200 and "Content-Disposition" not in response.headers:
+    """Raise an error for an HTML page in place of a file: sites report errors as pages with status 200."""
+    is_html = response.headers.get("Content-Type", "").startswith("text/html")
+    if is_html and response.status_code == 200 and "Content-Disposition" not in response.headers:
         raise FileSenderDecodeError(
-            "the server sent a page in place of the file",
-            hint="the link may have expired, or the site wants a login for downloads",
+            "the server sent an HTML page instead of the file",
+            hint="the link may have expired, or the site may require a login: open it in a browser",
         )

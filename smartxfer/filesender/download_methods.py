@@ -1,4 +1,4 @@
-"""Downloads as methods of the client: files of a transfer by its token, or all of it as an archive.
+"""Client methods that download the files of a transfer, one by one or as an archive.
 
 Source: FileSender protocol, section 8.
 """
@@ -25,10 +25,10 @@ __all__ = ["create_download_workflow", "download_archive", "download_file", "dow
 
 
 def list_files(self: "ClientProtocol", token: str) -> "List[DownloadFile]":
-    """The files that a download link leads to.
+    """Return the files of a download link.
 
-    :param token: of the link, or the whole link.
-    :raises NotFound: the token is wrong or expired.
+    :param token: token of the link, or the link.
+    :raises NotFound: the token is invalid or expired.
 
     Source: FileSender protocol, section 8.1.
     """
@@ -49,23 +49,24 @@ def download_files(
     cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
 ) -> "TransferReport":
-    """Fetch the files of a transfer; a broken run goes on where it stopped.
+    """Download the files of a transfer; the same call resumes an interrupted download.
 
-    :param token: of the download link, or the whole link.
-    :param out_dir: directory, made if missing; names from the server cannot leave it.
-    :param files: ids or names of the files wanted; None for all.
-    :param password: of encrypted files; or a function that asks for it.  Given as text, it has every file
-        that is not encrypted refused.
-    :param key_version: that the files must have been encrypted by: a server may say what it likes.
-    :param exists: what to do about an existing file with other content: ``"replace"``, ``"skip"`` or
+    :param token: token of the download link, or the link.
+    :param out_dir: directory, created if missing; names from the server cannot leave it.
+    :param files: ids or names of the files; None for all.
+    :param password: of encrypted files, or a function that returns it.  If it is text, files that are not
+        encrypted are rejected.
+    :param key_version: reject files that are not encrypted with this version, because the server's own
+        report cannot be trusted.
+    :param exists: what to do with an existing file with other content: ``"replace"``, ``"skip"`` or
         ``"rename"`` (save under another name); None: an error, unless an earlier run wrote its content.
-    :param hidden: keep the leading dot of names; by default it becomes ``_``.
-    :return: one result per file, in the order of the transfer; of a kept file ``.skipped`` says why.
-    :raises TargetExists: an existing file has other content; of several files, in BatchError.
-    :raises BatchError: some of several files failed; ``.results`` tells which.
-    :raises NotFound: the token is wrong or expired, or there is no such file.
-    :raises PasswordRequired: the files are end-to-end encrypted, and there is no password.
-    :raises WrongPassword: they do not open with it; nothing was written.
+    :param hidden: keep the leading dot of names; by default it is replaced by ``_``.
+    :return: one result per file, in the order of the transfer; ``.skipped`` is the reason if a file was kept.
+    :raises TargetExists: an existing file has other content; for several files, in BatchError.
+    :raises BatchError: some of several files failed; see ``.results``.
+    :raises NotFound: the token is invalid or expired, or the file does not exist.
+    :raises PasswordRequired: the files are end-to-end encrypted, and no password was given.
+    :raises WrongPassword: the files cannot be decrypted with the password; nothing was written.
 
     Source: FileSender protocol, section 8.
     """
@@ -76,11 +77,11 @@ def download_files(
     token, directory = self._extract_token(token), require_directory_path(out_dir)
     validate_exists(exists, supports_newer=False)
     with self._new_runner(progress, cancel, deadline) as runner:
-        calls = self._api.with_runner(runner)
-        chosen = select_files(runner.run_one(functools.partial(calls.list_download_files, token)), files)
-        fetching = create_download_workflow(self, runner, token, chosen, password, key_version)
+        api = self._api.with_runner(runner)
+        selected = select_files(runner.run_one(functools.partial(api.list_download_files, token)), files)
+        workflow = create_download_workflow(self, runner, token, selected, password, key_version)
         return raise_for_errors(
-            fetching.download_to_directory(chosen, directory, exists=exists, hidden=hidden), runner
+            workflow.download_to_directory(selected, directory, exists=exists, hidden=hidden), runner
         )
 
 
@@ -100,14 +101,14 @@ def download_file(
     cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
 ) -> "FileResult":
-    """Fetch one file of a transfer.
+    """Download one file of a transfer.
 
-    :param token: of the download link, or the whole link.
-    :param out_dir: directory, made if missing; or an open binary file, or a sink.
-    :param file_size: bytes that it must have, if you know.
-    :param file_name: the name to save it under, in place of the server's; an existing file is replaced
-        unless ``exists`` says otherwise.
-    :raises SizeMismatch: it has another size than ``file_size``.
+    :param token: token of the download link, or the link.
+    :param out_dir: directory, created if missing; or an open binary file, or a sink.
+    :param file_size: expected size in bytes.
+    :param file_name: name to save it under, instead of the server's; without ``exists`` an existing file of
+        this name is replaced.
+    :raises SizeMismatch: the file has another size than ``file_size``.
 
     Otherwise like :meth:`download_files`.  Source: FileSender protocol, section 8.
     """
@@ -121,26 +122,25 @@ def download_file(
     is_path = validate_sink(out_dir) is not None
     validate_exists(exists, supports_newer=False)
     with self._new_runner(progress, cancel, deadline) as runner:
-        calls = self._api.with_runner(runner)
-        [file] = select_files(runner.run_one(functools.partial(calls.list_download_files, token)), [file_id])
+        api = self._api.with_runner(runner)
+        [file] = select_files(runner.run_one(functools.partial(api.list_download_files, token)), [file_id])
         if file_size is not None and int(file_size) != file.size:
             raise FileSenderSizeMismatch(
-                f"{file.name!r} has {file.size} bytes, not {int(file_size)}",
+                f"{file.name!r} has {file.size} bytes, expected file_size={int(file_size)}",
                 expected=int(file_size),
                 actual=file.size,
+                hint="leave out file_size= to accept the size that the server reports",
             )
         if file_name is not None:
             file = file.with_name(file_name)
-        fetching = create_download_workflow(self, runner, token, [file], password, key_version)
-        if not is_path:
-            return raise_for_errors([fetching.download_to_sink(file, open_sink(out_dir, file.name))], runner)[
-                0
-            ]
-        named = file_name is not None
-        found = fetching.download_to_directory(
-            [file], out_dir, exists=exists, hidden=hidden, explicit_names=named
-        )
-        return raise_for_errors(found, runner)[0]
+        workflow = create_download_workflow(self, runner, token, [file], password, key_version)
+        if is_path:
+            results = workflow.download_to_directory(
+                [file], out_dir, exists=exists, hidden=hidden, explicit_names=file_name is not None
+            )
+        else:
+            results = [workflow.download_to_sink(file, open_sink(out_dir, file.name))]
+        return raise_for_errors(results, runner)[0]
 
 
 def download_archive(
@@ -155,17 +155,17 @@ def download_archive(
     cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
 ) -> "FileResult":
-    """Fetch a whole transfer as one archive, which the server packs; it is not unpacked here.
+    """Download a transfer as one archive, which the server creates.
 
-    A broken download of an archive begins anew.
+    An interrupted download of an archive starts from the beginning.
 
-    :param token: of the download link, or the whole link.
+    :param token: token of the download link, or the link.
     :param out_file: path of the archive, or a directory; or an open binary file, or a sink.
-    :param files: ids or names of the files wanted; None for all.
-    :param archive_format: ``"zip"`` or ``"tar"``; by default what the path's name ends in, else zip.
-    :param exists: what to do about an existing file, as in :meth:`download_files`; None replaces the file
-        of a path that you give.
-    :raises PasswordRequired: the server cannot pack what it cannot read.
+    :param files: ids or names of the files; None for all.
+    :param archive_format: ``"zip"`` or ``"tar"``; by default the suffix of the path, else zip.
+    :param exists: what to do with an existing file, as in :meth:`download_files`; None replaces a file whose
+        path you pass.
+    :raises PasswordRequired: a file is end-to-end encrypted, so that the server cannot put it in an archive.
 
     Source: FileSender protocol, section 8.2.
     """
@@ -179,22 +179,21 @@ def download_archive(
     chosen_format = archive_format or ("tar" if path is not None and path.suffix == ".tar" else "zip")
     if chosen_format not in ("zip", "tar"):
         raise UsageError(
-            f"archive_format is zip or tar, not {archive_format!r}",
-            hint="pass archive_format='zip' or 'tar'",
+            f"invalid archive_format: {archive_format!r}", hint="pass archive_format='zip' or 'tar'"
         )
     token = self._extract_token(token)
     validate_exists(exists, supports_newer=False)
     with self._new_runner(progress, cancel, deadline) as runner:
-        calls = self._api.with_runner(runner)
-        chosen = select_files(runner.run_one(functools.partial(calls.list_download_files, token)), files)
-        if any(file.encrypted for file in chosen):
+        api = self._api.with_runner(runner)
+        selected = select_files(runner.run_one(functools.partial(api.list_download_files, token)), files)
+        if any(file.encrypted for file in selected):
             raise FileSenderPasswordRequired(
-                "an encrypted transfer does not come as an archive",
-                hint="download_files(password=) fetches it",
+                "an encrypted transfer cannot be downloaded as an archive",
+                hint="call download_files(token, directory, password=...)",
             )
         sink = open_sink(out_file, f"archive.{chosen_format}")
-        fetching = DownloadWorkflow(calls, runner, token, 1)
-        return raise_for_errors([fetching.download_archive(chosen, sink, chosen_format, exists)], runner)[0]
+        workflow = DownloadWorkflow(api, runner, token, 1)
+        return raise_for_errors([workflow.download_archive(selected, sink, chosen_format, exists)], runner)[0]
 
 
 def create_download_workflow(
@@ -206,9 +205,9 @@ def create_download_workflow(
     key_version: Optional[int],
     max_workers: Optional[int] = None,
 ) -> "DownloadWorkflow":
-    """Return what fetches files of a transfer.
+    """Return the workflow that downloads files of a transfer.
 
-    :param max_workers: files, and pieces of each, at a time; None: as the client is set to.
+    :param max_workers: concurrent files, and concurrent ranges of each; None for the client's settings.
     """
     from smartxfer.filesender.download import DownloadWorkflow, create_decryptor
     from smartxfer.filesender.upload import MAX_WORKERS

@@ -1,4 +1,4 @@
-"""The verbs that all clients share, as methods: ``download``, ``download_many``, ``download_tree``.
+"""The methods ``download``, ``download_many`` and ``download_tree``, which all clients have.
 
 Source: FileSender protocol, section 8.
 """
@@ -39,25 +39,26 @@ def download(
     key_version: Optional[int] = None,
     hidden: bool = False,
 ) -> "FileResult":
-    """Fetch one file of a transfer; a broken run is continued.
+    """Download one file of a transfer; the same call resumes an interrupted download.
 
-    :param source: ``"TOKEN/NAME"``; of a transfer of one file its token or the whole download link.
+    :param source: ``"TOKEN/NAME"``; for a transfer of one file also its token or download link.
     :param target: a directory, a file name, an open binary file, or a sink.
-    :param exists: what to do about an existing file with other content: ``"replace"``, ``"skip"`` or
-        ``"rename"`` (save under another name).  None replaces the file of a path that you give; in a
-        directory it is an error, unless an earlier run wrote its content.
+    :param exists: what to do with an existing file with other content: ``"replace"``, ``"skip"`` or
+        ``"rename"`` (save under another name).  None replaces a file whose path you pass; in a directory it
+        is an error, unless an earlier run wrote its content.
     :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
     :param cancel: anything with ``is_set()``.
     :param deadline: seconds after which to stop.
-    :param password: of an encrypted file; or a function that asks for it.  Given as text, it has a file that
-        is not encrypted refused.
-    :param key_version: that the file must have been encrypted by: a server may say what it likes.
-    :param hidden: keep the leading dot of its name; by default it becomes ``_``.
-    :return: what became of the file; ``.item`` is the DownloadFile.
-    :raises NotFound: the token is wrong or expired, or there is no such file.
-    :raises UsageError: the transfer has several files, and none is named.
+    :param password: of an encrypted file, or a function that returns it.  If it is text, a file that is not
+        encrypted is rejected.
+    :param key_version: reject a file that is not encrypted with this version, because the server's own
+        report cannot be trusted.
+    :param hidden: keep the leading dot of its name; by default it is replaced by ``_``.
+    :return: the result; ``.item`` is the DownloadFile.
+    :raises NotFound: the token is invalid or expired, or the file does not exist.
+    :raises UsageError: the transfer has several files, and ``source`` has no name.
     :raises TargetExists: the directory has a file of that name with other content.
-    :raises PasswordRequired: the file is end-to-end encrypted, and there is no password.
+    :raises PasswordRequired: the file is end-to-end encrypted, and no password was given.
 
     Source: FileSender protocol, section 8.
     """
@@ -75,13 +76,13 @@ def download(
     validate_sink(target)
     validate_exists(exists, supports_newer=False)
     with self._new_runner(progress, cancel, deadline) as runner:
-        calls = self._api.with_runner(runner)
-        file = select_single_file(runner.run_one(functools.partial(calls.list_download_files, token)), name)
+        api = self._api.with_runner(runner)
+        file = select_single_file(runner.run_one(functools.partial(api.list_download_files, token)), name)
         [path] = unique_paths_or_errors([file.name], hidden, target_directory(target))
         if isinstance(path, UnsafeName):
             raise path
-        fetching = create_download_workflow(self, runner, token, [file], password, key_version)
-        result = fetching.download_to_sink(file, open_sink(target, path.name), exists)
+        workflow = create_download_workflow(self, runner, token, [file], password, key_version)
+        result = workflow.download_to_sink(file, open_sink(target, path.name), exists)
         return raise_for_errors([attrs.evolve(result, item=file)], runner)[0]
 
 
@@ -100,14 +101,14 @@ def download_many(
     key_version: Optional[int] = None,
     hidden: bool = False,
 ) -> "TransferReport":
-    """Fetch several files into a directory, several at a time.
+    """Download several files concurrently into a directory.
 
     :param sources: one file or several, as for :meth:`download`, of one transfer or several.  For an empty
-        list nothing is asked.
-    :param target: local directory, made if missing; names from the server cannot leave it.
-    :param max_workers: files at a time; None: ``concurrent_files`` of the client.
+        list no request is sent.
+    :param target: local directory, created if missing; names from the server cannot leave it.
+    :param max_workers: concurrent files; None for ``concurrent_files`` of the client.
     :return: one result per file, in order.
-    :raises BatchError: some of several files failed; ``.results`` tells which.
+    :raises BatchError: some of several files failed; see ``.results``.
 
     Otherwise like :meth:`download`.
     """
@@ -116,28 +117,29 @@ def download_many(
     from smartxfer.transfer.existing_files import validate_exists
     from smartxfer.transfer.result import TransferReport, raise_for_errors
 
-    several = [sources] if isinstance(sources, str) else list(sources)
-    pairs = [(self._extract_token(link), name) for link, name in map(split_source, several)]
+    source_list = [sources] if isinstance(sources, str) else list(sources)
+    pairs = [(self._extract_token(link), name) for link, name in map(split_source, source_list)]
     directory = require_directory_path(target)
     validate_exists(exists, supports_newer=False)
     with self._new_runner(progress, cancel, deadline, max_workers) as runner:
         if not pairs:
             return TransferReport()
-        calls = self._api.with_runner(runner)
+        api = self._api.with_runner(runner)
         tokens = list(dict.fromkeys(token for token, _ in pairs))
-        listed = {
-            token: runner.run_one(functools.partial(calls.list_download_files, token)) for token in tokens
+        files_by_token = {
+            token: runner.run_one(functools.partial(api.list_download_files, token)) for token in tokens
         }
-        wanted = [(token, select_single_file(listed[token], name)) for token, name in pairs]
+        selected = [(token, select_single_file(files_by_token[token], name)) for token, name in pairs]
         results: Dict[Tuple[str, int], FileResult] = {}
-        for token in listed:
-            files = list({file.id: file for own, file in wanted if own == token}.values())
-            fetching = create_download_workflow(
+        for token in tokens:
+            files = list({file.id: file for file_token, file in selected if file_token == token}.values())
+            workflow = create_download_workflow(
                 self, runner, token, files, password, key_version, max_workers
             )
-            found = fetching.download_to_directory(files, directory, exists=exists, hidden=hidden)
-            results.update(((token, file.id), one) for file, one in zip(files, _attach_items(found, files)))
-        return raise_for_errors([results[token, file.id] for token, file in wanted], runner)
+            outcomes = workflow.download_to_directory(files, directory, exists=exists, hidden=hidden)
+            for file, result in zip(files, _attach_items(outcomes, files)):
+                results[token, file.id] = result
+        return raise_for_errors([results[token, file.id] for token, file in selected], runner)
 
 
 @hide_arguments("source", "sources", "password")
@@ -158,12 +160,13 @@ def download_tree(
     key_version: Optional[int] = None,
     hidden: bool = False,
 ) -> "TransferReport":
-    """Fetch the files of a transfer, several at a time.
+    """Download the files of a transfer concurrently.
 
-    :param source: token of the download link, or the whole link.
-    :param include: glob patterns of the names that are meant, such as ``"*.csv"``; None for all.
-    :param exclude: glob patterns of names that are left out.
-    :param dry_run: fetch nothing; the results tell what would be fetched.  Existing files are not looked at.
+    :param source: token of the download link, or the link.
+    :param include: glob patterns of the names to download, such as ``"*.csv"``; None for all.
+    :param exclude: glob patterns of the names to leave out.
+    :param dry_run: download nothing and return the files that would be downloaded, whether or not they
+        exist in the target.
 
     Otherwise like :meth:`download_many`.
     """
@@ -180,29 +183,29 @@ def download_tree(
     )
     validate_exists(exists, supports_newer=False)
     with self._new_runner(progress, cancel, deadline, max_workers) as runner:
-        calls = self._api.with_runner(runner)
-        listed = runner.run_one(functools.partial(calls.list_download_files, token))
-        files = [file for file in listed if selection.includes(file.name)]
+        api = self._api.with_runner(runner)
+        all_files = runner.run_one(functools.partial(api.list_download_files, token))
+        files = [file for file in all_files if selection.includes(file.name)]
         if dry_run:
-            names = unique_paths_or_errors([file.name for file in files], hidden, directory)
+            paths = unique_paths_or_errors([file.name for file in files], hidden, directory)
             return TransferReport(
                 FileResult(file.name, error=path)
                 if isinstance(path, UnsafeName)
                 else FileResult(file.name, directory / path, file.size, item=file)
-                for file, path in zip(files, names)
+                for file, path in zip(files, paths)
             )
         if not files:
             return raise_for_errors([], runner)
-        fetching = create_download_workflow(self, runner, token, files, password, key_version, max_workers)
-        found = fetching.download_to_directory(files, directory, exists=exists, hidden=hidden)
-        return raise_for_errors(_attach_items(found, files), runner)
+        workflow = create_download_workflow(self, runner, token, files, password, key_version, max_workers)
+        results = workflow.download_to_directory(files, directory, exists=exists, hidden=hidden)
+        return raise_for_errors(_attach_items(results, files), runner)
 
 
 def select_single_file(files: "Sequence[DownloadFile]", name: Optional[str]) -> "DownloadFile":
-    """Return the one file that is meant.
+    """Return the file with the given name; without a name, the only file.
 
-    :raises NotFound: there is no file of that name.
-    :raises UsageError: there are several, and none is named.
+    :raises NotFound: the transfer does not have a file of that name.
+    :raises UsageError: ``name`` is None, and there is not exactly one file.
     """
     from smartxfer.filesender.download import select_files
 
@@ -210,13 +213,14 @@ def select_single_file(files: "Sequence[DownloadFile]", name: Optional[str]) -> 
         return select_files(files, [name])[0]
     if len(files) != 1:
         raise UsageError(
-            f"the transfer has {len(files)} files", hint='"TOKEN/NAME" is one; download_tree() fetches all'
+            f"the transfer has {len(files)} files",
+            hint='pass "TOKEN/NAME" to select one, or call download_tree() for all',
         )
     return files[0]
 
 
 def _attach_items(results: "Sequence[FileResult]", files: "Sequence[DownloadFile]") -> "List[FileResult]":
-    """The results, with what the site knows of each file."""
+    """Return the results with the DownloadFile of each as ``item``."""
     import attrs
 
     return [attrs.evolve(result, item=file) for result, file in zip(results, files)]

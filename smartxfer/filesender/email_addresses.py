@@ -1,4 +1,4 @@
-"""E-mail addresses, by the rule of PHP's FILTER_VALIDATE_EMAIL, which sites apply.
+"""Validation of e-mail addresses with the rules of PHP's FILTER_VALIDATE_EMAIL, which sites use.
 
 Source: FileSender protocol, section 15.
 """
@@ -21,7 +21,7 @@ _DOMAIN_LABEL = re.compile(r"[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*\Z")
 
 
 def is_email_address(text: Any) -> bool:
-    """Return whether a text is an e-mail address that a site accepts.
+    """Return True if a text is an e-mail address that sites accept.
 
     >>> [is_email_address(text) for text in ("ann@example.org", "ann.@example.org", "\u00e4nn@example.org")]
     [True, False, False]
@@ -36,13 +36,13 @@ def is_email_address(text: Any) -> bool:
 
 def _is_domain(domain: str) -> bool:
     labels = domain.split(".")
-    good = all(len(label) <= _MAX_LABEL_LENGTH and _DOMAIN_LABEL.match(label) for label in labels)
-    # The last one begins with a letter, which tells it from an address in digits.
-    return good and len(labels) > 1 and labels[-1][0].isalpha()
+    valid = all(len(label) <= _MAX_LABEL_LENGTH and _DOMAIN_LABEL.match(label) for label in labels)
+    # The last label begins with a letter: otherwise the domain is an IPv4 address.
+    return valid and len(labels) > 1 and labels[-1][0].isalpha()
 
 
 def _is_address_literal(domain: str) -> bool:
-    """Return whether a domain is an address in brackets: ``[192.0.2.1]`` or ``[IPv6:2001:db8::1]``."""
+    """Return True if a domain is an IP address in brackets: ``[192.0.2.1]`` or ``[IPv6:2001:db8::1]``."""
     inner = domain[1:-1] if domain.endswith("]") else ""
     try:
         if inner.lower().startswith("ipv6:"):
@@ -53,13 +53,13 @@ def _is_address_literal(domain: str) -> bool:
 
 
 def validate_email_address(address: Any, role: str) -> None:
-    """Check one e-mail address: a malformed one makes a site discard all recipients.
+    """Check an e-mail address, because one invalid address makes a site discard all recipients.
 
-    :param role: of the address, for the message.
+    :param role: role of the address, for the error message.
     :raises UsageError: the site would not accept it.
     """
     if not is_email_address(address):
-        hint = ""
+        hint = "pass an address such as 'ann@example.org'"
         if isinstance(address, str) and not address.isascii():
             hint = "sites accept ASCII only: write the domain in its xn-- form"
-        raise UsageError(f"{role} {address!r} is not an e-mail address that a site accepts", hint=hint)
+        raise UsageError(f"{role} {address!r} is not an e-mail address that sites accept", hint=hint)

@@ -1,6 +1,6 @@
-"""End-to-end encryption as the site's own web page does it: keys, and chunks sealed and opened.
+"""Keys and chunk encryption, compatible with the end-to-end encryption of the site's web page.
 
-A file is cut into chunks of exactly the site's chunk size; each becomes ``IV (16 bytes) || ciphertext``.
+A file is split into chunks of exactly the site's chunk size; each becomes ``IV (16 bytes) || ciphertext``.
 
 Source: FileSender protocol, section 9.
 """
@@ -35,43 +35,45 @@ __all__ = [
 
 KEY_VERSIONS = frozenset({0, 1, 2, 3})
 GCM_KEY_VERSIONS = frozenset({2, 3})
-#: Key versions whose key is stretched by PBKDF2; the others hash the password once.
+#: Key versions whose key is derived with PBKDF2; the others hash the password once.
 _PBKDF2_KEY_VERSIONS = frozenset({1, 3})
 _FILE_IV_SIZES = {0: 16, 1: 16, 2: 12, 3: 12}
-#: Rounds of PBKDF2 above this are no site's, and would take minutes; chunks above this fit no memory.
+#: Larger numbers of PBKDF2 iterations are rejected: they would take minutes, and sites do not use them.
 _MAX_ITERATIONS = 100_000_000
+#: Larger chunk sizes are rejected, because a chunk must fit into memory.
 MAX_CHUNK_SIZE = 1 << 30
 #: Bytes of a generated password.
 _GENERATED_PASSWORD_SIZE = 32
 
 
 def generate_password() -> str:
-    """A password of 256 random bits, as the web page makes them (password version 2)."""
+    """Return a password of 256 random bits, in the format of the web page (password version 2)."""
     return base64.b64encode(os.urandom(_GENERATED_PASSWORD_SIZE)).decode("ascii")
 
 
 def is_generated_password(password: str) -> bool:
-    """Whether it looks like a generated password: 32 bytes in base64."""
+    """Return True if the password has the format of a generated one: 32 bytes in base64."""
     return re.fullmatch(r"[A-Za-z0-9+/]{43}=", password) is not None
 
 
 def encode_password(password: str, version: int) -> bytes:
-    """What the key is made of: the text of a password, or the bytes that a generated one stands for.
+    """Return the bytes from which the key is derived: UTF-8 of a text, or a decoded generated password.
 
     :param version: 1 for text, 2 for generated passwords in base64.
-    :raises UsageError: no such version.
-    :raises WrongPassword: a generated password that is no base64.
+    :raises UsageError: the version is unknown.
+    :raises WrongPassword: version 2, but the password is not base64.
     """
     if version == 1:
         return password.encode("utf-8")
     if version != 2:
-        raise UsageError(
-            f"password version {version} is not known", hint="have smartxfer updated: the site is newer"
-        )
+        raise UsageError(f"unknown password version: {version}", hint="supported versions: 1 and 2")
     try:
         raw = base64.b64decode(password, validate=True)
     except (binascii.Error, ValueError):
-        raise FileSenderWrongPassword("this is no generated password: those are base64") from None
+        raise FileSenderWrongPassword(
+            "the files are encrypted with a generated password, and this password is not base64",
+            hint="check password=",
+        ) from None
     return raw[:_GENERATED_PASSWORD_SIZE].ljust(_GENERATED_PASSWORD_SIZE, b"\0")
 
 
@@ -94,41 +96,40 @@ class Key:
     def derive(
         cls, password: str, *, version: int, password_version: int, salt: str, iterations: int
     ) -> "Key":
-        """The key that a password gives; takes a second or two where the site asks for that.
+        """Derive the key from a password; with the default number of iterations it takes a second or two.
 
-        :param salt: the transfer's; its 32 characters as they are.
-        :param iterations: rounds of PBKDF2; of no matter for versions 0 and 2.
-        :raises UsageError: a version that is not known.
+        :param salt: of the transfer; its 32 characters are used without decoding.
+        :param iterations: PBKDF2 iterations; ignored for versions 0 and 2.
+        :raises UsageError: the version is unknown.
+        :raises DecodeError: the salt is missing, or the number of iterations is invalid.
         """
         if version not in _FILE_IV_SIZES:
-            raise UsageError(
-                f"encryption key version {version} is not known",
-                hint="pass key_version=3, or have smartxfer updated",
-            )
+            raise UsageError(f"unknown encryption key version: {version}", hint="supported versions: 0 to 3")
         raw = as_secret(encode_password(password, password_version))
         if version not in _PBKDF2_KEY_VERSIONS:
             return cls(version, hashlib.sha256(raw).digest())
         if not salt or not 0 < iterations <= _MAX_ITERATIONS:
             raise FileSenderDecodeError(
-                "the site tells no salt, or no possible number of rounds, for the password"
+                f"the site sent no salt or an invalid number of PBKDF2 iterations ({iterations})"
             )
         return cls(version, hashlib.pbkdf2_hmac("sha256", raw, salt.encode("ascii", "replace"), iterations))
 
     def fingerprint(self, salt: str) -> str:
-        """What tells, with certainty enough, that a later run was given the same password."""
-        mark = hashlib.sha256(b"smartxfer resume\0" + salt.encode("utf-8", "replace") + self.secret)
-        return mark.hexdigest()[:8]
+        """Return a short hash by which a later run detects a different password."""
+        digest = hashlib.sha256(b"smartxfer resume\0" + salt.encode("utf-8", "replace") + self.secret)
+        return digest.hexdigest()[:8]
 
 
 @attrs.frozen
 class ChunkCipher:
-    """One file's chunks, sealed and opened.
+    """Encryption and decryption of the chunks of one file.
 
     :param version: key version.
     :param size: bytes of the file.
-    :param chunk_size: bytes of a chunk, as the site has it.
-    :param iv: the file's, in base64.
+    :param chunk_size: the site's chunk size in bytes.
+    :param iv: IV of the file, in base64.
     :param aead: text that is authenticated with every chunk; empty for CBC.
+    :param key: None until :meth:`with_key`; needed to encrypt and decrypt.
     """
 
     version: int
@@ -140,26 +141,26 @@ class ChunkCipher:
 
     @classmethod
     def new(cls, version: int, size: int, chunk_size: int, iv: Optional[str] = None) -> "ChunkCipher":
-        """Those of a file that is to be sent, with an IV of its own.
+        """Return the cipher of a file to upload, without its key.
 
-        :param iv: the one it has been given before.
+        :param iv: IV that an earlier run has used; None for a random one.
         """
         if iv is None:
             iv = base64.b64encode(os.urandom(_FILE_IV_SIZES[version])).decode("ascii")
-        chunks = cls(version, size, chunk_size, iv)
-        return attrs.evolve(chunks, aead=chunks._build_aead()) if version in GCM_KEY_VERSIONS else chunks
+        cipher = cls(version, size, chunk_size, iv)
+        return attrs.evolve(cipher, aead=cipher._build_aead()) if version in GCM_KEY_VERSIONS else cipher
 
     def with_key(self, key: Key) -> "ChunkCipher":
-        """The same, ready to be sealed or opened."""
+        """Return a copy that can encrypt and decrypt."""
         return attrs.evolve(self, key=key)
 
     @property
     def _secret(self) -> bytes:
-        assert self.key is not None, "chunks are sealed and opened with a key"
+        assert self.key is not None, "the cipher has no key: call with_key() first"
         return self.key.secret
 
     def _build_aead(self) -> str:
-        # The page compares texts: no spaces, and this order.
+        # The web page compares the text, not its JSON values: the order and the missing spaces matter.
         return (
             f'{{"aeadversion":1,"chunkcount":{self.chunk_count},"chunksize":{self.chunk_size},'
             f'"iv":"{self.iv}","aeadterminator":1}}'
@@ -167,103 +168,104 @@ class ChunkCipher:
 
     @property
     def chunk_count(self) -> int:
-        """How many there are; none of an empty file."""
+        """Number of chunks; 0 for an empty file."""
         return -(-self.size // self.chunk_size)
 
     def plaintext_length(self, index: int) -> int:
-        """Bytes of a chunk before it is sealed."""
+        """Return the bytes of a chunk before encryption."""
         return min(self.chunk_size, self.size - index * self.chunk_size)
 
     def ciphertext_length(self, index: int) -> int:
-        """Bytes of a sealed chunk."""
+        """Return the bytes of an encrypted chunk."""
         return ciphertext_length(self.version, self.plaintext_length(index))
 
     @property
     def ciphertext_size(self) -> int:
-        """Bytes of the file once every chunk is sealed."""
+        """Bytes of the encrypted file."""
         if not self.chunk_count:
             return 0
         full = ciphertext_length(self.version, self.chunk_size)
         return full * (self.chunk_count - 1) + self.ciphertext_length(self.chunk_count - 1)
 
     def buffer_size(self, index: int) -> int:
-        """Bytes of the buffer that a chunk is sealed or opened into."""
+        """Return the bytes of the buffer that a chunk is encrypted or decrypted in."""
         return self.ciphertext_length(index) + BLOCK_SIZE
 
     def create_encryptor(self, index: int, buffer: memoryview) -> ChunkEncryptor:
-        """What seals a chunk, given its bytes piece by piece.
+        """Return an encryptor for a chunk, which takes its bytes piece by piece.
 
-        :param buffer: a buffer of :meth:`room` bytes.
+        :param buffer: output buffer of :meth:`buffer_size` bytes.
         """
         iv = self._nonce(index) if self.version in GCM_KEY_VERSIONS else os.urandom(IV_SIZE)
         return ChunkEncryptor(self._secret, iv, self._additional_data, buffer)
 
     def decrypt_in_place(self, index: int, buffer: memoryview) -> Optional[memoryview]:
-        """A chunk, opened where its sealed bytes lie, and checked in every way that its format has.
+        """Decrypt a chunk in its buffer; verify its length and, depending on the key version, its tag and IV.
 
-        :param buffer: a buffer of :meth:`room` bytes that begins with them.
-        :return: its bytes within the buffer; None where they do not come out with this key.
-        :raises IntegrityError: it is another chunk, or of another file.
+        :param buffer: buffer of :meth:`buffer_size` bytes that begins with the encrypted chunk.
+        :return: the plaintext, a view of the buffer; None if it cannot be decrypted with this key.
+        :raises IntegrityError: it is another chunk, or a chunk of another file.
         """
         iv = self._nonce(index) if self.version == 3 else None
-        found = decrypt_chunk(self._secret, self._additional_data, iv, buffer, self.ciphertext_length(index))
-        return found if found is not None and len(found) == self.plaintext_length(index) else None
+        length = self.ciphertext_length(index)
+        plaintext = decrypt_chunk(self._secret, self._additional_data, iv, buffer, length)
+        has_right_length = plaintext is not None and len(plaintext) == self.plaintext_length(index)
+        return plaintext if has_right_length else None
 
     @property
     def _additional_data(self) -> Optional[bytes]:
-        """What is authenticated beside the bytes; None where nothing is."""
+        """Additional authenticated data of AES-GCM; None for AES-CBC."""
         return self.aead.encode("utf-8") if self.version in GCM_KEY_VERSIONS else None
 
     def encrypt(self, index: int, plaintext: memoryview) -> bytes:
-        """A chunk as it is sent.
-
-        :param plaintext: its bytes.
-        """
-        sealer = self.create_encryptor(
+        """Return an encrypted chunk."""
+        encryptor = self.create_encryptor(
             index, memoryview(bytearray(ciphertext_length(self.version, len(plaintext)) + BLOCK_SIZE))
         )
-        sealer.update(plaintext)
-        return bytes(sealer.finalize())
+        encryptor.update(plaintext)
+        return bytes(encryptor.finalize())
 
     def decrypt(self, index: int, ciphertext: memoryview) -> Optional[bytes]:
-        """The bytes of a chunk; None where they do not come out.
+        """Return a decrypted chunk; None if it cannot be decrypted with this key.
 
-        :raises IntegrityError: it is another chunk, of another file, or of another length.
+        :raises IntegrityError: it is another chunk, a chunk of another file, or has another length.
         """
         if len(ciphertext) != self.ciphertext_length(index):
             raise FileSenderIntegrityError(
-                f"chunk {index} is {len(ciphertext)} bytes, not {self.ciphertext_length(index)}"
+                f"chunk {index} has {len(ciphertext)} bytes, expected {self.ciphertext_length(index)}"
             )
-        room = bytearray(self.buffer_size(index))
-        room[: len(ciphertext)] = ciphertext
-        found = self.decrypt_in_place(index, memoryview(room))
-        return None if found is None else bytes(found)
+        buffer = bytearray(self.buffer_size(index))
+        buffer[: len(ciphertext)] = ciphertext
+        plaintext = self.decrypt_in_place(index, memoryview(buffer))
+        return None if plaintext is None else bytes(plaintext)
 
     def _nonce(self, index: int) -> bytes:
         return _decode_file_iv(self.iv, 12) + index.to_bytes(4, "little")
 
     def validate_aead(self) -> None:
-        """See that what is authenticated speaks of this very file.
+        """Check that the authenticated data describe this file.
 
-        :raises IntegrityError: it does not.
+        :raises IntegrityError: they do not.
         """
         if self.version not in GCM_KEY_VERSIONS:
             return
         try:
-            told = parse_json(self.aead)
-            agrees = (told["chunkcount"], told["chunksize"], told["iv"]) == (
+            fields = parse_json(self.aead)
+            matches = (fields["chunkcount"], fields["chunksize"], fields["iv"]) == (
                 self.chunk_count,
                 self.chunk_size,
                 self.iv,
             )
         except (ValueError, TypeError, KeyError):
-            agrees = False
-        if not agrees:
-            raise FileSenderIntegrityError("the file's encryption parameters contradict each other")
+            matches = False
+        if not matches:
+            raise FileSenderIntegrityError(
+                "the file's authenticated data (aead) do not match its chunk count, chunk size and IV"
+            )
 
 
 def ciphertext_length(version: int, plaintext_length: int) -> int:
-    """Bytes of a sealed chunk of ``plaintext_length`` bytes.
+    """Return the bytes of an encrypted chunk whose plaintext has ``plaintext_length`` bytes.
 
     >>> ciphertext_length(3, 1000), ciphertext_length(1, 1000), ciphertext_length(1, 1024)
     (1032, 1024, 1056)
@@ -279,5 +281,5 @@ def _decode_file_iv(iv: str, size: int) -> bytes:
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) != size:
-        raise FileSenderDecodeError(f"the file's IV is not {size} bytes in base64")
+        raise FileSenderDecodeError(f"invalid IV of the file: not {size} bytes in base64")
     return raw

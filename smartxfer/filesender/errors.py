@@ -1,4 +1,4 @@
-"""The errors of FileSender: each is the generic class and :class:`FileSenderError` at once."""
+"""Errors of FileSender, each a subclass of the generic error class and of :class:`FileSenderError`."""
 
 from typing import Optional
 
@@ -35,9 +35,9 @@ __all__ = [
 
 
 class FileSenderError(errors.SmartxferError):
-    """Root of the errors of FileSender, and of no other service's."""
+    """Base class of the errors of FileSender."""
 
-    #: Id of the transfer that the same call continues; None where none was begun.
+    #: Id of the transfer that the same call resumes; None if no transfer was created.
     transfer_id: Optional[int] = None
 
 
@@ -67,5 +67,6 @@ class FileSenderBatchError(FileSenderError, errors.BatchError): ...
 class FileSenderPasswordRequired(FileSenderError, errors.PasswordRequired): ...
 # fmt: on
 
-#: The class for each generic one; those not written out above are made, such as FileSenderReadTimeout.
+#: Maps generic error classes to those of FileSender; classes not defined above, such as
+#: FileSenderReadTimeout, are created on demand.
 ERRORS = ErrorFamily(__name__, FileSenderError, "FileSender")

@@ -1,4 +1,4 @@
-"""``client.guests``: vouchers, which invite somebody to send files.
+"""``client.guests``: vouchers, which invite guests to send files.
 
 Source: FileSender protocol, sections 7 and 10.
 """
@@ -17,30 +17,30 @@ __all__ = ["GuestsClient"]
 
 
 class GuestsClient(Namespace):
-    """Invites guests, and lists, reminds and removes them.
+    """Methods for vouchers: create, list, remind, extend, delete.
 
-    Wherever a guest is wanted, its structure or its id is accepted.
+    Methods that take a guest accept a Guest or its id.
 
-    :param get_api: returns the calls of a user whose credentials are known.
+    :param get_api: returns the API of a user with credentials.
     """
 
     def __init__(self, get_api: Callable[[], FileSenderApi]) -> None:
         self._get_api = get_api
 
     def create(self, body: GuestRequest, *, extra: Extra = None) -> Guest:
-        """Send a voucher, which invites somebody to send files.
+        """Send a voucher, which invites its recipient to send files.
 
-        Unless ``options`` has ``{"transfer": {"get_a_link": False}}`` the guest's files become a link, and
-        the guest cannot name recipients.
+        Unless ``options`` has ``{"transfer": {"get_a_link": False}}``, the guest's transfer becomes a link
+        and cannot have recipients.
 
         :param body: ``recipient``, ``from``, ``subject``, ``message``, ``options``, ``expires``.
-        :param extra: fields of the request that this version does not know.
-        :raises UsageError: ``body`` has an unknown key or option, or a malformed address; nothing was sent.
-        :raises OutcomeUnknown: the answer was lost: the voucher may have been sent.
+        :param extra: request fields that this version does not support.
+        :raises UsageError: ``body`` has an unknown key or option, or an invalid address; nothing was sent.
+        :raises OutcomeUnknown: the response was lost: the voucher may have been sent.
         """
-        made = build_guest_body(body, extra)
-        validation.validate_guest(made)
-        return self._get_api().create_guest(made)
+        request_body = build_guest_body(body, extra)
+        validation.validate_guest(request_body)
+        return self._get_api().create_guest(request_body)
 
     def list(self) -> List[Guest]:
         """Return the user's vouchers."""
@@ -53,28 +53,28 @@ class GuestsClient(Namespace):
         )
 
     def transfers(self, guest_id: GuestId) -> List[Transfer]:
-        """Return the available transfers that were made with a voucher."""
-        found = self._get_api().send_signed("GET", f"guest/{get_id(guest_id)}/transfers").json((dict, list))
-        several = found.values() if isinstance(found, dict) else found
-        return [Transfer.from_wire(one) for one in several]
+        """Return the available transfers that were created with a voucher."""
+        body = self._get_api().send_signed("GET", f"guest/{get_id(guest_id)}/transfers").json((dict, list))
+        transfers = body.values() if isinstance(body, dict) else body
+        return [Transfer.from_wire(transfer) for transfer in transfers]
 
     def remind(self, guest_id: GuestId) -> None:
-        """Send a voucher's mail once more.
+        """Send a voucher's mail again.
 
-        :raises OutcomeUnknown: the answer was lost: it may have been sent.
+        :raises OutcomeUnknown: the response was lost: the mail may have been sent.
         """
         self._get_api().send_command("PUT", f"guest/{get_id(guest_id)}", {"remind": True}, idempotent=False)
 
     def extend(self, guest_id: GuestId) -> Guest:
-        """Let a voucher expire later, by as many days as the site's setting says.
+        """Extend the validity of a voucher by the number of days that the site is configured for.
 
-        :raises Forbidden: the site leaves it to administrators.
-        :raises LimitExceeded: the site does not allow it any more.
+        :raises Forbidden: the site allows it only to administrators.
+        :raises LimitExceeded: the voucher cannot be extended any more.
         """
         path = f"guest/{get_id(guest_id)}"
         self._get_api().send_signed("PUT", path, {"extend_expiry_date": True}, idempotent=False)
         return self.get(guest_id)
 
     def delete(self, guest_id: GuestId) -> None:
-        """Withdraw a voucher."""
+        """Delete a voucher, which makes its link invalid."""
         self._get_api().delete(f"guest/{get_id(guest_id)}")

@@ -1,4 +1,4 @@
-"""Reading the site's HTML pages, by their ``data-*`` attributes alone.
+"""Parsers for the site's HTML pages, which read their ``data-*`` attributes.
 
 Source: FileSender protocol, sections 8.1 and 10.
 """
@@ -28,7 +28,7 @@ _HEADING_ELEMENTS = frozenset(["h1", "h2"])
 
 
 class _PageParser(HTMLParser):
-    """Collects the elements of class ``file``, the body's attributes, and the text of an error."""
+    """HTML parser that collects elements of class ``file``, attributes of ``body``, and error texts."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -42,13 +42,13 @@ class _PageParser(HTMLParser):
         self._in_heading = False
 
     def handle_starttag(self, tag: str, attributes: List[Tuple[str, Optional[str]]]) -> None:
-        given = {name: value or "" for name, value in attributes}
+        values = {name: value or "" for name, value in attributes}
         self._in_heading = self._in_heading or tag in _HEADING_ELEMENTS
-        classes = given.get("class", "").split()
+        classes = values.get("class", "").split()
         if tag == "body":
-            self.body_attributes = _get_data_attributes(given)
-        if "file" in classes and "data-id" in given:
-            self.files.append(_get_data_attributes(given))
+            self.body_attributes = _get_data_attributes(values)
+        if "file" in classes and "data-id" in values:
+            self.files.append(_get_data_attributes(values))
         self.has_maintenance_class = self.has_maintenance_class or "maintenance_page" in classes
         if "exception" in classes:
             self.has_error = True
@@ -68,7 +68,7 @@ class _PageParser(HTMLParser):
             self.error_texts.append(data.strip())
 
     def error(self, message: str) -> NoReturn:
-        """What the parser of Python 3.8 and 3.9 calls where that of later ones asserts."""
+        """Raise AssertionError; the parser of Python 3.8 and 3.9 calls this, later versions raise it."""
         raise AssertionError(message)
 
 
@@ -82,42 +82,44 @@ def _parse_page(html: str) -> _PageParser:
         page.feed(html)
         page.close()
     except AssertionError:
-        raise FileSenderDecodeError("the site's page is not HTML") from None
+        raise FileSenderDecodeError("the site's page is not valid HTML") from None
     return page
 
 
 def parse_download_page(html: str, site: str = "the site") -> List[DownloadFile]:
-    """The files of a download page, of 2.x or 3.x.
+    """Return the files of a download page of FileSender 2.x or 3.x.
 
     :param site: its address, for the messages.
-    :raises NotFound: an error page, which a bad token gets with status 200.
+    :raises NotFound: it is an error page, which the site returns with status 200 for an invalid token.
     :raises Maintenance: the site is under maintenance.
-    :raises AuthError: a page without files that wants a login or a mail code.
-    :raises DecodeError: no HTML, or files without id, name or size.
+    :raises AuthError: the page lists no files: it asks for a login or a code sent by mail.
+    :raises DecodeError: the page is not HTML, or a file has no id, name or size.
     """
     html = as_secret(html)
     page = _parse_page(html)
     if page.files:
-        return [DownloadFile.from_attributes(facts) for facts in page.files]
+        return [DownloadFile.from_attributes(attributes) for attributes in page.files]
     if page.has_error:
-        said = redacted_excerpt(" ".join(page.error_texts), 200)
+        text = redacted_excerpt(" ".join(page.error_texts), 200)
         raise FileSenderNotFound(
-            f"{site} does not know this download link{f' ({said})' if said else ''}",
-            hint="copy the whole link; if it is expired or closed, ask the sender for a new one",
+            f"invalid download link: {site} responded {text!r}"
+            if text
+            else f"invalid download link of {site}",
+            hint="copy the complete link; if it is expired or closed, ask the sender for a new one",
         )
     _raise_if_maintenance(page)
     raise FileSenderAuthError(
         f"the download page of {site} lists no files",
-        hint="the site may want a login, or a code sent by mail: open the link in a browser",
+        hint="open the link in a browser: the site may require a login or a code sent by mail",
     )
 
 
 def _raise_if_maintenance(page: _PageParser) -> None:
-    """Check that a page without the expected content does not announce maintenance (section 15).
+    """Check whether a page without the expected content announces maintenance (section 15).
 
-    The stock page has a class of its own; a page of another design may only say so in a heading.
+    The default maintenance page has a class for it; a customised page may mention it only in a heading.
 
-    :raises Maintenance: it does.
+    :raises Maintenance: the page announces maintenance.
     """
     if page.has_maintenance_class or any("maintenance" in heading for heading in page.headings):
         raise FileSenderMaintenance("the site is under maintenance")
@@ -125,15 +127,15 @@ def _raise_if_maintenance(page: _PageParser) -> None:
 
 @attrs.frozen
 class GuestPage:
-    """What a guest's session begins with."""
+    """Values from the page on which a guest's session starts."""
 
     security_token: str = attrs.field(repr=False)
 
 
 def parse_guest_page(html: str) -> GuestPage:
-    """The security token of the page behind a voucher.
+    """Return the security token of the page that a voucher link opens.
 
-    An error page has a token, too: it is recognised by its class.
+    Error pages contain a token, too; they are recognised by a class.
 
     :raises AuthError: the voucher is used up, expired or mistyped.
     :raises Maintenance: the site is under maintenance.
@@ -146,6 +148,6 @@ def parse_guest_page(html: str) -> GuestPage:
         _raise_if_maintenance(page)
         raise FileSenderAuthError(
             "the site does not accept this voucher",
-            hint="copy the whole link; if it is used up or expired, ask for a new one",
+            hint="copy the complete link; if it is used up or expired, ask for a new one",
         )
     return GuestPage(token)

@@ -1,4 +1,4 @@
-"""Ids of transfers, recipients and guests, or the structures that have them."""
+"""Types of parameters that accept a transfer, recipient or guest, or its id."""
 
 import datetime as dt
 from typing import Any, Union
@@ -15,9 +15,9 @@ ExpiryTime = Union[int, dt.datetime, None]
 
 
 def get_id(value: Any) -> int:
-    """An id, or that of the structure it was found in.
+    """Return the id of an object, or the value itself if it is an id.
 
-    :raises UsageError: neither.
+    :raises UsageError: it is neither.
     """
     try:
         return int(getattr(value, "id", value))

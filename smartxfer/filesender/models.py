@@ -1,4 +1,4 @@
-"""What a site answers.
+"""Models of the objects in the site's responses.
 
 Source: FileSender protocol, sections 4, 5 and 8.1.
 """
@@ -24,8 +24,8 @@ __all__ = [
     "Transfer",
 ]
 
-#: Values that a download page prints as the empty text.  A site refuses empty names, so that an empty one is
-#: the name ``0``.
+#: Values that a download page prints as an empty string.  Sites reject empty names, so an empty name on the
+#: page is the name ``0``.
 _EMPTY_VALUES: Mapping[str, Any] = {
     "name": "0",
     "mime": "",
@@ -39,21 +39,21 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
 class FileSenderModel(Model):
-    """What FileSender answers."""
+    """Base class of the models, which raises errors of FileSender."""
 
     _error_family = ERRORS
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Date(FileSenderModel):
-    """A moment: ``raw`` seconds since the epoch, ``formatted`` in the site's language."""
+    """A time: ``raw`` in seconds since the epoch, ``formatted`` in the site's language."""
 
     raw: Optional[int] = None
     formatted: str = ""
 
     @property
     def datetime(self) -> Optional[dt.datetime]:
-        """The moment in UTC; None when there is none, or none that a calendar knows."""
+        """The time in UTC; None if it is missing or out of range."""
         if self.raw is None:
             return None
         try:
@@ -73,7 +73,7 @@ class TrackingError(FileSenderModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Recipient(FileSenderModel):
-    """Somebody who may download; ``email`` is empty for a link."""
+    """A recipient of a transfer; ``email`` is empty for a link."""
 
     id: int
     transfer_id: Optional[int] = None
@@ -88,7 +88,7 @@ class Recipient(FileSenderModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class File(FileSenderModel):
-    """A file of a transfer; ``size`` in bytes, ``puid`` the key to its chunks (``uid`` on older sites)."""
+    """A file of a transfer; ``size`` in bytes, ``puid`` authorises its upload (``uid`` on older sites)."""
 
     id: int
     name: str
@@ -101,15 +101,15 @@ class File(FileSenderModel):
 
     @property
     def key(self) -> str:
-        """What authorises its chunks."""
+        """Key that authorises requests for its chunks."""
         return self.puid or self.uid
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Transfer(FileSenderModel):
-    """A transfer; ``roundtriptoken`` is only in the answer to its creation.
+    """A transfer; ``roundtriptoken`` is only in the response to its creation.
 
-    ``results`` tells of each file after an upload workflow; it is not on the wire.
+    ``results`` is set by an upload: one result per file.  It is not part of the response.
     """
 
     id: int
@@ -129,18 +129,18 @@ class Transfer(FileSenderModel):
 
     @property
     def download_url(self) -> str:
-        """The first recipient's link; of a link transfer, the link; empty without recipients."""
+        """Download link of the first recipient, or of a link transfer; empty without recipients."""
         return self.recipients[0].download_url if self.recipients else ""
 
     @property
     def token(self) -> str:
-        """The first recipient's token; empty without recipients."""
+        """Download token of the first recipient; empty without recipients."""
         return self.recipients[0].token if self.recipients else ""
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Guest(FileSenderModel):
-    """A voucher; ``token`` is what stands after ``vid=`` in its link."""
+    """A voucher; ``token`` is the value of ``vid=`` in its link."""
 
     id: int
     userid: Optional[int] = None
@@ -161,7 +161,7 @@ class Guest(FileSenderModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class AuditEntry(FileSenderModel):
-    """Something that has happened: ``event`` at ``date``, by ``author``, to ``target``."""
+    """An entry of the audit log: ``event`` at ``date``, by ``author``, concerning ``target``."""
 
     event: str
     date: Optional[Date] = None
@@ -172,7 +172,7 @@ class AuditEntry(FileSenderModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Quota(FileSenderModel):
-    """Bytes that a user may store, does store, and may still store."""
+    """Storage quota of a user in bytes: ``total``, ``used`` and ``available``."""
 
     total: Optional[int] = None
     used: Optional[int] = None
@@ -181,7 +181,7 @@ class Quota(FileSenderModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class ServerInfo(FileSenderModel):
-    """What a site says of itself; ``upload_chunk_size`` in bytes."""
+    """Name, URLs and upload settings of a site; ``upload_chunk_size`` in bytes."""
 
     url: Optional[str] = None
     name: Optional[str] = None
@@ -192,7 +192,7 @@ class ServerInfo(FileSenderModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class DownloadFile(FileSenderModel):
-    """A file behind a download link; sizes in bytes, ``chunk_size`` that of its upload."""
+    """A file of a download link; sizes in bytes, ``chunk_size`` is that of its upload."""
 
     id: int
     name: str
@@ -214,9 +214,10 @@ class DownloadFile(FileSenderModel):
 
     @classmethod
     def from_attributes(cls: Type["DownloadFile"], attributes: Mapping[str, Any]) -> "DownloadFile":
-        """Parse an element's attributes or a JSON object: hyphens or underscores, numbers as text, blanks.
+        """Parse the attributes of an HTML element, or a JSON object.
 
-        The page prints every falsy value as the empty text: a size of 0, key version 0, the name ``0``.
+        Keys have hyphens or underscores, and numbers may be text.  The page prints every falsy value as an
+        empty string: a size of 0, key version 0, the name ``0``.
 
         :raises DecodeError: an id, a name or a size is missing or invalid.
 
@@ -233,15 +234,15 @@ class DownloadFile(FileSenderModel):
                 wire[key] = value
         if wire.get("size") not in (0, "0") and wire.get("encrypted_size") == 0:
             wire["encrypted_size"] = None  # the size after encryption is unknown, not 0
-        made = cls.from_wire(wire)
-        if made.size < 0:
-            raise FileSenderDecodeError(f"the site lists a file of {made.size} bytes")
-        return made
+        file = cls.from_wire(wire)
+        if file.size < 0:
+            raise FileSenderDecodeError(f"invalid size of {file.name!r}: {file.size} bytes")
+        return file
 
     def with_chunk_size(self, chunk_size: Optional[int]) -> "DownloadFile":
-        """The same file, with the site's chunk size where its own is not known."""
+        """Return a copy with this chunk size, unless the file has one."""
         return self.evolve(chunk_size=self.chunk_size or chunk_size)
 
     def with_name(self, name: str) -> "DownloadFile":
-        """The same file under another name."""
+        """Return a copy with another name."""
         return self.evolve(name=name)

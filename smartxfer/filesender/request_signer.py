@@ -1,4 +1,4 @@
-"""How requests to one site are signed: by whom, by which clock, under which host name.
+"""Signing of the requests to one site, adapted to its clock, its host name and its error responses.
 
 Source: FileSender protocol, sections 2.1, 3, 6.2 and 10.
 """
@@ -22,7 +22,7 @@ __all__ = ["CHUNK_TIMESTAMP_LEAD", "RequestSigner"]
 
 log = logging.getLogger("smartxfer.filesender")
 
-#: Seconds by which a signed chunk is dated ahead: the server looks at the clock after the whole body came.
+#: Seconds added to the timestamp of a signed chunk: the server checks it after it has received the body.
 CHUNK_TIMESTAMP_LEAD = 600
 _MIN_CLOCK_SKEW = 2.0
 _SECURITY_TOKEN_PATTERN = re.compile(r"[!-~]{1,256}\Z")
@@ -33,33 +33,32 @@ _SESSION_EXPIRED_CODES = frozenset({"rest_security_token_did_not_match", "rest_x
 
 
 class RequestSigner:
-    """Signs each attempt afresh, and learns from the server's answers.
+    """Sign each attempt of a request, and adapt the signature to the server's error responses.
 
-    :param signing_host: the server's own name; by default the URL's host without port, and with it as a
-        second guess.
+    :param signing_host: host name that the server uses to verify signatures; by default the URL's host
+        without the port is tried first, then with the port.
     """
 
     def __init__(
         self, auth: Auth, origin: Origin, clock: Clock, policy: RetryPolicy, signing_host: Optional[str]
     ) -> None:
         self.auth = auth
-        #: False once the site turned out to want its chunks signed.
+        #: Becomes False when the site rejects an unsigned chunk.
         self.unsigned_chunks = True
-        #: True once the site refused the tokens of the guest's session.
+        #: Becomes True when the site rejects the tokens of the guest's session.
         self.session_expired = False
         self._clock = clock
         self._policy = policy
         self._lock = threading.Lock()
         self._clock_skew = 0.0
-        bare = f"[{origin.host}]" if ":" in origin.host else origin.host
-        self._host = signing_host or bare
-        second = f"{bare}:{origin.port}"
-        self._fallback_host = second if signing_host is None and second != bare else None
+        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        self._host = signing_host or host
+        self._fallback_host = f"{host}:{origin.port}" if signing_host is None else None
 
     def sign(self, request: requests.PreparedRequest, lead: int = 0) -> requests.PreparedRequest:
         """Add the credentials to one attempt.
 
-        :param lead: seconds by which to date it ahead.
+        :param lead: seconds added to the timestamp.
         """
         if isinstance(self.auth, GuestAuth):
             request.register_hook("response", self._update_security_token)
@@ -70,13 +69,13 @@ class RequestSigner:
         return request
 
     def sign_chunk(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add what a chunk needs: nothing for a user on a site that takes the file's key."""
+        """Sign a chunk, unless the site accepts a user's chunks with the file's key alone."""
         if self.unsigned_chunks and isinstance(self.auth, UserAuth):
             return request
         return self.sign(request, lead=CHUNK_TIMESTAMP_LEAD)
 
     def _update_security_token(self, response: requests.Response, **_: Any) -> None:
-        """Take the newer security token of the guest's session from an accepted call (section 15)."""
+        """Store the new security token of the guest's session from a successful response (section 15)."""
         token = response.headers.get("X-Filesender-Security-Token", "").strip()
         if (
             response.status_code < 400
@@ -86,27 +85,29 @@ class RequestSigner:
             self.auth.security_token = redaction.register_secret(token)
 
     def sync_clock(self, date_header: Optional[str]) -> None:
-        """Learn how far the server's clock is from ours, by its ``Date`` header."""
+        """Compute the offset of the server's clock from the ``Date`` header of a response."""
         try:
-            theirs = email.utils.parsedate_to_datetime(date_header or "").timestamp()
+            server_time = email.utils.parsedate_to_datetime(date_header or "").timestamp()
         except (TypeError, ValueError, IndexError):
             return
-        skew = theirs - self._clock.time()
+        skew = server_time - self._clock.time()
         self._clock_skew = skew if abs(skew) > _MIN_CLOCK_SKEW else 0.0
         if self._clock_skew:
-            log.info("the server's clock is %.0f s from ours; signatures follow the server's", skew)
+            log.info("the server's clock differs by %.0f s from the local clock; signing with its time", skew)
 
     def build_error(self, response: BufferedResponse, method: str, url: str) -> HTTPError:
-        """The exception for an answer, after learning from it what another attempt should do better."""
+        """Return the exception for an error response, and adapt the signing of the next attempt to it."""
         code = ERROR_TABLE.parse_response(response).get("code", "")
-        known: Dict[str, Any] = {}
+        fields: Dict[str, Any] = {}
         if code:
-            # A gateway may speak JSON too, and does not know what became of the request behind it.
-            known["may_have_been_processed"] = response.status in (502, 504)
+            # A gateway may return JSON, too, without knowing whether the site has processed the request.
+            fields["may_have_been_processed"] = response.status in (502, 504)
             self._adapt_to_error(code, response)
         elif response.status == 500 and url.endswith("/download.php"):
-            known["hint"] = _DOWNLOAD_FAILED_HINT
-        return ERROR_TABLE.build_error(response, method, url, policy=self._policy, clock=self._clock, **known)
+            fields["hint"] = _DOWNLOAD_FAILED_HINT
+        return ERROR_TABLE.build_error(
+            response, method, url, policy=self._policy, clock=self._clock, **fields
+        )
 
     def _adapt_to_error(self, code: str, response: BufferedResponse) -> None:
         if isinstance(self.auth, GuestAuth) and code in _SESSION_EXPIRED_CODES:
@@ -115,18 +116,18 @@ class RequestSigner:
             self.sync_clock(response.headers.get("Date"))
 
     def retry_with_other_signature(self, context: RetryContext) -> RetryDecision:
-        """Have a request made at once whose next try is signed in another way."""
-        refusal = context.http_error
-        if refusal is None:
+        """Retry a request immediately if the next attempt can be signed in another way."""
+        error = context.http_error
+        if error is None:
             return RetryDecision.NO_DECISION
-        if refusal.code == "auth_remote_signature_check_failed":
+        if error.code == "auth_remote_signature_check_failed":
             with self._lock:
                 if self._fallback_host is None:
                     return RetryDecision.FAIL
-                log.info("signing for %s failed; trying %s", self._host, self._fallback_host)
+                log.info("the signature for host %s was rejected; trying %s", self._host, self._fallback_host)
                 self._host, self._fallback_host = self._fallback_host, None
             return RetryDecision.RETRY_IMMEDIATELY
-        if refusal.code == "rest_security_token_did_not_match" and "/chunk/" in refusal.url:
+        if error.code == "rest_security_token_did_not_match" and "/chunk/" in error.url:
             self.unsigned_chunks = False
             return RetryDecision.RETRY_IMMEDIATELY if isinstance(self.auth, UserAuth) else RetryDecision.FAIL
         return RetryDecision.NO_DECISION

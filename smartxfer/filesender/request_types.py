@@ -1,4 +1,4 @@
-"""Bodies that callers give, as plain dictionaries.
+"""TypedDicts for the request bodies that callers pass.
 
 Source: FileSender protocol, sections 6.1, 6.3, 6.4, 7 and 10.
 """
@@ -24,7 +24,7 @@ class _RequiredFileKeys(TypedDict):
 
 
 class File(_RequiredFileKeys, total=False):
-    """A file to announce: its name and size in bytes."""
+    """A file of a transfer to create; ``size`` in bytes."""
 
     mime_type: str
     cid: str
@@ -33,7 +33,7 @@ class File(_RequiredFileKeys, total=False):
 
 
 class TransferOptions(TypedDict, total=False):
-    """What a transfer may be told to do; the site decides which of them it heeds."""
+    """Options of a transfer; the site's configuration decides which are in effect."""
 
     email_me_copies: bool
     email_me_on_expire: bool
@@ -70,9 +70,9 @@ PartialTransfer = TypedDict(
     },
     total=False,
 )
-"""What a caller adds to an upload.
+"""Fields of a transfer that are passed to an upload.
 
-``expires`` is in seconds since the epoch, or ``"YYYY-MM-DD"``: when that day begins (UTC).
+``expires`` is in seconds since the epoch, or ``"YYYY-MM-DD"`` for the start of that day (UTC).
 """
 
 
@@ -93,7 +93,7 @@ class Transfer(_OptionalTransferKeys):
 
 
 class TransferUpdate(TypedDict, total=False):
-    """A change to a transfer."""
+    """Fields of a transfer that can be changed."""
 
     complete: bool
     closed: bool
@@ -103,13 +103,13 @@ class TransferUpdate(TypedDict, total=False):
 
 
 class FileUpdate(TypedDict, total=False):
-    """A change to a file."""
+    """Fields of a file that can be changed."""
 
     complete: bool
 
 
 class GuestOptions(TypedDict, total=False):
-    """What a guest may do, and who is told of it; the last three are the site's to set."""
+    """Permissions of a guest, and notifications about the guest; the site may ignore the last three."""
 
     valid_only_one_time: bool
     can_only_send_to_me: bool
@@ -122,7 +122,7 @@ class GuestOptions(TypedDict, total=False):
 
 
 class GuestAllOptions(TypedDict, total=False):
-    """Options of the voucher, and of the transfers made with it."""
+    """Options of the voucher, and of the transfers created with it."""
 
     guest: GuestOptions
     transfer: TransferOptions
@@ -132,10 +132,10 @@ _InvitedGuest = TypedDict("_InvitedGuest", {"from": str, "recipient": str})
 
 
 class Guest(_InvitedGuest, total=False):
-    """A voucher to send.
+    """A voucher to create.
 
-    Unless ``options`` has ``{"transfer": {"get_a_link": False}}`` the guest's transfers become links: the
-    guest cannot name recipients.
+    Unless ``options`` has ``{"transfer": {"get_a_link": False}}``, the guest's transfers become links and
+    cannot have recipients.
     """
 
     subject: str

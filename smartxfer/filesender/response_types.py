@@ -1,4 +1,7 @@
-"""What a site answers, where filesender-client has it: mappings as there, with attributes besides."""
+"""Models of the site's responses, under the module name that filesender-client uses.
+
+Like the types of filesender-client they can be used as mappings; they also have attributes.
+"""
 
 from smartxfer.filesender.models import (
     Date,

@@ -1,4 +1,4 @@
-"""The REST calls of a site, one method each; nothing here knows a workflow.
+"""REST API of a site, with one method for each request.
 
 Source: FileSender protocol, sections 4 to 8 and 10.
 """
@@ -30,23 +30,23 @@ __all__ = ["FileSenderApi", "parse_object", "parse_written_bytes"]
 _JSON_HEADERS = {"Content-Type": "application/json"}
 _OCTET_STREAM = "application/octet-stream"
 _ANY_BODY = Success({200}, Kind.ANY)
-#: The documented statuses: 201 where a POST has created something, else 200; the body is always JSON.
+#: The documented statuses: 201 for a POST that created an object, else 200; the body is always JSON.
 _OK, _CREATED = Success({200}), Success({201})
 _SUCCESS_BY_METHOD = {"POST": _CREATED}
 
 S = TypeVar("S", bound=Model)
 Params = Sequence[Tuple[str, str]]
 
-#: Bytes of the answer to a chunk.
+#: Maximum bytes of the response to a chunk.
 _MAX_CHUNK_RESPONSE = 1 << 20
 
 
 @attrs.frozen
 class FileSenderApi(ServiceApi):
-    """What can be asked of a site.
+    """Client for the requests of a site's REST API and of its download pages.
 
-    :param access: signs the calls.
-    :param base: the site's base URL, without a trailing slash.
+    :param signer: signs the requests.
+    :param base_url: of the site, without a trailing slash.
     """
 
     signer: RequestSigner
@@ -59,9 +59,9 @@ class FileSenderApi(ServiceApi):
     def build_request(
         self, method: str, path: str, params: Params = (), body: Any = None, **options: Any
     ) -> RequestSpec:
-        """A signed call with a JSON body, for a path below ``rest.php``.
+        """Return a signed request with a JSON body, for a path below ``rest.php``.
 
-        :param options: further fields of the Call; without ``success``, the documented status is one.
+        :param options: further fields of the RequestSpec; ``success`` defaults to the documented status.
         """
         options.setdefault("success", _SUCCESS_BY_METHOD.get(method, _OK))
         return RequestSpec(
@@ -77,36 +77,36 @@ class FileSenderApi(ServiceApi):
     def send_command(
         self, method: str, path: str, body: Any = None, *, idempotent: Optional[bool] = None
     ) -> None:
-        """Make a signed call that is answered with ``true``."""
+        """Send a signed request whose documented response is ``true``."""
         _require_body(self.send_signed(method, path, body, idempotent=idempotent), True)
 
     def send_signed(
         self, method: str, path: str, body: Any = None, *, idempotent: Optional[bool] = None
     ) -> BufferedResponse:
-        """The answer to a signed call.
+        """Send a signed request and return the response.
 
-        :param idempotent: False where doing it twice would send a mail twice, though the method allows it.
+        :param idempotent: False for requests that have an idempotent method but send a mail each time.
         """
         return self.send_request(self.build_request(method, path, body=body, idempotent=idempotent))
 
     def delete(self, path: str) -> None:
-        """Remove an object; what a lost try has removed is no error."""
+        """Delete an object; succeed if an earlier attempt, whose response was lost, has deleted it."""
         delete_once(self._send_delete, self.build_request("DELETE", path))
 
     def _send_delete(self, request: RequestSpec) -> BufferedResponse:
-        # `null`; the site's own documentation says `true`.
+        # Sites return `null`; their documentation says `true`.
         return _require_body(self.send_request(request), None, True)
 
     # -- the site ---------------------------------------------------------------------------------------
 
     def get_server_info(self) -> ServerInfo:
-        """What the site says of itself; its clock is learnt on the way."""
-        answer = self.send_request(RequestSpec("GET", f"{self.base_url}/rest.php/info"))
-        self.signer.sync_clock(answer.headers.get("Date"))
-        return answer.parse_model(ServerInfo)
+        """Return the site's name, URLs and chunk size; also synchronise the signer with its clock."""
+        response = self.send_request(RequestSpec("GET", f"{self.base_url}/rest.php/info"))
+        self.signer.sync_clock(response.headers.get("Date"))
+        return response.parse_model(ServerInfo)
 
     def get_config_script(self) -> str:
-        """The site's public configuration; empty where it has none."""
+        """Return the site's public configuration script; empty if the site has none."""
         try:
             return self.send_request(
                 RequestSpec("GET", f"{self.base_url}/filesender-config.js.php", success=_ANY_BODY)
@@ -115,68 +115,68 @@ class FileSenderApi(ServiceApi):
             return ""
 
     def get_guest_page(self, vid: str) -> BufferedResponse:
-        """The page on which a guest's session begins."""
+        """Return the page on which a guest's session starts."""
         params = [("s", "upload"), ("vid", vid)]
         return self.send_request(RequestSpec("GET", f"{self.base_url}/", params=params, success=_ANY_BODY))
 
     def get_user_id(self) -> Optional[int]:
-        """The number of the user who signs (section 4); None where the answer lacks it."""
-        found = self.send_signed("GET", "user/@me").json(dict).get("id")
-        return found if type(found) is int else None
+        """Return the numeric id of the authenticated user (section 4); None if the response has no id."""
+        user_id = self.send_signed("GET", "user/@me").json(dict).get("id")
+        return user_id if type(user_id) is int else None
 
     # -- transfers --------------------------------------------------------------------------------------
 
     def create_transfer(self, body: Mapping[str, Any]) -> Transfer:
-        """Create a transfer; never repeated when its answer was lost."""
+        """Create a transfer; the request is not repeated after a lost response."""
         transfer = self.send_request(self.build_request("POST", "transfer", body=body)).parse_model(Transfer)
         self.store_round_trip_token(transfer)
         return transfer
 
     def store_round_trip_token(self, transfer: Transfer) -> None:
-        """Keep the round-trip token, which the server shows only once."""
+        """Store the round-trip token, which the server sends only once."""
         if transfer.roundtriptoken:
             with self._lock:
                 self._round_trip_tokens[transfer.id] = transfer.roundtriptoken
 
     def get_transfer(self, transfer_id: int) -> Transfer:
-        """One of the user's own transfers."""
+        """Return a transfer of the user."""
         return parse_object(self.send_signed("GET", f"transfer/{transfer_id}"), Transfer, transfer_id)
 
     def get_unfinished_transfer(self, transfer: Transfer) -> Transfer:
-        """The same transfer, while the server still takes chunks for it (section 6.6).
+        """Return a transfer for which the server still accepts chunks (section 6.6).
 
-        :raises ClientError: it is available by now, or gone.
+        :raises ClientError: the transfer is already available, or does not exist.
         """
         url, params = f"{self.base_url}/rest.php/transfer/{transfer.id}", [("puid", transfer.files[0].key)]
-        call = RequestSpec("GET", url, params=params, headers=_JSON_HEADERS, success=_OK)
-        return parse_object(self.send_request(call), Transfer, transfer.id)
+        request = RequestSpec("GET", url, params=params, headers=_JSON_HEADERS, success=_OK)
+        return parse_object(self.send_request(request), Transfer, transfer.id)
 
     def update_transfer(self, transfer_id: int, body: Mapping[str, Any]) -> Transfer:
         """Change a transfer; ``{"complete": True}`` makes it available.
 
-        Every other change sends mails or adds days: it is not made twice.
+        Every other change sends mails or adds days, so it is not repeated after a lost response.
         """
-        again = None if set(body) == {"complete"} else False
-        answer = self.send_signed("PUT", f"transfer/{transfer_id}", body, idempotent=again)
-        return parse_object(answer, Transfer, transfer_id)
+        idempotent = None if set(body) == {"complete"} else False
+        response = self.send_signed("PUT", f"transfer/{transfer_id}", body, idempotent=idempotent)
+        return parse_object(response, Transfer, transfer_id)
 
     def delete_transfer(self, transfer_id: int) -> None:
-        """Remove a transfer with all its data; one that is gone already is no error."""
+        """Delete a transfer with all its data; succeed if it does not exist."""
         try:
             self._send_delete(self.build_request("DELETE", f"transfer/{transfer_id}"))
         except NotFound:
             return
 
     def create_guest(self, body: Mapping[str, Any]) -> Guest:
-        """Send a voucher."""
+        """Create a voucher, which the site mails to the guest."""
         return self.send_signed("POST", "guest", body).parse_model(Guest)
 
     # -- files ------------------------------------------------------------------------------------------
 
     def update_file(self, file: File, body: Mapping[str, Any]) -> None:
-        """Change a file; ``{"complete": True}`` has the server compare its size.
+        """Change a file; ``{"complete": True}`` makes the server compare its size.
 
-        :raises IntegrityError: the server holds another size than the one declared.
+        :raises HTTPError: code ``file_integrity_check_failed``: the stored size is not the declared size.
         """
         _require_body(
             self.send_request(self.build_request("PUT", f"file/{file.id}", self._key_params(file), body)),
@@ -186,14 +186,13 @@ class FileSenderApi(ServiceApi):
     def build_chunk_request(
         self, file: File, size: int, part: Part, body: Body, encrypted_size: Optional[int] = None
     ) -> RequestSpec:
-        """The call for sending one chunk; :func:`parse_written_bytes` reads its answer.
+        """Return the request that sends a chunk; :func:`parse_written_bytes` parses its response.
 
-        The SHA-256 of the bytes as they are sent goes with them: sites with chunked storage check it
-        (section 15).
+        A header has the SHA-256 of the body, which sites with chunked storage verify (section 15).
 
-        :param size: bytes of the file, before any encryption.
-        :param part: where the chunk lies in it.
-        :param encrypted_size: bytes of the chunk once it is encrypted.
+        :param size: bytes of the file before encryption.
+        :param part: position and size of the chunk in the file.
+        :param encrypted_size: bytes of the encrypted chunk; None without encryption.
         """
         offset = part.start
         headers = {
@@ -217,25 +216,26 @@ class FileSenderApi(ServiceApi):
             body=body,
             auth=self.signer.sign_chunk,
             success=_OK,
-            max_response_bytes=_MAX_CHUNK_RESPONSE,  # several are read at a time
+            max_response_bytes=_MAX_CHUNK_RESPONSE,  # small: several responses are in memory at a time
         )
 
     def _key_params(self, file: File) -> List[Tuple[str, str]]:
-        keys = [("key", file.key)]
+        params = [("key", file.key)]
         token = self._round_trip_tokens.get(file.transfer_id or 0)
         if token:
-            keys.append(("roundtriptoken", token))
-        return keys
+            params.append(("roundtriptoken", token))
+        return params
 
     # -- downloads --------------------------------------------------------------------------------------
 
     def list_download_files(self, token: str) -> List[DownloadFile]:
-        """The files of a transfer, by its download token (section 8.1).
+        """Return the files of a transfer by its download token (section 8.1).
 
-        The page is read first, for it alone tells the chunk size that safe ranges depend on.
+        The HTML page is requested first, because only the page contains the chunk size of the upload, which
+        is needed to request ranges correctly.
 
-        :raises NotFound: the token is wrong, expired or closed.
-        :raises AuthError: the page wants a login, and there is no user to ask as.
+        :raises NotFound: the token is invalid, expired or closed.
+        :raises AuthError: the page requires a login, and the client has no user's credentials.
         """
         params = [("s", "download"), ("token", token)]
         page = self.send_request(
@@ -253,59 +253,61 @@ class FileSenderApi(ServiceApi):
         return files
 
     def _list_files_by_api(self, token: str) -> List[DownloadFile]:
-        """The same for any user of the site, without chunk sizes."""
-        answer = self.send_request(self.build_request("GET", "transfer/fileidsextended", [("token", token)]))
-        listed = answer.json(list)
-        if not all(isinstance(facts, Mapping) for facts in listed):
-            raise FileSenderDecodeError(f"{answer.description}: the list of files holds something else")
-        return [DownloadFile.from_attributes(facts) for facts in listed]
+        """Return the files without chunk sizes; the request needs the credentials of any user of the site."""
+        response = self.send_request(
+            self.build_request("GET", "transfer/fileidsextended", [("token", token)])
+        )
+        entries = response.json(list)
+        if not all(isinstance(entry, Mapping) for entry in entries):
+            raise FileSenderDecodeError(f"{response.description}: the list of files has an invalid entry")
+        return [DownloadFile.from_attributes(entry) for entry in entries]
 
     def build_download_request(
         self, token: str, file_ids: Sequence[int], archive_format: Optional[str] = None
     ) -> RequestSpec:
-        """The call for a file's bytes, or for several files in an archive.
+        """Return the request for a file's bytes, or for several files in an archive.
 
-        :param archive_format: ``"zip"`` or ``"tar"``.
+        :param archive_format: ``"zip"`` or ``"tar"``; None for a single file.
         """
         params = [("token", token), ("files_ids", ",".join(map(str, file_ids)))]
         if archive_format is not None:
             params.append(("archive_format", archive_format))
-        # Without an id of its own a download is redirected to one that has it.
+        # The server redirects a download without a transaction id to a URL with one.
         params.append(("transaction_id", str(uuid.uuid4())))
         return RequestSpec("GET", f"{self.base_url}/download.php", params=params)
 
 
 def parse_object(response: BufferedResponse, model: Type[S], object_id: int) -> S:
-    """The object of an id.
+    """Parse a response and check that it describes the object with this id.
 
-    :raises DecodeError: the answer is something else, or about another object.
+    :raises DecodeError: the response is invalid, or describes another object.
     """
-    made = response.parse_model(model)
-    if made.id != object_id:  # type: ignore[attr-defined]
+    parsed = response.parse_model(model)
+    if parsed.id != object_id:  # type: ignore[attr-defined]
         raise FileSenderDecodeError(
-            f"{response.description}: the answer is about another {model.__name__.lower()}"
+            f"{response.description}: the response describes another {model.__name__.lower()}"
         )
-    return made
+    return parsed
 
 
 def parse_written_bytes(response: BufferedResponse) -> int:
-    """Return how many bytes of a chunk the server wrote."""
+    """Return the number of bytes of a chunk that the server has written."""
     written = response.json(dict).get("written")
     try:
         return 0 if isinstance(written, bool) else int(written or 0)
     except (TypeError, ValueError, OverflowError):
         raise FileSenderDecodeError(
-            f"{response.description}: {written!r:.40} is no number of bytes written"
+            f"{response.description}: invalid number of written bytes: {written!r:.40}"
         ) from None
 
 
 def _require_body(response: BufferedResponse, *allowed: Any) -> BufferedResponse:
-    """Return an answer whose body is one of the values that the page documents.
+    """Return the response if its body is one of the documented values.
 
-    :raises UnexpectedResponse: another body: what the call was to change counts as not done.
+    :raises UnexpectedResponse: it has another body, so the change is assumed not to have happened.
     """
-    found = response.json()
-    if not any(found is value for value in allowed):
+    body = response.json()
+    if not any(body is value for value in allowed):
         raise FileSenderUnexpectedResponse(
             f"{response.description}: {response.status}: undocumented body: {response.excerpt!r}",
             status=response.status,

@@ -1,4 +1,4 @@
-"""A site's address in all its forms, its public configuration, and the user's own file about it.
+"""Parsers for a site's URLs and links, its public configuration, and the user's settings file.
 
 Source: FileSender protocol, sections 1, 3 and 4.
 """
@@ -27,18 +27,18 @@ __all__ = [
     "read_user_ini",
 ]
 
-#: The groups of a token are for the site to judge; this tells one from a name or a sentence.
+#: Distinguishes a token from a name or a sentence; the site checks whether a token is valid.
 _TOKEN_PATTERN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){4,5}\Z", re.IGNORECASE)
 _SCRIPT_PATH = re.compile(r"/(?:rest|index|download)\.php(?:/.*)?\Z")
 
 
 @attrs.frozen
 class SiteAddress:
-    """A site's base URL, and the tokens of the link that it was taken from.
+    """Base URL of a site, and the tokens of the link that it was parsed from.
 
-    :param base: without a trailing slash.
+    :param base_url: without a trailing slash.
     :param token: of a download link.
-    :param vid: of a voucher link.
+    :param guest_token: of a voucher link.
     """
 
     base_url: str
@@ -47,12 +47,12 @@ class SiteAddress:
 
 
 def parse_site_url(text: str) -> SiteAddress:
-    """The site that a pasted address belongs to.
+    """Parse the URL of a site or of one of its pages.
 
     >>> parse_site_url("https://fs.example.org/filesender/rest.php").base_url
     'https://fs.example.org/filesender'
 
-    :raises UsageError: not an address of a web site.
+    :raises UsageError: it is not an http or https URL.
     """
     text = url = as_secret_url(str(text).strip())
     if "://" not in url:
@@ -62,12 +62,14 @@ def parse_site_url(text: str) -> SiteAddress:
         parts = urlsplit(url)
     except ValueError:
         raise UsageError(
-            "not a URL: its host cannot be read",
+            "invalid URL: its host cannot be parsed",
             hint="pass the address of the site, such as https://filesender.example.org",
         ) from None
     if parts.username is not None:
         del parts
-        raise UsageError("a base URL holds no user name or password", hint="pass auth=UserAuth(...)")
+        raise UsageError(
+            "the base URL must not contain a user name or password", hint="pass auth=UserAuth(...)"
+        )
     path = _SCRIPT_PATH.sub("", parts.path).rstrip("/")
     query = wrap_secrets(parse_qs(parts.query or parts.fragment.partition("?")[2]))
     return SiteAddress(
@@ -78,28 +80,29 @@ def parse_site_url(text: str) -> SiteAddress:
 
 
 def extract_token(source: Any) -> str:
-    """The token, of a token, of a whole download link, or of a structure that has one.
+    """Return the download token of a token, a download link, or an object with a ``token``.
 
-    :raises UsageError: neither.
+    :raises UsageError: it is something else.
     """
-    found: Optional[str] = Secret(getattr(source, "token", source)).strip()
-    if found and ("/" in found or "?" in found):
-        found = parse_site_url(found).token
-    if not found or not _TOKEN_PATTERN.match(found):
+    token: Optional[str] = Secret(getattr(source, "token", source)).strip()
+    if token and ("/" in token or "?" in token):
+        token = parse_site_url(token).token
+    if not token or not _TOKEN_PATTERN.match(token):
         raise UsageError(
-            "that is no download token or link", hint="copy the link, or what stands after token= in it"
+            "invalid download token or link", hint="copy the complete link, or the value of token= in it"
         )
-    return found
+    return token
 
 
 def split_source(text: str) -> Tuple[str, Optional[str]]:
-    """Return (token or link, name of the file or None) of ``"TOKEN/NAME"``, a token, or a link.
+    """Split ``"TOKEN/NAME"``, a token, or a link into (token or link, file name or None).
 
     :raises UsageError: it is not text.
     """
     if not isinstance(text, str):
         raise UsageError(
-            f"a download is named by text, not a {type(text).__name__}", hint='"TOKEN/NAME", or a link'
+            f"a download source must be text, not a {type(text).__name__}",
+            hint='pass "TOKEN/NAME", a token or a download link',
         )
     token, slash, name = str(text).strip().partition("/")
     if slash and _TOKEN_PATTERN.match(token):
@@ -108,16 +111,16 @@ def split_source(text: str) -> Tuple[str, Optional[str]]:
 
 
 def is_same_site(first_url: str, second_url: str) -> bool:
-    """Return whether two base URLs name one site; its http and https on the standard ports are the same."""
+    """Return True if two base URLs belong to one site; http and https on the standard ports are equal."""
     first, second = Origin.parse(first_url), Origin.parse(second_url)
-    trusted = first.allows_credentials_for(second) or second.allows_credentials_for(first)
-    return trusted and urlsplit(first_url).path.rstrip("/") == urlsplit(second_url).path.rstrip("/")
+    is_same_host = first.allows_credentials_for(second) or second.allows_credentials_for(first)
+    return is_same_host and urlsplit(first_url).path.rstrip("/") == urlsplit(second_url).path.rstrip("/")
 
 
 def get_link_base_url(source: Any) -> Optional[str]:
-    """Return the base URL of the site that a link belongs to; None where only a token is given.
+    """Return the base URL of a download link; None if ``source`` has only a token.
 
-    :param source: a token, a whole download link, or a structure that has one.
+    :param source: a token, a download link, or an object with one of them.
     """
     link = as_secret_url(
         str(getattr(source, "download_url", None) or getattr(source, "token", source)).strip()
@@ -132,9 +135,9 @@ def _is_local_host(text: str) -> bool:
 
 @attrs.frozen
 class SiteConfig:
-    """What the site's public script says of its limits and its encryption; None for what it does not say.
+    """Limits and encryption settings from the site's public configuration script; None for missing ones.
 
-    Sizes in bytes; 0 stands for no limit.
+    Sizes are in bytes; 0 means no limit.
     """
 
     upload_chunk_size: Optional[int] = None
@@ -166,21 +169,21 @@ _CONFIG_LINE = re.compile(
 
 
 def parse_config(script: str) -> SiteConfig:
-    """The limits in ``filesender-config.js.php``: lines of ``name: value,``, quoted or bare.
+    """Parse ``filesender-config.js.php``, whose lines are ``name: value,`` with quoted or unquoted values.
 
-    What is missing or unreadable is left out: no site is refused for its configuration.
+    Missing and invalid values are None, because an unusual configuration must not prevent the use of a site.
     """
-    found: Dict[str, Any] = {}
+    values: Dict[str, Any] = {}
     fields = attrs.fields_dict(SiteConfig)
     for match in _CONFIG_LINE.finditer(script):
         name = match["name"]
         quoted = match["single"] if match["single"] is not None else match["double"]
         text = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else match["bare"]
-        if name in fields and name not in found:
+        if name in fields and name not in values:
             value = _parse_config_value(str(fields[name].type), text)
             if value is not None:
-                found[name] = value
-    return SiteConfig(**found)
+                values[name] = value
+    return SiteConfig(**values)
 
 
 def _parse_config_value(field_type: str, text: str) -> Any:
@@ -192,16 +195,17 @@ def _parse_config_value(field_type: str, text: str) -> Any:
 
 
 def read_user_ini() -> Mapping[str, str]:
-    """The base URL and credentials of ``~/.filesender/filesender.py.ini``, the file that sites offer.
+    """Return the values in ``~/.filesender/filesender.py.ini``, a file that sites offer for download.
 
+    :return: mapping with ``base_url``, ``username`` and ``api_key``, without missing values.
     :raises ConfigError: the home directory is unknown.
-    :raises Unreadable: the file cannot be read, or is malformed.
+    :raises Unreadable: the file cannot be read or is malformed.
 
     Source: FileSender protocol, section 3.
     """
     home = get_home_directory()
     if home is None:
-        raise ConfigError("no home directory", hint="set HOME")
+        raise ConfigError("the home directory is unknown", hint="set HOME")
     path = home / ".filesender" / "filesender.py.ini"
     try:
         file = read_secret_file(path)

@@ -1,4 +1,4 @@
-"""``client.transfers``: list, find, change, extend, close and delete the user's transfers; their recipients.
+"""``client.transfers``: methods for the user's transfers and their recipients.
 
 Source: FileSender protocol, sections 7 and 10.
 """
@@ -22,11 +22,11 @@ __all__ = ["TransfersClient"]
 
 @hide_method_arguments("link")
 class TransfersClient(Namespace):
-    """Lists, changes and removes a user's transfers.
+    """Methods for a user's transfers: list, find, change, extend, close, delete.
 
-    Wherever a transfer or a recipient is wanted, its structure or its id is accepted.
+    Methods that take a transfer or a recipient accept the object or its id.
 
-    :param get_api: returns the calls of a user whose credentials are known.
+    :param get_api: returns the API of a user with credentials.
     :param extract_token: returns the token of a download link.
     """
 
@@ -34,13 +34,13 @@ class TransfersClient(Namespace):
         self._get_api = get_api
         self._extract_token = extract_token
 
-    def list(self, everybody: bool = False) -> List[Transfer]:
-        """Return the user's available transfers, newest first, with those of the user's guests.
+    def list(self, all_users: bool = False) -> List[Transfer]:
+        """Return the available transfers of the user and of the user's guests, newest first.
 
-        :param everybody: those of all users; for administrators.
+        :param all_users: True for the transfers of all users; for administrators.
         """
-        found = self._get_api().send_signed("GET", "transfer/@all" if everybody else "transfer").json(list)
-        return [Transfer.from_wire(one) for one in found]
+        entries = self._get_api().send_signed("GET", "transfer/@all" if all_users else "transfer").json(list)
+        return [Transfer.from_wire(entry) for entry in entries]
 
     def find(
         self,
@@ -50,43 +50,41 @@ class TransfersClient(Namespace):
         file: Optional[str] = None,
         link: Optional[str] = None,
     ) -> List[Transfer]:
-        """Return the available transfers that match, newest first; they are compared on this side.
+        """Return the available transfers that match, newest first; the client compares them.
 
-        :param subject: text in the subject, in any case of letters.
+        :param subject: text in the subject, case-insensitive.
         :param recipient: address of a recipient.
-        :param file: name of a file, folders included.
+        :param file: name of a file, including its directories.
         :param link: a download link, or its token.
-        :raises UsageError: nothing to look for.
+        :raises UsageError: a search criterion is missing.
         """
         if subject is recipient is file is link is None:
-            raise UsageError(
-                "find() needs to know what to look for", hint="pass a subject, recipient=, file= or link="
-            )
+            raise UsageError("missing search criterion", hint="pass subject, recipient=, file= or link=")
         token = self._extract_token(link) if link is not None else None
 
         def matches(transfer: Transfer) -> bool:
-            people = transfer.recipients
+            addresses = [(person.email or "").lower() for person in transfer.recipients]
             return (
                 (subject is None or subject.lower() in (transfer.subject or "").lower())
-                and (recipient is None or any((p.email or "").lower() == recipient.lower() for p in people))
-                and (file is None or any(one.name == file for one in transfer.files))
-                and (token is None or any(one.token == token for one in people))
+                and (recipient is None or recipient.lower() in addresses)
+                and (file is None or any(entry.name == file for entry in transfer.files))
+                and (token is None or any(person.token == token for person in transfer.recipients))
             )
 
         return [transfer for transfer in self.list() if matches(transfer)]
 
     def get(self, transfer_id: TransferId) -> Transfer:
-        """Return one of the user's own transfers, also a closed one."""
+        """Return a transfer of the user, which may be closed."""
         return self._get_api().get_transfer(get_id(transfer_id))
 
     def update(self, transfer_id: TransferId, body: TransferUpdate, *, extra: Extra = None) -> Transfer:
-        """Change a transfer, such as ``{"complete": True}`` (sections 6.4 and 7).
+        """Change a transfer, for example with ``{"complete": True}`` (sections 6.4 and 7).
 
-        A completion also checks the audit log: where the recipients were not mailed, they are reminded.
+        A completion also checks the audit log and reminds the recipients if they were not mailed.
 
-        :param extra: fields of the request that this version does not know.
-        :raises UsageError: ``body`` has an unknown key, or none.
-        :raises OutcomeUnknown: the answer was lost, of a change that must not be made twice.
+        :param extra: request fields that this version does not support.
+        :raises UsageError: ``body`` is empty or has an unknown key.
+        :raises OutcomeUnknown: the response was lost, and the change must not be repeated.
         """
         change = build_update_body(body, TransferUpdate, extra)
         if change == {"complete": True}:
@@ -98,58 +96,59 @@ class TransfersClient(Namespace):
         return dict(self._get_api().send_signed("GET", f"transfer/{get_id(transfer_id)}/options").json(dict))
 
     def extend(self, transfer_id: TransferId, expires: ExpiryTime = None) -> Transfer:
-        """Let a transfer expire later.
+        """Extend the validity of a transfer.
 
-        :param expires: seconds since the epoch or a datetime, which servers of 3.x take; None: by as many
-            days as the site's setting says.
-        :raises LimitExceeded: the site does not allow it, or not so late.
-        :raises OutcomeUnknown: the answer was lost: it may have been extended.
+        :param expires: new expiry time as seconds since the epoch or a datetime (servers 3.x only); None
+            extends by the number of days that the site is configured for.
+        :raises LimitExceeded: the site does not allow it, or not until this time.
+        :raises OutcomeUnknown: the response was lost: the transfer may have been extended.
         """
-        until = True if expires is None else _to_epoch_seconds(expires)
-        return self.update(transfer_id, {"extend_expiry_date": until})
+        value = True if expires is None else _to_epoch_seconds(expires)
+        return self.update(transfer_id, {"extend_expiry_date": value})
 
     def remind(self, transfer_id: TransferId) -> Transfer:
-        """Send all recipients a reminder.
+        """Send a reminder to all recipients.
 
-        :raises OutcomeUnknown: the answer was lost: they may have been sent one.
+        :raises OutcomeUnknown: the response was lost: the reminder may have been sent.
         """
         return self.update(transfer_id, {"remind": True})
 
     def close(self, transfer_id: TransferId) -> Transfer:
-        """End a transfer: its files can no longer be fetched, and the recipients get a mail.
+        """Close a transfer: its files can no longer be downloaded, and the site mails the recipients.
 
-        Closing a closed one changes nothing (section 15).
+        Closing a closed transfer has no effect (section 15).
 
-        :raises OutcomeUnknown: the answer was lost: it may be closed.
+        :raises OutcomeUnknown: the response was lost: the transfer may be closed.
         """
         return self.update(transfer_id, {"closed": True})
 
     def delete(self, transfer_id: TransferId) -> None:
-        """Remove a transfer and its data; one that is gone already is no error (section 6.5)."""
+        """Delete a transfer and its data; succeed if it does not exist (section 6.5)."""
         self._get_api().delete_transfer(get_id(transfer_id))
 
     def audit_log(self, transfer_id: TransferId) -> List[AuditEntry]:
-        """Return what has happened to a transfer, oldest first."""
-        found = self._get_api().send_signed("GET", f"transfer/{get_id(transfer_id)}/auditlog").json(list)
-        return [AuditEntry.from_wire(one) for one in found]
+        """Return the audit log of a transfer, oldest entry first."""
+        entries = self._get_api().send_signed("GET", f"transfer/{get_id(transfer_id)}/auditlog").json(list)
+        return [AuditEntry.from_wire(entry) for entry in entries]
 
     def mail_audit_log(self, transfer_id: TransferId) -> None:
-        """Have the site mail the audit log to the user."""
+        """Ask the site to mail the audit log to the user."""
         self._get_api().send_command("GET", f"transfer/{get_id(transfer_id)}/auditlog/mail", idempotent=False)
 
     # -- recipients -------------------------------------------------------------------------------------
 
     def add_recipient(self, transfer_id: TransferId, address: str) -> Recipient:
-        """Add a recipient; the site mails the link.
+        """Add a recipient, to whom the site mails the link.
 
-        :raises OutcomeUnknown: the answer was lost: the mail may have gone; the site does not merge doubles.
+        :raises OutcomeUnknown: the response was lost: the recipient may have been added and mailed; a second
+            call would add the address again.
         """
         validate_email_address(address, "recipient")
         path = f"transfer/{get_id(transfer_id)}/recipient"
         return self._get_api().send_signed("POST", path, {"recipient": address}).parse_model(Recipient)
 
     def get_recipient(self, recipient_id: RecipientId) -> Recipient:
-        """Return a recipient, with the mails that could not be delivered in ``errors``."""
+        """Return a recipient; ``errors`` lists the mails that could not be delivered."""
         return parse_object(
             self._get_api().send_signed("GET", f"recipient/{get_id(recipient_id)}"),
             Recipient,
@@ -157,27 +156,30 @@ class TransfersClient(Namespace):
         )
 
     def remind_recipient(self, recipient_id: RecipientId) -> Recipient:
-        """Send one recipient a reminder.
+        """Send a reminder to one recipient.
 
-        :raises OutcomeUnknown: the answer was lost: it may have been sent.
+        :raises OutcomeUnknown: the response was lost: the reminder may have been sent.
         """
         path = f"recipient/{get_id(recipient_id)}"
-        answer = self._get_api().send_signed("PUT", path, {"remind": True}, idempotent=False)
-        return answer.parse_model(Recipient)
+        response = self._get_api().send_signed("PUT", path, {"remind": True}, idempotent=False)
+        return response.parse_model(Recipient)
 
     def remove_recipient(self, recipient_id: RecipientId) -> None:
-        """Remove a recipient and the link; with the last one the transfer is closed."""
+        """Remove a recipient and their link; removing the last recipient closes the transfer."""
         self._get_api().delete(f"recipient/{get_id(recipient_id)}")
 
 
 def _to_epoch_seconds(expires: Union[int, dt.datetime]) -> int:
     if isinstance(expires, dt.datetime):
         if expires.tzinfo is None:
-            raise UsageError(f"{expires!r} has no time zone", hint="datetime.now(timezone.utc) has one")
+            raise UsageError(
+                f"expires has no time zone: {expires!r}",
+                hint="use datetime.now(timezone.utc) + timedelta(...)",
+            )
         return int(expires.timestamp())
     if isinstance(expires, bool) or not isinstance(expires, int):
         raise UsageError(
-            f"expires is seconds since the epoch or a datetime, not {expires!r}",
-            hint="pass expires=datetime.now(timezone.utc) + timedelta(days=7)",
+            f"invalid expires: {expires!r}",
+            hint="pass seconds since the epoch, or a datetime with a time zone",
         )
     return expires

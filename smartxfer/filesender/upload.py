@@ -1,4 +1,4 @@
-"""The upload workflow: check, create or go on, send, complete.
+"""Upload workflow: create or resume a transfer, send its files, complete it.
 
 Source: FileSender protocol, section 6.
 """
@@ -18,7 +18,7 @@ from smartxfer.filesender.errors import FileSenderDecodeError, FileSenderIntegri
 from smartxfer.filesender.models import File, Transfer
 from smartxfer.filesender.rest_api import FileSenderApi, parse_written_bytes
 from smartxfer.filesender.upload_encryption import UploadEncryption
-from smartxfer.filesender.upload_journal import ResumableTransfer, get_sent_ranges
+from smartxfer.filesender.upload_journal import ENCRYPTION_STATE_KEY, ResumableTransfer, get_sent_ranges
 from smartxfer.transfer.file_parts import MissingParts, Part
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.local_files import FilesLike, LocalFile, collect_files
@@ -37,18 +37,19 @@ __all__ = [
 
 log = logging.getLogger("smartxfer.filesender")
 
-#: Threads per file when ``concurrent_chunks`` is None: "unlimited" still has to fit a machine.
+#: Threads per file when ``concurrent_chunks`` is None, because a machine cannot run unlimited threads.
 MAX_WORKERS = 16
-#: Chunks of less than so many bytes, of which there are more than so many, are no site's setting.
+#: A file is not sent in more than this number of chunks that are smaller than this number of bytes: a site
+#: with such a chunk size is misconfigured.
 _SMALL_CHUNK_SIZE, _MAX_SMALL_CHUNKS = 1024, 10_000
 
 
 @attrs.frozen
 class Concurrency:
-    """How much is sent at once.
+    """Numbers of concurrent files and chunks, and the chunk size.
 
-    :param files: files at a time.
-    :param chunks: chunks of each file at a time.
+    :param files: concurrent files.
+    :param chunks: concurrent chunks per file.
     :param chunk_size: bytes.
     """
 
@@ -57,15 +58,15 @@ class Concurrency:
     chunk_size: int
 
     def with_files(self, files: int) -> "Concurrency":
-        """Return the same for another number of files at a time."""
+        """Return a copy with another number of concurrent files."""
         return attrs.evolve(self, files=files)
 
 
 def collect_normalized_files(files: FilesLike, follow_symlinks: bool) -> List[LocalFile]:
-    """Return the files that are meant, under names that the site's rules can take: composed accents."""
+    """Return the files to send, with names in Unicode NFC: sites reject decomposed accents."""
     return [
-        attrs.evolve(item, name=unicodedata.normalize("NFC", item.name))
-        for item in collect_files(files, follow_symlinks)
+        attrs.evolve(file, name=unicodedata.normalize("NFC", file.name))
+        for file in collect_files(files, follow_symlinks)
     ]
 
 
@@ -78,19 +79,19 @@ def upload_files(
     mark_complete: bool = True,
     encryption: Optional[UploadEncryption] = None,
 ) -> List[FileResult]:
-    """Send the files of a transfer; the results, failed ones included.
+    """Send the files of a transfer and return all results, including failures.
 
-    :param api: those of the operation.
-    :param pairs: what is sent, and what the server calls it.
-    :param mark_complete: False leaves out the completion of each file.
-    :param encryption: what encrypts them.
+    :param api: API whose requests the runner controls.
+    :param pairs: local files, each with the file that the server has created for it.
+    :param mark_complete: False to leave out the completion of each file.
+    :param encryption: encrypts the files; None to send them unencrypted.
     """
     jobs = []
-    for item, file in pairs:
-        runner.reporter.queue(item.name, item.size)
+    for local_file, file in pairs:
+        runner.reporter.queue(local_file.name, local_file.size)
         upload = FileUpload(
             api,
-            item,
+            local_file,
             file,
             chunk_size=concurrency.chunk_size,
             journal=journal,
@@ -103,13 +104,13 @@ def upload_files(
 
 
 class FileUpload:
-    """Describes the upload of one file to the engine.
+    """The requests that upload one file, as callbacks of an :class:`UploadSpec`.
 
-    :param local_file: what is sent.
-    :param file: what the server calls it.
+    :param local_file: the file to send.
+    :param file: the file that the server has created for it.
     :param chunk_size: bytes of each chunk that is still to be sent.
-    :param mark_complete: False leaves out the completion.
-    :param encryption: what encrypts the file, where that is wanted.
+    :param mark_complete: False to leave out the completion.
+    :param encryption: encrypts the file; None to send it unencrypted.
     """
 
     def __init__(
@@ -134,7 +135,7 @@ class FileUpload:
 
     @property
     def spec(self) -> UploadSpec:
-        """The upload as the engine runs it."""
+        """Specification of the upload for :class:`UploadJob`."""
         return UploadSpec(
             name=self._local_file.name,
             open_source=self._local_file.open_unchanged,
@@ -148,30 +149,32 @@ class FileUpload:
         )
 
     def _plan_parts(self, size: int) -> MissingParts:
-        """Return the chunks of the bytes that no earlier run has sent, whatever their chunks were."""
+        """Return the chunks of the bytes that no earlier run has sent, even if its chunk size was another."""
         count = len(range(0, size, self._chunk_size))
         if self._chunk_size < _SMALL_CHUNK_SIZE and count > _MAX_SMALL_CHUNKS:
             raise FileSenderDecodeError(
-                f"{self._local_file.name}: {count} chunks of {self._chunk_size} bytes are no site's setting",
-                hint="ask the site's administrator for another upload_chunk_size",
+                f"{self._local_file.name}: chunk size too small: {count} chunks of {self._chunk_size} bytes",
+                hint="pass a larger chunk_size=, or ask the site's administrator to raise upload_chunk_size",
             )
         return MissingParts(size, self._sent_ranges, self._chunk_size)
 
     def _send_part(self, part: Part, body: Body) -> None:
-        name, sealed = self._local_file.name, None
+        name, encrypted_size = self._local_file.name, None
         if self._encryption is not None:
-            sealed = self._encryption.ciphertext_length(name, part)
-        expected = part.size if sealed is None else sealed
+            encrypted_size = self._encryption.ciphertext_length(name, part)
+        expected = part.size if encrypted_size is None else encrypted_size
         try:
-            call = self._api.build_chunk_request(self._file, self._local_file.size, part, body, sealed)
-            written = parse_written_bytes(self._api.http.request_once(call))
+            request = self._api.build_chunk_request(
+                self._file, self._local_file.size, part, body, encrypted_size
+            )
+            written = parse_written_bytes(self._api.http.request_once(request))
         except HTTPError as error:
             if not isinstance(error, TooLarge) and error.code != "storage_chunk_too_large":
                 raise
-            raise evolve_error(error, hint=_build_too_large_hint(part.size, sealed)) from None
+            raise evolve_error(error, hint=_build_too_large_hint(part.size, encrypted_size)) from None
         if written != expected:
             raise FileSenderTruncated(
-                f"{name}: the server wrote {written} of {expected} bytes at {part.start}",
+                f"{name}: the server wrote {written} of {expected} bytes at offset {part.start}",
                 got=written,
                 expected=expected,
             )
@@ -187,38 +190,36 @@ class FileUpload:
         except HTTPError as error:
             if error.code != "file_integrity_check_failed":
                 raise
-            lost = error
-        else:
-            return "size", None
-        if self._journal is not None:
-            self._journal.remove_entry("acknowledged", self._local_file.name)
-        raise FileSenderIntegrityError(
-            f"{self._local_file.name}: the server does not hold {self._local_file.size} bytes"
-            f" ({lost.summary})",
-            hint="run again: its chunks are sent anew",
-        )
+            if self._journal is not None:
+                self._journal.remove_entry("acknowledged", self._local_file.name)
+            raise FileSenderIntegrityError(
+                f"{self._local_file.name}: the server has not stored {self._local_file.size} bytes"
+                f" ({error.summary})",
+                hint="run again: it resends the chunks of this file",
+            ) from None
+        return "size", None
 
 
 def _build_too_large_hint(size: int, encrypted_size: Optional[int]) -> str:
-    """Return the hint for a chunk that the site, or a proxy before it, refuses for its size.
+    """Return the hint for a chunk that the site, or a proxy in front of it, rejects as too large.
 
-    :param encrypted_size: bytes of the chunk once it is encrypted.
+    :param encrypted_size: bytes of the encrypted chunk; None without encryption.
     """
     if encrypted_size is not None:
         return (
-            f"ask the site's administrator to admit bodies of {encrypted_size} bytes: "
-            "the chunks of an encrypted file have the size that the site sets"
+            f"ask the site's administrator to allow request bodies of {encrypted_size} bytes: "
+            "encrypted files are always sent with the site's chunk size"
         )
-    return f"pass chunk_size={max(1, size // 2)} or less to FileSenderClient and run again: it continues"
+    return f"pass chunk_size={max(1, size // 2)} or less to FileSenderClient and run again: it resumes"
 
 
 class UploadWorkflow:
-    """One run of the upload workflow, and what it leaves for the next.
+    """One run of the upload workflow, and the state that it stores for the next run.
 
-    :param api: those of the operation.
-    :param body: of ``POST /transfer``, checked.
-    :param journal: None where there is nothing to recognise the same request by.
-    :param encryption: what encrypts the files, where that is wanted.
+    :param api: API whose requests the runner controls.
+    :param body: validated body of ``POST /transfer``.
+    :param journal: None if the upload cannot be resumed.
+    :param encryption: encrypts the files; None to send them unencrypted.
     """
 
     def __init__(
@@ -240,21 +241,21 @@ class UploadWorkflow:
         self._body = body
         self._concurrency = concurrency
         self._journal = journal
-        #: Whether an earlier run has sent everything, and the site has made the transfer available.
+        #: True if an earlier run has sent everything, and the site has made the transfer available.
         self._already_available = False
 
     def run(self) -> Transfer:
-        """Create the transfer or go on with an earlier run's, send what is missing, complete it.
+        """Create the transfer or resume that of an earlier run, send what is missing, complete it.
 
-        :raises BatchError: some files failed; the transfer is not completed and a re-run goes on.
+        :raises BatchError: some files failed; the transfer is not completed, and another run resumes it.
         """
         transfer = self._runner.run_one(self._find_or_create_transfer)
         try:
             pairs = self._match_files(transfer)
             if self._already_available:
-                sent = [_build_already_sent_result(item) for item in self._local_files]
+                results = [_build_already_sent_result(local_file) for local_file in self._local_files]
             else:
-                sent = upload_files(
+                results = upload_files(
                     self._api,
                     self._runner,
                     pairs,
@@ -262,11 +263,11 @@ class UploadWorkflow:
                     self._journal,
                     encryption=self._encryption,
                 )
-            results = raise_for_errors(sent, self._runner)
-            before = bool(self._journal is not None and self._journal.state.get("completing"))
+            report = raise_for_errors(results, self._runner)
+            requested_before = bool(self._journal is not None and self._journal.state.get("completing"))
             self._update_journal(completing=True)
-            done = self._runner.run_one(
-                lambda: complete_transfer(self._api, transfer.id, requested_before=before)
+            completed = self._runner.run_one(
+                lambda: complete_transfer(self._api, transfer.id, requested_before=requested_before)
             )
         except BaseException as error:
             if any(isinstance(cause, SourceChanged) for cause in (error, *getattr(error, "errors", ()))):
@@ -278,41 +279,42 @@ class UploadWorkflow:
             raise evolve_error(error, transfer_id=transfer.id) from error.__cause__
         if self._journal is not None:
             self._journal.clear()
-        return done.evolve(results=results)
+        return completed.evolve(results=report)
 
     def _update_journal(self, **values: Any) -> None:
         if self._journal is not None:
             self._journal.update(**values)
 
     def _find_or_create_transfer(self) -> Transfer:
-        """Go on with the transfer of an earlier run, or create one."""
+        """Return the transfer of an earlier run, or create one."""
         earlier = self._find_resumable_transfer()
         if earlier is not None:
             return earlier
         transfer = create_transfer(self._api, self._body)
         if self._journal is not None and self._journal.state:
-            self._journal.clear()  # not before: a refused creation must not end what can be continued
+            self._journal.clear()  # after the creation: if it is rejected, the old state can still be resumed
         if self._encryption is not None:
             self._runner.run_uninterruptible(functools.partial(self._encryption.derive_key, transfer.salt))
-            self._update_journal(sealing=self._encryption.get_resume_state(transfer.salt))
+            resume_state = self._encryption.get_resume_state(transfer.salt)
+            self._update_journal(**{ENCRYPTION_STATE_KEY: resume_state})
         self._update_journal(
             acknowledged={},
             completing=False,
             chunk_size=self._concurrency.chunk_size,
-            transfer=_get_resume_fields(transfer, {item.name for item in self._local_files}),
+            transfer=_get_resume_fields(transfer, {local_file.name for local_file in self._local_files}),
         )
         return transfer
 
     def _find_resumable_transfer(self) -> Optional[Transfer]:
-        """Return the transfer of an earlier run, if the server still takes chunks for it.
+        """Return the transfer of an earlier run, if it is unfinished or complete on the server.
 
-        :raises ClientError: a refusal that does not say that the transfer is gone, such as 429.
+        :raises ClientError: an error that does not mean that the transfer is gone, such as status 429.
         """
         if self._journal is None:
             return None
-        sealing = self._encryption
+        encryption = self._encryption
         earlier = ResumableTransfer.from_journal(
-            self._journal.state, () if sealing is None else sealing.ciphers
+            self._journal.state, () if encryption is None else encryption.ciphers
         )
         if earlier is None:
             return None
@@ -320,39 +322,40 @@ class UploadWorkflow:
         if available is None:
             return None
         self._already_available, transfer = available, earlier.transfer
-        if sealing is not None and not available:
-            if sealing.chunk_size != earlier.encryption["chunk_size"]:
-                log.info("the site's chunk size has changed: the encrypted transfer is started anew")
+        if encryption is not None and not available:
+            if encryption.chunk_size != earlier.encryption["chunk_size"]:
+                log.info(
+                    "the site's chunk size has changed; restarting the encrypted transfer %s", transfer.id
+                )
                 discard_transfer(self._api, transfer.id)
                 return None
-            self._runner.run_uninterruptible(functools.partial(sealing.restore, earlier.encryption))
-        log.info("going on with transfer %s", transfer.id)
+            self._runner.run_uninterruptible(functools.partial(encryption.restore, earlier.encryption))
+        log.info("resuming transfer %s", transfer.id)
         self._api.store_round_trip_token(transfer)
         return transfer
 
     def _match_files(self, transfer: Transfer) -> List[Tuple[LocalFile, File]]:
-        """Return what is sent, and what the server calls it.
+        """Return the local files, each with the file that the server has created for it.
 
-        :raises IntegrityError: the server did not take a file into the transfer.
+        :raises IntegrityError: the server did not add a file to the transfer.
         """
-        # By name and size: a folder has an entry of its own, which may have the name of a file.
+        # The key has the size, too: a directory has its own entry, which may have the name of a file.
         files = {(file.name, file.size): file for file in transfer.files}
-        missing = [item.name for item in self._local_files if (item.name, item.size) not in files]
+        missing = [local.name for local in self._local_files if (local.name, local.size) not in files]
         if missing:
-            raise FileSenderIntegrityError(f"the server did not take {missing[0]!r} into the transfer")
-        return [(item, files[item.name, item.size]) for item in self._local_files]
+            raise FileSenderIntegrityError(f"the server did not add {missing[0]!r} to the transfer")
+        return [(local, files[local.name, local.size]) for local in self._local_files]
 
     def _discard_transfer(self, transfer_id: int) -> None:
-        """A file changed: what was sent of it is of no use to anyone."""
+        """Delete a transfer that cannot be completed because a source file has changed."""
         discard_transfer(self._api, transfer_id)
         if self._journal is not None:
             self._journal.clear()
 
     def _warn_incomplete(self, transfer_id: int) -> None:
-        """Tell the caller which transfer is left half-way."""
         if self._journal is not None:
             log.warning(
-                "transfer %s is not complete: the same call goes on with it, transfers.delete(%s) drops it",
+                "transfer %s is incomplete: the same call resumes it, transfers.delete(%s) deletes it",
                 transfer_id,
                 transfer_id,
             )
@@ -369,7 +372,7 @@ def _build_already_sent_result(local_file: LocalFile) -> FileResult:
 
 
 def _get_resume_fields(transfer: Transfer, file_names: Set[str]) -> Dict[str, Any]:
-    """What a resume needs of a transfer, and no more: its tokens stand in a file."""
+    """Return the fields of a transfer that a resume needs, to write no other tokens to the journal."""
     return {
         "id": transfer.id,
         "roundtriptoken": transfer.roundtriptoken,

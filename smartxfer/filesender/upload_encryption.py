@@ -1,4 +1,4 @@
-"""An encrypted transfer on its way up: what is announced of it, and what seals its chunks.
+"""Encryption of uploads: password rules, encryption fields of the request, and encryptors for the chunks.
 
 Source: FileSender protocol, section 9.
 """
@@ -46,19 +46,19 @@ __all__ = [
 log = logging.getLogger("smartxfer.filesender")
 
 Password = Union[str, Callable[[], str], None]
-"""A password, or a function that asks for it."""
+"""A password, or a function that returns it."""
 
-#: Key versions that files are encrypted by: what 2 writes, the web page cannot read.
+#: Key versions for uploads.  The web page cannot decrypt files written with key version 2.
 _UPLOAD_KEY_VERSIONS = frozenset({0, 1, 3})
-#: Rounds of PBKDF2 below this are worth a warning.
+#: Smaller numbers of PBKDF2 iterations cause a warning.
 _MIN_SAFE_ITERATIONS = 100_000
-#: What holds where a site's script says nothing of it.
+#: Defaults for settings that are missing in a site's configuration script.
 _DEFAULT_KEY_VERSION, _DEFAULT_ITERATIONS, _DEFAULT_MIN_PASSWORD_LENGTH = 3, 4096000, 12
 _SPECIAL_CHARACTER = re.compile(r"[^A-Za-z0-9\s]")
 
 
 def require_cryptography() -> None:
-    """See that the package is there that does the arithmetic.
+    """Check that the package ``cryptography`` is installed.
 
     :raises UsageError: it is not.
     """
@@ -71,44 +71,47 @@ def require_cryptography() -> None:
 
 
 def resolve_password(password: Password) -> Optional[str]:
-    """The password, asked for where a function was given; it is masked wherever we write.
+    """Return the password, calling a function for it, and register it for masking in all output.
 
-    :raises UsageError: it is no text.
+    :raises UsageError: it is not text, is empty, or cannot be encoded in UTF-8.
     """
-    found = as_secret(password() if callable(password) else password)
-    if found is None:
+    text = as_secret(password() if callable(password) else password)
+    if text is None:
         return None
-    if not _is_encodable_text(found):
+    if not _is_encodable_text(text):
         raise UsageError(
-            "a password is text that is not empty, and can be written in UTF-8",
-            hint="pass password=generate_password(), or a text of your own",
+            "invalid password: it must be non-empty text that can be encoded in UTF-8",
+            hint="pass password=generate_password(), or another text",
         )
-    return redaction.register_secret(found)
+    return redaction.register_secret(text)
 
 
 def _is_encodable_text(value: Any) -> bool:
     if not isinstance(value, str) or not value:
         return False
-    # Not by an exception of the codec, which holds the password.
+    # Do not try to encode it: the exception of the codec would contain the password.
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def validate_password(password: str, config: SiteConfig) -> None:
-    """Check a password against the site's rules, which its web page applies; generated ones pass.
+    """Check a password against the rules of the site's web page; generated passwords are always accepted.
 
-    :raises UsageError: the first rule that it breaks; the password itself is not told.
+    :raises UsageError: a rule is not met; the message has the rule, not the password.
     """
     if is_generated_password(password):
         return
-    least = (
+    min_length = (
         _DEFAULT_MIN_PASSWORD_LENGTH
         if config.encryption_min_password_length is None
         else config.encryption_min_password_length
     )
-    both = config.encryption_password_must_have_upper_and_lower_case
+    has_mixed_case = password.upper() != password != password.lower()
     rules = (
-        (len(password) >= least, f"it is shorter than {least} characters"),
-        (both is False or password.upper() != password != password.lower(), "it needs upper and lower case"),
+        (len(password) >= min_length, f"it is shorter than {min_length} characters"),
+        (
+            config.encryption_password_must_have_upper_and_lower_case is False or has_mixed_case,
+            "it needs upper and lower case",
+        ),
         (
             config.encryption_password_must_have_numbers is False or any(map(str.isdigit, password)),
             "it needs a digit",
@@ -119,24 +122,23 @@ def validate_password(password: str, config: SiteConfig) -> None:
             "it needs a special character",
         ),
     )
-    for good, why in rules:
-        if not good:
+    for is_met, problem in rules:
+        if not is_met:
             raise UsageError(
-                f"the site does not take this password: {why}",
-                hint="generate_password() makes one that every site takes",
+                f"the site does not accept this password: {problem}",
+                hint="use generate_password(), which every site accepts",
             )
 
 
 @attrs.define
 class UploadEncryption:
-    """How one transfer is encrypted.
+    """Encryption parameters and ciphers of one transfer.
 
-    :param password: in clear; shown and written nowhere.
-    :param version: key version.
-    :param rounds: of PBKDF2.
-    :param chunk_size: the site's own: a smaller one cannot be encrypted.
-    :param base64_chunks: whether chunks go up in base64.
-    :param files: chunks of each file, by its name.
+    :param password: plain text; it is never shown or stored.
+    :param iterations: of PBKDF2.
+    :param chunk_size: the site's chunk size, because encryption requires it.
+    :param base64_chunks: True to send encrypted chunks in base64.
+    :param ciphers: cipher of each file, by its name.
     """
 
     password: str = attrs.field(repr=False)
@@ -157,27 +159,34 @@ class UploadEncryption:
         chunk_size: Optional[int],
         key_version: Optional[int] = None,
     ) -> "UploadEncryption":
-        """That of files to be sent.
+        """Return the encryption of files to be sent.
 
-        :param key_version: key version; by default what the site asks for.
-        :raises UsageError: the site does not encrypt, the password is too weak, or the version is not known.
+        :param key_version: None for the site's setting.
+        :raises UsageError: the site disables encryption, the password is too weak, or the version is unknown.
+        :raises DecodeError: the site does not publish its chunk size.
         """
         require_cryptography()
         if config.encryption_enabled is False:
-            raise UsageError("the site takes no encrypted transfers", hint="leave out the password")
+            raise UsageError("the site does not accept encrypted transfers", hint="leave out password=")
         validate_password(password, config)
         if chunk_size is None:
-            raise FileSenderDecodeError("the site does not tell its chunk size")
-        told = config.encryption_key_version_new_files
-        chosen = key_version if key_version is not None else _DEFAULT_KEY_VERSION if told is None else told
-        if chosen not in _UPLOAD_KEY_VERSIONS:
-            raise UsageError(f"key version {chosen} is not known to be written", hint="use key_version=3")
-        rounds = config.encryption_password_hash_iterations_new_files or _DEFAULT_ITERATIONS
-        if chosen == 0 or rounds < _MIN_SAFE_ITERATIONS:
-            log.warning("the site's encryption hardly stretches the password: choose a long one")
-        files = {item.name: ChunkCipher.new(chosen, item.size, chunk_size) for item in local_files}
-        as_text = bool(config.encryption_encode_encrypted_chunks_in_base64_during_upload)
-        return cls(password, chosen, rounds, chunk_size, as_text, files)
+            raise FileSenderDecodeError(
+                "the site does not publish its chunk size, which encryption requires",
+                hint="ask the site's administrator to publish upload_chunk_size",
+            )
+        version = key_version
+        if version is None:
+            version = config.encryption_key_version_new_files
+        if version is None:
+            version = _DEFAULT_KEY_VERSION
+        if version not in _UPLOAD_KEY_VERSIONS:
+            raise UsageError(f"key version {version} is not supported for uploads", hint="pass key_version=3")
+        iterations = config.encryption_password_hash_iterations_new_files or _DEFAULT_ITERATIONS
+        if version == 0 or iterations < _MIN_SAFE_ITERATIONS:
+            log.warning("the site's key derivation is weak (few or no iterations): use a long password")
+        ciphers = {file.name: ChunkCipher.new(version, file.size, chunk_size) for file in local_files}
+        base64_chunks = bool(config.encryption_encode_encrypted_chunks_in_base64_during_upload)
+        return cls(password, version, iterations, chunk_size, base64_chunks, ciphers)
 
     @property
     def password_version(self) -> int:
@@ -185,12 +194,12 @@ class UploadEncryption:
         return 2 if is_generated_password(self.password) else 1
 
     def add_to_request(self, body: Mapping[str, Any]) -> Dict[str, Any]:
-        """The body of ``POST /transfer`` with what it says of the encryption."""
+        """Return the body of ``POST /transfer`` with the encryption fields added."""
         files: List[Dict[str, Any]] = []
         for file in body["files"]:
-            chunks = self.ciphers[file["name"]]
-            aead = base64.b64encode(chunks.aead.encode("ascii")).decode("ascii")
-            files.append({**file, "iv": chunks.iv, "aead": aead})
+            cipher = self.ciphers[file["name"]]
+            aead = base64.b64encode(cipher.aead.encode("ascii")).decode("ascii")
+            files.append({**file, "iv": cipher.iv, "aead": aead})
         return {
             **body,
             "files": files,
@@ -206,7 +215,7 @@ class UploadEncryption:
     def derive_key(self, salt: Optional[str]) -> None:
         """Derive the key, which takes a second or two.
 
-        :param salt: the transfer's.
+        :param salt: of the transfer.
         """
         self._key = Key.derive(
             self.password,
@@ -217,70 +226,71 @@ class UploadEncryption:
         )
 
     def get_resume_state(self, salt: Optional[str]) -> Dict[str, Any]:
-        """What a later run needs to go on: no key, and no password."""
+        """Return the state that a later run needs to resume, without the key and the password."""
         assert self._key is not None
         return {
             "salt": salt,
             "check": self._key.fingerprint(salt or ""),
             "chunk_size": self.chunk_size,
-            "ivs": {name: chunks.iv for name, chunks in self.ciphers.items()},
+            "ivs": {name: cipher.iv for name, cipher in self.ciphers.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on as an earlier run began.
+        """Use the IVs, the chunk size and the salt of an earlier run.
 
-        :param state: what :meth:`remembered` returned.
-        :raises WrongPassword: that run was given another password.
+        :param state: returned by :meth:`get_resume_state`.
+        :raises WrongPassword: the earlier run used another password.
         """
         self.chunk_size = state["chunk_size"]
         self.ciphers = {
-            name: ChunkCipher.new(self.key_version, chunks.size, self.chunk_size, state["ivs"][name])
-            for name, chunks in self.ciphers.items()
+            name: ChunkCipher.new(self.key_version, cipher.size, self.chunk_size, state["ivs"][name])
+            for name, cipher in self.ciphers.items()
         }
         self.derive_key(state["salt"])
         assert self._key is not None
         if self._key.fingerprint(state["salt"] or "") != state["check"]:
             raise FileSenderWrongPassword(
-                "the earlier, unfinished upload of these files was given another password",
-                hint="give that one, or begin anew with resume=False",
+                "the earlier, unfinished upload of these files used another password",
+                hint="pass that password, or start over with resume=False",
             )
 
     def create_part_encryptor(
         self, name: str
     ) -> Callable[[Part, Iterable[memoryview]], ContextManager[memoryview]]:
-        """Return a function that encrypts the parts of a file, each into a buffer that is lent for it."""
+        """Return a function that encrypts a part of a file; its result is valid within the ``with`` block."""
         assert self._key is not None
-        chunks = self.ciphers[name].with_key(self._key)
+        cipher = self.ciphers[name].with_key(self._key)
 
         @contextlib.contextmanager
-        def seal(part: Part, pieces: Iterable[memoryview]) -> Iterator[memoryview]:
-            with self._buffers.borrow(chunks.buffer_size(part.number)) as room:
-                sealer = chunks.create_encryptor(part.number, room)
-                for piece in pieces:
-                    sealer.update(piece)
-                sealed = sealer.finalize()
-                yield memoryview(base64.b64encode(sealed)) if self.base64_chunks else sealed
+        def encrypt_part(part: Part, blocks: Iterable[memoryview]) -> Iterator[memoryview]:
+            with self._buffers.borrow(cipher.buffer_size(part.number)) as buffer:
+                encryptor = cipher.create_encryptor(part.number, buffer)
+                for block in blocks:
+                    encryptor.update(block)
+                ciphertext = encryptor.finalize()
+                yield memoryview(base64.b64encode(ciphertext)) if self.base64_chunks else ciphertext
 
-        return seal
+        return encrypt_part
 
     def ciphertext_length(self, name: str, part: Part) -> int:
-        """Bytes of a sealed part, whatever it travels as."""
+        """Return the bytes of an encrypted part, before any base64 encoding."""
         return self.ciphers[name].ciphertext_length(part.number)
 
 
 def create_upload_encryption(
-    password: Optional[str],
+    password: Password,
     local_files: Sequence[LocalFile],
     config: SiteConfig,
     chunk_size: Optional[int],
     key_version: Optional[int],
 ) -> Optional[UploadEncryption]:
-    """Return what encrypts the files of an upload; None without a password.
+    """Return the encryption of an upload; None without a password.
 
     :raises UsageError: ``key_version`` without a password.
     """
-    if password is not None:
-        return UploadEncryption.create(password, local_files, config, chunk_size, key_version)
+    text = resolve_password(password)
+    if text is not None:
+        return UploadEncryption.create(text, local_files, config, chunk_size, key_version)
     if key_version is not None:
-        raise UsageError("key_version is for encrypted transfers", hint="give password=")
+        raise UsageError("key_version= requires password=", hint="pass password=, or leave out key_version=")
     return None

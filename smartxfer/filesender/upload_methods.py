@@ -1,4 +1,4 @@
-"""Uploads as methods of the client: the workflow, and one file of a transfer.
+"""Client methods that upload: the complete workflow, or one file of a created transfer.
 
 Source: FileSender protocol, section 6.
 """
@@ -30,10 +30,10 @@ def upload_file(
     cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
 ) -> "FileResult":
-    """Send a file's chunks, several at a time, without marking it complete (section 6.2).
+    """Send a file's chunks concurrently, without marking the file complete (section 6.2).
 
     :param file_info: one of the ``files`` of a created transfer.
-    :raises SizeMismatch: the file has another size than the one announced.
+    :raises SizeMismatch: the file has another size than ``file_info``.
     """
     return _upload_one_file(self, file_info, path, False, progress, cancel, deadline)
 
@@ -69,22 +69,23 @@ def _upload_one_file(
     with self._new_runner(progress, cancel, deadline) as runner:
         self._ensure_prepared(runner)
         file = File.from_wire(file_info)
-        [item] = collect_files([(file.name, path)])
-        if item.size != file.size:
+        [local_file] = collect_files([(file.name, path)])
+        if local_file.size != file.size:
             raise FileSenderSizeMismatch(
-                f"{file.name} was announced with {file.size} bytes and has {item.size}",
+                f"{file.name} has {local_file.size} bytes, but the transfer was created with {file.size}",
                 expected=file.size,
-                actual=item.size,
+                actual=local_file.size,
+                hint="create the transfer with the size of the file",
             )
-        calls = self._api.with_runner(runner)
-        results = upload_files(calls, runner, [(item, file)], self._concurrency, mark_complete=mark_complete)
+        api, pairs = self._api.with_runner(runner), [(local_file, file)]
+        results = upload_files(api, runner, pairs, self._concurrency, mark_complete=mark_complete)
     return raise_for_errors(results, runner)[0]
 
 
 def upload_workflow(
     self: "ClientProtocol",
     files: "FilesLike",
-    transfer_args: "PartialTransfer" = {},  # noqa: B006 - the seed's default, never changed
+    transfer_args: "PartialTransfer" = {},  # noqa: B006 - default of filesender-client, never modified
     *,
     password: "Password" = None,
     key_version: Optional[int] = None,
@@ -98,32 +99,31 @@ def upload_workflow(
     cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
 ) -> "Transfer":
-    """Send files and directories, and have the recipients told.
+    """Send files and directories; the site mails the recipients.
 
-    Everything is checked against the site's limits before anything is created.  When it fails half-way,
-    the same call goes on where it stopped.
+    All arguments are checked against the site's limits before anything is created.  The same call resumes
+    an interrupted upload.
 
-    :param files: paths, also of directories; bytes, open binary files, and ``(name, thing)`` pairs.
+    :param files: paths, also of directories; bytes, open binary files, and ``(name, source)`` pairs.
     :param transfer_args: ``recipients``, ``from``, ``subject``, ``message``, ``expires`` (seconds since
-        the epoch), ``options``.  Without the key ``recipients`` it makes a link.
-    :param password: encrypt the files with it, as the site's web page does; or a function that asks.
-    :param key_version: of the encryption: 1 (AES-CBC) or 3 (AES-GCM); by default what the site asks for.
-    :param link: make a transfer without recipients; its ``download_url`` is for you to pass on.
-    :param accept_aup: accept the site's terms of use, which some sites insist on.
-    :param resume: False starts anew where an earlier run stopped half-way.
-    :param follow_symlinks: send what symbolic links in directories lead to; by default they are skipped.
-    :param max_workers: files at a time; None: ``concurrent_files`` of the client.
-    :param extra: fields of ``POST /transfer`` that this version does not know, such as
+        the epoch), ``options``.  Without the key ``recipients`` a link is created.
+    :param password: encrypt the files with it, as the site's web page does; or a function that returns it.
+    :param key_version: of the encryption: 1 (AES-CBC) or 3 (AES-GCM); None for the site's setting.
+    :param link: True to create a transfer without recipients; ``download_url`` is its link.
+    :param accept_aup: accept the site's terms of use, which some sites require.
+    :param resume: False to start over instead of resuming an earlier run.
+    :param follow_symlinks: send the targets of symbolic links in directories; by default links are skipped.
+    :param max_workers: concurrent files; None for ``concurrent_files`` of the client.
+    :param extra: fields of ``POST /transfer`` that this version does not support, such as
         ``{"options": {"new_option": True}}``.
     :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
     :param cancel: anything with ``is_set()``.
     :param deadline: seconds after which to stop.
-    :return: the completed transfer; ``.results`` tells of each file.
-    :raises UsageError: something is wrong with the arguments, such as an unknown key or an empty list of
-        recipients; nothing was sent.
+    :return: the completed transfer; ``.results`` has one result per file.
+    :raises UsageError: an argument is invalid; nothing was sent.
     :raises UploadRejected: the transfer has neither recipients nor a link; it was deleted.
-    :raises BatchError: some of several files failed; ``.results`` tells which.
-    :raises OutcomeUnknown: the answer to the creation was lost; nothing of the files was sent.
+    :raises BatchError: some of several files failed; see ``.results``.
+    :raises OutcomeUnknown: the response to the creation was lost; no file was sent.
 
     Source: FileSender protocol, section 6.
     """
@@ -134,22 +134,21 @@ def upload_workflow(
     runner = self._new_runner(progress, cancel, deadline, threads)
     with contextlib.ExitStack() as stack, runner:
         site = self._ensure_prepared(runner)
-        calls = self._api.with_runner(runner)
-        items = upload.collect_normalized_files(files, follow_symlinks)
-        sender = getattr(calls.signer.auth, "username", None)
-        body = request_body.build_transfer_body(items, transfer_args, sender, link, extra)
+        api = self._api.with_runner(runner)
+        local_files = upload.collect_normalized_files(files, follow_symlinks)
+        sender = getattr(api.signer.auth, "username", None)
+        plain_body = request_body.build_transfer_body(local_files, transfer_args, sender, link, extra)
         if accept_aup:
-            body["aup_checked"] = True
-        secret = upload_encryption.resolve_password(password)
-        cipher = upload_encryption.create_upload_encryption(
-            secret, items, site.config, site.info.upload_chunk_size, key_version
+            plain_body["aup_checked"] = True
+        encryption = upload_encryption.create_upload_encryption(
+            password, local_files, site.config, site.info.upload_chunk_size, key_version
         )
-        announced = body if cipher is None else cipher.add_to_request(body)
-        validation.validate_transfer(announced, site.config, now=calls.clock.time())
-        journal = upload_journal.create_journal(calls, items, body, cipher)
+        body = plain_body if encryption is None else encryption.add_to_request(plain_body)
+        validation.validate_transfer(body, site.config, now=api.clock.time())
+        journal = upload_journal.create_journal(api, local_files, plain_body, encryption)
         if journal is not None:
             stack.enter_context(journal)
             if not resume:
-                runner.run_one(lambda: upload_journal.discard_resumable_transfer(journal, calls))
-        width = self._concurrency if max_workers is None else self._concurrency.with_files(max_workers)
-        return upload.UploadWorkflow(calls, runner, items, announced, width, journal, cipher).run()
+                runner.run_one(lambda: upload_journal.discard_resumable_transfer(journal, api))
+        concurrency = self._concurrency if max_workers is None else self._concurrency.with_files(max_workers)
+        return upload.UploadWorkflow(api, runner, local_files, body, concurrency, journal, encryption).run()

@@ -1,6 +1,6 @@
-"""The verbs that all clients share, as methods: ``upload``, ``upload_many``, ``upload_tree``.
+"""The methods ``upload``, ``upload_many`` and ``upload_tree``, which all clients have.
 
-Each call makes one transfer.
+Each call creates one transfer.
 
 Source: FileSender protocol, section 6.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["upload", "upload_many", "upload_tree"]
 
 Recipients = Union[None, str, Sequence[str]]
-"""Who gets the files: None makes a link, text is one address, a list has several."""
+"""Recipients of a transfer: one address, a list of addresses, or None to create a link."""
 
 
 def upload(
@@ -46,24 +46,24 @@ def upload(
     accept_aup: bool = False,
     extra: "Extra" = None,
 ) -> "FileResult":
-    """Send a file in a transfer of its own, and notify the recipients.
+    """Send a file in a separate transfer; the site mails the recipients.
 
-    :param source: a path, bytes, an open binary file or a stream; ``(name, thing)`` gives it a name.
-    :param target: address of the recipient, or several; None makes a link.
-    :param resume: False starts anew where an earlier run stopped half-way.
+    :param source: a path, bytes, an open binary file or a stream; ``(name, source)`` sets its name.
+    :param target: address of the recipient, or a list of addresses; None creates a link.
+    :param resume: False to start over instead of resuming an earlier run.
     :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
     :param cancel: anything with ``is_set()``.
     :param deadline: seconds after which to stop.
     :param subject: of the mail.
-    :param message: in the mail.
+    :param message: text in the mail.
     :param transfer_args: ``from``, ``expires`` and ``options``, as for :meth:`upload_workflow`.
-    :param password: encrypt the file with it, as the site's web page does; or a function that asks.
-    :param key_version: of the encryption: 1 (AES-CBC) or 3 (AES-GCM); by default what the site asks for.
-    :param accept_aup: accept the site's terms of use, which some sites insist on.
-    :param extra: fields of ``POST /transfer`` that this version does not know.
-    :return: what became of the file; ``.url`` is the first recipient's download link, ``.item`` the Transfer.
-    :raises UsageError: something is wrong with the arguments; nothing was sent.
-    :raises OutcomeUnknown: the answer to the creation was lost; nothing of the file was sent.
+    :param password: encrypt the file with it, as the site's web page does; or a function that returns it.
+    :param key_version: of the encryption: 1 (AES-CBC) or 3 (AES-GCM); None for the site's setting.
+    :param accept_aup: accept the site's terms of use, which some sites require.
+    :param extra: fields of ``POST /transfer`` that this version does not support.
+    :return: the result; ``.url`` is the first recipient's download link, ``.item`` the Transfer.
+    :raises UsageError: an argument is invalid; nothing was sent.
+    :raises OutcomeUnknown: the response to the creation was lost; nothing of the file was sent.
 
     Source: FileSender protocol, section 6.
     """
@@ -71,7 +71,7 @@ def upload(
 
     path = as_source_path(source[1] if isinstance(source, tuple) and len(source) == 2 else source)
     if path is not None and path.is_dir():
-        raise UsageError(f"upload() sends one file; {path} is a directory", hint="call upload_tree()")
+        raise UsageError(f"{path} is a directory", hint="call upload_tree() to send a directory")
     options = _build_workflow_options(target, subject, message, transfer_args)
     transfer = upload_workflow(
         self, [source], **options, password=password, key_version=key_version, accept_aup=accept_aup,
@@ -98,26 +98,27 @@ def upload_many(
     accept_aup: bool = False,
     extra: "Extra" = None,
 ) -> "TransferReport":
-    """Send several files in one transfer, and notify the recipients.
+    """Send several files in one transfer; the site mails the recipients.
 
-    :param sources: one source or several, as for :meth:`upload`; a directory means the files in it, with
-        its own name before theirs.
-    :param max_workers: files at a time; None: ``concurrent_files`` of the client.
+    :param sources: one source or several, as for :meth:`upload`; for a directory, the files in it are sent
+        with the directory's name as a prefix.
+    :param max_workers: concurrent files; None for ``concurrent_files`` of the client.
     :return: one result per file, in order; all have the same ``.url`` and ``.item``.
-    :raises UsageError: there are no files: a transfer has at least one.
-    :raises BatchError: some of several files failed; ``.results`` tells which.
+    :raises UsageError: ``sources`` has no files; a transfer needs at least one.
+    :raises BatchError: some of several files failed; see ``.results``.
 
     Otherwise like :meth:`upload`.
     """
     from smartxfer.transfer.result import TransferReport
 
-    options, began = _build_workflow_options(target, subject, message, transfer_args), self._clock.monotonic()
+    options = _build_workflow_options(target, subject, message, transfer_args)
+    started = self._clock.monotonic()
     transfer = upload_workflow(
         self, sources, **options, password=password, key_version=key_version, accept_aup=accept_aup,
         resume=resume, max_workers=max_workers, extra=extra, progress=progress, cancel=cancel,
         deadline=deadline,
     )  # fmt: skip
-    return TransferReport(_attach_transfer(transfer), self._clock.monotonic() - began)
+    return TransferReport(_attach_transfer(transfer), self._clock.monotonic() - started)
 
 
 def upload_tree(
@@ -142,13 +143,13 @@ def upload_tree(
     accept_aup: bool = False,
     extra: "Extra" = None,
 ) -> "TransferReport":
-    """Send what is in a directory in one transfer, and notify the recipients.
+    """Send the files of a directory in one transfer; the site mails the recipients.
 
-    :param directory: local; the names in the transfer are the paths of its files, relative to it.
-    :param include: glob patterns of the files that are meant, such as ``"*.csv"``; None for all.
-    :param exclude: glob patterns of files and directories that are left out.
-    :param follow_symlinks: send what symbolic links lead to; by default they are skipped.
-    :param dry_run: make no transfer; the results tell what would be sent.
+    :param directory: local directory; the names in the transfer are paths relative to it.
+    :param include: glob patterns of the files to send, such as ``"*.csv"``; None for all.
+    :param exclude: glob patterns of files and directories to leave out.
+    :param follow_symlinks: send the targets of symbolic links; by default links are skipped.
+    :param dry_run: create no transfer and return the files that would be sent.
 
     Otherwise like :meth:`upload_many`.
     """
@@ -156,18 +157,18 @@ def upload_tree(
     from smartxfer.transfer.result import FileResult, TransferReport
     from smartxfer.transfer.selection import Selection
 
-    items = collect_directory_files(directory, follow_symlinks, Selection(include, exclude))
+    files = collect_directory_files(directory, follow_symlinks, Selection(include, exclude))
     options = _build_workflow_options(target, subject, message, transfer_args)
     if dry_run:
-        return TransferReport([FileResult(item.name, item.path, item.size) for item in items])
-    began = self._clock.monotonic()
-    named = [(item.name, item.path) for item in items if item.path is not None]
+        return TransferReport([FileResult(file.name, file.path, file.size) for file in files])
+    started = self._clock.monotonic()
+    sources = [(file.name, file.path) for file in files if file.path is not None]
     transfer = upload_workflow(
-        self, named, **options, password=password,
+        self, sources, **options, password=password,
         key_version=key_version, accept_aup=accept_aup, resume=resume, max_workers=max_workers,
         extra=extra, progress=progress, cancel=cancel, deadline=deadline,
     )  # fmt: skip
-    return TransferReport(_attach_transfer(transfer), self._clock.monotonic() - began)
+    return TransferReport(_attach_transfer(transfer), self._clock.monotonic() - started)
 
 
 def _build_workflow_options(
@@ -176,25 +177,26 @@ def _build_workflow_options(
     message: Optional[str],
     transfer_args: "Optional[PartialTransfer]",
 ) -> Dict[str, Any]:
-    """Return what the upload workflow wants to know of a transfer.
+    """Return ``transfer_args`` and ``link`` for :func:`upload_workflow`.
 
-    :raises UsageError: something is given twice.
+    :raises UsageError: a value is given twice.
     """
-    given = {"recipients": target, "subject": subject, "message": message}
-    named = {key: value for key, value in given.items() if value is not None}
-    made: Dict[str, Any] = dict(transfer_args or {})
-    if "recipients" in made:
-        raise UsageError("transfer_args holds recipients", hint="target= says who gets the files")
-    twice = [key for key in named if key in made]
-    if twice:
-        raise UsageError(f"{twice[0]} is given twice", hint=f"give {twice[0]}=, or transfer_args")
+    values = {"recipients": target, "subject": subject, "message": message}
+    explicit = {key: value for key, value in values.items() if value is not None}
+    args: Dict[str, Any] = dict(transfer_args or {})
+    if "recipients" in args:
+        raise UsageError("transfer_args must not contain recipients", hint="pass the recipients as target=")
+    duplicates = [key for key in explicit if key in args]
+    if duplicates:
+        name = duplicates[0]
+        raise UsageError(f"{name} is given twice", hint=f"pass {name}= or transfer_args={{{name!r}: ...}}")
     if isinstance(target, str):
-        named["recipients"] = [target]
-    return {"transfer_args": {**made, **named}, "link": target is None}
+        explicit["recipients"] = [target]
+    return {"transfer_args": {**args, **explicit}, "link": target is None}
 
 
 def _attach_transfer(transfer: "Transfer") -> "List[FileResult]":
-    """The results of an upload, with the transfer and its link."""
+    """Return the results of an upload with the transfer and its link."""
     import attrs
 
-    return [attrs.evolve(one, item=transfer, url=transfer.download_url) for one in transfer.results]
+    return [attrs.evolve(result, item=transfer, url=transfer.download_url) for result in transfer.results]

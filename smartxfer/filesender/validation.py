@@ -1,7 +1,7 @@
-"""What can be found wrong before anything is created.
+"""Validation of transfers and guests before they are created.
 
-A site that refuses a transfer half-way leaves an orphan that nobody can remove, so that names, sizes, counts
-and addresses are checked here first.
+Names, sizes, counts and addresses are checked here, because a site that rejects a transfer during its
+creation leaves an incomplete transfer that cannot be deleted.
 
 Source: FileSender protocol, sections 2.1, 4, 6.1, 10, 12 and 15.
 """
@@ -16,14 +16,14 @@ from smartxfer.filesender.site_address import SiteConfig
 
 __all__ = ["filename_pattern", "validate_guest", "validate_name", "validate_transfer"]
 
-#: The stock rule: letters and digits of any script, and these.
+#: The rule of a default installation: letters and digits of any script, and some punctuation.
 _DEFAULT_FILENAME_PATTERN = re.compile(r"\A[\w .,;:!@#$%^&*)(\][/-]+\Z")
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_NAME_LENGTH = 255
 _DAY_SECONDS = 24 * 3600
-#: Names that one message lists.
+#: Maximum number of names in a message.
 _MAX_LISTED = 100
-#: A site's pattern longer than this is not run here; the site itself is the judge.
+#: Longer patterns of a site are not evaluated by the client.
 _MAX_PATTERN_LENGTH = 300
 _ESCAPE_OR_SET = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]")
 
@@ -32,11 +32,11 @@ def validate_transfer(body: Mapping[str, Any], config: SiteConfig, now: float) -
     """Check the body of ``POST /transfer`` against the site's limits.
 
     :param now: seconds since the epoch.
-    :raises UsageError: what is wrong, and its remedy; of names and sizes, every one that is wrong.
+    :raises UsageError: the body violates a limit; for names and sizes, the message lists all that do.
     """
     files = body["files"]
     if not files:
-        raise UsageError("the transfer has no files", hint="pass at least one file")
+        raise UsageError("no files to send", hint="pass at least one file")
     _validate_counts(files, body["recipients"], config, bool(body.get("encryption")))
     _validate_names([file["name"] for file in files], config)
     for address in body["recipients"]:
@@ -45,13 +45,13 @@ def validate_transfer(body: Mapping[str, Any], config: SiteConfig, now: float) -
         validate_email_address(body["from"], "'from'")
     _validate_expiry(body.get("expires"), config, now)
     if config.encryption_mandatory and not body.get("encryption"):
-        raise UsageError("the site takes encrypted transfers only", hint="give password=")
+        raise UsageError("the site accepts only encrypted transfers", hint="pass password=")
 
 
 def validate_guest(body: Mapping[str, Any]) -> None:
     """Check the body of ``POST /guest``.
 
-    :raises UsageError: an address is missing or malformed.
+    :raises UsageError: an address is missing or invalid.
     """
     validate_email_address(body.get("recipient", ""), "recipient")
     validate_email_address(body.get("from", ""), "'from'")
@@ -59,88 +59,83 @@ def validate_guest(body: Mapping[str, Any]) -> None:
 
 def _validate_counts(files: List[Any], recipients: List[Any], config: SiteConfig, encrypted: bool) -> None:
     total = sum(file["size"] for file in files)
-    for what, value, limit in (
-        (f"{len(files)} files", len(files), config.max_transfer_files),
-        (f"{len(recipients)} recipients", len(recipients), config.max_transfer_recipients),
-        (f"{total} bytes in all", total, config.max_transfer_size),
+    for unit, value, limit in (
+        ("files", len(files), config.max_transfer_files),
+        ("recipients", len(recipients), config.max_transfer_recipients),
+        ("bytes", total, config.max_transfer_size),
     ):
         if limit and value > limit:
             raise UsageError(
-                f"too many: {what}; the site allows {limit} per transfer",
-                hint=f"send at most {limit} per transfer, or put the files into one archive",
+                f"too many {unit}: {value}; the site allows {limit} per transfer",
+                hint=f"send at most {limit} {unit} per call",
             )
-    most = config.max_transfer_encrypted_file_size if encrypted else config.max_transfer_file_size
-    large = [f"{file['name']!r} of {file['size']} bytes" for file in files if most and file["size"] > most]
+    max_size = config.max_transfer_encrypted_file_size if encrypted else config.max_transfer_file_size
+    large = [
+        f"{file['name']!r} ({file['size']} bytes)" for file in files if max_size and file["size"] > max_size
+    ]
     if large:
         raise UsageError(
-            f"too large: {_join_limited(large)}; the site allows {most} bytes per file",
-            hint=f"split the file into parts of at most {most} bytes, or ask the administrator of the site",
+            f"too large: {_join_limited(large)}; the site allows {max_size} bytes per file",
+            hint=f"split the files into parts of at most {max_size} bytes, or ask the site's administrator",
         )
 
 
 def _validate_names(names: Iterable[str], config: SiteConfig) -> None:
-    """Check all names, so that one message lists every bad one.
+    """Check all names before raising an error, so that the message lists every invalid name.
 
-    :raises UsageError: there are such.
+    :raises UsageError: a name is invalid.
     """
-    rule = filename_pattern(config.valid_filename_regex)
-    bad = []
+    pattern = filename_pattern(config.valid_filename_regex)
+    errors = []
     for name in names:
         try:
-            validate_name(name, config, rule)
+            validate_name(name, config, pattern)
         except UsageError as error:
-            bad.append(error)
-    if len(bad) == 1:
-        raise bad[0]
-    if bad:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
         raise UsageError(
-            f"{len(bad)} names cannot be sent: {_join_limited(error.summary for error in bad)}",
-            hint="send each as (other_name, path)",
+            f"{len(errors)} invalid names: {_join_limited(error.summary for error in errors)}",
+            hint="pass each file as (other_name, path)",
         )
 
 
 def _join_limited(texts: Iterable[str]) -> str:
-    found = list(texts)
-    more = [f"and {len(found) - _MAX_LISTED} more"] if len(found) > _MAX_LISTED else []
-    return "; ".join(found[:_MAX_LISTED] + more)
+    items = list(texts)
+    more = [f"and {len(items) - _MAX_LISTED} more"] if len(items) > _MAX_LISTED else []
+    return "; ".join(items[:_MAX_LISTED] + more)
 
 
 def validate_name(name: str, config: SiteConfig, pattern: Optional[Pattern[str]]) -> None:
-    """Check one file's name, folders included.
+    """Check the name of a file, including its directories.
 
-    :param pattern: of the site, which the whole name must match.
-    :raises UsageError: the site would refuse the name, or it leads out of its folder.
+    :param pattern: the site's pattern, which must match the complete name.
+    :raises UsageError: the site would reject the name, or it has the component ``..``.
     """
+    hint = "pass the file as (other_name, path)"
     if "" in name.split("/"):
-        raise UsageError(
-            f"the name {name!r} cannot be sent: it is absolute, or a part of it is empty",
-            hint="send it under another name: (other_name, path)",
-        )
+        raise UsageError(f"invalid name {name!r}: it is absolute or has an empty component", hint=hint)
     if not name.isprintable() and _CONTROL_CHARACTER.search(name):
-        raise UsageError(
-            f"the name {name!r} cannot be sent: it holds control characters",
-            hint="send it under another name: (other_name, path)",
-        )
+        raise UsageError(f"invalid name {name!r}: it contains control characters", hint=hint)
     if len(name) > _MAX_NAME_LENGTH:
         raise UsageError(
-            f"the name {name[:40]!r}... is over {_MAX_NAME_LENGTH} characters", hint="shorten it"
+            f"invalid name {name[:40]!r}...: it is longer than {_MAX_NAME_LENGTH} characters", hint=hint
         )
     if ".." in name.split("/"):
-        raise UsageError(
-            f"the name {name!r} leads out of its folder",
-            hint="send it under another name: (other_name, path)",
-        )
+        raise UsageError(f"invalid name {name!r}: it has the component '..'", hint=hint)
     if pattern is not None and not pattern.search(name):
-        wrong = sorted({character for character in name if not pattern.search(character)})
+        invalid = sorted({character for character in name if not pattern.search(character)})
         raise UsageError(
-            f"the site does not take the name {name!r}" + (f": not {' '.join(wrong)}" if wrong else ""),
-            hint="send it as (other_name, path)",
+            f"the site does not accept the name {name!r}"
+            + (f": invalid characters: {' '.join(invalid)}" if invalid else ""),
+            hint=hint,
         )
     _validate_extension(name, config)
 
 
 def _validate_extension(name: str, config: SiteConfig) -> None:
-    """Check the extension of a name; banned ones are compared as they are written (section 15)."""
+    """Check the extension of a name; the comparison with banned extensions is case-sensitive (section 15)."""
     base = name.rsplit("/", 1)[-1]
     if "." not in base:
         return
@@ -149,46 +144,43 @@ def _validate_extension(name: str, config: SiteConfig) -> None:
     allowed = _compile_pattern(config.extension_whitelist_regex)
     if extension in banned or (allowed is not None and not allowed.search(extension)):
         raise UsageError(
-            f"the site does not take files with the extension {extension!r} ({name!r})",
-            hint="send it in an archive, or under another name: (other_name, path)",
+            f"the site does not accept files with the extension {extension!r} ({name!r})",
+            hint="rename the file or put it in an archive",
         )
 
 
 def _validate_expiry(expires: Any, config: SiteConfig, now: float) -> None:
     if expires is None:
         return
-    slack = 0
+    hint = "pass seconds since the epoch, or a date as YYYY-MM-DD"
+    tolerance = 0
     if isinstance(expires, str) and not expires.isdigit():
-        slack = _DAY_SECONDS  # the site's day may begin at another time
+        tolerance = _DAY_SECONDS  # the day may begin at another time in the site's time zone
         try:
             day = dt.datetime.strptime(expires, "%Y-%m-%d").replace(tzinfo=dt.timezone.utc)
         except ValueError:
-            raise UsageError(
-                f"expires {expires!r} is neither seconds since the epoch nor YYYY-MM-DD",
-                hint="pass {'expires': '2030-12-31'}",
-            ) from None
+            raise UsageError(f"invalid expires: {expires!r}", hint=hint) from None
         expires = day.timestamp()
     if not isinstance(expires, (int, float, str)):
-        raise UsageError(
-            f"expires is seconds since the epoch, not a {type(expires).__name__}",
-            hint="pass {'expires': '2030-12-31'}",
-        )
-    left = float(expires) - now
-    if left <= 0:
-        raise UsageError("expires lies in the past", hint="give seconds since the epoch")
+        raise UsageError(f"invalid expires: {expires!r}", hint=hint)
+    remaining = float(expires) - now
+    if remaining <= 0:
+        raise UsageError("expires is in the past", hint=hint)
     days = config.max_transfer_days_valid
-    if days and left > days * _DAY_SECONDS + slack:
+    if days and remaining > days * _DAY_SECONDS + tolerance:
         raise UsageError(
-            f"expires lies further ahead than the {days} days that the site allows",
-            hint="pass an earlier date as expires",
+            f"expires is too late: the site allows {days} days", hint=f"pass expires within {days} days"
         )
 
 
 def filename_pattern(pattern: Optional[str]) -> Optional[Pattern[str]]:
-    """The site's rule for names as a Python pattern; the stock rule where it says none.
+    """Return the site's rule for names as a Python pattern.
 
-    The published rule lacks its end, which the server adds: the whole name has to match (section 15).
-    None when its pattern is not one that can be run here: the site itself is the judge then.
+    The server requires the complete name to match, although the published rule does not end with an anchor
+    (section 15).
+
+    :param pattern: the published rule; None for the rule of a default installation.
+    :return: None if the rule cannot be evaluated here; the site then checks the names.
     """
     return _DEFAULT_FILENAME_PATTERN if not pattern else _compile_pattern(pattern, suffix=r"\Z")
 
@@ -197,10 +189,10 @@ def _compile_pattern(pattern: Optional[str], suffix: str = "") -> Optional[Patte
     if not pattern or len(pattern) > _MAX_PATTERN_LENGTH:
         return None
     body = re.sub(r"\\p\{(?:L|Letter|N|Nd)\}|\\p(?:L|N)", lambda _: r"\w", pattern)
-    # A repeated group, or many repeats in a row, can take for ever on a long name.
-    bare = _ESCAPE_OR_SET.sub("x", body)
-    repeats = len(re.findall(r"[+*]|\{\d*,", bare))
-    if re.search(r"\)[+*{]|\[", bare) or repeats > 2 or bare.count("?") > 8:
+    # Reject repeated groups and many repeats: matching a long name could take exponential time.
+    skeleton = _ESCAPE_OR_SET.sub("x", body)
+    repeats = len(re.findall(r"[+*]|\{\d*,", skeleton))
+    if re.search(r"\)[+*{]|\[", skeleton) or repeats > 2 or skeleton.count("?") > 8:
         return None
     try:
         return re.compile(_ESCAPE_OR_SET.sub(_escape_set_operators, body) + suffix)
@@ -209,7 +201,7 @@ def _compile_pattern(pattern: Optional[str], suffix: str = "") -> Optional[Patte
 
 
 def _escape_set_operators(match: Match[str]) -> str:
-    """A set of characters without what Python announces as operators of sets to come."""
+    """Escape the characters in a set that Python reserves for future set operators."""
     text = match[0]
     if not text.startswith("["):
         return text

@@ -1,4 +1,4 @@
-"""The verbs that all clients share, as methods: ``list``, ``info``, ``exists``, ``remove``.
+"""The methods ``list``, ``info``, ``exists`` and ``remove``, which all clients have.
 
 Source: FileSender protocol, sections 7 and 8.1.
 """
@@ -22,10 +22,10 @@ __all__ = ["create_guest", "exists", "info", "list_files", "remove", "update_tra
 
 @hide_arguments("target")
 def list_files(self: "ClientProtocol", target: str) -> "List[DownloadFile]":
-    """The files that a download link leads to; ``transfers.list()`` has one's own transfers.
+    """Return the files of a download link; ``transfers.list()`` returns the user's transfers.
 
-    :param target: token of the link, or the whole link.
-    :raises NotFound: the token is wrong or expired.
+    :param target: token of the link, or the link.
+    :raises NotFound: the token is invalid or expired.
 
     Source: FileSender protocol, section 8.1.
     """
@@ -34,10 +34,10 @@ def list_files(self: "ClientProtocol", target: str) -> "List[DownloadFile]":
 
 @hide_arguments("source")
 def info(self: "ClientProtocol", source: str) -> "DownloadFile":
-    """Return what the site knows of a file that can be fetched.
+    """Return the name, size and encryption of a file that can be downloaded.
 
-    :param source: ``"TOKEN/NAME"``; of a transfer of one file its token or the whole download link.
-    :raises NotFound: the token is wrong or expired, or there is no such file.
+    :param source: ``"TOKEN/NAME"``; for a transfer of one file also its token or download link.
+    :raises NotFound: the token is invalid or expired, or the file does not exist.
 
     Source: FileSender protocol, section 8.1.
     """
@@ -49,7 +49,7 @@ def info(self: "ClientProtocol", source: str) -> "DownloadFile":
 
 @hide_arguments("source")
 def exists(self: "ClientProtocol", source: str) -> bool:
-    """Return True if a file can be fetched.
+    """Return True if a file can be downloaded.
 
     :param source: as for :meth:`info`.
     """
@@ -61,7 +61,7 @@ def exists(self: "ClientProtocol", source: str) -> bool:
 
 
 def remove(self: "ClientProtocol", target: "Union[int, Transfer]") -> None:
-    """Remove a transfer and its data; one that is gone already is no error.
+    """Delete a transfer and its data; succeed if it does not exist.
 
     :param target: the Transfer, or its id.
 
@@ -70,16 +70,16 @@ def remove(self: "ClientProtocol", target: "Union[int, Transfer]") -> None:
     self.transfers.delete(target)
 
 
-# -- shorter names of methods of a namespace ------------------------------------------------------------
+# -- aliases of methods of namespaces -------------------------------------------------------------------
 
 
 def update_transfer(
     self: "ClientProtocol", transfer_id: "TransferId", body: "TransferUpdate", *, extra: "Extra" = None
 ) -> "Transfer":
-    """Change a transfer: ``transfers.update()``."""
+    """Call ``transfers.update()``."""
     return self.transfers.update(transfer_id, body, extra=extra)
 
 
 def create_guest(self: "ClientProtocol", body: "GuestRequest", *, extra: "Extra" = None) -> "Guest":
-    """Send a voucher: ``guests.create()``."""
+    """Call ``guests.create()``."""
     return self.guests.create(body, extra=extra)

@@ -1,7 +1,8 @@
-"""JetStream: servers that send files to each other, told what to send.
+"""JetStream client: control servers that send files to each other.
 
-JetStream's own control protocol is not public and is no HTTP.  This client speaks JSON-RPC over HTTP with the
-documented names, to the local server, or to a JetStream server by way of ``smartxfer jetstream-bridge``.
+JetStream's own control protocol is not public and does not use HTTP.  This client sends JSON-RPC over HTTP
+with the documented names, to the local server, or to a JetStream server through ``smartxfer
+jetstream-bridge``.
 
 Source: JetStream protocol.
 """

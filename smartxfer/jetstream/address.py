@@ -1,4 +1,4 @@
-"""From a host and a port, or a ``jetstream://`` link, to the address of a server.
+"""Parsers and builders for server addresses and ``jetstream://`` links.
 
 Source: JetStream protocol, sections 3.2 and 9.1.
 """
@@ -16,13 +16,14 @@ __all__ = ["DEFAULT_PORT", "Link", "build_base_url", "build_download_link", "par
 
 DEFAULT_PORT = 8886
 _SCHEME = "jetstream"
+_LINK_HINT = "pass jetstream://HOST/connect or jetstream://HOST/download?token=..."
 
 
 class Link(NamedTuple):
-    """A ``jetstream://`` link, taken apart.
+    """The parts of a ``jetstream://`` link.
 
     :param action: ``"connect"`` or ``"download"``.
-    :param token: of a download; "" where there is none.
+    :param token: of a download; otherwise it may be empty.
     """
 
     host: str
@@ -32,33 +33,36 @@ class Link(NamedTuple):
 
 
 def build_base_url(address: str, port: Union[int, str, None] = None) -> str:
-    """The base URL of a server: http on loopback, https elsewhere, or the URL that was given.
+    """Return the base URL of a server: http on loopback, https elsewhere, or the URL that was passed.
 
-    :param address: host, ``host:port``, or a whole URL.
-    :param port: TCP port, where the address has none; by default 8886.
-    :raises UsageError: it is none of these.
+    :param address: host, ``host:port``, or a URL.
+    :param port: TCP port if the address has none; by default 8886.
+    :raises UsageError: it is something else.
     """
     address = address.strip()
     if address.lower().startswith(f"{_SCHEME}:"):
-        raise UsageError(f"{address.split('?')[0]!r} is a link", hint="open it by JetStream.from_uri(link)")
+        raise UsageError(
+            f"{address.split('?')[0]!r} is a link, not an address", hint="call JetStream.from_uri(link)"
+        )
     if "://" in address:
         Origin.parse(address)
         if "?" in address or "#" in address:
             raise UsageError(
-                "the base URL must not have a query or a fragment", hint=f"pass {strip_query(address)!r}"
+                "the base URL must not contain a query or fragment", hint=f"pass {strip_query(address)!r}"
             )
         return address.rstrip("/")
-    host, own = parse_host_port(address, port)
+    host, port_number = parse_host_port(address, port)
     scheme = "http" if is_loopback(host) else "https"
-    url = f"{scheme}://{_bracket_ipv6(host)}:{own}"
+    url = f"{scheme}://{_bracket_ipv6(host)}:{port_number}"
     Origin.parse(url)
     return url
 
 
 def parse_host_port(address: str, port: Union[int, str, None] = None) -> "tuple[str, int]":
-    """Host and port of ``host``, ``host:port``, or an IPv6 address, bracketed where it has a port.
+    """Split ``host``, ``host:port``, or an IPv6 address (in brackets if it has a port) into host and port.
 
-    :raises UsageError: there is no host, or the port is none.
+    :param port: port if the address has none; by default 8886.
+    :raises UsageError: the host or the port is invalid.
     """
     head, colon, tail = address.strip().rpartition(":")
     if address.count(":") > 1 and "]" not in address:
@@ -68,13 +72,10 @@ def parse_host_port(address: str, port: Union[int, str, None] = None) -> "tuple[
     else:
         host, number = address.strip(), ""
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    given = _parse_port(number) if number else _parse_port(DEFAULT_PORT if port is None else port)
-    if not host or not host.isprintable() or any(mark in host for mark in "/?#@ \\"):
-        raise UsageError(
-            f"{address!r} is not a host",
-            hint="pass the name or the address of a host, such as files.example.org",
-        )
-    return host, given
+    port_number = _parse_port(number) if number else _parse_port(DEFAULT_PORT if port is None else port)
+    if not host or not host.isprintable() or any(character in host for character in "/?#@ \\"):
+        raise UsageError(f"invalid host: {address!r}", hint="pass 'host', 'host:port' or a URL")
+    return host, port_number
 
 
 def _parse_port(value: object) -> int:
@@ -89,39 +90,30 @@ def _bracket_ipv6(host: str) -> str:
 
 
 def build_download_link(host: str, port: int, token: str) -> str:
-    """The link by which others fetch what a token shares."""
-    place = _bracket_ipv6(host) if port == DEFAULT_PORT else f"{_bracket_ipv6(host)}:{port}"
-    return as_secret_url(f"{_SCHEME}://{place}/download?token={quote_path(token)}")
+    """Return the link for downloading the files of a shared token."""
+    netloc = _bracket_ipv6(host) if port == DEFAULT_PORT else f"{_bracket_ipv6(host)}:{port}"
+    return as_secret_url(f"{_SCHEME}://{netloc}/download?token={quote_path(token)}")
 
 
 def parse_link(link: str) -> Link:
-    """Take a ``jetstream://`` link apart; user information and fragment are ignored.
+    """Parse a ``jetstream://`` link; user information and fragment are ignored.
 
-    :raises UsageError: it is none, or it addresses the desktop client.
+    :raises UsageError: it is not such a link, or it is for the desktop client.
     """
     shown, link = strip_query(link.strip()), as_secret_url(link.strip())
     try:
         parts = urlsplit(shown)
         port = parts.port
     except ValueError:
-        raise UsageError(
-            f"{shown!r} is not a jetstream:// link",
-            hint="copy the whole link: jetstream://HOST/ACTION?token=...",
-        ) from None
+        raise UsageError(f"{shown!r} is not a jetstream:// link", hint=_LINK_HINT) from None
     if parts.scheme.lower() != _SCHEME:
-        raise UsageError(
-            f"{shown!r} is not a jetstream:// link",
-            hint="copy the whole link: jetstream://HOST/ACTION?token=...",
-        )
+        raise UsageError(f"{shown!r} is not a jetstream:// link", hint=_LINK_HINT)
     if not parts.hostname:
-        raise UsageError(
-            f"{shown!r} names no server: it is meant for the desktop client",
-            hint="ask the sender for a link with a host, or open it with the desktop client",
-        )
+        raise UsageError(f"the link has no server: {shown!r}; it is for the desktop client", hint=_LINK_HINT)
     action = parts.path.strip("/").partition("/")[0].lower()
     if action not in ("connect", "download"):
-        raise UsageError(f"{shown!r}: the action {action!r} is not known", hint="connect and download are")
+        raise UsageError(f"unknown action {action!r} of the link {shown!r}", hint=_LINK_HINT)
     token = as_secret(parse_qs(urlsplit(link).query).get("token", [""])[0])
     if action == "download" and not token:
-        raise UsageError(f"{shown!r} has no token", hint="copy the whole link, with ?token=...")
+        raise UsageError(f"the link has no token: {shown!r}", hint=_LINK_HINT)
     return Link(parts.hostname, DEFAULT_PORT if port is None else port, action, token)

@@ -1,4 +1,4 @@
-"""Asynchronous requests: commands that are queued in the server.
+"""Asynchronous requests: commands that are queued on the server.
 
 Source: JetStream protocol, sections 4 and 9.4.
 """
@@ -19,7 +19,7 @@ __all__ = ["Request", "get_request_status", "wait_for_request_result"]
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Request(JetStreamModel):
-    """A command that the server was given; it is carried out whether or not anybody asks again."""
+    """A command that was queued on the server, which executes it even if its result is never requested."""
 
     request_id: int = wire_field("requestId")
     _rpc: Optional[Callable[[], JsonRpcClient]] = attrs.field(default=None, init=False)
@@ -27,38 +27,39 @@ class Request(JetStreamModel):
     _session: Optional[int] = attrs.field(default=None, init=False)
 
     def status(self) -> RequestStatus:
-        """How it is, at once.
+        """Return its status without waiting.
 
-        :raises OutcomeUnknown: the session that knew it is gone.
+        :raises OutcomeUnknown: the session that started the request has ended.
         """
         return get_request_status(self._require_rpc(), self.request_id, self._session)
 
     def result(self, timeout: Optional[float] = None) -> Any:
-        """What the command yields; waits for it.
+        """Wait for the command and return its result.
 
-        :param timeout: seconds; None: 10 minutes; ``float("inf")``: without end.
-        :raises WaitTimeout: it is not done by then; it goes on.
-        :raises OutcomeUnknown: the session that knew it is gone.
+        :param timeout: seconds; None for 10 minutes; ``float("inf")`` for no limit.
+        :raises WaitTimeout: it is not done by then; the server continues to execute it.
+        :raises OutcomeUnknown: the session that started the request has ended.
         """
         rpc = self._require_rpc()
-        patience = StallTimer(rpc.clock)
+        stall_timer = StallTimer(rpc.clock)
         return self.convert_result(
-            wait_for_request_result(rpc, self.request_id, timeout, self._session, patience)
+            wait_for_request_result(rpc, self.request_id, timeout, self._session, stall_timer)
         )
 
     @property
     def session(self) -> Optional[int]:
-        """The number of the session that knows it."""
+        """Number of the session that started the request."""
         return self._session
 
     def convert_result(self, result: Any) -> Any:
-        """The structures that a result consists of."""
+        """Convert the JSON result to models."""
         return result if self._convert is None else self._convert(result)
 
     def _require_rpc(self) -> JsonRpcClient:
         if self._rpc is None:
             raise UsageError(
-                "this request belongs to no connection", hint="api.server.getRequestResult(request)"
+                "this request is not attached to a connection",
+                hint="call api.server.getRequestResult(request)",
             )
         return self._rpc()
 
@@ -72,12 +73,12 @@ class Request(JetStreamModel):
 def get_request_status(
     rpc: JsonRpcClient, request_id: int, session_number: Optional[int] = None
 ) -> RequestStatus:
-    """How a request is.
+    """Return the status of a request.
 
-    :param session_number: the number of the session that knows it; None: the present one.
+    :param session_number: number of the session that started the request; None for the current session.
     """
-    found = rpc.call("getRequestStatus", {"requestId": request_id}, session_number)
-    status = parse_model(RequestStatus, "getRequestStatus", found, requestId=request_id)
+    result = rpc.call("getRequestStatus", {"requestId": request_id}, session_number)
+    status = parse_model(RequestStatus, "getRequestStatus", result, requestId=request_id)
     validate_processing("getRequestStatus", status)
     return status
 
@@ -89,21 +90,22 @@ def wait_for_request_result(
     session_number: Optional[int] = None,
     stall_timer: Optional[StallTimer] = None,
 ) -> Any:
-    """What a request yields, waited for by bounded long polls.
+    """Wait for a request with long polls of bounded duration, and return its result.
 
-    :param session_number: the number of the session that knows it; None: the present one.
-    :param stall_timer: ends a wait without a timeout; None: such a wait has no end of its own.
+    :param session_number: number of the session that started the request; None for the current session.
+    :param stall_timer: limits a wait without a timeout; None for no limit.
     :raises WaitTimeout: it is not done after ``timeout`` seconds; ``last`` is its status.
     """
-    polls = PollLoop(rpc, timeout, stall_timer)
+    poll_loop = PollLoop(rpc, timeout, stall_timer)
     while True:
         try:
-            params = {"requestId": request_id, "timeoutSeconds": polls.start_poll()}
+            params = {"requestId": request_id, "timeoutSeconds": poll_loop.start_poll()}
             return rpc.call("getRequestResult", params, session_number)
         except Conflict as error:
             if error.code != STILL_PROCESSING:
                 raise
-        if not polls.wait_for_next():
+        if not poll_loop.wait_for_next():
             break
     last = get_request_status(rpc, request_id, session_number)
-    raise polls.build_timeout_error(f"request {request_id}", "not done", "it goes on: ask again", last)
+    hint = "the server continues to execute it: call result() again"
+    raise poll_loop.build_timeout_error(f"request {request_id}", "not done", hint, last)

@@ -1,4 +1,4 @@
-"""The session: its cookie, and its login, remembered so that a lost session can be opened once more.
+"""Session of a client: its cookie, and its login, which is repeated after the session was lost.
 
 Source: JetStream protocol, sections 3 and 9.2.
 """
@@ -17,9 +17,9 @@ from smartxfer.transport import BufferedResponse, redaction
 
 __all__ = ["CREDENTIAL_SPEC", "HOST_VARIABLE", "SessionCookieAuth", "SessionState", "register_secrets"]
 
-#: The variable of the server's address.
+#: Environment variable with the server's address.
 HOST_VARIABLE = "JETSTREAM_API_HOST"
-#: The names of a connection's credentials in every place.
+#: Names of the credentials in the environment, profiles and netrc.
 CREDENTIAL_SPEC = CredentialSpec(
     service="jetstream",
     fields={"base_url": HOST_VARIABLE, "user": "JETSTREAM_API_USER", "password": "JETSTREAM_API_PASSWORD"},
@@ -33,7 +33,7 @@ _COOKIE_NAME = "JSSESSION"
 
 
 def register_secrets(params: Mapping[str, str]) -> Dict[str, str]:
-    """Return the parameters of a login; their secrets are masked in every log and message."""
+    """Return the parameters of a login, with their secrets registered for masking in logs and messages."""
     return {
         name: redaction.register_secret(value) if name in ("password", "token") and value else value
         for name, value in params.items()
@@ -41,11 +41,10 @@ def register_secrets(params: Mapping[str, str]) -> Dict[str, str]:
 
 
 class SessionCookieAuth:
-    """Adds one session's cookie to each try of a call, and counts them.
+    """Authentication of a call: add the cookie of one session to each attempt, and count the attempts.
 
-    A call goes to the session that it began in: only that one knows whether it has done the call already.
-
-    :param session_number: the number of the session.
+    All attempts of a call use the session of the first one, because only that session recognises a repeated
+    call.
     """
 
     def __init__(self, cookie: Optional[str], session_number: int) -> None:
@@ -54,7 +53,7 @@ class SessionCookieAuth:
         self.attempts = 0
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign one try."""
+        """Add the cookie to the request of one attempt."""
         self.attempts += 1
         request.headers.pop("Cookie", None)
         if self._cookie is not None:
@@ -63,11 +62,11 @@ class SessionCookieAuth:
 
 
 class SessionState:
-    """The session's cookie, what was said to log in, and what raised the login's rights.
+    """Cookie of the session, last login, and methods that have raised the rights of the login.
 
-    The cookie is kept here, not in the jar: jars do not tell the ports of one host apart.
+    The cookie is not stored in the cookie jar, because jars do not distinguish the ports of a host.
 
-    :param credentials: where user and password stand when nobody has said them.
+    :param credentials: returns the configured user and password, used if there was no explicit login.
     """
 
     def __init__(self, credentials: Callable[[], Credentials]) -> None:
@@ -76,20 +75,20 @@ class SessionState:
         self._last_login: Optional[Tuple[str, Dict[str, str]]] = None
         self._elevation_methods: List[str] = []
         self._cookie: Optional[str] = None
-        #: Whether the server has answered since the session began.
+        #: True once the server has responded in this session.
         self.established = False
-        #: How often a login was made anew.
+        #: Number of repeated logins.
         self.generation = 0
-        #: The number of the session: request numbers begin anew in each.
+        #: Number of the session; request ids are unique only within a session.
         self.session_number = 0
 
     def create_auth(self) -> "SessionCookieAuth":
-        """What adds the cookie of the present session, and of no later one, to the tries of one call."""
+        """Return the authentication of one call with the cookie of the current session."""
         with self._lock:
             return SessionCookieAuth(self._cookie, self.session_number)
 
     def update_from_response(self, response: BufferedResponse, auth: SessionCookieAuth) -> None:
-        """Take the cookie that an answer sets: the call was done in that session."""
+        """Store the cookie that a response sets: the call was executed in that session."""
         with self._lock:
             self.established = True
             for name, value in response.cookies:
@@ -99,45 +98,45 @@ class SessionState:
                     auth.session_number = self.session_number
 
     def record_login(self, method: str, **params: str) -> None:
-        """A login was good: it is what a new session begins with."""
+        """Store a successful login, to be repeated in a new session."""
         with self._lock:
             self._last_login, self._elevation_methods = (method, params), []
 
     def record_elevation(self, method: str) -> None:
-        """The login's rights were raised."""
+        """Store a method that has raised the rights of the login, to be repeated in a new session."""
         with self._lock:
             if method not in self._elevation_methods:
                 self._elevation_methods.append(method)
 
     def reset(self) -> None:
-        """The session was left."""
+        """Discard the session and its login."""
         with self._lock:
             self._last_login, self._elevation_methods, self._cookie, self.established = None, [], None, False
             self.session_number += 1
 
     @property
     def account(self) -> Optional[str]:
-        """Name of the account that logs in by its password; None for a token, or without an account."""
-        known = self.get_login_call()
-        return None if known is None else known[1].get("user")
+        """Name of the account that logs in with a password; None for a token, or without an account."""
+        login = self.get_login_call()
+        return None if login is None else login[1].get("user")
 
     def get_login_call(self) -> Optional[Tuple[str, Mapping[str, str]]]:
-        """How to log in: as was said, or by the credentials that stand somewhere; None without any."""
+        """Return method and parameters of the last login, else of a login with the configured credentials."""
         if self._last_login is not None:
             return self._last_login
-        found = self._credentials()
-        user, password = found.get("user"), found.get("password")
+        credentials = self._credentials()
+        user, password = credentials.get("user"), credentials.get("password")
         if user is None or password is None:
             return None
         return ("auth", {"user": user, "password": password})
 
     def log_in_again(self, rpc: Any, generation: int) -> bool:
-        """Open the session anew, once for all threads that found it gone.
+        """Log in to a new session, once for all threads that have noticed the loss of the old one.
 
-        :param rpc: makes the calls, and renews nothing itself.
-        :param generation: the generation that was found gone.
-        :return: whether a call can be made again.
-        :raises CredentialError: the server wants a login and none is known.
+        :param rpc: sends the calls of the login, and does not repeat a login itself.
+        :param generation: the value of ``generation`` when the lost session was in use.
+        :return: True if the call can be repeated.
+        :raises CredentialError: the server requires a login, and no credentials were found.
         """
         with self._lock:
             if self.generation != generation:
@@ -147,13 +146,12 @@ class SessionState:
             return True
 
     def _log_in_again(self, rpc: Any) -> None:
-        known = self.get_login_call()
-        if known is not None:
-            method, params = known
+        login = self.get_login_call()
+        if login is not None:
+            method, params = login
             rpc.call(method, register_secrets(params))
         elif parse_model(ServerInfo, "getServerInfo", rpc.call("getServerInfo")).auth_required:
-            found = self._credentials()
-            found.require("user", "password")
-            raise JetStreamCredentialError("the server wants a login")  # pragma: no cover - require raises
+            self._credentials().require("user", "password")
+            raise JetStreamCredentialError("the server requires a login")  # pragma: no cover - require raises
         for method in self._elevation_methods:
             rpc.call(method)

@@ -1,7 +1,4 @@
-"""The client of a JetStream server, as ``JetStream().api(host, port)`` returns it.
-
-Source: JetStream protocol, sections 3, 9 and 10.
-"""
+"""Client of a JetStream server.  Source: JetStream protocol, sections 3, 9 and 10."""
 
 import contextlib
 import functools
@@ -44,14 +41,14 @@ log = logging.getLogger("smartxfer.jetstream")
 
 @hide_method_arguments("password", "token", "proxies", links=("link",))
 class API(BaseClient):
-    """One connection to a server, with its session: ``api.server``, ``api.send``, ``api.recv``.
+    """Connection to a server, with a session and the namespaces ``server``, ``send`` and ``recv``.
 
-    :param address: host, ``host:port``, or a whole URL; http on loopback, https elsewhere.
-    :param port: TCP port, where the address has none.
+    :param address: host, ``host:port``, or a URL; http on loopback, https elsewhere.
+    :param port: TCP port, if the address has none.
     :param user: by default JETSTREAM_API_USER, a profile, or netrc.
     :param password: by default JETSTREAM_API_PASSWORD, a profile, or netrc.
 
-    The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
+    All clients have the other parameters: :class:`~smartxfer.client_options.ClientOptions`.
 
     >>> with API() as api:
     ...     api.mkfile("/outbox/started")
@@ -94,7 +91,7 @@ class API(BaseClient):
         )  # fmt: skip
         if address is None and port is not None:
             address = os.environ.get(HOST_VARIABLE)
-            # The host is the environment's choice: a login without an address is not for it.
+            # If the environment sets the host, credentials configured without an address are not sent to it.
             self._base_url_kind = BaseURLKind.CONFIGURED if address else BaseURLKind.EXPLICIT
             address = address or "localhost"
         self.credential_spec = CREDENTIAL_SPEC
@@ -126,14 +123,14 @@ class API(BaseClient):
         netrcfile: Optional[FilePath] = None,
         clock: "Optional[Clock]" = None,
     ) -> "Self":
-        """Return the connection that a ``jetstream://`` link means, logged in by its token if it has one.
+        """Return the connection for a ``jetstream://`` link, logged in with its token if it has one.
 
-        That token is used alone.  To the host of a link without one a user and a password go only where they
-        are configured for that host, by JETSTREAM_API_HOST, a profile, netrc or the keyring.
+        With a token, no other credentials are used.  Without a token, a user and a password are sent only if
+        they are configured for the host of the link, by JETSTREAM_API_HOST, a profile, netrc or the keyring.
 
         :param user: user name for a link without a token; the password is looked up.
-        :param password: of the token.
-        :raises UsageError: it is no such link.
+        :param password: password of the token.
+        :raises UsageError: the link is invalid.
         """
         from smartxfer.client_options import ClientOptions
         from smartxfer.credentials import BaseURLKind
@@ -145,9 +142,9 @@ class API(BaseClient):
         )  # fmt: skip
         parts: Link = parse_link(link)
         api = cls(parts.host, parts.port, user=user, **options.to_kwargs())
-        download = parts.action == "download"
-        api._base_url_kind = BaseURLKind.TOKEN_LINK if download else BaseURLKind.LINK
-        if download:
+        is_download = parts.action == "download"
+        api._base_url_kind = BaseURLKind.TOKEN_LINK if is_download else BaseURLKind.LINK
+        if is_download:
             try:
                 api.connect()
                 api.login_token(parts.token, password)
@@ -161,17 +158,17 @@ class API(BaseClient):
 
     @property
     def server(self) -> "ServerInterface":
-        """Commands to the server itself."""
+        """Methods for the server: login, files, tokens, administration."""
         return self._server
 
     @property
     def send(self) -> "SendInterface":
-        """Commands to its sending side: manifests and transfers."""
+        """Methods for sending: manifests and transfers."""
         return self._send
 
     @property
     def recv(self) -> "RecvInterface":
-        """Commands to its receiving side."""
+        """Methods for receiving."""
         return self._recv
 
     @property
@@ -183,11 +180,11 @@ class API(BaseClient):
     # -- connection -------------------------------------------------------------------------------------
 
     def connect(self) -> None:
-        """Open a session, and log in where the server wants that and credentials stand somewhere.
+        """Start a session, and log in if the server requires a login and credentials are configured.
 
-        :raises NotAnHTTPServer: what answers speaks no HTTP, as JetStream's own control port.
-        :raises NetworkError: nobody answers.
-        :raises AuthError: the credentials are refused.
+        :raises NotAnHTTPServer: the server does not use HTTP, such as JetStream's own control port.
+        :raises NetworkError: the server cannot be reached.
+        :raises AuthError: the server rejects the credentials.
         """
         from smartxfer.jetstream.auth import register_secrets
         from smartxfer.jetstream.server_probe import probe_server
@@ -197,21 +194,19 @@ class API(BaseClient):
         info = probe_server(self._rpc, self._retry, self._rate_limits)
         self._connected = True
         log.info("connected to %s: %s %s", self.base_url, info.server_name or "a server", info.version or "")
-        known = self._session_state.get_login_call() if info.auth_required else None
-        if known is not None:
-            register_secrets(known[1])
-            self._rpc.call(*known)
+        login = self._session_state.get_login_call() if info.auth_required else None
+        if login is not None:
+            register_secrets(login[1])
+            self._rpc.call(*login)
 
     def disconnect(self) -> None:
-        """End the session; a later call opens another."""
+        """End the session; a later call starts another."""
         from smartxfer.transport import Body, RequestSpec, Success
 
         if self._session_state.established:
-            with contextlib.suppress(SmartxferError):  # it ends by itself, too
-                left = Success({204}, Body.EMPTY)
-                self._http.request_once(
-                    RequestSpec("DELETE", self._rpc.url, auth=self._session_state.create_auth(), success=left)
-                )
+            auth, no_content = self._session_state.create_auth(), Success({204}, Body.EMPTY)
+            with contextlib.suppress(SmartxferError):  # the server ends an unused session by itself
+                self._http.request_once(RequestSpec("DELETE", self._rpc.url, auth=auth, success=no_content))
         self._reset_session()
 
     def _reset_session(self) -> None:
@@ -219,7 +214,7 @@ class API(BaseClient):
         self._session_state.reset()
 
     def close(self) -> None:
-        """Disconnect, and close the requests Session, unless it was given to us."""
+        """Disconnect, and close the requests Session unless the caller has passed it."""
         self.disconnect()
         super().close()
 
@@ -229,7 +224,7 @@ class API(BaseClient):
 
     def __exit__(self, kind: Any = None, *error: Any) -> None:
         if kind is not None and not issubclass(kind, Exception):
-            self._reset_session()  # whoever pressed Ctrl-C does not wait for the server
+            self._reset_session()  # do not wait for the server after Ctrl-C
         self.close()
 
     # -- files of the connected server ------------------------------------------------------------------
@@ -245,53 +240,45 @@ class API(BaseClient):
         cancel: "Optional[Cancel]" = None,
         deadline: Optional[float] = None,
     ) -> "Transfer":
-        """Have the connected server send files of its own to another server; waits until they have arrived.
+        """Send files of the connected server to another server, and wait until they have arrived.
 
-        The same call after one that was broken off goes on with that one's transfer.
+        The same call resumes the transfer of an interrupted call.
 
-        :param files: a source, or a list of sources and of (source, destination) pairs; paths as the
-            connected server sees them, folders included.
-        :param to: the far server: ``"host"``, ``"host:port"``, ``(host, port)`` or a Destination.
-        :param into: the far folder of destinations that do not begin with a slash.
-        :param timeout: seconds to wait; the transfer goes on afterwards.  None waits while there is progress,
-            and ends after 10 minutes without; ``float("inf")`` waits for as long as it takes.
-        :param progress: a bar or a callable, as everywhere; counted in bytes that have arrived.
-        :param cancel: ends the waiting, not the transfer.
+        :param files: a source, or a list of sources and of (source, destination) pairs; paths on the
+            connected server, of files or directories.
+        :param to: the receiving server: ``"host"``, ``"host:port"``, ``(host, port)`` or a Destination.
+        :param into: directory on the receiving server for destinations that are not absolute paths.
+        :param timeout: seconds to wait; the transfer continues afterwards.  None waits until there was no
+            progress for 10 minutes; ``float("inf")`` waits without a limit.
+        :param progress: None, True for a bar, a label, or a callable; counts the bytes that have arrived.
+        :param cancel: anything with ``is_set()``; ends the wait, not the transfer.
+        :param deadline: seconds after which to stop; ends the wait, not the transfer.
         :raises TaskFailed: the manifest or the transfer failed; ``task`` is its last state.
-        :raises TaskSuspended: somebody suspended it.
+        :raises TaskSuspended: the transfer was suspended on the server.
         :raises WaitTimeout: it is not done by then; ``last`` is its state.
         """
+        from smartxfer.jetstream import workflows
         from smartxfer.jetstream.interface import require_text
         from smartxfer.jetstream.polling import validate_timeout
-        from smartxfer.jetstream.workflows import (
-            build_destination_params,
-            build_mappings,
-            send_and_wait,
-            sort_mappings,
-        )
         from smartxfer.transfer.journal import Journal
 
-        mappings, destination = (
-            build_mappings(files, require_text(into, "into")),
-            build_destination_params(to),
-        )
-        timeout = validate_timeout(timeout)
+        mappings = workflows.build_mappings(files, require_text(into, "into"))
+        destination, timeout = workflows.build_destination_params(to), validate_timeout(timeout)
         key = {
             "service": "jetstream",
             "url": self.base_url,
             "user": self._get_journal_user(),
-            "files": sort_mappings(mappings),
+            "files": workflows.sort_mappings(mappings),
             "to": sorted(destination.items()),
         }
         with Journal(key, f"these files to {to}", clock=self._clock) as journal:
             with self._new_runner(progress, cancel, deadline) as runner:
-                rpc = self._rpc.with_runner(runner)
-                reporter, user = runner.reporter, self._session_state.account
-                return runner.run_one(
-                    functools.partial(
-                        send_and_wait, rpc, mappings, destination, journal, reporter, timeout, user
-                    )
-                )
+                rpc, user = self._rpc.with_runner(runner), self._session_state.account
+                send = functools.partial(
+                    workflows.send_and_wait,
+                    rpc, mappings, destination, journal, runner.reporter, timeout, user,
+                )  # fmt: skip
+                return runner.run_one(send)
 
     def share(
         self,
@@ -303,12 +290,12 @@ class API(BaseClient):
         description: Optional[str] = None,
         timeout: Optional[float] = None,
     ) -> "Share":
-        """Let somebody without an account fetch files of the connected server.
+        """Create a shared token, with which clients without an account can download files of the server.
 
         :param files: as in :meth:`send_files`.
         :param expires: a timedelta from now, a datetime, or microseconds since 1970.
-        :param limit: transfers that may be made of it.
-        :param password: asked for beside the token.
+        :param limit: maximum number of downloads.
+        :param password: required for downloads in addition to the token.
         :return: (token, link).
         """
         from smartxfer.jetstream.interface import to_microseconds
@@ -330,9 +317,9 @@ class API(BaseClient):
         return build_share(token, self.server.getServerInfo(), self.base_url)
 
     def login_token(self, token: Any, password: Optional[str] = None) -> None:
-        """Log in by a shared token or an API token.
+        """Log in with a shared token or an API token.
 
-        :raises AuthError: it is wrong, expired or used up.
+        :raises AuthError: the token is invalid, expired or used up.
         """
         self.server.authToken(token, password)
 
@@ -345,7 +332,7 @@ class API(BaseClient):
     ) -> Any:
         from smartxfer.jetstream.polling import validate_timeout
 
-        timeout = validate_timeout(timeout, "one path at a time: api.rm(path)")
+        timeout = validate_timeout(timeout, "pass one path per call: api.rm(path)")
         return start_request(*args).result(timeout)
 
     def wait_all(
@@ -356,30 +343,29 @@ class API(BaseClient):
         progress: "Progress" = None,
         cancel: "Optional[Cancel]" = None,
     ) -> List[Any]:
-        """The last states of manifests and transfers, and the results of requests, in the given order.
+        """Wait for manifests, transfers and requests concurrently, and return their results in order.
 
-        :param timeout: seconds for all of them; None ends the wait after 10 minutes in which none of them
-            made progress.
-        :return: what ``waitForManifest``, ``waitForTransfer`` and ``Request.result`` give; look at each
-            ``status``.
-        :raises WaitTimeout: some are not done by then; ``last`` is the list, with the latest states of these.
+        :param timeout: seconds for all of them; None waits until none has made progress for 10 minutes.
+        :return: the last states of manifests and transfers, whose ``status`` may be an error, and the results
+            of requests.
+        :raises WaitTimeout: some are not done by then; ``last`` is the list with their latest states.
         """
         from smartxfer.jetstream.batch_polling import TaskWaiter, validate_tasks, wait_for_all
         from smartxfer.jetstream.polling import validate_timeout
 
-        several, timeout = validate_tasks(tasks), validate_timeout(timeout)
+        task_list, timeout = validate_tasks(tasks), validate_timeout(timeout)
         with self._new_runner(progress, cancel, None) as runner:
-            waited = TaskWaiter(self._rpc.with_runner(runner), timeout, runner.reporter)
-            return wait_for_all(runner, several, waited, self._max_workers)
+            waiter = TaskWaiter(self._rpc.with_runner(runner), timeout, runner.reporter)
+            return wait_for_all(runner, task_list, waiter, self._max_workers)
 
     # -- calls ------------------------------------------------------------------------------------------
 
     def call(self, method: str, **params: Any) -> Any:
-        """Call a method by its name on the wire, and return its plain result.
+        """Call a method by its JSON-RPC name, and return its result without conversion.
 
-        It is the way to methods and parameters that this version does not know.
+        Use it for methods and parameters that this version does not support.
 
-        :param params: the parameters by their names on the wire.
+        :param params: parameters by their JSON-RPC names.
 
         >>> api.call("send.getManifest", manifestId="2")  # doctest: +SKIP
         {'manifestId': '2', 'status': 'complete', ...}
@@ -400,10 +386,10 @@ class API(BaseClient):
         return {"base_url": self._base_url_arg, "user": self._user, "password": self._password}
 
     def _get_journal_user(self) -> str:
-        """Who is logged in, for the key of a journal; of a token, nothing that would tell it."""
-        known = self._session_state.get_login_call()
-        return "" if known is None else known[1].get("user", known[0])
+        """Return the user name for the key of a journal; for a token, the name of the login method."""
+        login = self._session_state.get_login_call()
+        return "" if login is None else login[1].get("user", login[0])
 
 
-#: Another name of :class:`API`, which is the vendor's.
+#: Alias of :class:`API`, which is the vendor's name.
 JetStreamClient = API

@@ -1,4 +1,4 @@
-"""The errors of JetStream: each is the generic class and :class:`JetStreamError` at once.
+"""Errors of JetStream, each a subclass of the generic error class and of :class:`JetStreamError`.
 
 Source: JetStream protocol, sections 9.3 and 10.
 """
@@ -54,7 +54,7 @@ __all__ = [
 
 
 class JetStreamError(errors.SmartxferError):
-    """Root of the errors of JetStream, and of no other service's."""
+    """Base class of the errors of JetStream."""
 
 
 # fmt: off
@@ -77,20 +77,21 @@ class JetStreamTaskSuspended(JetStreamError, errors.TaskSuspended): ...
 class JetStreamBatchError(JetStreamError, errors.BatchError): ...
 # fmt: on
 
-#: The class for each generic one; those not written out above are made, such as JetStreamReadTimeout.
+#: Maps generic error classes to those of JetStream; classes not defined above, such as
+#: JetStreamReadTimeout, are created on demand.
 ERRORS = ErrorFamily(__name__, JetStreamError, "JetStream")
 
-#: The code of a bounded wait that ran out of time.
+#: Error code of a long poll whose time limit has expired.
 STILL_PROCESSING = "StillProcessing"
 
 CONNECT_HINT = (
-    "JetStream's own control port (8886) speaks no HTTP, and its protocol is not public: this client talks "
-    "to `smartxfer serve`, or to a JetStream server by way of `smartxfer jetstream-bridge`, which uses the "
-    "vendor's own package"
+    "JetStream's own control port (8886) does not use HTTP: connect to `smartxfer serve`, or to a JetStream "
+    "server through `smartxfer jetstream-bridge`, which uses the vendor's Python package"
 )
 
 _LOGIN_HINT = (
-    "log in: api.server.auth(user, password), user= and password=, or JETSTREAM_API_USER and _PASSWORD"
+    "call api.server.auth(user, password), pass user= and password=, or set JETSTREAM_API_USER and "
+    "JETSTREAM_API_PASSWORD"
 )
 _UPDATE_HINT = "have client and server updated; api.server.getServerInfo() shows the server's version"
 _ERROR_CODES: Dict[int, Tuple[Type[HTTPError], str, str]] = {
@@ -103,26 +104,26 @@ _ERROR_CODES: Dict[int, Tuple[Type[HTTPError], str, str]] = {
     -32002: (
         AuthError,
         "AuthenticationFailed",
-        "check user= and password= (JETSTREAM_API_USER, JETSTREAM_API_PASSWORD), or make a new token",
+        "check user= and password= (JETSTREAM_API_USER, JETSTREAM_API_PASSWORD), or create a new token",
     ),
     -32003: (
         Forbidden,
         "PermissionDenied",
         "call api.server.superuser() or api.server.wrangler() first, or log in as another user",
     ),
-    -32004: (NotFound, "NotFound", "check the path or id; api.ls(path) lists a folder"),
+    -32004: (NotFound, "NotFound", "check the path or id; api.ls(path) lists a directory"),
     -32005: (Conflict, "InvalidState", Conflict.hint),
     -32006: (Conflict, STILL_PROCESSING, "wait with a larger timeout="),
-    -32007: (Unsupported, "ApiVersion", "have the server updated; getServerInfo() shows its version"),
+    -32007: (Unsupported, "ApiVersion", "have the server updated; getServerInfo() returns its version"),
     -32008: (Forbidden, "NotLicensed", "have the server licensed: api.server.setLicenseKeyAsync(key=...)"),
 }
 
-#: What a code means; one that is not known is the server's own trouble.
+#: Rules for the error codes; an unknown code is a ServerError.
 _ERROR_TABLE = ErrorTable(
     rules=[
         *(
-            ErrorRule(code_pattern=str(code), error_class=kind, hint=hint, attributes={"code": name})
-            for code, (kind, name, hint) in _ERROR_CODES.items()
+            ErrorRule(code_pattern=str(code), error_class=error_class, hint=hint, attributes={"code": name})
+            for code, (error_class, name, hint) in _ERROR_CODES.items()
         ),
         ErrorRule(error_class=ServerError),
     ]
@@ -130,23 +131,24 @@ _ERROR_TABLE = ErrorTable(
 
 
 def build_rpc_error(error: Any, method: str, url: str) -> CommunicationError:
-    """The exception for the ``error`` of an answer.
+    """Return the exception for the ``error`` object of a response.
 
     :param method: the JSON-RPC method.
     :param url: address of the call.
     """
     code = error.get("code") if isinstance(error, Mapping) else None
     if isinstance(code, bool) or not isinstance(code, int):
-        return JetStreamDecodeError(f"{method} at {url}: an error without a code")
-    means = _ERROR_TABLE.find_error_kwargs(200, str(code))
+        return JetStreamDecodeError(f"{method} at {url}: the error has no valid code")
+    kwargs = _ERROR_TABLE.find_error_kwargs(200, str(code))
     data = error.get("data")
-    told = data.get("type") if isinstance(data, Mapping) else None
-    name = redact(told if isinstance(told, str) and told else means.get("code", str(code)))
+    type_name = data.get("type") if isinstance(data, Mapping) else None
+    name = type_name if isinstance(type_name, str) and type_name else kwargs.get("code", str(code))
+    name = redact(name)
     message = redacted_excerpt(error.get("message") or "")
-    kind: Type[HTTPError] = ERRORS.class_for(means["kind"])
-    return kind(
+    error_class: Type[HTTPError] = ERRORS.class_for(kwargs["kind"])
+    return error_class(
         f"{method}: {name}{': ' if message else ''}{message}",
-        hint=means.get("hint"),
+        hint=kwargs.get("hint"),
         status=200,
         code=name,
         message=message,
@@ -158,13 +160,12 @@ def build_rpc_error(error: Any, method: str, url: str) -> CommunicationError:
 
 
 def add_connect_hint(error: CommunicationError) -> CommunicationError:
-    """The failure of a first contact, saying what an address like this may be."""
-    never_reached = isinstance(error, NetworkError) and not error.may_have_been_processed
-    elsewhere = isinstance(error, HTTPError) and error.status in (404, 405, 501)
+    """Return the error of the first request, with a hint if the server may be a JetStream control port."""
+    is_other_service = isinstance(error, HTTPError) and error.status in (404, 405, 501)
     if isinstance(error, TLSError):
         return evolve_error(error, hint=f"{error.hint}; {CONNECT_HINT}")
-    if isinstance(error, (NotAnHTTPServer, DecodeError)) or elsewhere:
+    if isinstance(error, (NotAnHTTPServer, DecodeError)) or is_other_service:
         return evolve_error(error, hint=CONNECT_HINT)
-    if isinstance(error, NetworkError) and not never_reached:
+    if isinstance(error, NetworkError) and error.may_have_been_processed:  # the server has accepted data
         return evolve_error(error, hint=error.own_hint or CONNECT_HINT)
     return error

@@ -1,4 +1,4 @@
-"""The factory of connections to JetStream servers: ``JetStream().api(host, port)``.
+"""Factory of connections to JetStream servers: ``JetStream().api(host, port)``.
 
 Source: JetStream protocol, sections 1 and 3.
 """
@@ -21,11 +21,11 @@ __all__ = ["JetStream"]
 
 @hide_method_arguments("password", "proxies", links=("link",))
 class JetStream:
-    """A factory of connections to JetStream servers, see :meth:`api`.
+    """Factory of connections to JetStream servers, see :meth:`api`.
 
-    JetStream's own control protocol is not public and is no HTTP.  This client speaks JSON-RPC over HTTP with
-    the documented names, to the local server (``smartxfer serve``), or to a JetStream server by way of
-    ``smartxfer jetstream-bridge``.
+    JetStream's own control protocol is not public and does not use HTTP.  This client sends JSON-RPC over
+    HTTP with the documented names, to the local server (``smartxfer serve``), or to a JetStream server
+    through ``smartxfer jetstream-bridge``.
 
     >>> with JetStream().api() as api:
     ...     print(api.server.getServerInfo().auth_required)
@@ -53,10 +53,9 @@ class JetStream:
         netrcfile: Optional[FilePath] = None,
         clock: "Optional[Clock]" = None,
     ) -> API:
-        """Return a connection that is not open yet.
+        """Return a connection; the first call connects it.
 
-        :param address: host, ``host:port``, or a whole URL; by default JETSTREAM_API_HOST, else
-            ``localhost``.
+        :param address: host, ``host:port``, or a URL; by default JETSTREAM_API_HOST, else ``localhost``.
         :param port: by default JETSTREAM_API_PORT, else 8886.
 
         The other parameters are those of :class:`API`.
@@ -87,7 +86,7 @@ class JetStream:
         netrcfile: Optional[FilePath] = None,
         clock: "Optional[Clock]" = None,
     ) -> API:
-        """Return the connection that a ``jetstream://`` link means; see :meth:`API.from_uri`."""
+        """Return the connection for a ``jetstream://`` link; see :meth:`API.from_uri`."""
         from smartxfer.client_options import ClientOptions
 
         options = ClientOptions(

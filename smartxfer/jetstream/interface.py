@@ -1,4 +1,4 @@
-"""What the three interfaces have in common: names of methods, and ids taken out of structures.
+"""Base class of the namespaces ``server``, ``send`` and ``recv``, and validation of their parameters.
 
 Source: JetStream protocol, sections 4 and 5.
 """
@@ -27,9 +27,9 @@ S = TypeVar("S", bound=Model)
 
 
 class Interface(Namespace):
-    """One of ``api.server``, ``api.send``, ``api.recv``.
+    """Base class of ``api.server``, ``api.send`` and ``api.recv``.
 
-    :param rpc: makes the calls.
+    :param rpc: returns the client that sends the calls.
     """
 
     _prefix = ""
@@ -38,41 +38,41 @@ class Interface(Namespace):
         self._rpc = rpc
 
     def _call(self, method: str, **params: Any) -> Any:
-        """The result of a method; a parameter of None is left out."""
+        """Call a method and return its result; parameters with the value None are not sent."""
         return self._rpc().call(self._prefix + method, _drop_none(params))
 
     def _call_for_model(
         self, model_type: Type[S], method: str, echoed_params: Sequence[str] = (), /, **params: Any
     ) -> S:
-        """The structure that a method yields.
+        """Call a method and parse its result.
 
-        :param echoed_params: the parameters that the structure has to repeat, where it has such a field.
-        :raises DecodeError: it is something else, or about another object.
+        :param echoed_params: parameters whose values the result must repeat, if it has fields of these names.
+        :raises DecodeError: the result is invalid, or describes another object.
         """
-        found = self._call(method, **params)
+        result = self._call(method, **params)
         return parse_model(
-            model_type, self._prefix + method, found, **{name: params[name] for name in echoed_params}
+            model_type, self._prefix + method, result, **{name: params[name] for name in echoed_params}
         )
 
     def _call_for_models(self, model_type: Type[S], method: str, /, **params: Any) -> List[S]:
-        """The structures that a method yields.
+        """Call a method and parse its result, a list.
 
-        :raises DecodeError: it is something else.
+        :raises DecodeError: the result is invalid.
         """
         return parse_models(model_type, self._prefix + method, self._call(method, **params))
 
     def _start_request(
         self, method: str, convert_result: Optional[ResultConverter] = None, /, **params: Any
     ) -> Request:
-        """The request that a method with ``Async`` begins.
+        """Call a method whose name ends in ``Async``, and return the request that it starts.
 
-        :param convert_result: makes the request's result of (the method, what the server says).
+        :param convert_result: converts the result of the request, given (method, JSON value).
         """
         name = self._prefix + method
-        answer, session = self._rpc().call_in_session(name, _drop_none(params))
-        request = Request.from_wire(answer, name)
-        then = None if convert_result is None else functools.partial(convert_result, name)
-        return request.evolve(_rpc=self._rpc, _convert=then, _session=session)
+        result, session = self._rpc().call_in_session(name, _drop_none(params))
+        request = Request.from_wire(result, name)
+        convert = None if convert_result is None else functools.partial(convert_result, name)
+        return request.evolve(_rpc=self._rpc, _convert=convert, _session=session)
 
 
 def _drop_none(params: Mapping[str, Any]) -> Dict[str, Any]:
@@ -80,54 +80,53 @@ def _drop_none(params: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def extract_id(value: Any, name: str) -> Any:
-    """An id, or the id in a structure.
+    """Return the id of a model or mapping, or the value itself if it is an id.
 
-    :param name: the field of a structure that holds it, ``"manifestId"``.
+    :param name: name of the field, such as ``"manifestId"``.
     :raises UsageError: it is neither.
     """
     if isinstance(value, Mapping):
         if name not in value:
             raise UsageError(
-                f"{type(value).__name__} has no {name}",
-                hint=f"pass {name} as text, or an object that has it",
+                f"a {type(value).__name__} has no {name}", hint=f"pass an object with {name}, or the id"
             )
         value = value[name]
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
-        raise UsageError(
-            f"{name} is an id or a structure that has one, not {value!r}",
-            hint=f"pass the id as text, or the object that has {name}",
-        )
+        raise UsageError(f"invalid {name}: {value!r}", hint=f"pass the id, or an object with {name}")
     if name == "token":
         return as_secret(str(value))
     return value if name == "requestId" else str(value)
 
 
 def require_text(value: Any, name: str) -> str:
-    """A text, or a path, that is not empty.
+    """Return non-empty text, also of a path object.
 
-    :raises UsageError: it is something else.
+    :raises UsageError: it is something else, or is empty.
     """
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if not isinstance(value, str) or not value or "\0" in value:
-        raise UsageError(f"{name} is text that is not empty, not {value!r}", hint=f"pass {name} as text")
+        raise UsageError(f"invalid {name}: {value!r}", hint="pass non-empty text without NUL characters")
     return decode_os_text(value)
 
 
 def require_texts(value: Any, name: str) -> Union[str, Sequence[str]]:
-    """A path, or a list of paths."""
+    """Return a path, or a list of paths, as text.
+
+    :raises UsageError: it is something else, or is empty.
+    """
     if isinstance(value, (list, tuple)):
         if not value:
-            raise UsageError(f"{name} is empty", hint=f"pass at least one of {name}")
-        return [require_text(one, name) for one in value]
+            raise UsageError(f"{name} is an empty list", hint=f"pass at least one {name}")
+        return [require_text(item, name) for item in value]
     return require_text(value, name)
 
 
 def to_microseconds(value: TimeLike, now: Callable[[], float]) -> Optional[int]:
-    """A time as the wire has it: of microseconds since 1970, a datetime, or a time span from now.
+    """Convert microseconds since 1970, a datetime, or a timedelta from now to microseconds since 1970.
 
-    :param now: seconds since 1970.
-    :raises UsageError: a datetime without a zone, or something else.
+    :param now: returns the seconds since 1970.
+    :raises UsageError: it is a datetime without a time zone, or something else.
     """
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
@@ -135,9 +134,10 @@ def to_microseconds(value: TimeLike, now: Callable[[], float]) -> Optional[int]:
         value = _EPOCH + dt.timedelta(seconds=now()) + value
     if not isinstance(value, dt.datetime):
         raise UsageError(
-            f"a time is microseconds, a datetime or a timedelta, not {value!r}",
-            hint="pass datetime.now(timezone.utc) + timedelta(days=7), or timedelta(days=7)",
+            f"invalid time: {value!r}", hint="pass microseconds since 1970, a datetime or a timedelta"
         )
     if value.tzinfo is None:
-        raise UsageError(f"{value!r} has no time zone", hint="datetime.now(timezone.utc) has one")
+        raise UsageError(
+            f"the time has no time zone: {value!r}", hint="use datetime.now(timezone.utc) + timedelta(...)"
+        )
     return (value - _EPOCH) // dt.timedelta(microseconds=1)

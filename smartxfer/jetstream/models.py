@@ -1,7 +1,7 @@
-"""What the control API answers: structures with the documented names.
+"""Models of the objects in responses, with the documented names, and parsers for results of other types.
 
-Every field but the id may be absent.  Times on the wire are microseconds since 1970; each has a property that
-gives it as a datetime in UTC.
+All fields except the id may be missing.  Times are in microseconds since 1970; each has a property that
+returns it as a datetime in UTC.
 
 Source: JetStream protocol, section 6.
 """
@@ -41,7 +41,7 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
 class Status(OpenEnum):
-    """How a task is; only to be relied on once ``processing`` is false.  Words not known here are kept."""
+    """Status of a task, which is final once ``processing`` is false; may have other values than these."""
 
     PENDING: "Status"
     SENDING: "Status"
@@ -59,38 +59,38 @@ _FINAL_STATUSES = (Status.COMPLETE, Status.SUSPENDED, Status.ERROR)
 
 
 def _optional(name: str) -> Any:
-    """A field that may be absent or null."""
+    """Return a field that may be missing or null."""
     return wire_field(name, default=None)
 
 
 def _optional_count(name: str) -> Any:
-    """A number of bytes or things that may be absent or null."""
+    """Return a field for a non-negative number that may be missing or null."""
     return count_field(name, default=None)
 
 
 def _datetime_property(name: str) -> Any:
-    """A property: a time of microseconds as a datetime in UTC, None where the time is not valid yet."""
+    """Return a property that converts a field of microseconds to a datetime in UTC."""
 
-    def moment(self: Any) -> Optional[dt.datetime]:
+    def get_datetime(self: Any) -> Optional[dt.datetime]:
         microseconds = getattr(self, name)
         try:
             return None if microseconds is None else _EPOCH + dt.timedelta(microseconds=microseconds)
-        except OverflowError:  # no calendar goes that far
+        except OverflowError:  # later than the year 9999
             return None
 
-    moment.__doc__ = f"``{name}`` as a datetime in UTC; None for a time that no calendar has."
-    return property(moment)
+    get_datetime.__doc__ = f"``{name}`` as a datetime in UTC; None if it is missing or out of range."
+    return property(get_datetime)
 
 
 class JetStreamModel(Model):
-    """What JetStream answers."""
+    """Base class of the models, which raises errors of JetStream."""
 
     _error_family = ERRORS
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class RequestStatus(JetStreamModel):
-    """How an asynchronous request is."""
+    """Status of an asynchronous request."""
 
     request_id: Optional[int] = _optional("requestId")
     processing: bool = False
@@ -100,7 +100,7 @@ class RequestStatus(JetStreamModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Task(JetStreamModel):
-    """What manifests and transfers have in common."""
+    """Fields of manifests and transfers."""
 
     status: Status = Status("")
     processing: bool = False
@@ -113,7 +113,7 @@ class Task(JetStreamModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Manifest(Task):
-    """A set of files; ``total_size`` is in bytes.  It sends nothing by itself."""
+    """A list of files, to be sent by a transfer; ``total_size`` is in bytes."""
 
     manifest_id: OpaqueId = wire_field("manifestId", kw_only=True)
     total_files: Optional[int] = _optional_count("totalFiles")
@@ -122,7 +122,7 @@ class Manifest(Task):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class _ConnectionFields(JetStreamModel):
-    """What destinations and connections have in common."""
+    """Fields of destinations and connections."""
 
     connection_id: Optional[OpaqueId] = _optional("connectionId")
     destination_ip: Optional[str] = _optional("destinationIP")
@@ -145,7 +145,7 @@ class _ConnectionFields(JetStreamModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Destination(_ConnectionFields):
-    """A far server that files are sent to."""
+    """A server that files can be sent to."""
 
     destination_id: OpaqueId = wire_field("destinationId", kw_only=True)
     destination_address: Optional[str] = _optional("destinationAddress")
@@ -154,7 +154,7 @@ class Destination(_ConnectionFields):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Connection(_ConnectionFields):
-    """The line to a far server, which several destinations may share."""
+    """A network connection to another server, which several destinations may share."""
 
     rate_controller_active: Optional[bool] = _optional("rateControllerActive")
     rate_control_method: Any = _optional("rateControlMethod")
@@ -165,7 +165,7 @@ class Connection(_ConnectionFields):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Transfer(Task):
-    """A manifest on its way to a destination, counted in blocks of ``block_size`` bytes."""
+    """Transfer of a manifest to a destination; its progress is in blocks of ``block_size`` bytes."""
 
     transfer_id: OpaqueId = wire_field("transferId", kw_only=True)
     destination_id: Optional[OpaqueId] = _optional("destinationId")
@@ -197,14 +197,14 @@ class Transfer(Task):
 
     @property
     def fraction(self) -> float:
-        """How much has arrived, from 0 to 1."""
+        """Fraction that has arrived, from 0 to 1."""
         if self.total_blocks:
             return min(1.0, (self.blocks_acked or 0) / self.total_blocks)
         return 1.0 if self.status == Status.COMPLETE else 0.0
 
     @property
     def bytes_acked(self) -> int:
-        """Bytes that have arrived, to the block."""
+        """Bytes of the blocks that have arrived."""
         total = self.total_bytes or 0
         if self.total_blocks and self.blocks_acked == self.total_blocks:
             return total
@@ -212,15 +212,15 @@ class Transfer(Task):
 
     @property
     def rate(self) -> Optional[float]:
-        """Bytes a second since it started, None where that is not known."""
-        until = self.end_time or self.snapshot_time
-        if not self.start_time or not until or until <= self.start_time:
+        """Bytes per second since its start; None if a time is missing."""
+        end = self.end_time or self.snapshot_time
+        if not self.start_time or not end or end <= self.start_time:
             return None
-        return self.bytes_acked / ((until - self.start_time) / 1e6)
+        return self.bytes_acked / ((end - self.start_time) / 1e6)
 
     @property
     def retransmitted(self) -> float:
-        """Which share of the blocks was sent again, from 0 on."""
+        """Retransmitted blocks as a fraction of the blocks sent."""
         return (self.blocks_retransmitted or 0) / self.blocks_sent if self.blocks_sent else 0.0
 
 
@@ -249,7 +249,7 @@ class Token(JetStreamModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class ReceiveTransfer(JetStreamModel):
-    """A transfer as the receiving server sees it; ``total_size`` is in bytes."""
+    """A transfer to the connected server; ``total_size`` is in bytes."""
 
     transfer_id: OpaqueId = wire_field("transferId")
     destination_path: Optional[str] = _optional("destinationPath")
@@ -268,7 +268,7 @@ class ReceiveTransfer(JetStreamModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Source(JetStreamModel):
-    """A server that sends to this one; rates are in kilobits a second."""
+    """A server that sends files to the connected server; rates are in kilobits per second."""
 
     source_ip: Optional[str] = _optional("sourceIP")
     source_port: Optional[int] = _optional("sourcePort")
@@ -285,7 +285,7 @@ class Source(JetStreamModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Event(JetStreamModel):
-    """An entry of the event log; what it says besides is in ``extra``."""
+    """An entry of the event log; other fields are in ``extra``."""
 
     event: str = wire_field("_event")
     timestamp: Optional[int] = _optional("_timestamp")
@@ -295,7 +295,7 @@ class Event(JetStreamModel):
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class ServerInfo(JetStreamModel):
-    """What a server says of itself; ``configuration`` only to superusers."""
+    """Identity and settings of a server; only superusers receive ``configuration``."""
 
     server_id: Optional[OpaqueId] = _optional("serverId")
     server_name: Optional[str] = _optional("serverName")
@@ -321,50 +321,50 @@ class ServerInfo(JetStreamModel):
 
 
 def parse_model(model_type: Type[S], method: str, result: Any, **expected_ids: Any) -> S:
-    """The structure that a call yields.
+    """Parse the result of a call.
 
-    :param expected_ids: ids by their names on the wire, as in :func:`about`.
-    :raises DecodeError: it is something else, or has another id.
+    :param expected_ids: ids by their JSON names, as in :func:`validate_ids`.
+    :raises DecodeError: the result is invalid or has another id.
     """
-    structure = model_type.from_wire(result, method)
+    model = model_type.from_wire(result, method)
     for name in ("manifest_id", "destination_id", "transfer_id", "token"):
-        if getattr(structure, name, None) == "":
-            raise JetStreamDecodeError(f"{method}: the answer has an empty {name}")
-    validate_ids(method, structure, **expected_ids)
-    return structure
+        if getattr(model, name, None) == "":
+            raise JetStreamDecodeError(f"{method}: the result has an empty {name}")
+    validate_ids(method, model, **expected_ids)
+    return model
 
 
 def parse_models(model_type: Type[S], method: str, result: Any) -> List[S]:
-    """The list of structures that a call yields; null stands for an empty one.
+    """Parse a result that is a list of objects; null is an empty list.
 
-    :raises DecodeError: it is something else, or holds something else.
+    :raises DecodeError: the result or one of its items is invalid.
     """
-    return [parse_model(model_type, method, one) for one in parse_list(method, result)]
+    return [parse_model(model_type, method, item) for item in parse_list(method, result)]
 
 
 def validate_processing(method: str, task: Any) -> None:
-    """Check that a state says if the server still works on it.
+    """Check that a task has ``processing`` or a final status.
 
-    Some examples leave ``processing`` out once the status is final.
+    Some examples in the vendor's documentation have no ``processing`` once the status is final.
 
     :raises DecodeError: it has neither.
     """
     if task.get("processing") is None and task.status not in _FINAL_STATUSES:
-        raise JetStreamDecodeError(f"{method}: the answer does not say if it is still being processed")
+        raise JetStreamDecodeError(f"{method}: the result has no field 'processing' and no final status")
 
 
 def parse_list(method: str, result: Any) -> List[Any]:
-    """The list that a call yields; null stands for an empty one.
+    """Return a result that is a list; null is an empty list.
 
     :raises DecodeError: it is something else.
     """
     if not isinstance(result, (list, type(None))):
-        raise JetStreamDecodeError(f"{method}: the answer is a {type(result).__name__}, not a list")
+        raise JetStreamDecodeError(f"{method}: the result is a {type(result).__name__}, not a list")
     return result or []
 
 
 def parse_listing(method: str, result: Any) -> Any:
-    """The entries that a call yields: a list, or an object of lists by path; null stands for an empty list.
+    """Return a result that is a list, or an object with lists by path; null is an empty list.
 
     :raises DecodeError: it is something else.
     """
@@ -372,23 +372,23 @@ def parse_listing(method: str, result: Any) -> Any:
 
 
 def parse_byte_count(method: str, result: Any) -> int:
-    """The number of bytes that a call yields.
+    """Return a result that is a number of bytes.
 
-    :raises DecodeError: it is not a whole number of 0 or more.
+    :raises DecodeError: it is not a non-negative integer.
     """
     if isinstance(result, bool) or not isinstance(result, int) or not 0 <= result < 1 << 63:
-        raise JetStreamDecodeError(f"{method}: the answer is not a number of bytes")
+        raise JetStreamDecodeError(f"{method}: the result is not a number of bytes")
     return result
 
 
 def validate_ids(method: str, result: Any, **expected_ids: Any) -> None:
-    """Check that a structure is the one that was asked for.
+    """Check that a result describes the requested object.
 
-    :param method: the call that it is the result of.
-    :param expected_ids: ids by their names on the wire; one that the structure lacks is not compared.
+    :param method: the call that returned the result.
+    :param expected_ids: ids by their JSON names; ids that the result does not have are not compared.
     :raises DecodeError: it has another id.
     """
-    for name, wanted in expected_ids.items():
-        got = result.get(name) if isinstance(result, Mapping) else None
-        if got is not None and str(got) != str(wanted):  # not shown: a token is a secret
-            raise JetStreamDecodeError(f"{method}: the answer is about another {name}")
+    for name, expected in expected_ids.items():
+        actual = result.get(name) if isinstance(result, Mapping) else None
+        if actual is not None and str(actual) != str(expected):  # values are not shown: a token is a secret
+            raise JetStreamDecodeError(f"{method}: the result has another {name}")

@@ -1,4 +1,4 @@
-"""Waiting for manifests and transfers, by long polls that are bounded.
+"""Waits for manifests and transfers, with long polls of bounded duration.
 
 Source: JetStream protocol, sections 4, 6.1 and 9.4.
 """
@@ -24,22 +24,23 @@ __all__ = [
     "wait_for_task",
 ]
 
-#: Most seconds that one poll asks for, and what its HTTP read time-out has to exceed it by.
+#: Maximum seconds of one poll, and the seconds by which the HTTP read timeout must be longer.
 _MAX_POLL_SECONDS, _READ_TIMEOUT_MARGIN = 25.0, 5.0
-#: Seconds without progress after which a wait ends that has neither a timeout nor a name of the vendor's.
+#: Seconds without progress after which a wait without a timeout ends, except in methods of the vendor's API.
 STALL_TIMEOUT = 600.0
-#: Seconds of a poll while somebody watches the progress.
+#: Seconds of a poll if progress is reported.
 _POLL_SECONDS_WITH_PROGRESS = 0.5
-#: Seconds between polls of a server that answers at once: at first, growth, at most.
+#: Seconds between polls of a server that responds immediately: first delay, factor, maximum.
 _FIRST_DELAY, _DELAY_FACTOR, _MAX_DELAY = 0.2, 1.5, 5.0
-#: States that count as progress: the known ones, and some that this version does not know.
+#: Maximum number of states that count as progress, to limit the wait for a server with ever new states.
 _MAX_STATES = 1000
 
 
 class StallTimer:
-    """Ends waits without a timeout once nothing has moved for some minutes; several waits may share it.
+    """Time limit for waits without a timeout, restarted by each progress; several waits may share it.
 
-    A state, or more files and bytes than ever before, counts as progress; to and fro does not.
+    A new state, or a new maximum of a number of files, bytes or blocks, is progress; alternating values are
+    not.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -50,32 +51,33 @@ class StallTimer:
 
     @property
     def end_time(self) -> float:
-        """When it is at an end, by the clock."""
+        """Time of the monotonic clock at which the waits end."""
         return self._last_progress + STALL_TIMEOUT
 
-    def record_state(self, id: str, task: Any) -> None:
-        """Take note of a state of a task."""
-        moved = (id, str(task.status)) not in self._seen_states and len(self._seen_states) < _MAX_STATES
-        self._seen_states.add((id, str(task.status)))
+    def record_state(self, task_id: str, task: Any) -> None:
+        """Restart the time limit if the state of a task shows progress."""
+        state = (task_id, str(task.status))
+        has_progress = state not in self._seen_states and len(self._seen_states) < _MAX_STATES
+        self._seen_states.add(state)
         names = ("blocks_acked",) if isinstance(task, Transfer) else ("total_files", "total_size")
         for name in names:
             value = getattr(task, name) or 0
-            if value > self._highest_counts.get((id, name), 0):
-                self._highest_counts[id, name] = value
-                moved = True
-        if moved:
+            if value > self._highest_counts.get((task_id, name), 0):
+                self._highest_counts[task_id, name] = value
+                has_progress = True
+        if has_progress:
             self._last_progress = self._clock.monotonic()
 
     def restart(self) -> None:
-        """Take note of a wait that has ended."""
+        """Restart the time limit, because one of the waits has ended."""
         self._last_progress = self._clock.monotonic()
 
 
 class PollLoop:
-    """The course of one wait.
+    """Time limits of one wait: the length of its polls, the delays between them, and its end.
 
-    :param timeout: seconds; None: without end.
-    :param stall_timer: ends a wait without a timeout that makes no progress.
+    :param timeout: seconds; None for no limit.
+    :param stall_timer: limits a wait without a timeout; None for no limit.
     """
 
     def __init__(
@@ -88,9 +90,9 @@ class PollLoop:
         self._deadline = None if timeout is None else self._clock.monotonic() + timeout
         self._stall_timer = stall_timer if timeout is None else None
         self._delay = _FIRST_DELAY
-        read = rpc.http.timeout[1]
+        read_timeout = rpc.http.timeout[1]
         self._max_poll_seconds = min(
-            _MAX_POLL_SECONDS, read - _READ_TIMEOUT_MARGIN if read > 2 * _READ_TIMEOUT_MARGIN else read / 2
+            _MAX_POLL_SECONDS, max(read_timeout - _READ_TIMEOUT_MARGIN, read_timeout / 2)
         )
         self._poll_seconds = self._poll_start = 0.0
 
@@ -99,43 +101,44 @@ class PollLoop:
         return self._deadline if self._stall_timer is None else self._stall_timer.end_time
 
     def start_poll(self, max_seconds: float = _MAX_POLL_SECONDS) -> float:
-        """Seconds that the server may take for the next answer, ``max_seconds`` of them."""
+        """Return the seconds, at most ``max_seconds``, after which the server must respond to the poll."""
         self._poll_start = self._clock.monotonic()
-        left = self._max_poll_seconds if self._end_time is None else self._end_time - self._poll_start
-        self._poll_seconds = round(max(0.0, min(self._max_poll_seconds, left, max_seconds)), 3)
+        remaining = self._max_poll_seconds if self._end_time is None else self._end_time - self._poll_start
+        self._poll_seconds = round(max(0.0, min(self._max_poll_seconds, remaining, max_seconds)), 3)
         return self._poll_seconds
 
     def wait_for_next(self) -> bool:
-        """Whether there is time for another poll; a server that answered at once is given a pause."""
+        """Return True if there is time for another poll; sleep first if the server responded immediately."""
         now = self._clock.monotonic()
-        left = float("inf") if self._end_time is None else self._end_time - now
-        if left <= 0:
+        remaining = float("inf") if self._end_time is None else self._end_time - now
+        if remaining <= 0:
             return False
         if now - self._poll_start < self._poll_seconds / 2:
-            self._rpc.sleep(min(left, self._delay))
+            self._rpc.sleep(min(remaining, self._delay))
             self._delay = min(self._delay * _DELAY_FACTOR, _MAX_DELAY)
         else:
             self._delay = _FIRST_DELAY
         return True
 
     def build_timeout_error(self, description: str, state: str, hint: str, last: Any) -> WaitTimeout:
-        """Return the error of a wait that is over too soon.
+        """Return the error of a wait that has reached its time limit.
 
-        :param description: what was waited for, and ``state`` how it is.
+        :param description: the object of the wait.
+        :param state: its last state.
         """
         if self._stall_timer is None:
             return JetStreamWaitTimeout(
                 f"{description} is {state} after {self._timeout:g} s", hint=hint, last=last
             )
         return JetStreamWaitTimeout(
-            f"{description} is {state}, and made no progress for {STALL_TIMEOUT / 60:g} minutes",
-            hint=f'{hint}; timeout=float("inf") waits for as long as it takes',
+            f"{description} is {state}, without progress for {STALL_TIMEOUT / 60:g} minutes",
+            hint=f'{hint}; pass timeout=float("inf") to wait without a limit',
             last=last,
         )
 
 
 def validate_timeout(timeout: Any, hint: str = "") -> Optional[float]:
-    """Return a time-out, checked before anything is sent.
+    """Return a validated timeout.
 
     :raises UsageError: it is neither None nor a number of seconds.
     """
@@ -143,53 +146,53 @@ def validate_timeout(timeout: Any, hint: str = "") -> Optional[float]:
 
 
 def get_task_type(method: str) -> "tuple[type[Any], str]":
-    """The structure and its id that a wait is for."""
+    """Return the model and the id parameter of a wait method."""
     return (Manifest, "manifestId") if method.endswith("Manifest") else (Transfer, "transferId")
 
 
 def wait_for_task(
     rpc: JsonRpcClient,
     method: str,
-    id: str,
+    task_id: str,
     timeout: Optional[float],
     reporter: ProgressReporter,
     stall_timer: Optional[StallTimer] = None,
 ) -> Any:
-    """A manifest or transfer that is not processed any more, whatever became of it.
+    """Wait for a manifest or transfer, and return its last state, which may be an error.
 
     :param method: ``"send.waitForManifest"`` or ``"send.waitForTransfer"``.
-    :param stall_timer: ends a wait without a timeout; None: such a wait has no end of its own.
-    :raises WaitTimeout: it is still being processed; ``last`` is its state, and it goes on.
+    :param stall_timer: limits a wait without a timeout; None for no limit.
+    :raises WaitTimeout: it is still being processed; ``last`` is its state, and the server continues.
     """
-    kind, name = get_task_type(method)
-    polls = PollLoop(rpc, timeout, stall_timer)
-    told = _TaskProgress(reporter, f"{kind.__name__.lower()} {id}")
+    model, id_param = get_task_type(method)
+    name = f"{model.__name__.lower()} {task_id}"
+    poll_loop, progress = PollLoop(rpc, timeout, stall_timer), _TaskProgress(reporter, name)
     while True:
-        # While somebody watches, answers have to come more often than states change.
-        asked = polls.start_poll(_POLL_SECONDS_WITH_PROGRESS if reporter.enabled else _MAX_POLL_SECONDS)
-        found = rpc.call(method, {name: id, "timeoutSeconds": asked})
-        task: Task = parse_model(kind, method, found, **{name: id})
+        # To report progress, the server must respond more often than the state changes.
+        max_seconds = _POLL_SECONDS_WITH_PROGRESS if reporter.enabled else _MAX_POLL_SECONDS
+        params = {id_param: task_id, "timeoutSeconds": poll_loop.start_poll(max_seconds)}
+        task: Task = parse_model(model, method, rpc.call(method, params), **{id_param: task_id})
         validate_processing(method, task)
-        told.update(task)
+        progress.update(task)
         if stall_timer is not None:
-            stall_timer.record_state(id, task)
+            stall_timer.record_state(task_id, task)
         reporter.raise_if_failed()
         if not task.processing:
             return task
-        if not polls.wait_for_next():
+        if not poll_loop.wait_for_next():
             break
-    hint = f"it goes on: wait again, or look at it with get{kind.__name__}"
-    raise polls.build_timeout_error(f"{kind.__name__.lower()} {id}", task.status or "processing", hint, task)
+    hint = f"the server continues it: wait again, or call api.send.get{model.__name__}({task_id!r})"
+    raise poll_loop.build_timeout_error(name, task.status or "processing", hint, task)
 
 
 class _TaskProgress:
-    """Turns states of a task into events."""
+    """Reports the states of a task as progress events."""
 
     def __init__(self, reporter: ProgressReporter, name: str) -> None:
         self._reporter = reporter
         self._name = name
         self._done = 0
-        self._total: Any = self  # none that was ever told
+        self._total: Any = self  # differs from every total, also from None
 
     def update(self, task: Any) -> None:
         done = task.bytes_acked if isinstance(task, Transfer) else 0
@@ -204,18 +207,20 @@ class _TaskProgress:
 
 
 def require_complete(task: Any) -> Any:
-    """The task, when it is complete.
+    """Return the task if it is complete.
 
     :raises TaskFailed: it failed.
     :raises TaskSuspended: it was suspended.
     """
-    id = task.manifest_id if isinstance(task, Manifest) else task.transfer_id
-    what = f"{type(task).__name__.lower()} {id}"
+    task_id = task.manifest_id if isinstance(task, Manifest) else task.transfer_id
+    name = f"{type(task).__name__.lower()} {task_id}"
     if task.status == Status.COMPLETE:
         return task
     if task.status == Status.SUSPENDED:
         raise JetStreamTaskSuspended(
-            f"{what} was suspended", hint="api.send.resumeTransfer(error.task) lets it go on", task=task
+            f"{name} was suspended",
+            hint="call api.send.resumeTransfer(error.task) to continue it",
+            task=task,
         )
     reason = redact(task.error_message or "") or f"its status is {task.status!r}"
-    raise JetStreamTaskFailed(f"{what} failed: {reason}", task=task)
+    raise JetStreamTaskFailed(f"{name} failed: {reason}", task=task)

@@ -1,4 +1,4 @@
-"""``api.recv``: the receiving side; for superusers.
+"""``api.recv``: methods for receiving; for superusers.
 
 Source: JetStream protocol, section 5.3.
 """
@@ -17,40 +17,40 @@ _PUBLIC_KEY_FIELDS = ("clientPublicKey", "destinationPublicKey", "publicKey")
 
 
 class RecvInterface(Interface):
-    """Commands to the receiving side of a server."""
+    """Methods for the receiving side of a server."""
 
     _prefix = "recv."
 
     def addAuthorizedClientAsync(self, clientPublicKey: Any) -> Request:
-        """Trust a sending server.
+        """Authorize a sending server.
 
-        :param clientPublicKey: its public key, or a structure that holds it.
+        :param clientPublicKey: its public key, or an object with the key.
         """
         return self._start_request(
             "addAuthorizedClientAsync", clientPublicKey=_extract_public_key(clientPublicKey)
         )
 
     def removeAuthorizedClientAsync(self, clientPublicKey: Any) -> Request:
-        """Trust a sending server no more."""
+        """Withdraw the authorization of a sending server."""
         return self._start_request(
             "removeAuthorizedClientAsync", clientPublicKey=_extract_public_key(clientPublicKey)
         )
 
     def allowOnlyAuthorizedClientsAsync(self, onlyAuthorizedClientsAllowed: bool) -> Request:
-        """Say whether only trusted servers may send."""
+        """Set whether only authorized servers may send."""
         return self._start_request(
             "allowOnlyAuthorizedClientsAsync", onlyAuthorizedClientsAllowed=bool(onlyAuthorizedClientsAllowed)
         )
 
     def getSourcesAsync(self) -> Request:
-        """Ask for the servers that send.
+        """Request the servers that send files to this one.
 
         The result is a list of :class:`~smartxfer.jetstream.models.Source`.
         """
         return self._start_request("getSourcesAsync", functools.partial(parse_models, Source))
 
     def getTransfersAsync(self) -> Request:
-        """Ask for the transfers that come in.
+        """Request the incoming transfers.
 
         The result is a list of :class:`~smartxfer.jetstream.models.ReceiveTransfer`.
         """
@@ -59,11 +59,10 @@ class RecvInterface(Interface):
 
 def _extract_public_key(value: Any) -> str:
     if isinstance(value, Mapping):
-        held = [value[name] for name in _PUBLIC_KEY_FIELDS if value.get(name)]
-        if not held:
+        keys = [value[name] for name in _PUBLIC_KEY_FIELDS if value.get(name)]
+        if not keys:
             raise UsageError(
-                f"{type(value).__name__} has no public key",
-                hint="pass the public key as text, or an object that has one",
+                f"a {type(value).__name__} has no public key", hint="pass clientPublicKey as text"
             )
-        value = held[0]
+        value = keys[0]
     return require_text(value, "clientPublicKey")

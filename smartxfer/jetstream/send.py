@@ -1,7 +1,7 @@
-"""``api.send``: manifests, destinations, transfers, shared tokens.
+"""``api.send``: methods for manifests, destinations, transfers and shared tokens.
 
-Names and parameters are the vendor's.  Where its documentation could not be read to the end, ``extra=`` sends
-further ones.  Wherever an id is wanted the structure will do.
+Names and parameters are the vendor's.  Parameters that are not in the public part of its documentation can be
+sent with ``extra=``.  Parameters for ids also accept the object.
 
 Source: JetStream protocol, section 5.2.
 """
@@ -21,7 +21,7 @@ from smartxfer.validation import merge_extra
 
 __all__ = ["SendInterface", "validate_mappings", "validate_token_options"]
 
-#: What holds an object's id, by which its user data is found.
+#: Fields with the id of an object that has user data.
 _OBJECT_ID_FIELDS = ("transferId", "manifestId", "destinationId", "token")
 _MANIFEST_PARAMS = ("mappings", "userData")
 _DESTINATION_PARAMS = ("destinationAddress", "destinationPort", "sendRateMax", "userData")
@@ -33,7 +33,7 @@ _SHARED_TOKEN_PARAMS = ("manifestId", "description", "downloadLimit", "expiryTim
 
 @hide_method_arguments("password", "token", "tokens")
 class SendInterface(Interface):
-    """Commands to the sending side of a server."""
+    """Methods for the sending side of a server."""
 
     _prefix = "send."
 
@@ -46,47 +46,47 @@ class SendInterface(Interface):
         userData: Optional[Mapping[str, Any]] = None,
         extra: Optional[Mapping[str, Any]] = None,
     ) -> Manifest:
-        """Begin to gather files; nothing is sent yet.
+        """Start to collect files in a manifest; a transfer sends them.
 
         :param mappings: destination path -> source path on the server.
-        :param userData: anything of one's own, by name.
-        :param extra: parameters that this version does not know.
+        :param userData: arbitrary values by name.
+        :param extra: parameters that this version does not support.
         """
-        further = merge_extra({}, extra, _MANIFEST_PARAMS)
-        checked = validate_mappings(mappings)
+        extra_params = merge_extra({}, extra, _MANIFEST_PARAMS)
+        text_mappings = validate_mappings(mappings)
         return self._call_for_model(
-            Manifest, "createManifest", mappings=checked, userData=userData, **further
+            Manifest, "createManifest", mappings=text_mappings, userData=userData, **extra_params
         )
 
     def getManifest(self, manifestId: Any) -> Manifest:
-        """A manifest as it is now."""
-        id = extract_id(manifestId, "manifestId")
-        return self._call_for_model(Manifest, "getManifest", ("manifestId",), manifestId=id)
+        """Return the current state of a manifest."""
+        manifest_id = extract_id(manifestId, "manifestId")
+        return self._call_for_model(Manifest, "getManifest", ("manifestId",), manifestId=manifest_id)
 
     def getManifests(self) -> List[Manifest]:
-        """Every manifest that this login may see."""
+        """Return all manifests that are visible to this login."""
         return self._call_for_models(Manifest, "getManifests")
 
     def getManifestFiles(self, manifestId: Any, **keywords: Any) -> Any:
-        """The file mappings of a manifest."""
-        found = self._call("getManifestFiles", manifestId=extract_id(manifestId, "manifestId"), **keywords)
-        return parse_listing("send.getManifestFiles", found)
+        """Return the file mappings of a manifest."""
+        result = self._call("getManifestFiles", manifestId=extract_id(manifestId, "manifestId"), **keywords)
+        return parse_listing("send.getManifestFiles", result)
 
     def waitForManifest(
         self, manifestId: Any, *, timeout: Optional[float] = None, progress: Progress = None
     ) -> Manifest:
-        """The manifest, once it is not processed any more; look at its ``status``.
+        """Wait until a manifest is not processed any more, and return it; its ``status`` may be an error.
 
-        :param timeout: seconds; None waits for as long as it takes.
+        :param timeout: seconds; None waits without a limit.
         :raises WaitTimeout: it is still being processed; ``last`` is its state.
         """
-        found: Manifest = self._wait_for_task(
+        manifest: Manifest = self._wait_for_task(
             "waitForManifest", extract_id(manifestId, "manifestId"), timeout, progress
         )
-        return found
+        return manifest
 
     def deleteManifest(self, manifestId: Any) -> None:
-        """Delete a manifest; a transfer that uses it goes on."""
+        """Delete a manifest; a transfer that uses it continues."""
         self._call("deleteManifest", manifestId=extract_id(manifestId, "manifestId"))
 
     # -- destinations -----------------------------------------------------------------------------------
@@ -100,12 +100,12 @@ class SendInterface(Interface):
         userData: Optional[Mapping[str, Any]] = None,
         extra: Optional[Mapping[str, Any]] = None,
     ) -> Destination:
-        """A far server to send to: the one that is known, where everything matches.
+        """Create a destination, or return the existing one with the same parameters.
 
-        :param userData: anything of one's own, by name.
-        :param extra: parameters that this version does not know.
+        :param userData: arbitrary values by name.
+        :param extra: parameters that this version does not support.
         """
-        further = merge_extra({}, extra, _DESTINATION_PARAMS)
+        extra_params = merge_extra({}, extra, _DESTINATION_PARAMS)
         return self._call_for_model(
             Destination,
             "createDestination",
@@ -114,16 +114,18 @@ class SendInterface(Interface):
             destinationPort=destinationPort,
             sendRateMax=sendRateMax,
             userData=userData,
-            **further,
+            **extra_params,
         )
 
     def getDestination(self, destinationId: Any) -> Destination:
-        """A destination as it is now."""
-        id = extract_id(destinationId, "destinationId")
-        return self._call_for_model(Destination, "getDestination", ("destinationId",), destinationId=id)
+        """Return the current state of a destination."""
+        destination_id = extract_id(destinationId, "destinationId")
+        return self._call_for_model(
+            Destination, "getDestination", ("destinationId",), destinationId=destination_id
+        )
 
     def getDestinations(self) -> List[Destination]:
-        """Every destination that this login may see."""
+        """Return all destinations that are visible to this login."""
         return self._call_for_models(Destination, "getDestinations")
 
     def deleteDestination(self, destinationId: Any) -> None:
@@ -131,12 +133,14 @@ class SendInterface(Interface):
         self._call("deleteDestination", destinationId=extract_id(destinationId, "destinationId"))
 
     def getConnection(self, connectionId: Any) -> Connection:
-        """A connection as it is now."""
-        id = extract_id(connectionId, "connectionId")
-        return self._call_for_model(Connection, "getConnection", ("connectionId",), connectionId=id)
+        """Return the current state of a connection."""
+        connection_id = extract_id(connectionId, "connectionId")
+        return self._call_for_model(
+            Connection, "getConnection", ("connectionId",), connectionId=connection_id
+        )
 
     def getConnections(self) -> List[Connection]:
-        """Every connection."""
+        """Return all connections."""
         return self._call_for_models(Connection, "getConnections")
 
     # -- transfers --------------------------------------------------------------------------------------
@@ -152,15 +156,15 @@ class SendInterface(Interface):
         userData: Optional[Mapping[str, Any]] = None,
         extra: Optional[Mapping[str, Any]] = None,
     ) -> Transfer:
-        """Begin to send the files of a manifest, which has to be complete.
+        """Start to send the files of a complete manifest.
 
-        :param priority: lower is sent first.
-        :param destinationPath: a directory of the far server that the manifest's paths are below.
+        :param priority: transfers with lower numbers are sent first.
+        :param destinationPath: directory on the receiving server to which the manifest's paths are relative.
+        :param userData: arbitrary values by name.
+        :param extra: parameters that this version does not support.
         :raises Conflict: the manifest is not complete.
-        :param userData: anything of one's own, by name.
-        :param extra: parameters that this version does not know.
         """
-        further = merge_extra({}, extra, _TRANSFER_PARAMS)
+        extra_params = merge_extra({}, extra, _TRANSFER_PARAMS)
         return self._call_for_model(
             Transfer,
             "createTransfer",
@@ -171,33 +175,35 @@ class SendInterface(Interface):
             destinationPath=destinationPath,
             checkpointFrequencySeconds=checkpointFrequencySeconds,
             userData=userData,
-            **further,
+            **extra_params,
         )
 
     def getTransfer(self, transferId: Any) -> Transfer:
-        """A transfer as it is now."""
-        id = extract_id(transferId, "transferId")
-        return self._call_for_model(Transfer, "getTransfer", ("transferId",), transferId=id)
+        """Return the current state of a transfer."""
+        transfer_id = extract_id(transferId, "transferId")
+        return self._call_for_model(Transfer, "getTransfer", ("transferId",), transferId=transfer_id)
 
     def getTransfers(self) -> List[Transfer]:
-        """Every transfer that this login may see."""
+        """Return all transfers that are visible to this login."""
         return self._call_for_models(Transfer, "getTransfers")
 
     def waitForTransfer(
         self, transferId: Any, *, timeout: Optional[float] = None, progress: Progress = None
     ) -> Transfer:
-        """The transfer, once it is not processed any more: complete, suspended or failed, as ``status`` says.
+        """Wait until a transfer is not processed any more, and return it.
 
-        :param timeout: seconds; None waits for as long as it takes.
+        Its ``status`` is complete, suspended or error.
+
+        :param timeout: seconds; None waits without a limit.
         :raises WaitTimeout: it is still being processed; ``last`` is its state.
         """
-        found: Transfer = self._wait_for_task(
+        transfer: Transfer = self._wait_for_task(
             "waitForTransfer", extract_id(transferId, "transferId"), timeout, progress
         )
-        return found
+        return transfer
 
     def resumeTransfer(self, transferId: Any) -> Any:
-        """Let a suspended transfer go on.
+        """Continue a suspended transfer.
 
         :raises Conflict: it is not suspended.
         """
@@ -209,22 +215,22 @@ class SendInterface(Interface):
 
     def failTransfer(self, transferId: Any, errorMessage: str) -> Any:
         """End a transfer with an error."""
-        id = extract_id(transferId, "transferId")
-        return self._call("failTransfer", transferId=id, errorMessage=errorMessage)
+        transfer_id = extract_id(transferId, "transferId")
+        return self._call("failTransfer", transferId=transfer_id, errorMessage=errorMessage)
 
     def deleteTransfer(self, transferId: Any) -> None:
         """Delete a transfer."""
         self._call("deleteTransfer", transferId=extract_id(transferId, "transferId"))
 
     def setSendRateAsync(self, **keywords: Any) -> Request:
-        """Set the rate of sending; from an old example of the vendor's, its parameters are not public."""
+        """Set the send rate (from an old example of the vendor; the parameters are not public)."""
         return self._start_request("setSendRateAsync", **keywords)
 
-    def _wait_for_task(self, method: str, id: str, timeout: Optional[float], progress: Progress) -> Any:
+    def _wait_for_task(self, method: str, task_id: str, timeout: Optional[float], progress: Progress) -> Any:
         rpc = self._rpc()
         reporter = ProgressReporter(progress, rpc.clock)
         try:
-            return wait_for_task(rpc, self._prefix + method, id, timeout, reporter)
+            return wait_for_task(rpc, self._prefix + method, task_id, timeout, reporter)
         finally:
             reporter.close()
 
@@ -241,14 +247,14 @@ class SendInterface(Interface):
         userData: Optional[Mapping[str, Any]] = None,
         extra: Optional[Mapping[str, Any]] = None,
     ) -> Token:
-        """Make a token by which somebody without an account fetches the files of a manifest.
+        """Create a token with which clients without an account can download the files of a manifest.
 
-        :param downloadLimit: transfers that may be made with it.
+        :param downloadLimit: maximum number of downloads.
         :param expiryTime: microseconds since 1970, a datetime, or a timedelta from now.
-        :param userData: anything of one's own, by name.
-        :param extra: parameters that this version does not know.
+        :param userData: arbitrary values by name.
+        :param extra: parameters that this version does not support.
         """
-        further = merge_extra({}, extra, _SHARED_TOKEN_PARAMS)
+        extra_params = merge_extra({}, extra, _SHARED_TOKEN_PARAMS)
         validate_token_options(downloadLimit, password, description)
         register_secrets({"password": password or ""})
         return self._call_for_model(
@@ -261,15 +267,15 @@ class SendInterface(Interface):
             expiryTime=to_microseconds(expiryTime, self._rpc().clock.time),
             password=password,
             userData=userData,
-            **further,
+            **extra_params,
         )
 
     def getSharedToken(self, token: Any) -> Token:
-        """A shared token as it is now."""
+        """Return the current state of a shared token."""
         return self._call_for_model(Token, "getSharedToken", ("token",), token=extract_id(token, "token"))
 
     def getSharedTokens(self) -> List[Token]:
-        """Every shared token that this login may see."""
+        """Return all shared tokens that are visible to this login."""
         return self._call_for_models(Token, "getSharedTokens")
 
     def deleteSharedToken(self, token: Any) -> None:
@@ -279,11 +285,11 @@ class SendInterface(Interface):
     # -- user data --------------------------------------------------------------------------------------
 
     def updateObjectUserData(self, objectId: Any, key: str, value: Any) -> Any:
-        """Attach a value to a destination, manifest, transfer or token."""
+        """Set a value in the user data of a destination, manifest, transfer or token."""
         return self._call("updateObjectUserData", objectId=_extract_object_id(objectId), key=key, value=value)
 
     def deleteObjectUserData(self, objectId: Any, key: str) -> None:
-        """Take a value away."""
+        """Remove a value from the user data of an object."""
         self._call("deleteObjectUserData", objectId=_extract_object_id(objectId), key=key)
 
 
@@ -294,36 +300,38 @@ def _extract_object_id(value: Any) -> str:
     )
     if isinstance(value, Token):
         name = "token"
-    found: str = extract_id(value, name)
-    return found
+    object_id: str = extract_id(value, name)
+    return object_id
 
 
 def validate_token_options(download_limit: Any, password: Any, description: Any) -> None:
-    """Check what a shared token is made with, before anything is sent.
+    """Check the parameters of a token before a request is sent.
 
-    :raises UsageError: the limit is not a number of at least 1, or another value is not text.
+    :raises UsageError: the limit is not an integer of at least 1, or another value is not text.
     """
     if download_limit is not None and (
         isinstance(download_limit, bool) or not isinstance(download_limit, int) or download_limit < 1
     ):
         raise UsageError(
-            f"the limit of downloads is a number, 1 or more, not {download_limit!r:.80}",
-            hint="pass a number of downloads, such as 1",
+            f"invalid limit of downloads: {download_limit!r:.80}", hint="pass an integer of 1 or more"
         )
     for name, value in (("password", password), ("description", description)):
         if value is not None and not isinstance(value, str):
-            raise UsageError(f"{name} is text, not {type(value).__name__}", hint=f"pass {name} as text")
+            raise UsageError(
+                f"{name} must be text, not a {type(value).__name__}", hint=f"pass {name} as text"
+            )
 
 
 def validate_mappings(mappings: Any) -> Dict[str, str]:
-    """Mappings of a manifest as plain text.
+    """Return the mappings of a manifest with text keys and values.
 
-    :raises UsageError: they are none, or empty.
+    :raises UsageError: it is not a mapping, or is empty.
     """
     if not isinstance(mappings, Mapping) or not mappings:
+        problem = "empty" if isinstance(mappings, Mapping) else f"a {type(mappings).__name__}"
         raise UsageError(
-            f"mappings is a mapping of destination path -> source path, not {type(mappings).__name__}",
-            hint="it has at least one entry",
+            f"mappings must be a non-empty mapping of destination path -> source path, but is {problem}",
+            hint="pass mappings={'/destination/a.bin': '/source/a.bin'}",
         )
     return {
         require_text(destination, "a destination path"): require_text(source, "a source path")

@@ -1,7 +1,7 @@
-"""``api.server``: login, requests, the server's files, tokens, administration.
+"""``api.server``: methods for login, requests, the server's files, API tokens and administration.
 
-Names and parameters are the vendor's.  Where its documentation could not be read to the end, and for what
-administers a server, keywords are passed on as they are.
+Names and parameters are the vendor's.  Where its documentation is not public, and for administration, keyword
+arguments are sent unchanged.
 
 Source: JetStream protocol, section 5.1.
 """
@@ -39,14 +39,14 @@ RequestId = Union[int, Request]
 
 @hide_method_arguments("password", "token")
 class ServerInterface(Interface):
-    """Commands to the server itself."""
+    """Methods for the server."""
 
     # -- login ------------------------------------------------------------------------------------------
 
     def auth(self, user: str, password: str) -> None:
-        """Log in with a user of the server's machine.
+        """Log in as a user of the server's machine.
 
-        :raises AuthError: the server refuses them.
+        :raises AuthError: the server rejects the user or the password.
         """
         self._log_in(
             "auth",
@@ -56,27 +56,27 @@ class ServerInterface(Interface):
 
     def authAsync(self, user: str, password: str) -> Request:
         """Log in; the request's result is None."""
-        said = register_secrets(
+        params = register_secrets(
             {
                 "user": _validate_credential(user, "user"),
                 "password": _validate_credential(password, "password"),
             }
         )
-        login = self._rpc().session_state
+        session_state = self._rpc().session_state
         return self._start_request(
-            "authAsync", lambda method, result: login.record_login("auth", **said), **said
+            "authAsync", lambda method, result: session_state.record_login("auth", **params), **params
         )
 
     def authToken(self, token: Any, password: Optional[str] = None) -> None:
-        """Log in by a shared token or an API token.
+        """Log in with a shared token or an API token.
 
-        :param password: where the token's ``passwordRequired`` is true.
-        :raises AuthError: the token is wrong, expired or used up.
+        :param password: required if the token's ``passwordRequired`` is true.
+        :raises AuthError: the token is invalid, expired or used up.
         """
-        said = {"token": as_secret(extract_id(token, "token"))}
+        params = {"token": as_secret(extract_id(token, "token"))}
         if password is not None:
-            said["password"] = _validate_credential(password, "password")
-        self._log_in("authToken", **said)
+            params["password"] = _validate_credential(password, "password")
+        self._log_in("authToken", **params)
 
     def _log_in(self, method: str, **params: str) -> None:
         params = register_secrets(params)
@@ -84,16 +84,16 @@ class ServerInterface(Interface):
         self._rpc().session_state.record_login(method, **params)
 
     def superuser(self) -> None:
-        """Raise this session's rights to a superuser's.
+        """Raise the rights of this session to those of a superuser.
 
-        :raises Forbidden: the account may not.
+        :raises Forbidden: the account does not have the permission.
         """
         self._elevate_rights("superuser")
 
     def wrangler(self) -> None:
-        """Let this session see and change the objects of others.
+        """Raise the rights of this session to see and change the objects of other users.
 
-        :raises Forbidden: the account may not.
+        :raises Forbidden: the account does not have the permission.
         """
         self._elevate_rights("wrangler")
 
@@ -104,52 +104,52 @@ class ServerInterface(Interface):
     # -- requests ---------------------------------------------------------------------------------------
 
     def getRequestStatus(self, requestId: RequestId) -> RequestStatus:
-        """How a request is, at once."""
+        """Return the status of a request without waiting."""
         return get_request_status(
             self._rpc(), extract_id(requestId, "requestId"), _get_session_number(requestId)
         )
 
     def getRequestResult(self, requestId: RequestId, *, timeout: Optional[float] = None) -> Any:
-        """What a request yields; waits for it.
+        """Wait for a request and return its result.
 
-        :param timeout: seconds; None waits for as long as it takes.
-        :return: structures for a :class:`~smartxfer.jetstream.Request` of ours, plain JSON for a bare id.
-        :raises WaitTimeout: it is not done by then; it goes on.
+        :param timeout: seconds; None waits without a limit.
+        :return: models for a :class:`~smartxfer.jetstream.Request`, JSON values for an id.
+        :raises WaitTimeout: it is not done by then; the server continues to execute it.
         """
-        id = extract_id(requestId, "requestId")
-        result = wait_for_request_result(self._rpc(), id, timeout, _get_session_number(requestId))
+        id_value = extract_id(requestId, "requestId")
+        result = wait_for_request_result(self._rpc(), id_value, timeout, _get_session_number(requestId))
         return requestId.convert_result(result) if isinstance(requestId, Request) else result
 
     # -- the server -------------------------------------------------------------------------------------
 
     def getServerInfo(self) -> ServerInfo:
-        """What the server says of itself; also before a login."""
+        """Return the identity and settings of the server; no login is needed."""
         return self._call_for_model(ServerInfo, "getServerInfo")
 
     def echo(self, text: Optional[str] = None) -> str:
-        """The same text again.
+        """Send a text to the server, which returns it.
 
-        :raises DecodeError: the server answers with something else.
+        :raises DecodeError: the server returns something else.
         """
-        found = self._call("echo", text=text)
-        if not isinstance(found, str) or text not in (None, found):
-            raise JetStreamDecodeError("echo: the answer is not the text that was sent")
-        return found
+        result = self._call("echo", text=text)
+        if not isinstance(result, str) or text not in (None, result):
+            raise JetStreamDecodeError("echo: the result is not the text that was sent")
+        return result
 
     def sleep(self, milliseconds: int) -> None:
-        """Have the server wait."""
+        """Make the server wait before it responds."""
         self._call("sleep", milliseconds=milliseconds)
 
     def getEventLog(self, **keywords: Any) -> List[Event]:
-        """The latest events, where ``eventLogAvailable`` says that there are any."""
+        """Return the latest events; requires a server whose ``eventLogAvailable`` is true."""
         return self._call_for_models(Event, "getEventLog", **keywords)
 
     def getThirdPartyLicenses(self) -> Any:
-        """Licence texts."""
+        """Return the licence texts of third-party software."""
         return self._call("getThirdPartyLicenses")
 
     def garbageCollect(self) -> None:
-        """Collect garbage at once."""
+        """Run the server's garbage collection."""
         self._call("garbageCollect")
 
     def terminate(self, **keywords: Any) -> Any:
@@ -159,7 +159,7 @@ class ServerInterface(Interface):
     # -- files ------------------------------------------------------------------------------------------
 
     def lsAsync(self, path: Any) -> Request:
-        """List a directory as the server sees it; or several."""
+        """List one directory of the server, or several."""
         return self._start_request("lsAsync", parse_listing, path=require_texts(path, "path"))
 
     def lsListAsync(self, path: Any) -> Request:
@@ -174,23 +174,23 @@ class ServerInterface(Interface):
         return self._start_request("lsRootsAsync", parse_list)
 
     def duAsync(self, path: Any) -> Request:
-        """Add up the bytes below a path, or below several."""
+        """Compute the total bytes below one path, or below several."""
         return self._start_request("duAsync", parse_byte_count, path=require_texts(path, "path"))
 
     def mkdirAsync(self, path: Any) -> Request:
-        """Make a directory, and those above it."""
+        """Create a directory and its missing parents."""
         return self._start_request("mkdirAsync", path=require_text(path, "path"))
 
     def mkFileAsync(self, path: Any) -> Request:
-        """Make an empty file."""
+        """Create an empty file."""
         return self._start_request("mkFileAsync", path=require_text(path, "path"))
 
     def mvAsync(self, from_: Any, to: Any) -> Request:
-        """Move or rename."""
+        """Move or rename a file or directory."""
         return self._start_request("mvAsync", from_=require_text(from_, "from"), to=require_text(to, "to"))
 
     def rmAsync(self, path: Any) -> Request:
-        """Remove a file, or a directory with all that is in it."""
+        """Remove a file, or a directory with its contents."""
         return self._start_request("rmAsync", path=require_text(path, "path"))
 
     # -- API tokens -------------------------------------------------------------------------------------
@@ -203,11 +203,11 @@ class ServerInterface(Interface):
         permissions: Any = None,
         path: Optional[str] = None,
     ) -> Token:
-        """Make a token by which others log in as this user, within limits.
+        """Create a token with which other clients can log in as this user, with limited rights.
 
         :param expiryTime: microseconds since 1970, a datetime, or a timedelta from now.
-        :param permissions: the vendor's words for them are not public.
-        :param path: the only directory that it is good for.
+        :param permissions: their names are not public.
+        :param path: directory to which the token is limited.
         """
         validate_token_options(None, password, description)
         register_secrets({"password": password or ""})
@@ -222,11 +222,11 @@ class ServerInterface(Interface):
         )
 
     def getAPIToken(self, token: Any) -> Token:
-        """One API token."""
+        """Return the current state of an API token."""
         return self._call_for_model(Token, "getAPIToken", ("token",), token=extract_id(token, "token"))
 
     def getAPITokens(self) -> List[Token]:
-        """Every API token of this user."""
+        """Return all API tokens of this user."""
         return self._call_for_models(Token, "getAPITokens")
 
     def deleteAPIToken(self, token: Any) -> None:
@@ -236,31 +236,31 @@ class ServerInterface(Interface):
     # -- administration ---------------------------------------------------------------------------------
 
     def setSandboxMapping(self, **keywords: Any) -> Any:
-        """Say which directories a user sees: ``user`` ("" for everybody) and ``mapping``."""
+        """Set the directories that a user can see: ``user`` ("" for all users) and ``mapping``."""
         return self._call("setSandboxMapping", **keywords)
 
     def getSandboxMappings(self, **keywords: Any) -> Any:
-        """Which directories users see."""
+        """Return the directories that users can see."""
         return self._call("getSandboxMappings", **keywords)
 
     def deleteSandboxMapping(self, **keywords: Any) -> Any:
-        """Forget what a ``user`` sees."""
+        """Delete the sandbox mapping of a ``user``."""
         return self._call("deleteSandboxMapping", **keywords)
 
     def addWranglerAsync(self, **keywords: Any) -> Request:
-        """Let a ``user`` or ``group`` become wrangler."""
+        """Allow a ``user`` or ``group`` to become wrangler."""
         return self._start_request("addWranglerAsync", **keywords)
 
     def deleteWrangler(self, **keywords: Any) -> Any:
-        """Let a ``user`` or ``group`` be wrangler no more."""
+        """Withdraw the permission of a ``user`` or ``group`` to become wrangler."""
         return self._call("deleteWrangler", **keywords)
 
     def getWranglers(self, **keywords: Any) -> Any:
-        """Who may become wrangler."""
+        """Return the users and groups that may become wrangler."""
         return self._call("getWranglers", **keywords)
 
     def updateBandwidthLimits(self, **keywords: Any) -> Any:
-        """Limit what comes in and goes out; the vendor's names for it are not public."""
+        """Limit the bandwidth of the server; the names of the parameters are not public."""
         return self._call("updateBandwidthLimits", **keywords)
 
     def setLicenseKeyAsync(self, **keywords: Any) -> Request:
@@ -268,7 +268,7 @@ class ServerInterface(Interface):
         return self._start_request("setLicenseKeyAsync", **keywords)
 
     def sendDiscoverPacketAsync(self, **keywords: Any) -> Request:
-        """Send a discovery packet to a server that waits for one."""
+        """Send a discovery packet to a server that is waiting for one."""
         return self._start_request("sendDiscoverPacketAsync", **keywords)
 
     def recvDiscoverPacketAsync(self, **keywords: Any) -> Request:
@@ -282,5 +282,5 @@ def _get_session_number(request: RequestId) -> Optional[int]:
 
 def _validate_credential(value: Any, name: str) -> str:
     if not isinstance(value, str) or not value:
-        raise UsageError(f"{name} is text that is not empty", hint=f"pass {name} as text")
+        raise UsageError(f"invalid {name}: it must be non-empty text", hint=f"pass {name} as text")
     return value

@@ -1,4 +1,4 @@
-"""The first request to a server, which may not speak HTTP.
+"""First request to a server, which checks that it is an HTTP server.
 
 Source: JetStream protocol, section 3.
 """
@@ -15,43 +15,43 @@ from smartxfer.transport.retry_checks import RetryContext, RetryDecision
 
 __all__ = ["probe_server"]
 
-#: Seconds for which the first answer of a server is waited for: what speaks no HTTP may stay silent.
+#: Read timeout of the first request; it is short because a server of another protocol may never respond.
 _PROBE_READ_TIMEOUT = 10.0
 
 
 def _fail_on_read_timeout(context: RetryContext) -> RetryDecision:
-    """Give up on what accepts a request and does not answer: it speaks another protocol."""
+    """Do not retry after a read timeout: such a server uses another protocol."""
     return RetryDecision.FAIL if isinstance(context.error, ReadTimeout) else RetryDecision.NO_DECISION
 
 
 def probe_server(rpc: JsonRpcClient, retry: RetryPolicy, limits: RateLimits) -> ServerInfo:
-    """Return what the server says of itself.
+    """Request the identity and settings of a server.
 
-    A server that accepts the request and does not answer is not asked again.
+    A server that accepts the request and does not respond is not asked again.
 
-    :raises NotAnHTTPServer: it does not speak HTTP, as JetStream's own control port.
+    :raises NotAnHTTPServer: the server does not use HTTP, such as JetStream's own control port.
     """
 
-    def fetch(call: RequestSpec) -> BufferedResponse:
-        tries = RetryState(
+    def send_request(request: RequestSpec) -> BufferedResponse:
+        retry_state = RetryState(
             retry,
             rpc.clock,
-            call.description,
+            request.description,
             rate_limits=limits,
             error_family=ERRORS,
             rules=[_fail_on_read_timeout],
         )
-        patient = attrs.evolve(call, read_timeout=_PROBE_READ_TIMEOUT)
-        attempts = tries.attempts(rpc.http.attempt)
+        probe = attrs.evolve(request, read_timeout=_PROBE_READ_TIMEOUT)
+        attempts = retry_state.attempts(rpc.http.attempt)
         while True:
             with next(attempts):
-                return rpc.http.request_once(patient)
+                return rpc.http.request_once(probe)
 
-    failed: CommunicationError
+    connect_error: CommunicationError
     try:
         return parse_model(
-            ServerInfo, "getServerInfo", attrs.evolve(rpc, send_request=fetch).call("getServerInfo")
+            ServerInfo, "getServerInfo", attrs.evolve(rpc, send_request=send_request).call("getServerInfo")
         )
     except CommunicationError as error:
-        failed = add_connect_hint(error)
-    raise failed
+        connect_error = add_connect_hint(error)
+    raise connect_error

@@ -1,7 +1,7 @@
-"""Methods of a connection: ``list`` and ``remove``, which all clients share, and short commands.
+"""The methods ``list`` and ``remove``, which all clients have, and blocking forms of asynchronous commands.
 
-There are no uploads and downloads: bytes go from server to server, and never through this client.  There is
-no look at a single path: the fields of an entry of a directory are not public.
+The client has no uploads and downloads, because servers send files directly to each other.  It has no method
+for the properties of a single path, because the fields of directory entries are not public.
 
 Source: JetStream protocol, sections 2, 5.1 and 6.
 """
@@ -22,39 +22,39 @@ __all__ = [
     "du", "list_directory", "ls", "ls_roots", "mkdir", "mkfile", "mv", "receiving", "remove", "rm", "sources",
 ]  # fmt: skip
 
-#: What ``normpath`` returns for a root of any system, and for what is above the working directory.
+#: Results of ``normpath`` for a root of any system, and for parents of the working directory.
 _ROOT_PATTERN = r"//?|\.{1,2}(/\.\.)*|[A-Za-z]:/?"
 
 RemotePath = Union[str, "os.PathLike[str]"]
 
 
 class ClientProtocol(Protocol):
-    """The client, as far as the verbs need it."""
+    """The attributes and methods of the client that the functions of this module use."""
 
     @property
     def server(self) -> "ServerInterface":
-        """Commands to the server itself."""
+        """Methods for the server."""
 
     @property
     def recv(self) -> "RecvInterface":
-        """Commands to its receiving side."""
+        """Methods for receiving."""
 
     def ls(self, path: Any = "/", timeout: Optional[float] = None) -> Any:
-        """Return what is in a directory of the server, or in several."""
+        """Return the entries of a directory of the server, or of several."""
 
     def rm(self, path: Any, timeout: Optional[float] = None) -> None:
-        """Remove a file of the server, or a directory with all that is in it."""
+        """Remove a file of the server, or a directory with its contents."""
 
     def _wait_for_result(
         self, timeout: Optional[float], start_request: "Callable[..., Request]", *args: Any
     ) -> Any:
-        """Return the result of a request."""
+        """Start a request and return its result."""
 
 
 def list_directory(self: ClientProtocol, target: RemotePath = "/") -> List[Any]:
-    """Return what is in a directory of the server, as the server's own dictionaries.
+    """Return the entries of a directory of the server, as the server's JSON objects.
 
-    :param target: its path, as the server sees it.
+    :param target: path on the server.
 
     Source: JetStream protocol, section 5.1.
     """
@@ -65,10 +65,10 @@ def list_directory(self: ClientProtocol, target: RemotePath = "/") -> List[Any]:
 
 
 def remove(self: ClientProtocol, target: RemotePath) -> None:
-    """Remove a file of the server, or a directory with all that is in it.
+    """Remove a file of the server, or a directory with its contents.
 
-    :param target: its path, as the server sees it.
-    :raises UsageError: it is a root of the server; ``rm()`` takes one.
+    :param target: path on the server.
+    :raises UsageError: it is a root of the server; ``rm()`` accepts it.
 
     Source: JetStream protocol, section 5.1.
     """
@@ -76,56 +76,56 @@ def remove(self: ClientProtocol, target: RemotePath) -> None:
 
     path = require_text(target, "target")
     if re.fullmatch(_ROOT_PATTERN, posixpath.normpath(path.replace("\\", "/"))):
-        raise UsageError(f"{path!r:.80} is a root of the server", hint="remove what is in it")
+        raise UsageError(f"{path!r:.80} is a root of the server", hint="remove its entries one by one")
     self.rm(path)
 
 
-# -- commands, each with its result --------------------------------------------------------------------
+# -- commands that wait for their result ----------------------------------------------------------------
 
 
 def ls(self: ClientProtocol, path: Any = "/", timeout: Optional[float] = None) -> Any:
-    """What is in a directory of the server."""
+    """Return the entries of a directory of the server, or of several."""
     from smartxfer.jetstream.interface import require_texts
 
     return self._wait_for_result(timeout, self.server.lsAsync, require_texts(path, "path"))
 
 
 def ls_roots(self: ClientProtocol, timeout: Optional[float] = None) -> Any:
-    """The root directories of the server."""
+    """Return the root directories of the server."""
     return self._wait_for_result(timeout, self.server.lsRootsAsync)
 
 
 def du(self: ClientProtocol, path: Any, timeout: Optional[float] = None) -> int:
-    """Bytes below a path of the server."""
-    found: int = self._wait_for_result(timeout, self.server.duAsync, path)
-    return found
+    """Return the total bytes below a path of the server."""
+    size: int = self._wait_for_result(timeout, self.server.duAsync, path)
+    return size
 
 
 def mkdir(self: ClientProtocol, path: Any, timeout: Optional[float] = None) -> None:
-    """Make a directory on the server, and those above it."""
+    """Create a directory on the server, and its missing parents."""
     self._wait_for_result(timeout, self.server.mkdirAsync, path)
 
 
 def mkfile(self: ClientProtocol, path: Any, timeout: Optional[float] = None) -> None:
-    """Make an empty file on the server."""
+    """Create an empty file on the server."""
     self._wait_for_result(timeout, self.server.mkFileAsync, path)
 
 
 def mv(self: ClientProtocol, source: Any, destination: Any, timeout: Optional[float] = None) -> None:
-    """Move or rename on the server."""
+    """Move or rename a file or directory on the server."""
     self._wait_for_result(timeout, self.server.mvAsync, source, destination)
 
 
 def rm(self: ClientProtocol, path: Any, timeout: Optional[float] = None) -> None:
-    """Remove a file of the server, or a directory with all that is in it."""
+    """Remove a file of the server, or a directory with its contents."""
     self._wait_for_result(timeout, self.server.rmAsync, path)
 
 
 def sources(self: ClientProtocol, timeout: Optional[float] = None) -> Any:
-    """The servers that send to this one; for superusers."""
+    """Return the servers that send files to this one; for superusers."""
     return self._wait_for_result(timeout, self.recv.getSourcesAsync)
 
 
 def receiving(self: ClientProtocol, timeout: Optional[float] = None) -> Any:
-    """The transfers that come in; for superusers."""
+    """Return the incoming transfers; for superusers."""
     return self._wait_for_result(timeout, self.recv.getTransfersAsync)

@@ -1,4 +1,4 @@
-"""``send_files`` and ``share``: from files of the connected server to a transfer, or to a link.
+"""Workflows of ``send_files`` and ``share``: create a manifest, then a transfer or a shared token.
 
 Source: JetStream protocol, sections 2 and 10.
 """
@@ -45,88 +45,84 @@ log = logging.getLogger("smartxfer.jetstream")
 
 RemotePath = Union[str, "os.PathLike[str]"]
 SourceFiles = Union[RemotePath, Iterable[Union[RemotePath, Tuple[RemotePath, RemotePath]]]]
-"""A source, or sources and (source, destination) pairs, as the connected server sees them."""
-#: Either separator: the server may run on Windows.
+"""A path on the connected server, or a list of paths and (source, destination) pairs."""
+#: Both separators, because the server may run on Windows.
 _SEPARATOR = re.compile(r"[/\\]")
 
 
 class Share(NamedTuple):
-    """What others need to fetch files: the token, and the link with it."""
+    """A shared token, and the download link that contains it."""
 
     token: Token
     link: str
 
 
 def build_share(token: Token, info: ServerInfo, url: str) -> Share:
-    """The link with a token; its host is the server's external address, else the one of this connection.
+    """Return a token with its link, whose host is the server's external address, else that of the connection.
 
-    :param url: where this client reaches the server.
+    :param url: URL of the connection.
     """
-    here = Origin.parse(url)
-    host, port, said = here.host, here.port, info.server_external_address
+    origin, address = Origin.parse(url), info.server_external_address
+    host, port = origin.host, origin.port
     try:
-        host, port = parse_host_port(said, here.port) if said else (host, port)
+        host, port = parse_host_port(address, origin.port) if address else (host, port)
     except UsageError:
-        log.warning("the server's external address is not one: %.80r", said)
+        log.warning("the server's external address is invalid: %.80r", address)
     return Share(token, build_download_link(host, port, token.token))
 
 
 def build_mappings(files: SourceFiles, into: str = "/") -> Dict[str, str]:
-    """Mappings of a manifest (destination -> source), from sources and (source, destination) pairs.
+    """Return the mappings of a manifest (destination -> source) for sources and (source, destination) pairs.
 
-    A source alone keeps its last name, below ``into``; so does the destination of a pair, unless it begins
-    with a slash.
+    The destination of a source without a pair is its last component, relative to ``into``.  The destination
+    of a pair is relative to ``into``, too, unless it is an absolute path.
 
-    :raises UsageError: it is a mapping, is empty, or two sources have one destination.
+    :raises UsageError: it is a mapping, is empty, or two sources have the same destination.
     """
     if isinstance(files, Mapping):
         raise UsageError(
-            "a mapping does not say which side is the source",
-            hint="give (source, destination) pairs, or call api.send.createManifest, whose mappings are "
+            "files must not be a mapping: it is not clear which side is the source",
+            hint="pass (source, destination) pairs, or call api.send.createManifest, whose mappings are "
             "destination -> source",
         )
     if isinstance(files, (bytes, bytearray)):
         raise UsageError(
-            "files are named as the connected server sees them, not given as bytes",
-            hint="pass paths on the server, such as ['/data/run1']",
+            "files must be paths on the connected server, not bytes", hint="pass files=['/data/a.bin']"
         )
     if not isinstance(files, (str, os.PathLike, Iterable)):
         raise UsageError(
-            f"files is a path or a list of paths and pairs, not {type(files).__name__}",
-            hint="['/data/a.bin']",
+            f"files must be a path or a list of paths and pairs, not a {type(files).__name__}",
+            hint="pass files=['/data/a.bin']",
         )
-    several: Sequence[Any] = [files] if isinstance(files, (str, os.PathLike)) else list(files)
-    if not several:
-        raise UsageError(
-            "no files were given to send",
-            hint="pass at least one path on the server, such as ['/data/run1']",
-        )
-    found: Dict[str, str] = {}
-    for one in several:
-        source, destination = _parse_pair(one, into)
-        if destination in found:
+    items: Sequence[Any] = [files] if isinstance(files, (str, os.PathLike)) else list(files)
+    if not items:
+        raise UsageError("no files to send", hint="pass files=['/data/a.bin']")
+    mappings: Dict[str, str] = {}
+    for item in items:
+        source, destination = _parse_pair(item, into)
+        if destination in mappings:
             raise UsageError(
-                f"two sources would become {destination!r}: {found[destination]!r}, {source!r}",
-                hint="give one of them another destination: (source, destination)",
+                f"two sources have the destination {destination!r}: {mappings[destination]!r}, {source!r}",
+                hint="pass (source, destination) pairs with different destinations",
             )
-        found[destination] = source
-    return found
+        mappings[destination] = source
+    return mappings
 
 
 def _parse_pair(item: Any, into: str) -> Tuple[str, str]:
-    """Source and destination."""
+    """Return source and destination."""
     if isinstance(item, (tuple, list)):
         if len(item) != 2:
-            raise UsageError(
-                f"a pair is (source, destination), not {item!r}", hint="pass ('/data/a.bin', '/b.bin')"
-            )
-        source, wanted = require_text(item[0], "a source"), require_text(item[1], "a destination")
+            raise UsageError(f"invalid pair: {item!r}", hint="pass (source, destination)")
+        source, destination = require_text(item[0], "source"), require_text(item[1], "destination")
     else:
-        source = require_text(item, "a source")
-        wanted = _SEPARATOR.split(source.rstrip("/\\"))[-1]
-        if wanted in ("", ".", "..") or wanted.endswith(":"):
-            raise UsageError(f"{source!r} has no name of its own", hint="give a (source, destination) pair")
-    return source, wanted if _is_absolute(wanted) else f"{into.rstrip('/')}/{wanted}"
+        source = require_text(item, "source")
+        destination = _SEPARATOR.split(source.rstrip("/\\"))[-1]
+        if destination in ("", ".", "..") or destination.endswith(":"):
+            raise UsageError(
+                f"the path {source!r} does not end in a name", hint="pass a (source, destination) pair"
+            )
+    return source, destination if _is_absolute(destination) else f"{into.rstrip('/')}/{destination}"
 
 
 def _is_absolute(path: str) -> bool:
@@ -134,14 +130,15 @@ def _is_absolute(path: str) -> bool:
 
 
 def build_destination_params(to: Any) -> Dict[str, Any]:
-    """Parameters of ``createDestination`` for ``host``, ``host:port``, or (host, port); or an id.
+    """Return the parameters of ``createDestination``, or the id of a Destination.
 
-    :raises UsageError: it is none of these.
+    :param to: ``host``, ``host:port``, (host, port), or a Destination.
+    :raises UsageError: it is something else.
     """
     if isinstance(to, Destination):
         return {"destinationId": extract_id(to, "destinationId")}
     if isinstance(to, (tuple, list)) and len(to) == 2:
-        host, port = parse_host_port(require_text(to[0], "a host"), to[1])
+        host, port = parse_host_port(require_text(to[0], "host"), to[1])
     else:
         host, port = parse_host_port(require_text(to, "to"), DEFAULT_PORT)
     return {"destinationAddress": host, "destinationPort": port}
@@ -150,32 +147,32 @@ def build_destination_params(to: Any) -> Dict[str, Any]:
 def create_manifest_and_wait(
     rpc: JsonRpcClient, mappings: Mapping[str, str], reporter: ProgressReporter, timeout: Optional[float]
 ) -> Manifest:
-    """A complete manifest; one that failed is deleted.
+    """Create a manifest, wait until it is complete, and return it; delete it if it fails.
 
-    :raises TaskFailed: the server could not make it; ``task`` is what it said.
+    :raises TaskFailed: the server could not complete the manifest; ``task`` is its last state.
     """
     method = "send.createManifest"
-    begun = parse_model(Manifest, method, rpc.call(method, {"mappings": dict(mappings)}))
-    patience = StallTimer(rpc.clock)
+    created = parse_model(Manifest, method, rpc.call(method, {"mappings": dict(mappings)}))
+    stall_timer = StallTimer(rpc.clock)
     try:
-        found: Manifest = require_complete(
+        manifest: Manifest = require_complete(
             wait_for_task(
-                rpc, "send.waitForManifest", begun.manifest_id, timeout, ProgressReporter(None), patience
+                rpc, "send.waitForManifest", created.manifest_id, timeout, ProgressReporter(None), stall_timer
             )
         )
     except SmartxferError as error:
         if getattr(error, "task", None) is not None:
-            _delete_manifest(rpc, begun)
+            _delete_manifest(rpc, created)
         raise
     reporter.raise_if_failed()
-    return found
+    return manifest
 
 
 def _delete_manifest(rpc: JsonRpcClient, manifest: Manifest) -> None:
     try:
         rpc.call("send.deleteManifest", {"manifestId": manifest.manifest_id})
     except SmartxferError as error:
-        log.warning("manifest %s is left on the server: %s", manifest.manifest_id, error)
+        log.warning("manifest %s could not be deleted: %s", manifest.manifest_id, error)
 
 
 def send_and_wait(
@@ -187,36 +184,32 @@ def send_and_wait(
     timeout: Optional[float],
     user: Optional[str] = None,
 ) -> Transfer:
-    """Have the files sent, and wait until they have arrived; an earlier call's transfer is gone on with.
+    """Send files and wait until they have arrived; resume the transfer of an earlier call if there is one.
 
-    :param journal: remembers the transfer until it has ended.
-    :param user: name of the account; None where it is not known.
+    :param journal: stores the id of the transfer until it has ended.
+    :param user: name of the account; None if it is not known.
     :raises TaskFailed: the manifest or the transfer failed.
-    :raises TaskSuspended: somebody suspended it.
-    :raises WaitTimeout: ``timeout`` seconds passed, or without it some minutes without progress; the transfer
-        goes on.
+    :raises TaskSuspended: the transfer was suspended on the server.
+    :raises WaitTimeout: ``timeout`` seconds have passed, or without it some minutes without progress; the
+        server continues the transfer.
     """
-    ends = None if timeout is None else rpc.clock.monotonic() + timeout
+    end_time = None if timeout is None else rpc.clock.monotonic() + timeout
 
-    def left() -> Optional[float]:
-        return None if ends is None else max(0.0, ends - rpc.clock.monotonic())
+    def remaining() -> Optional[float]:
+        return None if end_time is None else max(0.0, end_time - rpc.clock.monotonic())
 
     transfer = _find_resumable_transfer(rpc, journal, destination_params, user)
     if transfer is None:
-        destination = destination_params.get("destinationId")
-        if destination is None:
-            found = rpc.call("send.createDestination", destination_params)
-            far = parse_model(
-                Destination,
-                "send.createDestination",
-                found,
-                destinationPort=destination_params["destinationPort"],
-            )
-            destination = far.destination_id
-        manifest = create_manifest_and_wait(rpc, mappings, reporter, left())
-        # An earlier transfer is over: were it still noted, this one would not be looked for.
+        destination_id = destination_params.get("destinationId")
+        if destination_id is None:
+            method, port = "send.createDestination", destination_params["destinationPort"]
+            result = rpc.call(method, destination_params)
+            destination_id = parse_model(Destination, method, result, destinationPort=port).destination_id
+        manifest = create_manifest_and_wait(rpc, mappings, reporter, remaining())
+        # Remove the id of an earlier transfer, which has ended: otherwise a later run would not search for
+        # the transfer of this manifest.
         journal.update(manifest=manifest.manifest_id, transfer=None)
-        params = {"destinationId": destination, "manifestId": manifest.manifest_id}
+        params = {"destinationId": destination_id, "manifestId": manifest.manifest_id}
         try:
             transfer = parse_model(
                 Transfer, "send.createTransfer", rpc.call("send.createTransfer", params), **params
@@ -226,54 +219,56 @@ def send_and_wait(
                 _delete_manifest(rpc, manifest)
             raise
         journal.update(transfer=transfer.transfer_id)
-        log.info("transfer %s of %d files or directories begins", transfer.transfer_id, len(mappings))
-    began = rpc.clock.monotonic()
-    ended = _wait_until_ended(rpc, transfer, left(), reporter)
+        log.info("started transfer %s of %d files or directories", transfer.transfer_id, len(mappings))
+    started = rpc.clock.monotonic()
+    ended = _wait_until_ended(rpc, transfer, remaining(), reporter)
     if ended.status != Status.SUSPENDED:
         journal.clear()
     if ended.status == Status.ERROR and ended.manifest_id is not None:
         _delete_manifest(rpc, Manifest(manifest_id=ended.manifest_id))
     complete: Transfer = require_complete(ended)
-    log.info("transfer %s is done in %.1f s", complete.transfer_id, rpc.clock.monotonic() - began)
+    log.info("transfer %s is complete after %.1f s", complete.transfer_id, rpc.clock.monotonic() - started)
     return complete
 
 
 def _wait_until_ended(
     rpc: JsonRpcClient, transfer: Transfer, timeout: Optional[float], reporter: ProgressReporter
 ) -> Transfer:
-    """The transfer once it has ended.
+    """Wait for a transfer and return its last state.
 
-    :raises WaitTimeout: it has not; what the server says of the line to the far one is in the message.
+    :raises WaitTimeout: it has not ended; the message has the last error of the destination's connection.
     """
-    patience = StallTimer(rpc.clock)
-    method, id = "send.waitForTransfer", transfer.transfer_id
+    stall_timer = StallTimer(rpc.clock)
+    method, transfer_id = "send.waitForTransfer", transfer.transfer_id
     try:
-        ended: Transfer = wait_for_task(rpc, method, id, timeout, reporter, patience)
+        ended: Transfer = wait_for_task(rpc, method, transfer_id, timeout, reporter, stall_timer)
     except WaitTimeout as error:
-        late = error
+        timeout_error = error
     else:
         validate_ids(method, ended, manifestId=transfer.manifest_id or ended.manifest_id)
         return ended
-    why = "" if timeout is not None else _get_connection_error(rpc, transfer)
-    raise JetStreamWaitTimeout(f"{late.args[0]}{why}", hint=late.hint, last=late.last)
+    reason = "" if timeout is not None else _get_connection_error(rpc, transfer)
+    raise JetStreamWaitTimeout(
+        f"{timeout_error.args[0]}{reason}", hint=timeout_error.hint, last=timeout_error.last
+    )
 
 
 def _get_connection_error(rpc: JsonRpcClient, transfer: Transfer) -> str:
-    """What the server says of the line to the far server, for a message; "" where it says nothing."""
-    asked = {"destinationId": transfer.destination_id}
+    """Return the last error of the connection to the destination, for a message; "" if there was no error."""
+    method, params = "send.getDestination", {"destinationId": transfer.destination_id}
     try:
-        found = rpc.call("send.getDestination", asked) if transfer.destination_id else None
-        said = parse_model(Destination, "send.getDestination", found, **asked).last_error_message
+        result = rpc.call(method, params) if transfer.destination_id else None
+        message = parse_model(Destination, method, result, **params).last_error_message
     except SmartxferError:
         return ""
-    return f": {redact(said)[:200]}" if said else ""
+    return f": {redact(message)[:200]}" if message else ""
 
 
 def _is_rejected(error: HTTPError) -> bool:
-    """Return True where the server itself says that it did not act on a call.
+    """Return True if the error shows that the server has not executed the call.
 
-    After another answer (a page of a proxy, a failed gateway) the transfer may exist: the next run looks for
-    it by its manifest.
+    After another error (a page of a proxy, a failed gateway) the transfer may exist: the next run searches
+    for it by its manifest.
     """
     if isinstance(error, UnexpectedResponse) or error.status >= 500:
         return False
@@ -283,74 +278,78 @@ def _is_rejected(error: HTTPError) -> bool:
 def _find_resumable_transfer(
     rpc: JsonRpcClient, journal: Journal, destination_params: Mapping[str, Any], user: Optional[str]
 ) -> Optional[Transfer]:
-    """The transfer of an earlier call that ended before it did, set going where it was suspended.
+    """Return the unfinished transfer of an interrupted call, and resume it if it is suspended.
 
-    One that is over meanwhile is not taken for this call's: its files may have changed since.  Nor is one
-    that the server shows as another's, or as one to another server.
+    A transfer that has ended is not used, because its files may have changed since.  Neither is a transfer of
+    another user or to another destination.
     """
-    id = journal.state.get("transfer") or _find_transfer_of_manifest(rpc, journal.state.get("manifest"))
-    if not isinstance(id, str):
+    manifest_id = journal.state.get("manifest")
+    transfer_id = journal.state.get("transfer") or _find_transfer_of_manifest(rpc, manifest_id)
+    if not isinstance(transfer_id, str):
         return None
     try:
-        found = rpc.call("send.getTransfer", {"transferId": id})
-        transfer = parse_model(Transfer, "send.getTransfer", found, transferId=id)
+        result = rpc.call("send.getTransfer", {"transferId": transfer_id})
+        transfer = parse_model(Transfer, "send.getTransfer", result, transferId=transfer_id)
     except NotFound:
         return None
     if transfer.status != Status.SUSPENDED and not transfer.processing:
         return None
-    reason = _find_mismatch(rpc, transfer, journal.state.get("manifest"), destination_params, user)
+    reason = _find_mismatch(rpc, transfer, manifest_id, destination_params, user)
     if reason is not None:
-        log.warning("transfer %s of a journal is not continued, the files are sent anew: %s", id, reason)
+        log.warning(
+            "transfer %s of the journal is not resumed, the files are sent again: %s", transfer_id, reason
+        )
         return None
     if transfer.status == Status.SUSPENDED:
-        rpc.call("send.resumeTransfer", {"transferId": id})
-    log.info("going on with transfer %s", id)
+        rpc.call("send.resumeTransfer", {"transferId": transfer_id})
+    log.info("resuming transfer %s", transfer_id)
     return transfer
 
 
 def _find_mismatch(
     rpc: JsonRpcClient,
     transfer: Transfer,
-    manifest: Any,
+    manifest_id: Any,
     destination_params: Mapping[str, Any],
     user: Optional[str],
 ) -> Optional[str]:
-    """Return how a transfer differs from the one that is wanted; None where no difference is known.
+    """Return how a transfer differs from the expected one; None if no difference is known.
 
-    :param manifest: id of its manifest in the journal.
+    :param manifest_id: id of its manifest in the journal.
 
     Source: JetStream protocol, section 6.
     """
-    if isinstance(manifest, str) and transfer.manifest_id not in (None, manifest):
+    if isinstance(manifest_id, str) and transfer.manifest_id not in (None, manifest_id):
         return f"it sends manifest {transfer.manifest_id}"
-    # A name with a domain may be shown without it, or the other way round.
-    plain = [name for name in (user, transfer.owner) if name and not re.search(r"[\\@]", name)]
-    if len(plain) == 2 and plain[0].lower() != plain[1].lower():
+    # Names with a domain are not compared: the server may report the name with or without it.
+    names = [name for name in (user, transfer.owner) if name and not re.search(r"[\\@]", name)]
+    if len(names) == 2 and names[0].lower() != names[1].lower():
         return f"it belongs to {transfer.owner}"
-    there = transfer.destination_id
-    if there is None:
+    destination_id = transfer.destination_id
+    if destination_id is None:
         return None
     if "destinationId" in destination_params:
-        return None if there == destination_params["destinationId"] else f"it goes to destination {there}"
+        is_same = destination_id == destination_params["destinationId"]
+        return None if is_same else f"its destination is {destination_id}"
     try:
-        found = Destination.from_wire(rpc.call("send.getDestination", {"destinationId": there}))
+        actual = Destination.from_wire(rpc.call("send.getDestination", {"destinationId": destination_id}))
     except NotFound:
         return None
-    wanted = (str(destination_params["destinationAddress"]).lower(), destination_params["destinationPort"])
-    address = (found.destination_address or wanted[0]).lower()
-    if (address, found.destination_port or wanted[1]) != wanted:
-        return f"it goes to {found.destination_address}, port {found.destination_port}"
+    expected = (str(destination_params["destinationAddress"]).lower(), destination_params["destinationPort"])
+    address = (actual.destination_address or expected[0]).lower()
+    if (address, actual.destination_port or expected[1]) != expected:
+        return f"its destination is {actual.destination_address}, port {actual.destination_port}"
     return None
 
 
-def _find_transfer_of_manifest(rpc: JsonRpcClient, manifest: Any) -> Optional[str]:
-    """The transfer of a manifest, where the call that made it ended before it had the answer."""
-    if not isinstance(manifest, str):
+def _find_transfer_of_manifest(rpc: JsonRpcClient, manifest_id: Any) -> Optional[str]:
+    """Return the id of a manifest's transfer, for the case that the response to its creation was lost."""
+    if not isinstance(manifest_id, str):
         return None
-    listed = parse_models(Transfer, "send.getTransfers", rpc.call("send.getTransfers"))
-    return next((one.transfer_id for one in listed if one.manifest_id == manifest), None)
+    transfers = parse_models(Transfer, "send.getTransfers", rpc.call("send.getTransfers"))
+    return next((item.transfer_id for item in transfers if item.manifest_id == manifest_id), None)
 
 
 def sort_mappings(mappings: Mapping[str, str]) -> List[List[str]]:
-    """Mappings in an order of their own, for a key."""
+    """Return the mappings as sorted pairs, for the key of a journal."""
     return [[source, destination] for destination, source in sorted(mappings.items())]

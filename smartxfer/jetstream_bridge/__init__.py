@@ -1,8 +1,7 @@
-"""From the JSON-RPC binding to a JetStream server, by way of the vendor's own Python package.
+"""Bridge from JSON-RPC over HTTP to a JetStream server, through the vendor's Python package.
 
-The wire of a JetStream server is not public, so nothing here speaks it: the bridge calls the documented
-methods of the package ``jetstream``, which comes with the product.  It was tested against a stand-in of that
-package only.
+The protocol of a JetStream server is not public, so the bridge calls the documented methods of the package
+``jetstream``, which comes with the product.  It was tested only with a replacement of that package.
 
 Source: JetStream protocol, section 9.7.
 """

@@ -1,4 +1,4 @@
-"""The bridge as a process serves it: HTTP on one side, the vendor's package on the other."""
+"""HTTP server that executes JSON-RPC calls with the vendor's package."""
 
 import socket
 import threading
@@ -20,24 +20,24 @@ from smartxfer.local.loopback import is_loopback
 
 __all__ = ["Bridge"]
 
-#: Seconds without a call after which a session's connection is given up.
+#: Seconds without a call after which a session's connection is closed.
 IDLE_TIMEOUT = 3600.0
-#: Calls that connect again where the connection was lost: none of them has an effect.
+#: Calls for which a lost connection is opened again: they change nothing on the server.
 _RECONNECT_METHODS = frozenset({"getServerInfo", "auth", "authToken", "echo"})
 
 
 class Bridge:
-    """Answers the JSON-RPC binding by calling the vendor's package; usable in a with-block.
+    """HTTP server for JSON-RPC calls, which it executes with the vendor's package; a context manager.
 
-    The address is bound when it is made.  Each session has a connection of its own to the JetStream server.
+    The constructor binds the address.  Each session has a separate connection to the JetStream server.
     Source: JetStream protocol, section 9.7.
 
     :param host: name or address of the JetStream server.
     :param port: its API control port.
     :param listen: address to bind.
     :param listen_port: port to bind, 0 for any.
-    :param allow_remote: permit an address that is not loopback; passwords pass in the clear there.
-    :raises UsageError: the package is missing or another one, the address is not loopback or in use.
+    :param allow_remote: permit an address that is not loopback; passwords are sent without encryption.
+    :raises UsageError: the package is missing or not the vendor's, or the address is not loopback or in use.
     """
 
     def __init__(
@@ -51,16 +51,16 @@ class Bridge:
     ) -> None:
         if not allow_remote and not is_loopback(listen):
             raise UsageError(
-                f"{listen} is not a loopback address; passwords would pass in the clear",
-                hint="allow_remote=True or --allow-remote opens the bridge to others",
+                f"{listen} is not a loopback address; passwords would be sent without encryption",
+                hint="pass allow_remote=True or --allow-remote to accept connections from other machines",
             )
-        make = load_api_factory(host, port)
+        create_api = load_api_factory(host, port)
         self._stop_event = threading.Event()
         self._sessions = Sessions(
-            lambda: VendorConnection(make),
+            lambda: VendorConnection(create_api),
             VendorConnection.disconnect,
             time.monotonic,
-            lambda held: bool(held.logged_in),
+            lambda connection: bool(connection.logged_in),
         )
         self._endpoint = JsonRpcEndpoint(self._dispatch_call, self._sessions, lambda: IDLE_TIMEOUT)
         self._host = listen
@@ -74,7 +74,7 @@ class Bridge:
             strict=True,
             log_path=_get_log_path,
         )
-        #: Address of the bridge, without a slash at its end.
+        #: URL of the bridge, without a trailing slash.
         self.url = self.listener.url
 
     def __repr__(self) -> str:
@@ -82,21 +82,22 @@ class Bridge:
 
     @property
     def env(self) -> Dict[str, str]:
-        """Environment variables that point a client at the bridge."""
+        """Environment variables with which a client connects to the bridge."""
         host, port = self._host, self.listener.port
         if not is_loopback(host):
-            # The scheme is said: a client takes https where it is not told, and every address is no address.
-            name = socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104 - asked, not bound
+            # The scheme is given because clients use https for other hosts by default; a wildcard address is
+            # replaced by the host name because clients cannot connect to it.
+            name = socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104 - not bound here
             host = f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
         return {"JETSTREAM_API_HOST": host, "JETSTREAM_API_PORT": str(port)}
 
     def start(self) -> "Bridge":
-        """Begin to answer."""
+        """Start to serve requests."""
         self.listener.start()
         return self
 
     def stop(self) -> None:
-        """Stop answering, end waits, leave the server."""
+        """Stop serving requests, end waits, and disconnect from the server."""
         self._stop_event.set()
         self.listener.stop()
         self._sessions.clear()
@@ -113,18 +114,18 @@ class Bridge:
         self.stop()
 
     def handle(self, request: Request) -> Response:
-        """Handle one HTTP request."""
+        """Return the response to an HTTP request."""
         if "origin" in request.headers:
-            # A page in a browser, perhaps by a name that it had resolved to this machine.
+            # The request comes from a web page, possibly with a host name that was rebound to this machine.
             return self.error_response(403, "no calls from web pages")
         return self._endpoint.handle(request)
 
     def error_response(self, status: int, message: str) -> Response:
-        """An error of HTTP."""
+        """Return an HTTP error response."""
         return text_response(status, message + "\n", "text/plain; charset=utf-8")
 
     def now(self) -> float:
-        """Seconds since 1970."""
+        """Return the seconds since 1970."""
         return time.time()
 
     def _dispatch_call(self, session: Session, method: str, params: Dict[str, Any]) -> Any:

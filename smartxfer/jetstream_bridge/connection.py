@@ -1,4 +1,4 @@
-"""One session's connection to the JetStream server: an interface of the vendor's, one call at a time."""
+"""Connection of a session to the JetStream server, through an object of the vendor's package."""
 
 import collections
 import contextlib
@@ -15,22 +15,21 @@ __all__ = ["VendorConnection"]
 
 log = logging.getLogger("smartxfer.jetstream_bridge")
 
-#: Seconds that a call waits for the one before it.
+#: Seconds that a call waits for the end of the previous call.
 LOCK_TIMEOUT = 60.0
-#: Seconds that leaving waits for a call that is at work.
+#: Seconds that a disconnect waits for the end of a running call.
 DISCONNECT_TIMEOUT = 5.0
 _LOGIN_METHODS = frozenset({"auth", "authAsync", "authToken"})
 _SECRET_PARAMS = frozenset({"password", "token"})
 
 
 class VendorConnection:
-    """A connected interface.
+    """A connected API object of the vendor's package.
 
-    Whether the vendor's package may be called from several threads at once is documented nowhere, so no two
-    calls run at the same time.  It is opened and left as a context manager: that much is documented, the name
-    of a method that disconnects is not.
+    The package is not documented to be thread-safe, so calls are serialized.  The connection is opened and
+    closed as a context manager, because a method that disconnects is not documented.
 
-    :param create_api: gives an interface that is not connected.
+    :param create_api: returns an API object that is not connected.
     :raises RpcError: the server cannot be reached.
     """
 
@@ -41,32 +40,32 @@ class VendorConnection:
         self._exit_stack = contextlib.ExitStack()
         self._logged_in = False
         self._login_request_ids: Set[str] = set()
-        #: Passwords that this session gave, to be struck out of what the package says later.
+        #: Passwords of this session's calls, which are removed from later error texts of the package.
         self._passwords: Deque[str] = collections.deque(maxlen=100)
-        #: Whether the server stopped answering: no call is made any more, until :meth:`reopen`.
+        #: True if the server has stopped responding; calls then fail until :meth:`reconnect`.
         self.broken = False
         self._connect()
 
     def _connect(self) -> None:
-        with contextlib.ExitStack() as opening:
+        with contextlib.ExitStack() as exit_stack:
             try:
                 api = self._create_api()
-                opening.enter_context(api)
+                exit_stack.enter_context(api)
             except Exception as error:  # noqa: BLE001 - the classes of the package are not documented
                 raise RpcError(
-                    "InternalError", f"no connection to the server: {format_error(error)}"
+                    "InternalError", f"cannot connect to the server: {format_error(error)}"
                 ) from None
-            self._exit_stack = opening.pop_all()
+            self._exit_stack = exit_stack.pop_all()
         self._api = api
         self._logged_in, self._login_request_ids, self.broken = False, set(), False
 
     @property
     def logged_in(self) -> bool:
-        """Return True once a login of this connection was good."""
+        """True after a successful login on this connection."""
         return self._logged_in
 
     def reconnect(self) -> None:
-        """Connect again where the server stopped answering.
+        """Connect again if the server has stopped responding.
 
         :raises RpcError: it cannot be reached.
         """
@@ -76,41 +75,41 @@ class VendorConnection:
                 self._connect()
 
     def disconnect(self) -> None:
-        """Disconnect; whatever is at work a while later is cut off."""
-        mine = self._lock.acquire(timeout=DISCONNECT_TIMEOUT)
+        """Disconnect; a call that is still running after a few seconds is interrupted."""
+        acquired = self._lock.acquire(timeout=DISCONNECT_TIMEOUT)
         try:
             self._disconnect()
         finally:
-            if mine:
+            if acquired:
                 self._lock.release()
 
     def _disconnect(self) -> None:
         self.broken = True
         try:
             self._exit_stack.close()
-        except Exception as error:  # noqa: BLE001 - a connection that breaks while it is left is left
-            log.debug("leaving the server: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the connection is closed even if closing it fails
+            log.debug("disconnecting from the server failed: %s", type(error).__name__)
 
     def call(self, method: str, params: Mapping[str, Any]) -> Any:
         """Call a method of the package.
 
-        :param method: name of the call.
+        :param method: JSON-RPC name of the method.
         :param params: its parameters by name.
-        :return: the result, as JSON can say it.
-        :raises RpcError: the package lacks the method, or its call failed.
+        :return: the result as a JSON value.
+        :raises RpcError: the package does not have the method, or its call failed.
         """
         entry = METHODS[method]
-        placed, named = entry.bind_arguments(params)
+        args, kwargs = entry.bind_arguments(params)
         if isinstance(params.get("password"), str):
             self._passwords.append(params["password"])
         with self._acquire_lock():
             if self.broken:
-                raise RpcError("NotAuthenticated", "the server was left: log in again")
-            called = getattr(getattr(self._api, entry.interface, None), entry.name, None)
-            if not callable(called):
+                raise RpcError("NotAuthenticated", "the connection to the server is closed: log in again")
+            function = getattr(getattr(self._api, entry.interface, None), entry.name, None)
+            if not callable(function):
                 raise RpcError("ApiVersion", f"the installed package has no {entry.interface}.{entry.name}")
             try:
-                result = to_json_value(called(*placed, **named))
+                result = to_json_value(function(*args, **kwargs))
             except RpcError:
                 raise
             except Exception as error:  # noqa: BLE001 - the classes of the package are not documented
@@ -121,14 +120,16 @@ class VendorConnection:
     @contextlib.contextmanager
     def _acquire_lock(self) -> Iterator[None]:
         if not self._lock.acquire(timeout=LOCK_TIMEOUT):
-            raise RpcError("InternalError", "another call of this session is at work; this one was not made")
+            raise RpcError(
+                "InternalError", "another call of this session is running; this one was not executed"
+            )
         try:
             yield
         finally:
             self._lock.release()
 
     def _record_login(self, method: str, params: Mapping[str, Any], result: Any) -> None:
-        """Remember who logged in."""
+        """Set ``logged_in`` after a successful login."""
         if method == "authAsync" and isinstance(result, Mapping):
             self._login_request_ids.add(str(result.get("requestId")))
         elif method in _LOGIN_METHODS or self._is_login(method, params):
@@ -138,7 +139,7 @@ class VendorConnection:
         return method == "getRequestResult" and str(params.get("requestId")) in self._login_request_ids
 
     def _build_error(self, method: str, params: Mapping[str, Any], error: Exception) -> RpcError:
-        """What a failed call comes to; the server itself is asked where the exception does not tell."""
+        """Return the error of a failed call; its code depends on whether the server still responds."""
         secrets = [
             value for name, value in params.items() if name in _SECRET_PARAMS and isinstance(value, str)
         ]
@@ -159,10 +160,10 @@ class VendorConnection:
         return RpcError("InternalError", text)
 
     def _get_server_info(self) -> Optional[Dict[str, Any]]:
-        """What the server says about itself, to anybody; None where it does not answer any more."""
+        """Return the identity and settings of the server; None if it does not respond."""
         try:
             info = to_json_value(self._api.server.getServerInfo())
         except Exception as error:  # noqa: BLE001 - the classes of the package are not documented
-            log.debug("the server does not answer: %s", type(error).__name__)
+            log.debug("the server does not respond: %s", type(error).__name__)
             return None
         return info if isinstance(info, dict) else {}

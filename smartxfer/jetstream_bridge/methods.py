@@ -1,4 +1,4 @@
-"""The methods that are passed on, and how each parameter goes into the vendor's method.
+"""The supported methods, and how their parameters are passed to the vendor's package.
 
 Source: JetStream protocol, sections 5 and 9.7.
 """
@@ -11,9 +11,10 @@ from smartxfer.local.jsonrpc import RpcError
 
 __all__ = ["METHODS", "Method"]
 
-# A name alone goes by its position: no page has its keyword.  ``name?`` likewise, and may be missing.
-# ``name=`` goes by its keyword, which a page has.  What is given besides goes by keyword: an order is
-# documented for none of it, and a wrong keyword fails, where a wrong position would mean something else.
+# ``name`` is passed by position, because the documentation does not have its keyword.  ``name?`` is optional
+# and also passed by position.  ``name=`` is passed by keyword, which the documentation has.  All other
+# parameters are passed by keyword, because their order is not documented, and a wrong keyword raises an error
+# while a wrong position would set another parameter.
 _METHOD_TABLE = """
 auth                             user password
 authAsync                        user password
@@ -90,9 +91,9 @@ recv.getTransfersAsync
 class Method:
     """One method of the vendor's package.
 
-    :param part: attribute of the interface that has it: ``server``, ``send`` or ``recv``.
-    :param name: its name there.
-    :param words: its parameters, as the table above writes them.
+    :param interface: the attribute of the API object that has the method: ``server``, ``send`` or ``recv``.
+    :param name: name of the method.
+    :param parameters: in the notation of the table above.
     """
 
     interface: str
@@ -100,35 +101,35 @@ class Method:
     parameters: Tuple[str, ...]
 
     def bind_arguments(self, params: Mapping[str, Any]) -> Tuple[List[Any], Dict[str, Any]]:
-        """Positional and keyword arguments for a call's parameters.
+        """Return positional and keyword arguments for the parameters of a call.
 
-        :raises RpcError: one is missing.
+        :raises RpcError: a required parameter is missing.
         """
-        left = dict(params)
-        placed: List[Any] = []
-        named: Dict[str, Any] = {}
-        for word in self.parameters:
-            name = word.rstrip("?=")
-            if name not in left:
-                if word.endswith("?"):
+        remaining = dict(params)
+        args: List[Any] = []
+        kwargs: Dict[str, Any] = {}
+        for parameter in self.parameters:
+            name = parameter.rstrip("?=")
+            if name not in remaining:
+                if parameter.endswith("?"):
                     continue
                 raise RpcError("InvalidParams", f"{self.name} needs {name}")
-            if word.endswith("="):
-                named[name] = left.pop(name)
+            if parameter.endswith("="):
+                kwargs[name] = remaining.pop(name)
             else:
-                placed.append(left.pop(name))
-        return placed, {**named, **left}
+                args.append(remaining.pop(name))
+        return args, {**kwargs, **remaining}
 
 
 def _parse_method_table() -> Dict[str, Method]:
-    found = {}
+    methods = {}
     for line in _METHOD_TABLE.split("\n"):
-        wire, *words = line.split() or [""]
-        if wire:
-            part, _, name = wire.rpartition(".")
-            found[wire] = Method(part or "server", name, tuple(words))
-    return found
+        wire_name, *parameters = line.split() or [""]
+        if wire_name:
+            interface, _, name = wire_name.rpartition(".")
+            methods[wire_name] = Method(interface or "server", name, tuple(parameters))
+    return methods
 
 
-#: Every method by the name that calls have.
+#: Methods by their JSON-RPC names.
 METHODS = _parse_method_table()

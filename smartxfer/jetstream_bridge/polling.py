@@ -1,4 +1,4 @@
-"""Waits with an end: the package's own block for as long as it takes, so the bridge asks again and again.
+"""Waits with a time limit, implemented by polling because the waits of the package have no limit.
 
 Source: JetStream protocol, section 9.4.
 """
@@ -12,12 +12,12 @@ from smartxfer.local.jsonrpc import RpcError
 
 __all__ = ["WAIT_METHODS", "poll_until_done"]
 
-#: Most seconds that a wait lasts, whatever it asks for.
+#: Maximum seconds of a wait.
 MAX_WAIT = 25.0
-#: Seconds between two looks: the first, the factor, the most.
+#: Seconds between two polls: first delay, factor, maximum.
 FIRST_DELAY, DELAY_FACTOR, MAX_DELAY = 0.05, 1.5, 1.0
 
-#: Waits: the method that tells how far it is, and the parameter that names the object.
+#: For each wait method, the method that returns the status, and the parameter with the object's id.
 WAIT_METHODS = {
     "getRequestResult": ("getRequestStatus", "requestId"),
     "send.waitForManifest": ("send.getManifest", "manifestId"),
@@ -30,41 +30,41 @@ def poll_until_done(
 ) -> Any:
     """Wait for a manifest, a transfer, or the result of a request.
 
-    Between two looks the connection is free for other calls.
+    Between two polls other calls can use the connection.
 
-    :param method: one of :data:`WAITS`.
+    :param method: a key of :data:`WAIT_METHODS`.
     :param params: the object's id, and ``timeoutSeconds``.
-    :param stop_event: ends the wait at once.
-    :return: the structure, ``processing`` where it is not done yet; the result of the request.
-    :raises RpcError: the request is not done yet (StillProcessing), or a call failed.
+    :param stop_event: ends the wait immediately.
+    :return: the manifest or transfer, which may still be processing; or the result of the request.
+    :raises RpcError: the request is still being processed (StillProcessing), or a call failed.
     """
-    asked, named = WAIT_METHODS[method]
-    seconds, who = _parse_wait_params(params, named)
-    ends_at = time.monotonic() + seconds
+    status_method, id_param = WAIT_METHODS[method]
+    seconds, id_params = _parse_wait_params(params, id_param)
+    end_time = time.monotonic() + seconds
     delay = FIRST_DELAY
     while True:
-        seen = connection.call(asked, who)
-        at_work = isinstance(seen, Mapping) and bool(seen.get("processing"))
-        left = ends_at - time.monotonic()
-        if not at_work or left <= 0 or stop_event.wait(min(delay, left)):
+        status = connection.call(status_method, id_params)
+        processing = isinstance(status, Mapping) and bool(status.get("processing"))
+        remaining = end_time - time.monotonic()
+        if not processing or remaining <= 0 or stop_event.wait(min(delay, remaining)):
             break
         delay = min(delay * DELAY_FACTOR, MAX_DELAY)
     if method != "getRequestResult":
-        return seen
-    if at_work:
+        return status
+    if processing:
         raise RpcError("StillProcessing", "the request is still being processed")
-    return connection.call(method, who)
+    return connection.call(method, id_params)
 
 
 def _parse_wait_params(params: Mapping[str, Any], id_param: str) -> Tuple[float, Mapping[str, Any]]:
     seconds = params.get("timeoutSeconds")
     seconds = MAX_WAIT if seconds is None else seconds
-    # Written so that NaN is refused, too.
+    # "not seconds >= 0" is true for NaN, too.
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= 0:
-        raise RpcError("InvalidParams", "timeoutSeconds is a number of seconds, 0 or more")
+        raise RpcError("InvalidParams", "timeoutSeconds must be a non-negative number of seconds")
     unknown = sorted(set(params) - {id_param, "timeoutSeconds"})
     if unknown:
-        raise RpcError("InvalidParams", "no such parameter: " + ", ".join(unknown))
+        raise RpcError("InvalidParams", "unknown parameter: " + ", ".join(unknown))
     if id_param not in params:
         raise RpcError("InvalidParams", f"{id_param} is missing")
     return min(seconds, MAX_WAIT), {id_param: params[id_param]}

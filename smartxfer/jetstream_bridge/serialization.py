@@ -1,7 +1,6 @@
-"""What the vendor's package answers, as JSON can say it.
+"""Conversion of the results of the vendor's package to JSON values.
 
-Whether its structures are dicts, other mappings or objects with attributes is documented nowhere; all are
-taken.
+Its types are not documented, so dicts, other mappings and objects with attributes are supported.
 """
 
 import enum
@@ -13,17 +12,17 @@ from smartxfer.local.jsonrpc import RpcError
 
 __all__ = ["to_json_value"]
 
-#: Structures within structures; more is a circle.
+#: Maximum nesting; deeper results are assumed to contain themselves.
 MAX_DEPTH = 50
 
 
 def to_json_value(value: Any, depth: int = 0) -> Any:
-    """A value of dicts, lists, text, numbers, booleans and None only.
+    """Convert a value to dicts, lists, text, numbers, booleans and None.
 
-    :raises RpcError: it cannot be said in JSON.
+    :raises RpcError: it cannot be converted.
     """
     if depth > MAX_DEPTH:
-        raise RpcError("InternalError", "the package answered a structure without an end")
+        raise RpcError("InternalError", "the package returned a result that is nested too deeply")
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, enum.Enum):
@@ -40,18 +39,22 @@ def to_json_value(value: Any, depth: int = 0) -> Any:
         return [to_json_value(inner, depth + 1) for inner in value]
     fields = _get_public_attributes(value)
     if not fields:
-        raise RpcError("InternalError", f"the package answered a {type(value).__name__}: JSON has none")
+        raise RpcError(
+            "InternalError", f"the package returned a {type(value).__name__}, which is not JSON serializable"
+        )
     return {name: to_json_value(inner, depth + 1) for name, inner in fields.items()}
 
 
 def _get_public_attributes(value: Any) -> Dict[str, Any]:
-    """The public attributes of an object; none of its properties, which might ask the server."""
+    """Return the public attributes of an object, without properties, which might send requests."""
     if hasattr(value, "_asdict"):  # a named tuple
         return dict(value._asdict())
-    found = dict(getattr(value, "__dict__", {}))
-    for kind in type(value).__mro__:
-        slots = kind.__dict__.get("__slots__", ())
+    attributes = dict(getattr(value, "__dict__", {}))
+    for base in type(value).__mro__:
+        slots = base.__dict__.get("__slots__", ())
         for name in [slots] if isinstance(slots, str) else slots:
             if hasattr(value, name):
-                found[name] = getattr(value, name)
-    return {name: inner for name, inner in found.items() if not (name.startswith("_") or callable(inner))}
+                attributes[name] = getattr(value, name)
+    return {
+        name: inner for name, inner in attributes.items() if not (name.startswith("_") or callable(inner))
+    }

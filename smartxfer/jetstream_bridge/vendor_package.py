@@ -1,4 +1,4 @@
-"""The vendor's package: found by its name, and told from others that have the same one."""
+"""Import of the vendor's package, with a check that it is not another package of the same name."""
 
 import importlib
 from typing import Any, Callable
@@ -9,19 +9,19 @@ __all__ = ["load_api_factory"]
 
 _PACKAGE_NAME = "jetstream"
 _INSTALL_HINT = (
-    "the vendor's package comes with the JetStream server, not from PyPI, where the name is another "
-    "project's: have this Python find it (PYTHONPATH)"
+    "add the directory of the package that comes with the JetStream server to PYTHONPATH; the package of "
+    "this name on PyPI is another project"
 )
 
 
 def load_api_factory(host: str, port: int) -> Callable[[], Any]:
-    """What makes one interface of the vendor's, not yet connected.
+    """Return a function that creates an API object of the vendor's package, which is not connected.
 
-    The class is ``JetStream``, and was ``Jetstream`` in 1.9.  Source: JetStream protocol, section 1.1.
+    Its class is ``JetStream``; in version 1.9 it was ``Jetstream``.  Source: JetStream protocol, section 1.1.
 
     :param host: name or address of the JetStream server.
     :param port: its API control port.
-    :raises UsageError: the package is not installed, cannot be imported, or is another one of that name.
+    :raises UsageError: the package is not installed, cannot be imported, or is not the vendor's.
     """
     try:
         package = importlib.import_module(_PACKAGE_NAME)
@@ -29,18 +29,20 @@ def load_api_factory(host: str, port: int) -> Callable[[], Any]:
         if error.name == _PACKAGE_NAME:
             raise _build_missing_package_error() from None
         raise UsageError(f"the package jetstream cannot be imported: {error}", hint=_INSTALL_HINT) from error
-    except Exception as error:  # whatever it raises
-        said = f"{type(error).__name__}: {error}"
-        raise UsageError(f"the package jetstream cannot be imported: {said}", hint=_INSTALL_HINT) from error
-    found = getattr(package, "JetStream", None) or getattr(package, "Jetstream", None)
-    if not callable(getattr(found, "api", None)):
-        where = getattr(package, "__file__", None)
-        if where is None:  # any directory of that name, in some place of the search path
+    except Exception as error:  # the package may raise anything
+        raise UsageError(
+            f"the package jetstream cannot be imported: {type(error).__name__}: {error}", hint=_INSTALL_HINT
+        ) from error
+    factory: Any = getattr(package, "JetStream", None) or getattr(package, "Jetstream", None)
+    if not callable(getattr(factory, "api", None)):
+        path = getattr(package, "__file__", None)
+        if path is None:  # a namespace package: any directory of this name in the search path
             raise _build_missing_package_error()
-        said = f"the package jetstream in {where} is not the vendor's: it has no JetStream().api"
-        raise UsageError(said, hint=_INSTALL_HINT)
-    made: Any = found
-    return lambda: made().api(host, port)
+        raise UsageError(
+            f"the package jetstream in {path} is not the vendor's: it has no JetStream().api",
+            hint=_INSTALL_HINT,
+        )
+    return lambda: factory().api(host, port)
 
 
 def _build_missing_package_error() -> UsageError:

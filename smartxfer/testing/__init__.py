@@ -1,10 +1,11 @@
-"""For tests of scripts that use smartxfer: a real server on loopback, or canned answers.
+"""Support for tests of scripts that use smartxfer: a local server on loopback, and canned responses.
 
-**A server**, for tests that move files.  Register the plug-in in the top ``conftest.py``::
+**A server**, for tests that transfer files.  Register the plug-in in the top-level ``conftest.py``::
 
     pytest_plugins = ["smartxfer.testing.plugin"]
 
-and ask for the fixture of a service; scripts that read their settings from the environment find it, too::
+and use the fixture of a service.  It also sets the environment variables from which scripts read their
+settings::
 
     def test_report_is_sent(filesender):
         client, server = filesender
@@ -14,7 +15,7 @@ and ask for the fixture of a service; scripts that read their settings from the 
 
 The services' fixtures are ``filesender``, ``smartfile``, ``nrp``, ``perseus`` and ``jetstream``.
 
-**Canned answers**, for tests of single calls, by the client's method::
+**Canned responses**, for tests of single method calls::
 
     import responses
     from smartxfer.testing import canned

@@ -1,4 +1,4 @@
-"""Canned answers for `responses <https://pypi.org/project/responses/>`_, by the client's method.
+"""Canned responses for `responses <https://pypi.org/project/responses/>`_, by the client's method.
 
 ::
 
@@ -10,10 +10,10 @@
         case = canned.load("get_server_info", mock=mock)
         assert FileSenderClient(case.base_url).get_server_info().name == "FileSender"
 
-Every method has the cases ``"default"`` and ``"failure"``; :data:`CASES` has them all.  What a client asks on
-first use (limits, configuration) is answered as well, so that a case works on its own.
+Every method has the cases ``"default"`` and ``"failure"``; :data:`CASES` has all of them.  A case includes
+the responses to the requests that a client sends on first use (limits, configuration).
 
-The answers of SmartFile are in :data:`SMARTFILE_CASES`: ``canned.load("stat", service="smartfile")``;
+The cases of SmartFile are in :data:`SMARTFILE_CASES`: ``canned.load("stat", service="smartfile")``;
 those of NRP repositories are in :data:`NRP_CASES`: ``canned.load("files.upload", service="nrp")``;
 those of Perseus are in :data:`PERSEUS_CASES`: ``canned.load("file.upload_file", service="perseus")``;
 those of JetStream are in :data:`JETSTREAM_CASES`: ``canned.load("send_files", service="jetstream")``.
@@ -46,28 +46,27 @@ __all__ = [
     "load",
 ]
 
-#: Address of the FileSender site that the canned answers stand for.
+#: URL of the FileSender site in the canned responses.
 BASE_URL = filesender.BASE_URL
-#: Address of the SmartFile site that the canned answers stand for.
+#: URL of the SmartFile site in the canned responses.
 SMARTFILE_URL = smartfile.BASE_URL
-#: Address of the NRP repository that the canned answers stand for.
+#: URL of the NRP repository in the canned responses.
 NRP_URL = nrp.BASE_URL
-#: Address of the Perseus service that the canned answers stand for.
+#: URL of the Perseus service in the canned responses.
 PERSEUS_URL = perseus.BASE_URL
-#: Address of the JetStream server that the canned answers stand for.
+#: URL of the JetStream server in the canned responses.
 JETSTREAM_URL = jetstream.BASE_URL
 
-#: FileSender's methods and cases, and what is answered: HTTP method, path, and keywords of ``responses.add``
-#: or a callback.
+#: Responses by (FileSender method, case): HTTP method, path, and keywords of ``responses.add`` or a callback.
 CASES: Mapping[Tuple[str, str], List[filesender.CannedRoute]] = filesender.CASES
-#: SmartFile's methods and cases, and what is answered, likewise.
+#: The same for SmartFile.
 SMARTFILE_CASES: Mapping[Tuple[str, str], List[smartfile.CannedRoute]] = smartfile.CASES
-#: NRP's methods (``files.upload``, ``records.create``, ``whoami``) and cases, and what is answered, likewise.
+#: The same for NRP; methods are ``files.upload``, ``records.create``, ``whoami``, ...
 NRP_CASES: Mapping[Tuple[str, str], List[nrp.CannedRoute]] = nrp.CASES
-#: Perseus's methods (``file.upload_file``, ``post``) and cases, and what is answered, likewise.
+#: The same for Perseus; methods are ``file.upload_file``, ``post``, ...
 PERSEUS_CASES: Mapping[Tuple[str, str], List[perseus.CannedRoute]] = perseus.CASES
-#: JetStream's methods (``send.createManifest``, ``server.lsAsync``, ``send_files``) and cases, likewise;
-#: ``send_files`` has a case ``"suspended"`` besides.
+#: The same for JetStream; methods are ``send.createManifest``, ``server.lsAsync``, ``send_files``, ...
+#: ``send_files`` also has the case ``"suspended"``.
 JETSTREAM_CASES: Mapping[Tuple[str, str], List[jetstream.CannedRoute]] = jetstream.CASES
 
 _SERVICES: Mapping[str, Any] = {
@@ -81,13 +80,13 @@ _SERVICES: Mapping[str, Any] = {
 
 @attrs.frozen
 class Case:
-    """What was loaded.
+    """A loaded case.
 
-    :param method: of the client.
-    :param name: of the case.
-    :param base_url: address that the answers stand for.
-    :param expected: for a failure, the name in ``smartxfer.errors`` of what the client raises; else None.
-    :param facts: what a test may want to compare with: ids, sizes, tokens.
+    :param method: name of the client's method.
+    :param name: name of the case.
+    :param base_url: URL of the service in the responses.
+    :param expected: for a failure, the name of the error class in ``smartxfer.errors``; else None.
+    :param facts: values in the responses that a test can compare: ids, sizes, tokens.
     """
 
     method: str
@@ -105,15 +104,15 @@ def load(
     mock: Optional[responses.RequestsMock] = None,
     service: str = "filesender",
 ) -> Case:
-    """Have ``responses`` answer as a site of the service answers a client's method.
+    """Add the responses to the requests of a client's method to ``responses``.
 
-    :param method: its name, or the method itself (``client.create_transfer``).
+    :param method: its name, or the method (``client.create_transfer``).
     :param case: ``"default"`` or ``"failure"``.
-    :param base_url: address of the site, without a trailing slash; None for the service's address here.
-    :param mock: a ``RequestsMock``; None for the one of ``@responses.activate``.
+    :param base_url: URL of the service, without a trailing slash; None for the service's URL in this module.
+    :param mock: a ``RequestsMock``; None for that of ``@responses.activate``.
     :param service: ``"filesender"``, ``"smartfile"``, ``"nrp"``, ``"perseus"`` or ``"jetstream"``.
-    :return: what was loaded, with facts to compare with.
-    :raises UsageError: there is no such service, method or case.
+    :return: the loaded case.
+    :raises UsageError: the service, the method or the case is unknown.
 
     Source: FileSender protocol, sections 2.1, 4, 5, 6, 8 and 10; SmartFile protocol, sections 3 to 5;
     NRP / Invenio protocol, sections 1 to 5; Perseus protocol, sections A.3 to A.8; JetStream protocol,
@@ -121,33 +120,31 @@ def load(
     """
     if service not in _SERVICES:
         raise UsageError(
-            f"no canned answers of {service!r}; there are {', '.join(_SERVICES)}",
-            hint="pass service= one of these",
+            f"no canned responses for service={service!r}", hint=f"known services: {', '.join(_SERVICES)}"
         )
-    replies = _SERVICES[service]
-    name = method if isinstance(method, str) else _get_method_name(replies, method)
-    if (name, case) not in replies.CASES:
-        known = ", ".join(sorted({known for known, _ in replies.CASES}))
+    module = _SERVICES[service]
+    name = method if isinstance(method, str) else _get_method_name(module, method)
+    if (name, case) not in module.CASES:
+        known = ", ".join(sorted({known for known, _ in module.CASES}))
         raise UsageError(
-            f"no canned case {case!r} of {name!r}; there are default and failure of {known}",
-            hint="pass 'default' or 'failure'",
+            f"no canned case {case!r} of {name!r}", hint=f"known cases: default and failure of {known}"
         )
-    address = replies.BASE_URL if base_url is None else base_url
+    service_url = module.BASE_URL if base_url is None else base_url
     target: Any = responses if mock is None else mock
-    for verb, path, answer in replies.CASES[name, case] + replies.FIRST_USE:
-        url = replies.build_url_pattern(address, path)
-        if callable(answer):
-            target.add_callback(verb, url, callback=answer)
+    for verb, path, response in module.CASES[name, case] + module.FIRST_USE:
+        url = module.build_url_pattern(service_url, path)
+        if callable(response):
+            target.add_callback(verb, url, callback=response)
         else:
-            target.add(verb, url, **answer)
-    expected = replies.FAILURES[name] if case == "failure" else None
-    return Case(name, case, address, expected, dict(replies.FACTS))
+            target.add(verb, url, **response)
+    expected = module.FAILURES[name] if case == "failure" else None
+    return Case(name, case, service_url, expected, dict(module.FACTS))
 
 
-def _get_method_name(replies: Any, method: Callable[..., Any]) -> str:
-    """Return a method's name, after that of its namespace: ``files.read`` of ``client.files.read``."""
+def _get_method_name(module: Any, method: Callable[..., Any]) -> str:
+    """Return a method's name with the prefix of its namespace: ``files.read`` for ``client.files.read``."""
     owner, _, name = method.__qualname__.rpartition(".")
     if name in ("list_files", "list_directory") and not owner:
-        name = "list"  # the function behind it cannot have the name of the built-in
-    prefixes: Dict[str, str] = getattr(replies, "PREFIXES", {})
+        name = "list"  # the function of this method has another name, to avoid the name of the built-in
+    prefixes: Dict[str, str] = getattr(module, "PREFIXES", {})
     return prefixes.get(owner, "") + str(name)

@@ -1,4 +1,4 @@
-"""The canned answers of FileSender; the words and shapes are those of release 3.8.
+"""Canned responses of FileSender, as those of release 3.8.
 
 Source: FileSender protocol, sections 2.1, 4, 5, 6, 8 and 10.
 """
@@ -25,11 +25,11 @@ PREFIXES = {"TransfersClient": "transfers.", "GuestsClient": "guests."}
 CannedResponse = Union[Dict[str, Any], Callable[[Any], Tuple[int, Dict[str, str], str]]]
 CannedRoute = Tuple[str, str, CannedResponse]
 
-_TOKEN = "a1b2c3d4-e5f6-a7b8-c9d0-e1f2a3b4c5d6"  # noqa: S105 - nobody's token
+_TOKEN = "a1b2c3d4-e5f6-a7b8-c9d0-e1f2a3b4c5d6"  # noqa: S105 - not a real token
 _VID = "f0e1d2c3-b4a5-f6e7-d8c9-b0a1f2e3d4c5"
 _CONTENT = b"place,count\nOslo,7\n"
 
-#: What the answers say, for tests to compare with.
+#: Values in the responses, for comparisons in tests.
 FACTS: Mapping[str, Any] = {
     "transfer_id": 42,
     "file_id": 107,
@@ -127,44 +127,44 @@ _HTML = "text/html; charset=UTF-8"
 
 
 def _handle_create(request: Any) -> Tuple[int, Dict[str, str], str]:
-    """Take up the files that the client announces; sizes come back as text, as they do from a site."""
-    asked = json.loads(request.body)
+    """Return a transfer with the files of the request; sizes are text, as in the responses of a site."""
+    body = json.loads(request.body)
     files = [
         {**_FILE, "id": 107 + number, "name": file["name"], "size": str(file["size"]), "cid": file.get("cid")}
-        for number, file in enumerate(asked["files"])
+        for number, file in enumerate(body["files"])
     ]
-    made = {**_TRANSFER, "files": files, "options": asked["options"]}
-    made.update(roundtriptoken="0123456789abcdef0123456789abcdef", expires=_build_date("1795996800"))
+    transfer = {**_TRANSFER, "files": files, "options": body["options"]}
+    transfer.update(roundtriptoken="0123456789abcdef0123456789abcdef", expires=_build_date("1795996800"))
     headers = {"Content-Type": "application/json", "Location": f"{BASE_URL}/rest.php/transfer/42"}
-    return 201, headers, json.dumps(made)
+    return 201, headers, json.dumps(transfer)
 
 
 def _handle_chunk(request: Any) -> Tuple[int, Dict[str, str], str]:
-    """Acknowledge what the client announces; ``responses`` does not read a long body to its end."""
+    """Acknowledge the size in the chunk's header, because ``responses`` does not read the body."""
     offset = int(request.url.split("?")[0].rsplit("/", 1)[1])
     written = {"offset": offset, "written": int(request.headers["X-Filesender-Chunk-Size"])}
     return 200, {"Content-Type": "application/json"}, json.dumps(written)
 
 
 def _handle_download(request: Any) -> Tuple[int, Dict[str, str], Any]:
-    """The whole file, or the range that is asked for."""
+    """Return the complete file, or the requested range."""
     headers = {
         "Content-Type": "application/octet-stream",
         "Content-Disposition": 'attachment; filename="report.csv"',
         "Accept-Ranges": "bytes",
     }
-    found = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("Range", ""))
-    if found is None:
+    match = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("Range", ""))
+    if match is None:
         return 200, headers, _CONTENT
-    first, last = int(found.group(1)), int(found.group(2))
+    first, last = int(match.group(1)), int(match.group(2))
     headers["Content-Range"] = f"bytes {first}-{last}/{len(_CONTENT)}"
     return 206, headers, _CONTENT[first : last + 1]
 
 
 def build_url_pattern(base_url: str, path: str) -> Pattern[str]:
-    """Matches a path of the site, ``*`` standing for a number, whatever its query."""
-    inner = re.escape(path).replace(r"\*", r"\d+")
-    return re.compile(re.escape(base_url.rstrip("/")) + inner + r"(\?.*)?$")
+    """Return a pattern for a path of the site with any query; ``*`` matches a number."""
+    path_pattern = re.escape(path).replace(r"\*", r"\d+")
+    return re.compile(re.escape(base_url.rstrip("/")) + path_pattern + r"(\?.*)?$")
 
 
 _AUDIT_LOG = [
@@ -188,7 +188,7 @@ _UPLOAD_ROUTES: List[CannedRoute] = [
 ]
 _STORAGE_FULL_ROUTE: CannedRoute = ("PUT", _CHUNK_PATH, _build_error(500, "storage_not_enough_space_left"))
 
-#: What a client asks before its first call: limits and configuration.
+#: Responses to the requests before the first call: limits and configuration.
 FIRST_USE: List[CannedRoute] = [
     ("GET", "/rest.php/info", {"json": _INFO}),
     ("GET", "/filesender-config.js.php", {"body": _CONFIG, "content_type": "text/javascript"}),
@@ -200,7 +200,7 @@ _NOT_FOUND_ROUTE: CannedRoute = (
     {"status": 404, "body": "<html><h1>404 Not Found</h1></html>", "content_type": _HTML},
 )
 
-#: Each method's good answers, its bad ones, and the exception that those raise.
+#: Responses of each method for success and for failure, and the error class of the failure.
 _METHODS: Dict[str, Tuple[List[CannedRoute], List[CannedRoute], str]] = {
     "prepare": ([], [_NOT_FOUND_ROUTE], "NotFound"),
     "get_server_info": ([], [_NOT_FOUND_ROUTE], "NotFound"),
@@ -270,10 +270,10 @@ _METHODS: Dict[str, Tuple[List[CannedRoute], List[CannedRoute], str]] = {
     ),
 }
 
-#: Method name and case, and what is answered.
+#: Responses by method name and case.
 CASES: Dict[Tuple[str, str], List[CannedRoute]] = {
-    **{(name, "default"): good for name, (good, _, _) in _METHODS.items()},
-    **{(name, "failure"): bad for name, (_, bad, _) in _METHODS.items()},
+    **{(name, "default"): success for name, (success, _, _) in _METHODS.items()},
+    **{(name, "failure"): failure for name, (_, failure, _) in _METHODS.items()},
 }
-#: Method name, and the exception that its failure raises.
+#: Error class of the failure, by method name.
 FAILURES: Dict[str, str] = {name: error for name, (_, _, error) in _METHODS.items()}

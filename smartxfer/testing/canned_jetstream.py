@@ -1,4 +1,4 @@
-"""The canned answers of JetStream: what is asked by each method of the client, and what it gets.
+"""Canned responses of JetStream for each method of the client.
 
 Source: JetStream protocol, sections 5, 6 and 9.
 """
@@ -28,17 +28,17 @@ PREFIXES = {"ServerInterface": "server.", "SendInterface": "send.", "RecvInterfa
 
 
 def build_url_pattern(base_url: str, path: str) -> Pattern[str]:
-    """Matches the one address of all calls."""
+    """Return a pattern for the URL of all calls."""
     return re.compile(re.escape(base_url.rstrip("/") + path) + "$")
 
 
-#: What a client asks before its first call: nothing.
+#: Responses to the requests before the first call: none are sent.
 FIRST_USE: List[CannedRoute] = []
 
 _DISCONNECT_ROUTE: CannedRoute = ("DELETE", "/jsonrpc", {"status": 204})
 _SUCCESS_ROUTES: List[CannedRoute] = [("POST", "/jsonrpc", account.build_callback()), _DISCONNECT_ROUTE]
 
-#: The exception for each error.
+#: Error class of each JetStream error.
 _EXCEPTIONS = {
     "InvalidParams": "BadRequest",
     "InternalError": "ServerError",
@@ -49,7 +49,7 @@ _EXCEPTIONS = {
     "ApiVersion": "Unsupported",
     "NotLicensed": "Forbidden",
 }
-#: The error of each method of an interface, where it is the method's own; of a workflow, with whose it is.
+#: Methods whose failure is this error.  ``CLIENT:RPC`` is a client method and the RPC method that fails.
 _METHODS_BY_ERROR = {
     "AuthenticationFailed": "server.auth server.authAsync server.authToken login_token:authToken",
     "PermissionDenied": (
@@ -89,32 +89,32 @@ _METHODS_BY_ERROR = {
 }
 
 
-def _split_method_names(word: str) -> Tuple[str, str]:
-    """The method of the client, and the one on the wire that is refused for it."""
-    name, _, other = word.partition(":")
-    return name, other or (name[len("server.") :] if name.startswith("server.") else name)
+def _split_method_names(item: str) -> Tuple[str, str]:
+    """Return the client method, and the RPC method that fails."""
+    name, _, rpc_method = item.partition(":")
+    return name, rpc_method or (name[len("server.") :] if name.startswith("server.") else name)
 
 
 def _build_failure_routes() -> Dict[str, Tuple[List[CannedRoute], str]]:
-    """Each method's bad answers, and the exception that those raise."""
-    broken = account.build_callback(
+    """Return the failure responses of each method, and their error class."""
+    failed_transfer = account.build_callback(
         send_waitForTransfer=account.build_ended_transfer("error", "no space left at the destination")
     )
-    found: Dict[str, Tuple[List[CannedRoute], str]] = {
-        "send_files": ([("POST", "/jsonrpc", broken), _DISCONNECT_ROUTE], "TaskFailed")
+    routes: Dict[str, Tuple[List[CannedRoute], str]] = {
+        "send_files": ([("POST", "/jsonrpc", failed_transfer), _DISCONNECT_ROUTE], "TaskFailed")
     }
-    for error, words in _METHODS_BY_ERROR.items():
-        for name, method in map(_split_method_names, words.split()):
-            reply = account.build_callback(**{method.replace(".", "_"): error})
-            found[name] = ([("POST", "/jsonrpc", reply), _DISCONNECT_ROUTE], _EXCEPTIONS[error])
-    return found
+    for error, items in _METHODS_BY_ERROR.items():
+        for name, rpc_method in map(_split_method_names, items.split()):
+            callback = account.build_callback(**{rpc_method.replace(".", "_"): error})
+            routes[name] = ([("POST", "/jsonrpc", callback), _DISCONNECT_ROUTE], _EXCEPTIONS[error])
+    return routes
 
 
 _FAILURE_ROUTES = _build_failure_routes()
-#: Method name and case, and what is answered.
+#: Responses by method name and case.
 CASES: Dict[Tuple[str, str], List[CannedRoute]] = {
     **{(name, "default"): _SUCCESS_ROUTES for name in _FAILURE_ROUTES},
-    **{(name, "failure"): bad for name, (bad, _) in _FAILURE_ROUTES.items()},
+    **{(name, "failure"): routes for name, (routes, _) in _FAILURE_ROUTES.items()},
     ("send_files", "suspended"): [
         (
             "POST",
@@ -124,5 +124,5 @@ CASES: Dict[Tuple[str, str], List[CannedRoute]] = {
         _DISCONNECT_ROUTE,
     ],
 }
-#: Method name, and the exception that its failure raises.
+#: Error class of the failure, by method name.
 FAILURES: Dict[str, str] = {name: error for name, (_, error) in _FAILURE_ROUTES.items()}

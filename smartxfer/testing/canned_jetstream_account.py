@@ -1,6 +1,6 @@
-"""The server behind the canned answers of JetStream: one file, manifest, destination, transfer and token.
+"""Data of the canned JetStream responses: one file, manifest, destination, transfer and token.
 
-Every call goes to one address: what is answered is told by the method that the call names.
+All calls have the same URL; the method in the call selects the response.
 
 Source: JetStream protocol, sections 5, 6 and 9.1 to 9.3.
 """
@@ -21,7 +21,7 @@ _TIMESTAMP = 1_795_132_800_000_000
 _TOKEN, _API_TOKEN = "MAYWEB.TRUPOV.VEVEBL", "NANIRA.RUBATU.BURUGI"
 _PUBLIC_KEY = "304d0a9ad6fab813ef299d64cdde9c9f8ac9230bb00641b9d08b0d41c2559579"
 
-#: What the answers say, for tests to compare with.
+#: Values in the responses, for comparisons in tests.
 FACTS: Mapping[str, Any] = {
     "user": "jsmith",
     "path": "/local/home/readme.txt",
@@ -35,7 +35,7 @@ FACTS: Mapping[str, Any] = {
     "api_token": _API_TOKEN,
     "time": _TIMESTAMP,
 }
-#: The codes of errors by their types.
+#: Error codes by error type.
 CODES: Mapping[str, int] = {
     "InvalidParams": -32602,
     "InternalError": -32603,
@@ -199,7 +199,7 @@ _RECEIVE_TRANSFER = {
     "lastErrorTime": None,
 }
 
-#: What is answered at once, by the method; the other ones that are known answer null.
+#: Results by method; other synchronous methods return null.
 _SYNC_RESULTS: Dict[str, Any] = {
     "getServerInfo": _INFO,
     "getEventLog": [{"_event": "serverStarted", "_timestamp": _TIMESTAMP, "serverId": _INFO["serverId"]}],
@@ -227,7 +227,7 @@ _SYNC_RESULTS: Dict[str, Any] = {
     "send.getSharedToken": _SHARED_TOKEN_RESULT,
     "send.getSharedTokens": [_SHARED_TOKEN_RESULT],
 }
-#: What the requests yield that a method begins; those of the other ones yield null.
+#: Results of the requests that a method starts; other requests return null.
 _ASYNC_RESULTS: Dict[str, Any] = {
     "lsAsync": [_ENTRY],
     "lsListAsync": {"/local/home": [_ENTRY]},
@@ -237,7 +237,7 @@ _ASYNC_RESULTS: Dict[str, Any] = {
     "recv.getTransfersAsync": [_RECEIVE_TRANSFER],
 }
 
-#: What was asked of each request.
+#: Method that started each request.
 _METHOD_BY_REQUEST_ID: Dict[int, str] = {}
 _REQUEST_IDS = itertools.count(1)
 
@@ -258,27 +258,26 @@ def _get_result(method: str, params: Mapping[str, Any]) -> Any:
 
 
 def build_callback(**overrides: Any) -> ResponseCallback:
-    """What answers calls.
+    """Return a callback that responds to calls.
 
-    :param overrides: what some methods answer instead, dots as underscores: a result, or the type of an
-        error.
+    :param overrides: results, or types of errors, of methods; their names have underscores instead of dots.
     """
 
-    def reply(request: Any) -> CallbackResult:
+    def respond(request: Any) -> CallbackResult:
         call = json.loads(request.body)
         method = call["method"]
-        answer = {"jsonrpc": "2.0", "id": call["id"]}
-        other = overrides.get(method.replace(".", "_"))
-        if isinstance(other, str):
-            answer["error"] = {"code": CODES[other], "message": "it is so", "data": {"type": other}}
+        body = {"jsonrpc": "2.0", "id": call["id"]}
+        override = overrides.get(method.replace(".", "_"))
+        if isinstance(override, str):
+            body["error"] = {"code": CODES[override], "message": "it is so", "data": {"type": override}}
         else:
-            answer["result"] = _get_result(method, call.get("params", {})) if other is None else other
+            body["result"] = _get_result(method, call.get("params", {})) if override is None else override
         headers = {"Content-Type": "application/json", "Set-Cookie": "JSSESSION=canned; Path=/"}
-        return 200, headers, json.dumps(answer)
+        return 200, headers, json.dumps(body)
 
-    return reply
+    return respond
 
 
 def build_ended_transfer(status: str, message: str) -> Dict[str, Any]:
-    """The transfer, with an end that is not a good one."""
+    """Return the transfer with an unsuccessful final status."""
     return {**_TRANSFER, "status": status, "errorMessage": message, "blocksAcked": 2}

@@ -1,4 +1,4 @@
-"""The canned answers of NRP: what is asked by each method of the client, and what it gets.
+"""Canned responses of NRP repositories for each method of the client.
 
 Source: NRP / Invenio protocol, sections 1 to 5.
 """
@@ -26,15 +26,15 @@ CannedRoute = Tuple[str, str, account.CannedResponse]
 
 
 def build_url_pattern(base_url: str, path: str) -> Pattern[str]:
-    """Matches a path of the repository, ``*`` standing for any text but a query, whatever its query."""
-    inner = re.escape(path).replace(r"\*", "[^?]*")
-    return re.compile(re.escape(base_url.rstrip("/")) + inner + r"(\?.*)?$")
+    """Return a pattern for a path of the repository with any query; ``*`` matches any text."""
+    path_pattern = re.escape(path).replace(r"\*", "[^?]*")
+    return re.compile(re.escape(base_url.rstrip("/")) + path_pattern + r"(\?.*)?$")
 
 
 #: Prefix of a case, by the class of its method.
 PREFIXES = {"FilesClient": "files.", "RecordsClient": "records."}
 
-#: What a client asks before its first call: what the repository is.
+#: Response to the request before the first call: the info document of the repository.
 FIRST_USE: List[CannedRoute] = [("GET", "/.well-known/repository/", account.handle_info)]
 
 _SUCCESS_ROUTES: List[CannedRoute] = [
@@ -60,7 +60,7 @@ def _build_failure(verb: str, response: account.CannedResponse) -> List[CannedRo
     return [(verb, "/api/*", response)]
 
 
-#: Each method's bad answers, and the exception that those raise.
+#: Failure responses of each method, and their error class.
 _FAILURE_ROUTES: Dict[str, Tuple[List[CannedRoute], str]] = {
     "get": (_build_failure("GET", _NOT_FOUND), "NotFound"),
     "whoami": (_build_failure("GET", _PERMISSION_DENIED), "AuthError"),
@@ -115,10 +115,10 @@ _FAILURE_ROUTES: Dict[str, Tuple[List[CannedRoute], str]] = {
     "records.new_version": ([*_READ_ROUTES, *_build_failure("POST", _PERMISSION_DENIED)], "Forbidden"),
 }
 
-#: Method name and case, and what is answered.
+#: Responses by method name and case.
 CASES: Dict[Tuple[str, str], List[CannedRoute]] = {
     **{(name, "default"): _SUCCESS_ROUTES for name in _FAILURE_ROUTES},
-    **{(name, "failure"): bad for name, (bad, _) in _FAILURE_ROUTES.items()},
+    **{(name, "failure"): routes for name, (routes, _) in _FAILURE_ROUTES.items()},
 }
-#: Method name, and the exception that its failure raises.
+#: Error class of the failure, by method name.
 FAILURES: Dict[str, str] = {name: error for name, (_, error) in _FAILURE_ROUTES.items()}

@@ -1,4 +1,4 @@
-"""The repository behind the canned answers of NRP: a record with a file, published and as a draft.
+"""Data of the canned NRP responses: a record with one file, published and as a draft.
 
 Source: NRP / Invenio protocol, sections 1 to 5.
 """
@@ -41,7 +41,7 @@ _METADATA = {
     ],
 }
 
-#: What the answers say, for tests to compare with.
+#: Values in the responses, for comparisons in tests.
 FACTS: Mapping[str, Any] = {
     "id": _ID,
     "key": _KEY,
@@ -52,7 +52,7 @@ FACTS: Mapping[str, Any] = {
     "revision_id": 5,
 }
 
-#: Uploads under way, by address of the file: the announced element, and the bytes by number of the part.
+#: Pending uploads by URL of the file: the entry of the start request, and the bytes by part number.
 _PENDING_UPLOADS: Dict[str, Tuple[Dict[str, Any], Dict[int, bytes]]] = {}
 
 
@@ -61,13 +61,13 @@ def _build_json_response(value: Any, status: int = 200, **headers: str) -> Callb
 
 
 def build_error(status: int, message: str, errors: Any = None) -> CannedResponse:
-    """An error, in the repository's form."""
+    """Return an error in the format of repositories."""
     body = {"status": status, "message": message}
     return {"status": status, "json": body if errors is None else {**body, "errors": errors}}
 
 
 def handle_info(request: Any) -> CallbackResult:
-    """The repository's info document."""
+    """Return the repository's info document."""
     base = request.url.partition("/.well-known/")[0]
     return _build_json_response(
         {
@@ -149,18 +149,18 @@ def _build_search_page(url: str, draft: bool) -> Dict[str, Any]:
 # -- files ------------------------------------------------------------------------------------------------
 
 
-def _build_entry(files: str, key: str, announced: Mapping[str, Any], data: Optional[bytes]) -> Dict[str, Any]:
-    """An entry; pending where there are no bytes yet."""
-    here = f"{files}/{quote(key)}"
-    links: Dict[str, Any] = {"self": here, "content": f"{here}/content"}
+def _build_entry(files: str, key: str, started: Mapping[str, Any], data: Optional[bytes]) -> Dict[str, Any]:
+    """Return a file entry, which is pending if it has no data."""
+    url = f"{files}/{quote(key)}"
+    links: Dict[str, Any] = {"self": url, "content": f"{url}/content"}
     if "/draft/" in f"{files}/":
-        links["commit"] = f"{here}/commit"
-    transfer = dict(announced.get("transfer") or {"type": "L"})
-    made = {
+        links["commit"] = f"{url}/commit"
+    transfer = dict(started.get("transfer") or {"type": "L"})
+    entry = {
         "key": key,
         "status": "pending" if data is None else "completed",
         "transfer": transfer,
-        "metadata": announced.get("metadata"),
+        "metadata": started.get("metadata"),
         "access": {"hidden": False},
         "created": _TIMESTAMP,
         "updated": _TIMESTAMP,
@@ -171,11 +171,11 @@ def _build_entry(files: str, key: str, announced: Mapping[str, Any], data: Optio
         if transfer.get("type") == "M":
             del links["content"]
             links["parts"] = [
-                {"part": number, "url": f"{here}/content/{number}", "expiration": _TIMESTAMP}
+                {"part": number, "url": f"{url}/content/{number}", "expiration": _TIMESTAMP}
                 for number in range(1, int(transfer["parts"]) + 1)
             ]
-        return {**made, **({"size": announced["size"]} if "size" in announced else {})}
-    made.update(
+        return {**entry, **({"size": started["size"]} if "size" in started else {})}
+    entry.update(
         transfer={"type": "L"},
         mimetype="text/csv" if key.endswith(".csv") else "application/octet-stream",
         size=len(data),
@@ -185,7 +185,7 @@ def _build_entry(files: str, key: str, announced: Mapping[str, Any], data: Optio
         version_id="1a2b3c4d-5e6f-4a7b-8c9d-0e1f2a3b4c5d",
         bucket_id="7c6b5a49-3827-4161-9504-f3e2d1c0b9a8",
     )
-    return made
+    return entry
 
 
 def _build_file_list(files: str, entries: List[Dict[str, Any]]) -> Dict[str, Any]:
@@ -203,7 +203,7 @@ def _build_completed_entry(files: str, key: str = _KEY) -> Dict[str, Any]:
 
 
 def _read_body(request: Any) -> bytes:
-    """The body, read to its end: what is sent is reckoned with while it is read."""
+    """Return the body after reading it to its end, because the client computes checksums while it is read."""
     body = request.body
     return body if isinstance(body, bytes) else b"".join(map(bytes, body or ()))
 
@@ -216,16 +216,16 @@ _FILES = re.compile(
 
 
 def _split_file_url(request: Any) -> Tuple[str, str, str]:
-    """(address of the files, key, what follows the key); all "" where files are not meant."""
+    """Return (URL of the files, key, path after the key); empty strings for URLs of other objects."""
     split = urlsplit(request.url)
-    found = _FILES.match(f"{split.scheme}://{split.netloc}{split.path}")
-    if found is None:
+    match = _FILES.match(f"{split.scheme}://{split.netloc}{split.path}")
+    if match is None:
         return "", "", ""
-    return found["files"], unquote(found["key"] or ""), found["rest"] or ""
+    return match["files"], unquote(match["key"] or ""), match["rest"] or ""
 
 
 def handle_get(request: Any) -> CallbackResult:
-    """Whatever record, file or page is asked for is there."""
+    """Return the requested record, file or page; all of them exist."""
     files, key, rest = _split_file_url(request)
     path = urlsplit(request.url).path
     if rest:
@@ -246,18 +246,18 @@ def handle_get(request: Any) -> CallbackResult:
 
 
 def handle_post(request: Any) -> CallbackResult:
-    """A start, a commit, a new draft or version, or a publication."""
+    """Start or commit an upload, create a draft or version, or publish a draft."""
     files, key, rest = _split_file_url(request)
     if rest:
-        announced, sent = _PENDING_UPLOADS.pop(f"{files}/{key}", ({}, {}))
+        started, parts = _PENDING_UPLOADS.pop(f"{files}/{key}", ({}, {}))
         return _build_json_response(
-            _build_entry(files, key, announced, b"".join(data for _, data in sorted(sent.items())))
+            _build_entry(files, key, started, b"".join(data for _, data in sorted(parts.items())))
         )
     if files:
         entries = []
-        for announced in json.loads(request.body):
-            _PENDING_UPLOADS[f"{files}/{announced['key']}"] = (announced, {})
-            entries.append(_build_entry(files, announced["key"], announced, None))
+        for started in json.loads(request.body):
+            _PENDING_UPLOADS[f"{files}/{started['key']}"] = (started, {})
+            entries.append(_build_entry(files, started["key"], started, None))
         return _build_json_response(_build_file_list(files, entries), 201)
     path = urlsplit(request.url).path
     if path.endswith("/publish"):
@@ -267,26 +267,26 @@ def handle_post(request: Any) -> CallbackResult:
 
 
 def handle_put(request: Any) -> CallbackResult:
-    """Content or a part of it, or what is said of a file or a draft."""
+    """Store content or a part of it, or change the metadata of a file or a draft."""
     files, key, rest = _split_file_url(request)
     if rest:
         number = rest.rpartition("/")[2]
-        announced, sent = _PENDING_UPLOADS.setdefault(f"{files}/{key}", ({}, {}))
-        sent[int(number) if number.isdigit() else 0] = _read_body(request)
-        return _build_json_response(_build_entry(files, key, announced, None))
-    said = json.loads(request.body)
+        started, parts = _PENDING_UPLOADS.setdefault(f"{files}/{key}", ({}, {}))
+        parts[int(number) if number.isdigit() else 0] = _read_body(request)
+        return _build_json_response(_build_entry(files, key, started, None))
+    body = json.loads(request.body)
     if files:
-        return _build_json_response({**_build_completed_entry(files, key), **said})
-    return _build_json_response(_build_record(request.url, True, metadata=said["metadata"]))
+        return _build_json_response({**_build_completed_entry(files, key), **body})
+    return _build_json_response(_build_record(request.url, True, metadata=body["metadata"]))
 
 
 def handle_delete(request: Any) -> CallbackResult:
-    """Gone."""
+    """Return the response to a deletion."""
     return 204, {}, ""
 
 
 def handle_failed_fetch(request: Any) -> CallbackResult:
-    """A file that the repository could not fetch."""
+    """Return the entry of a file that the repository could not fetch."""
     files, key, _ = _split_file_url(request)
     entry = _build_entry(files, key, {"transfer": {"type": "F"}}, None)
     return _build_json_response(

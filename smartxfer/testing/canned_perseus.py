@@ -1,4 +1,4 @@
-"""The canned answers of Perseus: what is asked by each method of the client, and what it gets.
+"""Canned responses of Perseus for each method of the client.
 
 Source: Perseus protocol, sections A.3 to A.8.
 """
@@ -26,16 +26,16 @@ CannedRoute = Tuple[str, str, account.CannedResponse]
 
 
 def build_url_pattern(base_url: str, path: str) -> Pattern[str]:
-    """Matches a path of the API, or an address of the storage, ``*`` standing for any text but a query."""
-    inner = re.escape(path).replace(r"\*", "[^?]*")
-    before = "" if path.startswith("https:") else re.escape(base_url.rstrip("/")) + "/api/v0"
-    return re.compile(before + inner + r"(\?.*)?$")
+    """Return a pattern for a path of the API or a storage URL, with any query; ``*`` matches any text."""
+    path_pattern = re.escape(path).replace(r"\*", "[^?]*")
+    prefix = "" if path.startswith("https:") else re.escape(base_url.rstrip("/")) + "/api/v0"
+    return re.compile(prefix + path_pattern + r"(\?.*)?$")
 
 
 #: Prefix of a case, by the class of its method.
 PREFIXES = {"FileService": "file."}
 
-#: What a client asks before its first call: nothing.
+#: Responses to the requests before the first call: none are sent.
 FIRST_USE: List[CannedRoute] = []
 
 _FIND: CannedRoute = ("POST", "/file/find", account.handle_find)
@@ -62,7 +62,7 @@ _CONFLICT_ROUTES: List[CannedRoute] = [
 _NOT_FOUND_ROUTES: List[CannedRoute] = [("DELETE", "/file/*", account.build_error(404, "File not found"))]
 _UPLOAD_FAILED_ROUTES: List[CannedRoute] = [("POST", "/file/find", account.handle_find_failed)]
 
-#: Each method's bad answers, and the exception that those raise.
+#: Failure responses of each method, and their error class.
 _FAILURE_ROUTES: Dict[str, Tuple[List[CannedRoute], str]] = {
     "post": (_BAD_FIND, "BadRequest"),
     "delete": (_NOT_FOUND_ROUTES, "NotFound"),
@@ -86,11 +86,11 @@ _FAILURE_ROUTES: Dict[str, Tuple[List[CannedRoute], str]] = {
     "file.sync_dir": (_UPLOAD_REJECTED_ROUTES, "StorageError"),
 }
 
-#: Method name and case, and what is answered.
+#: Responses by method name and case.
 CASES: Dict[Tuple[str, str], List[CannedRoute]] = {
     **{(name, "default"): _SUCCESS_ROUTES for name in _FAILURE_ROUTES},
-    **{(name, "failure"): bad for name, (bad, _) in _FAILURE_ROUTES.items()},
+    **{(name, "failure"): routes for name, (routes, _) in _FAILURE_ROUTES.items()},
 }
-#: Method name, and the exception that its failure raises (``upload_many`` of several files, ``sync_dir`` of
-#: a directory with one new file).
+#: Error class of the failure, by method name (for ``upload_many`` with several files, for ``sync_dir`` with
+#: one new file).
 FAILURES: Dict[str, str] = {name: error for name, (_, error) in _FAILURE_ROUTES.items()}

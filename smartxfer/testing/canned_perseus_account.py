@@ -1,4 +1,4 @@
-"""The service behind the canned answers of Perseus: it has one file, and takes any other.
+"""Data of the canned Perseus responses: a service with one file, which accepts other files.
 
 Source: Perseus protocol, sections A.3 to A.8.
 """
@@ -22,7 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 BASE_URL = "https://perseus.example.org"
-#: Address of the storage, whose origin is another.
+#: URL of the storage, which has another origin.
 STORAGE_URL = "https://storage.example.net/perseus-files"
 
 CallbackResult = Tuple[int, Dict[str, str], Any]
@@ -33,7 +33,7 @@ _HASH = hashlib.sha256(_CONTENT).hexdigest()
 _ID, _NAME = "0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0", "report.csv"
 _TIMESTAMP = "2026-11-20T21:06:32.343Z"
 
-#: What the answers say, for tests to compare with.
+#: Values in the responses, for comparisons in tests.
 FACTS: Mapping[str, Any] = {
     "id": _ID,
     "name": _NAME,
@@ -43,14 +43,14 @@ FACTS: Mapping[str, Any] = {
     "storage_url": STORAGE_URL,
 }
 
-#: Records made by creating, by id: name and SHA-256.
+#: Name and SHA-256 of the created records, by id.
 _CREATED_RECORDS: Dict[str, Tuple[str, str]] = {}
 _REASONS = {400: "Bad Request", 404: "Not Found", 409: "Conflict"}
 
 
 def _build_record(id: str, name: str, source_hash: str, status: str = "uploaded") -> Dict[str, str]:
-    made = {"id": id, "name": name, "status": status, "createdAt": _TIMESTAMP}
-    return {**made, "sourceHash": source_hash}
+    record = {"id": id, "name": name, "status": status, "createdAt": _TIMESTAMP}
+    return {**record, "sourceHash": source_hash}
 
 
 def _build_json_response(value: Any, status: int = 200) -> CallbackResult:
@@ -58,7 +58,7 @@ def _build_json_response(value: Any, status: int = 200) -> CallbackResult:
 
 
 def build_error(status: int, message: Union[str, List[str]]) -> CannedResponse:
-    """An error, in the service's form."""
+    """Return an error in the format of the service."""
     if status == 401:
         return {"status": status, "json": {"message": message}}
     body = {"message": message, "error": _REASONS[status], "statusCode": status}
@@ -66,7 +66,7 @@ def build_error(status: int, message: Union[str, List[str]]) -> CannedResponse:
 
 
 def _find_records(request: Any, status: str) -> CallbackResult:
-    """Records by their ids, or the one file by its hash; without a filter, that one too."""
+    """Return records by their ids, or the existing file by its hash or without a filter."""
     body = json.loads(request.body)
     known = {_ID: (_NAME, _HASH), **_CREATED_RECORDS} if "ids" in body else {_ID: (_NAME, _HASH)}
     records = [
@@ -78,17 +78,17 @@ def _find_records(request: Any, status: str) -> CallbackResult:
 
 
 def handle_find(request: Any) -> CallbackResult:
-    """The records that are asked for, their content taken in."""
+    """Return the requested records, with status ``uploaded``."""
     return _find_records(request, "uploaded")
 
 
 def handle_find_failed(request: Any) -> CallbackResult:
-    """The records that are asked for, whose content is not good."""
+    """Return the requested records, with status ``failed``."""
     return _find_records(request, "failed")
 
 
 def handle_create(request: Any) -> CallbackResult:
-    """A new record, and the address for its content."""
+    """Return a new record, and the URL for the upload of its content."""
     body = json.loads(request.body)
     name, source_hash = body["name"], body["sourceHash"]
     id = hashlib.sha256(f"{name}\n{source_hash}".encode()).hexdigest()[:32]
@@ -100,13 +100,13 @@ def handle_create(request: Any) -> CallbackResult:
 
 
 def handle_upload(request: Any) -> CallbackResult:
-    """Content, taken."""
-    body = request.body  # read to its end: what is sent is reckoned with while it is read
+    """Return the response of the storage to an upload."""
+    body = request.body  # read to its end, because the client computes checksums while it is read
     data = body if isinstance(body, bytes) else b"".join(map(bytes, body or ()))
     return 200, {"ETag": f'"{hashlib.md5(data).hexdigest()}"', "x-amz-request-id": "4442587FB7D0A2F9"}, b""
 
 
-#: The storage's refusal of an address.
+#: Response of the storage that rejects an upload.
 UPLOAD_REJECTED: CannedResponse = {
     "status": 403,
     "body": (

@@ -1,4 +1,4 @@
-"""The canned answers of SmartFile: what is asked by each method of the client, and what it gets.
+"""Canned responses of SmartFile for each method of the client.
 
 Source: SmartFile protocol, sections 3 to 5.
 """
@@ -17,12 +17,12 @@ CannedRoute = Tuple[str, str, account.CannedResponse]
 
 
 def build_url_pattern(base_url: str, path: str) -> Pattern[str]:
-    """Matches a path of the API, ``*`` standing for any text but a query, whatever its query."""
-    inner = re.escape(path).replace(r"\*", "[^?]*")
-    return re.compile(re.escape(base_url.rstrip("/")) + "/api/2" + inner + r"(\?.*)?$")
+    """Return a pattern for a path of the API with any query; ``*`` matches any text."""
+    path_pattern = re.escape(path).replace(r"\*", "[^?]*")
+    return re.compile(re.escape(base_url.rstrip("/")) + "/api/2" + path_pattern + r"(\?.*)?$")
 
 
-#: What a client asks before its first call: nothing.
+#: Responses to the requests before the first call: none are sent.
 FIRST_USE: List[CannedRoute] = []
 
 _INFO: CannedRoute = ("GET", "/path/info/*", account.handle_info)
@@ -39,7 +39,7 @@ _FORBIDDEN: CannedRoute = ("GET", "/path/info/*", account.build_error(403, "You 
 _CONFLICT = account.build_error(409, f"Destination exists:{account.PATH}")
 _WRITE_REFUSED: CannedRoute = ("POST", "/path/data/*", account.build_error(403, "You may not write here."))
 
-#: Each method's good answers, its bad ones, and the exception that those raise.
+#: Responses of each method for success and for failure, and the error class of the failure.
 _METHODS: Dict[str, Tuple[List[CannedRoute], List[CannedRoute], str]] = {
     "get": ([_INFO, ("GET", "/ping/", {"json": {"ping": "pong"}})], [_INFO_NOT_FOUND], "NotFound"),
     "post": ([_MKDIR, _RENAME, _UPLOAD, _TASK_START], [("POST", "/*", _CONFLICT)], "Conflict"),
@@ -79,10 +79,10 @@ _METHODS: Dict[str, Tuple[List[CannedRoute], List[CannedRoute], str]] = {
     "download_tree": ([_INFO, _DOWNLOAD, _TASK_START, _TASK_DONE], [_INFO_NOT_FOUND], "NotFound"),
 }
 
-#: Method name and case, and what is answered.
+#: Responses by method name and case.
 CASES: Dict[Tuple[str, str], List[CannedRoute]] = {
-    **{(name, "default"): good for name, (good, _, _) in _METHODS.items()},
-    **{(name, "failure"): bad for name, (_, bad, _) in _METHODS.items()},
+    **{(name, "default"): success for name, (success, _, _) in _METHODS.items()},
+    **{(name, "failure"): failure for name, (_, failure, _) in _METHODS.items()},
 }
-#: Method name, and the exception that its failure raises.
+#: Error class of the failure, by method name.
 FAILURES: Dict[str, str] = {name: error for name, (_, _, error) in _METHODS.items()}

@@ -1,4 +1,4 @@
-"""The account behind the canned answers of SmartFile: what it says of paths, files, tasks and links.
+"""Data of the canned SmartFile responses: paths, files, tasks and links of an account.
 
 Source: SmartFile protocol, sections 3 to 5.
 """
@@ -36,7 +36,7 @@ PATH = "/docs/report.csv"
 _TASK = "7c6b5a49-3827-4161-9504-f3e2d1c0b9a8"
 _LINK = "aBcDeFgHiJ"
 
-#: What the answers say, for tests to compare with.
+#: Values in the responses, for comparisons in tests.
 FACTS: Mapping[str, Any] = {
     "path": PATH,
     "directory": "/docs",
@@ -51,7 +51,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 def _build_info(path: str, size: int = len(_CONTENT)) -> Dict[str, Any]:
-    """A name with a dot is a file's, any other a directory's."""
+    """Return the info object of a path: a file if its name has a dot, else a directory."""
     name = path.rpartition("/")[2]
     isfile = "." in name
     return {
@@ -78,17 +78,17 @@ def _build_json_response(value: Any, status: int = 200) -> CallbackResult:
 
 
 def handle_info(request: Any) -> CallbackResult:
-    """Whatever path is asked after is there."""
-    address, _, query = request.url.partition("?")
-    path = "/" + unquote(address.partition("/path/info")[2]).strip("/")
-    answer = _build_info(path)
+    """Return the info object of the requested path; every path exists."""
+    url, _, query = request.url.partition("?")
+    path = "/" + unquote(url.partition("/path/info")[2]).strip("/")
+    info = _build_info(path)
     if "children" in parse_qs(query):
-        answer.update(children=[_build_info(f"{path.rstrip('/')}/report.csv")], page=1, pages=1, total=1)
-    return _build_json_response(answer)
+        info.update(children=[_build_info(f"{path.rstrip('/')}/report.csv")], page=1, pages=1, total=1)
+    return _build_json_response(info)
 
 
 def handle_upload(request: Any) -> CallbackResult:
-    """An info object for the file of the form, with its own name and size."""
+    """Return the info object of the file in the form."""
     form = request.body if isinstance(request.body, bytes) else b"".join(map(bytes, request.body))
     head, _, rest = form.partition(b"\r\n\r\n")
     [name] = re.findall(rb'filename="([^"]*)"', head)
@@ -98,24 +98,24 @@ def handle_upload(request: Any) -> CallbackResult:
 
 
 def handle_download(request: Any) -> CallbackResult:
-    """The whole file, or the range that is asked for."""
+    """Return the complete file, or the requested range."""
     headers = {"Content-Type": "text/csv", "Accept-Ranges": "bytes"}
-    found = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
-    if found is None:
+    match = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
+    if match is None:
         return 200, headers, _CONTENT
-    first, last = int(found.group(1)), int(found.group(2) or len(_CONTENT) - 1)
+    first, last = int(match.group(1)), int(match.group(2) or len(_CONTENT) - 1)
     headers["Content-Range"] = f"bytes {first}-{last}/{len(_CONTENT)}"
     return 206, headers, _CONTENT[first : last + 1]
 
 
 def handle_path_operation(request: Any) -> CallbackResult:
-    """The directory, or the file under its new name."""
+    """Return the info object of a created directory or a renamed file."""
     fields = parse_qs(_to_text(request.body))
     return _build_json_response(_build_info((fields.get("dst") or fields["path"])[0]))
 
 
 def handle_task_start(request: Any) -> CallbackResult:
-    """A task; one that reckons checksums has the algorithm in its uuid."""
+    """Return a started task; the uuid of a checksum task contains the algorithm."""
     algorithm = parse_qs(_to_text(request.body)).get("algorithm", [""])[0]
     uuid = f"{_TASK}-{algorithm.lower()}" if algorithm else _TASK
     return _build_json_response(_build_started_task(uuid))
@@ -126,7 +126,7 @@ def _to_text(body: Any) -> str:
 
 
 def handle_task_done(request: Any) -> CallbackResult:
-    """A task that is done; one for checksums has them."""
+    """Return a finished task, with the checksums if it is a checksum task."""
     uuid = request.url.rstrip("/").rpartition("/")[2]
     algorithm = uuid[len(_TASK) + 1 :]
     outcome: Dict[str, Any] = {}
@@ -146,13 +146,13 @@ def _build_started_task(uuid: str) -> Dict[str, Any]:
 
 
 def handle_task_failed(request: Any) -> CallbackResult:
-    """Done but for a path: that is a failure, whatever the status says."""
+    """Return a finished task with an error for a path, which is a failure although its status is SUCCESS."""
     uuid = request.url.rstrip("/").rpartition("/")[2]
     return _build_task(uuid, "SUCCESS", {"errors": {PATH: "Permission denied"}})
 
 
 def build_error(status: int, message: str) -> CannedResponse:
-    """An error, in the service's form."""
+    """Return an error in the format of the service."""
     return {"status": status, "json": {"detail": message}}
 
 

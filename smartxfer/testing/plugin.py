@@ -1,6 +1,6 @@
-"""Pytest fixtures: the local server, and a client of each service that talks to it.
+"""Pytest fixtures with the local server and a client of each service.
 
-Register it in the top ``conftest.py``: ``pytest_plugins = ["smartxfer.testing.plugin"]``.
+Register the plug-in in the top-level ``conftest.py``: ``pytest_plugins = ["smartxfer.testing.plugin"]``.
 """
 
 import contextlib
@@ -29,35 +29,35 @@ __all__ = [
 
 
 class LocalFileSender(NamedTuple):
-    """A client, and the server that it talks to."""
+    """A client, and the server that it is connected to."""
 
     client: FileSenderClient
     server: LocalServer
 
 
 class LocalSmartFile(NamedTuple):
-    """A client, and the server that it talks to."""
+    """A client, and the server that it is connected to."""
 
     client: BasicClient
     server: LocalServer
 
 
 class LocalNRP(NamedTuple):
-    """A client, and the server that it talks to."""
+    """A client, and the server that it is connected to."""
 
     client: RepositoryClient
     server: LocalServer
 
 
 class LocalPerseus(NamedTuple):
-    """A client, and the server that it talks to."""
+    """A client, and the server that it is connected to."""
 
     client: PerseusClient
     server: LocalServer
 
 
 class LocalJetStream(NamedTuple):
-    """A connection that is logged in, and the server at its other end; a second one is there to send to."""
+    """A connection that is logged in, and its server, which also runs a second JetStream server."""
 
     api: API
     server: LocalServer
@@ -65,7 +65,7 @@ class LocalJetStream(NamedTuple):
 
 @pytest.fixture(scope="session")
 def smartxfer_server() -> Iterator[LocalServer]:
-    """A :class:`~smartxfer.local.LocalServer` for the whole run; its data is gone afterwards."""
+    """Provide a :class:`~smartxfer.local.LocalServer` for the session; its data are deleted at the end."""
     with LocalServer() as server:
         yield server
 
@@ -76,11 +76,11 @@ def filesender(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[LocalFileSender]:
-    """A FileSender client with a user's key, and the server: ``client, server = filesender``.
+    """Provide a FileSender client with a user's key, and the server: ``client, server = filesender``.
 
-    For the time of the test FILESENDER_BASE_URL, FILESENDER_USERNAME and FILESENDER_API_KEY name the server
-    (child processes included), nothing is resumed from before, and no proxy stands between.  Faults that the
-    test planned end with it; one that did not take effect fails the test.
+    During the test FILESENDER_BASE_URL, FILESENDER_USERNAME and FILESENDER_API_KEY are set for the server,
+    the state directory is empty, and proxies are not used; this also holds for child processes.  Faults that
+    the test has planned are removed at its end; the test fails if one did not take effect.
     """
     _isolate_environment(smartxfer_server, tmp_path_factory, monkeypatch)
     site = smartxfer_server.filesender
@@ -95,11 +95,10 @@ def smartfile(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[LocalSmartFile]:
-    """A SmartFile client with a key and password, and the server: ``client, server = smartfile``.
+    """Provide a SmartFile client with a key and password, and the server: ``client, server = smartfile``.
 
-    For the time of the test the variables SMARTFILE_* name the server (child processes included); nothing is
-    resumed from before, and no proxy stands between.  Faults end with the test, as with ``filesender``; files
-    stay for the tests that follow: give each test a directory of its own.
+    During the test the variables SMARTFILE_* are set for the server; state directory, proxies and faults are
+    handled as by ``filesender``.  Files remain for later tests, so use another directory in each test.
     """
     _isolate_environment(smartxfer_server, tmp_path_factory, monkeypatch)
     site = smartxfer_server.smartfile
@@ -115,11 +114,10 @@ def nrp(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[LocalNRP]:
-    """An NRP client with a user's token, and the server: ``client, server = nrp``.
+    """Provide an NRP client with a user's token, and the server: ``client, server = nrp``.
 
-    For the time of the test the variables NRP_* name the server (child processes included); nothing is
-    resumed from before, and no proxy stands between.  Faults end with the test, as with ``filesender``;
-    records stay for the tests that follow.
+    During the test the variables NRP_* are set for the server; state directory, proxies and faults are
+    handled as by ``filesender``.  Records remain for later tests.
     """
     _isolate_environment(smartxfer_server, tmp_path_factory, monkeypatch)
     site = smartxfer_server.nrp
@@ -133,11 +131,11 @@ def perseus(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[LocalPerseus]:
-    """A Perseus client with the key, and the server: ``client, server = perseus``.
+    """Provide a Perseus client with the key, and the server: ``client, server = perseus``.
 
-    For the time of the test the variables PERSEUS_* name the server (child processes included); nothing is
-    resumed from before, and no proxy stands between.  Faults end with the test, as with ``filesender``;
-    files stay for the tests that follow, and content that is there is not sent again: give each test its own.
+    During the test the variables PERSEUS_* are set for the server; state directory, proxies and faults are
+    handled as by ``filesender``.  Files remain for later tests, and known content is not sent again, so use
+    other content in each test.
     """
     _isolate_environment(smartxfer_server, tmp_path_factory, monkeypatch)
     site = smartxfer_server.perseus
@@ -151,23 +149,22 @@ def jetstream(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[LocalJetStream]:
-    """A JetStream connection, logged in, and the server: ``api, server = jetstream``.
+    """Provide a JetStream connection, logged in, and the server: ``api, server = jetstream``.
 
-    For the time of the test the variables JETSTREAM_API_* name the server, and JETSTREAM_PEER_HOST the
-    second one, ``server.jetstream_peer`` (child processes included); nothing is resumed from before, and no
-    proxy stands between.  Faults end with the test, as with ``filesender``; files and transfers stay for the
-    tests that follow: give each test a directory of its own.
+    During the test the variables JETSTREAM_API_* are set for the server, and JETSTREAM_PEER_HOST for the
+    second one, ``server.jetstream_peer``; state directory, proxies and faults are handled as by
+    ``filesender``.  Files and transfers remain for later tests, so use another directory in each test.
     """
     _isolate_environment(smartxfer_server, tmp_path_factory, monkeypatch)
     site = smartxfer_server.jetstream
-    made = JetStream().api(site.host, site.port, user=site.user, password=site.password)
-    with _require_faults_fired(smartxfer_server), made as api:
+    connection = JetStream().api(site.host, site.port, user=site.user, password=site.password)
+    with _require_faults_fired(smartxfer_server), connection as api:
         yield LocalJetStream(api, smartxfer_server)
 
 
 @contextlib.contextmanager
 def _require_faults_fired(server: LocalServer) -> Iterator[None]:
-    """Faults that are planned meanwhile end here; one that did not take effect fails the test."""
+    """Remove the faults that are planned in the block; fail the test if one did not take effect."""
     server.clear_faults()
     yield
     unfired = server.unfired()
@@ -184,5 +181,5 @@ def _isolate_environment(
     state = tmp_path_factory.mktemp("smartxfer-state")
     monkeypatch.setenv("SMARTXFER_STATE_DIR", str(state))
     for name in ("NO_PROXY", "no_proxy"):
-        before = os.environ.get(name)
-        monkeypatch.setenv(name, "127.0.0.1,localhost" + (f",{before}" if before else ""))
+        old_value = os.environ.get(name)
+        monkeypatch.setenv(name, "127.0.0.1,localhost" + (f",{old_value}" if old_value else ""))

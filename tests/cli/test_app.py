@@ -73,7 +73,7 @@ def test_main_returns_the_exit_code(capfd: pytest.CaptureFixture[str]) -> None:
 def test_without_click(words: Any) -> None:
     done = without("click", *words)
     assert done.returncode == 2
-    assert done.stderr == 'smartxfer needs click for its command: pip install "smartxfer[cli]"\n'
+    assert done.stderr == 'the smartxfer command needs click: pip install "smartxfer[cli]"\n'
 
 
 @pytest.mark.parametrize("command", ["demo", "serve"])

@@ -98,9 +98,9 @@ def test_an_unexpected_error_shows_its_place_with_debug_only(run: Any, failing: 
 
 def test_termination_that_is_ignored_stays_ignored() -> None:
     code = (
-        "import signal; from smartxfer.cli import exits;"
+        "import signal; from smartxfer.cli import exit_codes;"
         "signal.signal(signal.SIGHUP, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_DFL);"
-        "exits.watch_for_termination();"
+        "exit_codes.watch_for_termination();"
         "assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN;"
         "assert callable(signal.getsignal(signal.SIGTERM))"
     )

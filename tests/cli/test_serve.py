@@ -65,7 +65,7 @@ def test_what_it_prints_points_a_client_at_it(launch: Any, monkeypatch: pytest.M
     Path(shlex.split(root)[0], "there.txt").write_bytes(b"here")
     with scope["api"] as api:
         assert [entry["path"] for entry in api.ls("/")] == ["/there.txt"]
-        address, _, port = scope["far"].rpartition(":")
+        address, _, port = scope["peer"].rpartition(":")
         assert api.send.createDestination(address, int(port)).destination_port == int(port)
     # The text can be pasted into a shell: it has only assignments and comments.
     assert [line for line in text.splitlines() if not line.startswith(("export ", "# "))] == []
@@ -133,12 +133,12 @@ def test_what_is_not_loopback_is_refused(run: Any, host: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("filesender", "is not understood"),
-        ("filesender GET /rest.php/info", "is not understood"),
+        ("filesender", "invalid fault 'filesender'"),
+        ("filesender GET /rest.php/info", "invalid fault 'filesender GET /rest.php/info'"),
         ("filesender GET /rest.php/info explode", "unknown effect"),
         ("filesender GET rest.php reset-before", "a match is a method and a path"),
         ("teapot GET /x reset-before", "no such service"),
-        ("filesender GET /x reset-before times=often", "'often' is no number"),
+        ("filesender GET /x reset-before times=often", "'often' is not a number"),
         ("filesender GET /x reset-before times=0", "1 or more"),
     ],
 )

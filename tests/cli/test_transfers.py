@@ -235,7 +235,8 @@ def test_a_wrong_password_writes_nothing(
     monkeypatch.setenv("SMARTXFER_PASSWORD", "Wrong-horse-7777")
     done = run("fetch", link, str(out))
     assert done.exit_code == 6
-    assert "does not open with this password" in done.err
+    assert "with this password" in done.err
+    assert "cannot decrypt" in done.err
     assert "Wrong-horse" not in done.out + done.err
     assert not out.exists()
 

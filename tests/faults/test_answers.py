@@ -147,7 +147,7 @@ def test_f35_a_page_as_large_as_the_file(harness: Any) -> None:
     page = b"<html><body><h1>200</h1></body></html>"
     token = harness.published(DATA[: len(page)]).token
     harness.fault(DOWNLOAD, "status 200 body=html")
-    with pytest.raises(DecodeError, match="a page in place of the file"):
+    with pytest.raises(DecodeError, match="an HTML page instead of the file"):
         harness.client().download_files(token, harness.out)
     assert list(harness.out.iterdir()) == []
 
@@ -162,6 +162,6 @@ def test_f35_a_redirect_to_an_error_page(harness: Any) -> None:
 
 @pytest.mark.parametrize("token", ["0" * 8 + "-0000-0000-0000-" + "0" * 12])
 def test_f35_an_error_page_for_a_bad_token(harness: Any, token: str) -> None:
-    with pytest.raises(NotFound, match="does not know this download link"):
+    with pytest.raises(NotFound, match="invalid download link"):
         harness.client().download_files(token, harness.out)
     assert not harness.out.exists()

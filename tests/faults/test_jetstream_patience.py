@@ -10,7 +10,7 @@ from smartxfer.errors import WaitTimeout
 from smartxfer.jetstream import API, JetStream, Transfer
 from tests.support.jetstream_harness import Polling, ReceivedCall, lying, result, task
 
-MINUTES = "made no progress for 10 minutes"
+MINUTES = "without progress for 10 minutes"
 WAIT = "send.waitForTransfer"
 MANIFEST: Dict[str, Any] = {"manifestId": "2", "status": "complete", "processing": False}
 DESTINATION = {"destinationId": "42", "destinationPort": 8886}

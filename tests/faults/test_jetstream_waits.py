@@ -246,7 +246,7 @@ def test_f48_several_of_which_one_does_not_end() -> None:
 
     with lying({WAIT: [state]}) as server, JetStream().api(server.url, clock=Polling()) as api:
         tasks = [Transfer.from_wire(states[id]) for id in "123"]
-        with pytest.raises(WaitTimeout, match="1 of 3 are not done") as caught:
+        with pytest.raises(WaitTimeout, match="1 of 3 tasks are not done") as caught:
             api.wait_all(tasks, timeout=10)
     assert [one.status for one in caught.value.last] == ["complete", "sending", "error"]
 

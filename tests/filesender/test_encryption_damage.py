@@ -104,7 +104,7 @@ def test_chunks_of_another_length_are_refused(version: int, size: int) -> None:
     chunks = ChunkCipher.new(version, size, 48, IVS[version]).with_key(key)
     [blob] = encrypt_chunks(chunks, bytes(size))
     for wrong in (b"", blob[:16], blob[:-1], blob[:-16], blob + b"\0", blob + bytes(16), blob[16:]):
-        with pytest.raises(IntegrityError, match=f"not {len(blob)}"):
+        with pytest.raises(IntegrityError, match=f"expected {len(blob)}"):
             chunks.decrypt(0, memoryview(wrong))
     # Correctly encrypted, but shorter or longer by whole blocks than the requested length.
     for other in (size - 16, size + 16):

@@ -131,7 +131,7 @@ def test_one_where_several_are_meant_and_none(
     assert len(site.requests) == before
     with pytest.raises(UsageError, match="no files to send"):
         client.upload_many([])
-    with pytest.raises(UsageError, match="sends one file"):
+    with pytest.raises(UsageError, match="is a directory"):
         client.upload(tree)
 
 

@@ -107,7 +107,7 @@ ERRORS: List[str] = [
 def test_an_error_page_says_what_is_wrong(content: str) -> None:
     with pytest.raises(NotFound) as caught:
         parse_download_page(page(content))
-    assert "(guest_expired)" in str(caught.value)
+    assert "'guest_expired'" in str(caught.value)
     assert "ask the sender" in caught.value.hint
 
 

@@ -45,10 +45,10 @@ def body(args: Any, link: bool = False, extra: Any = None) -> Dict[str, Any]:
         ({"recipients": ["bob@example.net"], "massage": "hello"}, "write 'message'"),
         ({"options": {"get_link": True}}, "write 'get_a_link'"),
         ({"options": ["email_me_copys"]}, "write 'email_me_copies'"),
-        ({"recipients": []}, "name recipients"),
-        ({"recipients": ""}, "name recipients"),
-        ({"recipients": ()}, "name recipients"),
-        ({"recipients": None}, "name recipients"),
+        ({"recipients": []}, "pass recipients"),
+        ({"recipients": ""}, "pass recipients"),
+        ({"recipients": ()}, "pass recipients"),
+        ({"recipients": None}, "pass recipients"),
     ],
 )
 def test_what_would_reach_no_recipient_is_found_before(
@@ -100,9 +100,9 @@ def test_merging_leaves_both_as_they_were() -> None:
     ("wrong", "said"),
     [
         ({"file": FILES}, "no key 'file'"),
-        ({}, "files is a list"),
-        ({"files": []}, "files is a list"),
-        ({"files": "a"}, "files is a list"),
+        ({}, "missing or empty list: body['files']"),
+        ({"files": []}, "missing or empty list: body['files']"),
+        ({"files": "a"}, "missing or empty list: body['files']"),
         ({"files": [{"name": "a"}]}, "size in bytes"),
         ({"files": [{"name": "a", "size": "5"}]}, "size in bytes"),
         ({"files": [{"name": "a", "size": 5.5}]}, "size in bytes"),
@@ -111,7 +111,7 @@ def test_merging_leaves_both_as_they_were() -> None:
         ({"files": FILES, "recipient": ["b@example.net"]}, "no key 'recipient'"),
         ({"files": FILES, "recipients": []}, "recipients is empty"),
         ({"files": FILES, "options": {"get_a_lonk": True}}, "no key 'get_a_lonk'"),
-        ({"files": [{"name": "a+b", "size": 5}, {"name": "c=d", "size": 5}]}, "'a+b': not +; the site"),
+        ({"files": [{"name": "a+b", "size": 5}, {"name": "c=d", "size": 5}]}, "'a+b': invalid characters: +; the site"),
     ],
 )
 def test_a_transfer_that_is_created_by_hand(site: RawSite, client: FileSenderClient, wrong: Any, said: str) -> None:

@@ -152,7 +152,7 @@ def test_versions_that_are_not_written(version: int) -> None:
 
 
 def test_a_site_that_does_not_encrypt() -> None:
-    with pytest.raises(UsageError, match="no encrypted"):
+    with pytest.raises(UsageError, match="does not accept encrypted"):
         encryption_of(attrs.evolve(CONFIG, encryption_enabled=False))
     encryption_of(attrs.evolve(CONFIG, encryption_enabled=True))
 

@@ -323,7 +323,7 @@ class TestWaitAll:
 
     @pytest.mark.parametrize("tasks", [["17"], [17], [None], [{"transferId": "17"}]])
     def test_invalid_tasks(self, harness: JetStreamServers, api: API, tasks: Any) -> None:
-        with pytest.raises(UsageError, match="a Manifest, a Transfer or a Request"):
+        with pytest.raises(UsageError, match="Manifest, Transfer and Request"):
             api.wait_all(tasks)
 
 

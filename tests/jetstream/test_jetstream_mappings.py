@@ -47,24 +47,24 @@ def test_destination_to_source(files: Any, into: str, mappings: Dict[str, str]) 
 @pytest.mark.parametrize(
     ("files", "why"),
     [
-        ({"/far/b": "/x/a"}, "does not say which side is the source"),
-        (b"content", "not given as bytes"),
+        ({"/far/b": "/x/a"}, "it is not clear which side is the source"),
+        (b"content", "not bytes"),
         ([], "no files"),
-        ("", "not empty"),
-        (["/a", ""], "not empty"),
-        ([("/a",)], "a pair is"),
-        ([("/a", "/b", "/c")], "a pair is"),
-        ([("/a", "")], "a destination is text"),
-        ([(1, "/b")], "a source is text"),
-        ([7], "a source is text"),
-        ("/", "no name of its own"),
-        ("C:\\", "no name of its own"),
-        ("/x/..", "no name of its own"),
-        ("/x/.", "no name of its own"),
-        (["/ok", ".."], "no name of its own"),
-        ("a\0b", "not empty"),
-        (["/x/a", "/y/a"], "two sources would become '/a': '/x/a', '/y/a'"),
-        ([("/x", "/b"), ("/y", "b")], "two sources would become '/b'"),
+        ("", "non-empty text"),
+        (["/a", ""], "non-empty text"),
+        ([("/a",)], "invalid pair"),
+        ([("/a", "/b", "/c")], "invalid pair"),
+        ([("/a", "")], "invalid destination"),
+        ([(1, "/b")], "invalid source"),
+        ([7], "invalid source"),
+        ("/", "does not end in a name"),
+        ("C:\\", "does not end in a name"),
+        ("/x/..", "does not end in a name"),
+        ("/x/.", "does not end in a name"),
+        (["/ok", ".."], "does not end in a name"),
+        ("a\0b", "invalid source"),
+        (["/x/a", "/y/a"], "two sources have the destination '/a': '/x/a', '/y/a'"),
+        ([("/x", "/b"), ("/y", "b")], "two sources have the destination '/b'"),
     ],
 )
 def test_invalid_files(files: Any, why: str) -> None:
@@ -133,5 +133,5 @@ def test_an_invalid_destination(to: Any) -> None:
 
 @pytest.mark.parametrize("into", ["", None, 3, "a\0"])
 def test_into_is_text(into: Any) -> None:
-    with pytest.raises(UsageError, match="into is text"):
+    with pytest.raises(UsageError, match="invalid into"):
         JetStream().api("127.0.0.1", 1).send_files("/a", "far", into=into)

@@ -274,7 +274,7 @@ class TestRequest:
         assert again == linked
         assert again.convert_result(1) == 1
         for call in (again.status, again.result):
-            with pytest.raises(UsageError, match="belongs to no connection"):
+            with pytest.raises(UsageError, match="not attached to a connection"):
                 call()
 
     def test_it_shows_its_id_alone(self) -> None:

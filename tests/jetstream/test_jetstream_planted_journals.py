@@ -58,7 +58,7 @@ def test_one_to_another_server_is_not_continued(
     done = again(harness, api, own)
     assert done.transfer_id != other.transfer_id
     assert harness.far.read("/big") == harness.near.read("/big")
-    assert "it goes to 127.0.0.1, port 9" in caplog.text
+    assert "its destination is 127.0.0.1, port 9" in caplog.text
     api.send.deleteTransfer(other)
 
 
@@ -104,7 +104,7 @@ def test_one_to_another_destination_id_is_not_continued(
     api.send.deleteTransfer(own)
     done = finished(harness, api, wanted)
     assert done.destination_id == wanted.destination_id
-    assert f"it goes to destination {other.destination_id}" in caplog.text
+    assert f"its destination is {other.destination_id}" in caplog.text
     api.send.deleteTransfer(other)
 
 

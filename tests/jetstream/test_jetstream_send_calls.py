@@ -67,7 +67,7 @@ class TestManifests:
         with pytest.raises(WaitTimeout) as raised:
             api.send.waitForManifest(made, timeout=0.02)
         assert (raised.value.last.manifest_id, raised.value.last.processing) == (made.manifest_id, True)
-        assert "it goes on" in str(raised.value)
+        assert "the server continues it" in str(raised.value)
         assert api.send.waitForManifest(made, timeout=BOUND).status == Status.COMPLETE
 
     def test_delete_manifest(self, harness: JetStreamServers, api: API) -> None:

@@ -26,7 +26,7 @@ def test_list_and_remove(harness: JetStreamServers, api: API) -> None:
 @pytest.mark.parametrize("wrong", ["", 5, b"/docs", ["/docs"]])
 def test_one_path_is_meant(api: API, wrong: object) -> None:
     for call in (api.list, api.remove):
-        with pytest.raises(UsageError, match="target is text"):
+        with pytest.raises(UsageError, match="invalid target"):
             call(wrong)  # type: ignore[operator]
 
 

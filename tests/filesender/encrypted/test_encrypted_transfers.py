@@ -223,8 +223,8 @@ def test_without_the_package_nothing_is_sent_or_made(
         ({"password": "short"}, "shorter"),
         ({"password": ""}, "text"),
         ({"password": PASSWORD, "key_version": 2}, "version 2"),
-        ({"password": PASSWORD, "key_version": 9}, "not known"),
-        ({"key_version": 3}, "encrypted"),
+        ({"password": PASSWORD, "key_version": 9}, "not supported"),
+        ({"key_version": 3}, "requires password="),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_sent(
@@ -270,7 +270,7 @@ def test_a_site_that_denies_or_weakens_the_encryption_is_rejected(site: Any, tmp
     for token, options, said in (
         (plain.token, {"password": PASSWORD}, "is not encrypted"),
         (plain.token, {"key_version": 3}, "is not encrypted"),
-        (encrypted.token, {"password": PASSWORD, "key_version": 1}, "of key version 3, not 1"),
+        (encrypted.token, {"password": PASSWORD, "key_version": 1}, "has key version 3, expected 1"),
     ):
         with pytest.raises(IntegrityError, match=said):
             anyone(site).download_files(token, out, **options)

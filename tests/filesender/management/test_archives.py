@@ -130,7 +130,7 @@ def test_progress_is_reported(transfer: Transfer, anyone: Any, tmp_path: Path) -
 
 
 def test_wrong_usage(harness: ManagementSite, transfer: Transfer, anyone: Any, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="zip or tar"):
+    with pytest.raises(UsageError, match="invalid archive_format"):
         anyone.download_archive(transfer.token, tmp_path / "a", archive_format="rar")
     with pytest.raises(NotFound, match="no file 'b'"):
         anyone.download_archive(transfer.token, tmp_path / "a", files=["b"])
@@ -192,7 +192,7 @@ def test_a_page_in_place_of_the_archive(
     harness: ManagementSite, transfer: Transfer, anyone: Any, tmp_path: Path
 ) -> None:
     harness.fault(FETCH, f"redirect {harness.url}/?s=exception&exception=token_expired", times=None)
-    with pytest.raises(DecodeError, match="page in place of the file"):
+    with pytest.raises(DecodeError, match="an HTML page instead of the file"):
         anyone.download_archive(transfer.token, tmp_path / "all.zip")
     assert left_in(tmp_path) == []
 

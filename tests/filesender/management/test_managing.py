@@ -62,10 +62,10 @@ def test_transfers_of_all_users_are_for_administrators(new: ManagementSite) -> N
     client = new.client()
     made = sent(client, *TWO)
     with pytest.raises(Forbidden, match="administrator") as caught:
-        client.transfers.list(everybody=True)
+        client.transfers.list(all_users=True)
     assert caught.value.code == "rest_admin_required"
     root = new.client("root@example.org")
-    assert [transfer.id for transfer in root.transfers.list(everybody=True)] == [made.id]
+    assert [transfer.id for transfer in root.transfers.list(all_users=True)] == [made.id]
     assert root.transfers.list() == []
 
 
@@ -85,7 +85,7 @@ def test_found_by_what_is_known_of_it(harness: ManagementSite, ann: FileSenderCl
     ]
     for found, expected in searches:
         assert [transfer.id for transfer in found] == [transfer.id for transfer in expected]
-    with pytest.raises(UsageError, match="what to look for"):
+    with pytest.raises(UsageError, match="missing search criterion"):
         ann.transfers.find()
     with pytest.raises(UsageError, match="link"):
         ann.transfers.find(link="no link")
