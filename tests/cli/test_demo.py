@@ -24,7 +24,6 @@ from tests.support.amounts import EVERY
 
 
 def rows_of(out: str) -> List[Dict[str, str]]:
-    """The table's rows, by column."""
     lines = out.splitlines()
     [at] = [number for number, line in enumerate(lines) if line.startswith("service ")]
     titles = re.split(r"\s{2,}", lines[at].strip())
