@@ -10,17 +10,8 @@ from types import FunctionType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, TypeVar, cast
 
 __all__ = [
-    "HiddenDict",
-    "HiddenList",
-    "Secret",
-    "SecretBytes",
-    "SecretURL",
-    "as_secret",
-    "as_secret_url",
-    "hide_arguments",
-    "hide_method_arguments",
-    "strip_query",
-    "wrap_secrets",
+    "HiddenDict", "HiddenList", "Secret", "SecretBytes", "SecretURL", "as_secret", "as_secret_url",
+    "hide_arguments", "hide_method_arguments", "strip_query", "wrap_secrets",
 ]  # fmt: skip
 
 C = TypeVar("C", bound=type)

@@ -48,7 +48,6 @@ class _ActiveLimits:
         self.limits: List[_ConnectionLimit] = []
 
     def reset_after_fork(self) -> None:
-        """Reset lock and limits in a forked child, which does not have the threads that used them."""
         self.lock = threading.Lock()
         for limit in self.limits:
             limit.reset_after_fork()

@@ -22,13 +22,9 @@ from smartxfer.transfer.result import FileResult, log_sync
 from smartxfer.transfer.runner import TransferRunner
 
 __all__ = [
-    "list_remote_files",
-    "log_summary",
-    "planned_result",
-    "result_or_error",
-    "sync_tree",
+    "list_remote_files", "log_summary", "planned_result", "result_or_error", "sync_tree",
     "unchanged_result",
-]
+]  # fmt: skip
 
 
 def sync_tree(

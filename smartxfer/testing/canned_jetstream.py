@@ -9,18 +9,10 @@ from typing import Any, Dict, List, Pattern, Tuple, Union
 from smartxfer.testing import canned_jetstream_account as account
 
 __all__ = [
-    "BASE_URL",
-    "CASES",
-    "FACTS",
-    "FAILURES",
-    "FIRST_USE",
-    "PREFIXES",
-    "CannedRoute",
-    "build_url_pattern",
-]
+    "BASE_URL", "CASES", "FACTS", "FAILURES", "FIRST_USE", "PREFIXES", "CannedRoute", "build_url_pattern",
+]  # fmt: skip
 
-BASE_URL = account.BASE_URL
-FACTS = account.FACTS
+BASE_URL, FACTS = account.BASE_URL, account.FACTS
 
 CannedRoute = Tuple[str, str, Union[Dict[str, Any], account.ResponseCallback]]
 
@@ -70,8 +62,7 @@ _METHODS_BY_ERROR = {
         "send.deleteDestination send.getConnection send.getTransfer send.waitForTransfer send.deleteTransfer "
         "send.getSharedToken send.deleteSharedToken send.updateObjectUserData send.deleteObjectUserData "
         "ls:getRequestResult du:getRequestResult mv:getRequestResult rm:getRequestResult "
-        "list:getRequestResult remove:getRequestResult "
-        "wait_all:send.waitForTransfer"
+        "list:getRequestResult remove:getRequestResult wait_all:send.waitForTransfer"
     ),
     "InvalidState": (
         "send.resumeTransfer send.suspendTransfer send.failTransfer mkdir:getRequestResult "

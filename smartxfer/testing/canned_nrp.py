@@ -9,14 +9,7 @@ from typing import Dict, List, Pattern, Tuple
 from smartxfer.testing import canned_nrp_account as account
 
 __all__ = [
-    "BASE_URL",
-    "CASES",
-    "FACTS",
-    "FAILURES",
-    "FIRST_USE",
-    "PREFIXES",
-    "CannedRoute",
-    "build_url_pattern",
+    "BASE_URL", "CASES", "FACTS", "FAILURES", "FIRST_USE", "PREFIXES", "CannedRoute", "build_url_pattern",
 ]
 
 BASE_URL = account.BASE_URL

@@ -9,16 +9,8 @@ from typing import Any, Callable, Dict, List, Mapping, Tuple, Union
 from urllib.parse import quote
 
 __all__ = [
-    "BASE_URL",
-    "FACTS",
-    "STORAGE_URL",
-    "UPLOAD_REJECTED",
-    "CannedResponse",
-    "build_error",
-    "handle_create",
-    "handle_find",
-    "handle_find_failed",
-    "handle_upload",
+    "BASE_URL", "FACTS", "STORAGE_URL", "UPLOAD_REJECTED", "CannedResponse", "build_error", "handle_create",
+    "handle_find", "handle_find_failed", "handle_upload",
 ]  # fmt: skip
 
 BASE_URL = "https://perseus.example.org"

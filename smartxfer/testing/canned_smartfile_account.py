@@ -10,19 +10,8 @@ from typing import Any, Callable, Dict, Mapping, Tuple, Union
 from urllib.parse import parse_qs, unquote
 
 __all__ = [
-    "BASE_URL",
-    "FACTS",
-    "LINK",
-    "LINKS",
-    "PATH",
-    "CannedResponse",
-    "build_error",
-    "handle_download",
-    "handle_info",
-    "handle_path_operation",
-    "handle_task_done",
-    "handle_task_failed",
-    "handle_task_start",
+    "BASE_URL", "FACTS", "LINK", "LINKS", "PATH", "CannedResponse", "build_error", "handle_download",
+    "handle_info", "handle_path_operation", "handle_task_done", "handle_task_failed", "handle_task_start",
     "handle_upload",
 ]  # fmt: skip
 

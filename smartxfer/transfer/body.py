@@ -33,13 +33,11 @@ class PartBody:
     """
 
     def __init__(self, source: Source, part: Part, advance: Callable[[int], None]) -> None:
-        self.part = part
-        self._source = source
+        self.part, self._source = part, source
         #: Returns the bytes without a copy, if the source is in memory.
         self._view_at = getattr(source, "view_at", None)
         self._advance = advance
-        self._position = 0
-        self._reported = 0
+        self._position = self._reported = 0
         self._block_size = AdaptiveBlockSize()
         self._attempt: Optional[Attempt] = None
 

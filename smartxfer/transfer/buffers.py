@@ -14,15 +14,8 @@ from smartxfer.errors import SourceChanged
 from smartxfer.transfer.protocols import Source
 
 __all__ = [
-    "BLOCK_SIZE",
-    "MIN_BLOCK_SIZE",
-    "AdaptiveBlockSize",
-    "BufferPool",
-    "allocate_buffer",
-    "get_thread_buffer",
-    "iter_blocks",
-    "pop_last_block_size",
-    "set_last_block_size",
+    "BLOCK_SIZE", "MIN_BLOCK_SIZE", "AdaptiveBlockSize", "BufferPool", "allocate_buffer",
+    "get_thread_buffer", "iter_blocks", "pop_last_block_size", "set_last_block_size",
 ]  # fmt: skip
 
 #: Block size in bytes for local files and fast connections.

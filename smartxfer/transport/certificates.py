@@ -13,12 +13,7 @@ from smartxfer.os_text import FilePath, resolve_source_path
 from smartxfer.transport.shared_files import warn_if_shared
 
 __all__ = [
-    "CertFiles",
-    "Verify",
-    "normalize_cert",
-    "normalize_path",
-    "validate_ca_bundle",
-    "validate_client_cert",
+    "CertFiles", "Verify", "normalize_cert", "normalize_path", "validate_ca_bundle", "validate_client_cert",
 ]
 
 Verify = Union[bool, FilePath]

@@ -23,21 +23,8 @@ from smartxfer.local.filesender.serializers import serialize_author
 from smartxfer.local.http_messages import FileSlice, Part, Request, Response, text_response
 
 __all__ = [
-    "TOKEN",
-    "ApiError",
-    "Backend",
-    "Call",
-    "FileSlice",
-    "Identity",
-    "Part",
-    "PhpFatal",
-    "Request",
-    "RequestArguments",
-    "Response",
-    "Row",
-    "error_response",
-    "fatal_response",
-    "json_response",
+    "TOKEN", "ApiError", "Backend", "Call", "FileSlice", "Identity", "Part", "PhpFatal", "Request",
+    "RequestArguments", "Response", "Row", "error_response", "fatal_response", "json_response",
     "text_response",
 ]  # fmt: skip
 

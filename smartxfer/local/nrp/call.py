@@ -25,21 +25,9 @@ from smartxfer.local.nrp.users import GUEST, User
 from smartxfer.local.request_body import BodyTooLong
 
 __all__ = [
-    "ApiError",
-    "Backend",
-    "Call",
-    "Headers",
-    "InternalError",
-    "Owner",
-    "Redirected",
-    "Response",
-    "error_response",
-    "framework_error",
-    "framework_json",
-    "invalid_field",
-    "json_response",
-    "permission_denied",
-    "text_response",
+    "ApiError", "Backend", "Call", "Headers", "InternalError", "Owner", "Redirected", "Response",
+    "error_response", "framework_error", "framework_json", "invalid_field", "json_response",
+    "permission_denied", "text_response",
 ]  # fmt: skip
 
 #: Largest JSON body, bytes.

@@ -71,8 +71,7 @@ def _put_error(call: Call, owner: Owner, entry: FileEntry) -> Response:
 
 def limit(backend: Backend, entry: FileEntry) -> Tuple[Optional[int], str]:
     """Return the largest size of an entry, or None, and the error for a larger one."""
-    site = backend.site
-    limits = []
+    site, limits = backend.site, []
     if site.quota:
         listed = file_entries.in_bucket(backend.database, entry.bucket)
         used = sum(one.is_stored for one in listed if one.number != entry.number)
@@ -85,11 +84,10 @@ def limit(backend: Backend, entry: FileEntry) -> Tuple[Optional[int], str]:
 def set_content(backend: Backend, entry: FileEntry, received: StoredBody) -> None:
     """Replace the bytes of an entry."""
     before = attrs.evolve(entry)
-    is_new = FileEntry("", "", "", "")
-    entry.file_id, entry.version_id = is_new.file_id, is_new.version_id
-    entry.spans = [(received.object, received.size)]
+    new = FileEntry("", "", "", "")
+    entry.file_id, entry.version_id = new.file_id, new.version_id
+    entry.spans, entry.modified = [(received.object, received.size)], backend.now()
     entry.md5 = entry.etag = received.md5
-    entry.modified = backend.now()
     file_entries.save(backend.database, entry)
     file_storage.release(backend.database, backend.objects, before)
 

@@ -3,6 +3,7 @@
 Source: NRP protocol, section 6 (fetch).
 """
 
+import contextlib
 import http.client
 import socket
 import urllib.error
@@ -89,7 +90,7 @@ def _download(backend: Backend, jobs: BackgroundJobs, entry: FileEntry) -> Store
     maximum, reason = limit(backend, entry)
     try:
         with opener.open(request, timeout=_TIMEOUT) as response:
-            forget = jobs.on_stop(lambda: _is_truncated(response))
+            forget = jobs.on_stop(lambda: _interrupt_read(response))
             try:
                 length = response.length
                 received = file_storage.receive(
@@ -108,14 +109,11 @@ def _download(backend: Backend, jobs: BackgroundJobs, entry: FileEntry) -> Store
     return received
 
 
-def _is_truncated(response: Any) -> None:
+def _interrupt_read(response: Any) -> None:
     """Interrupt a waiting read."""
     try:
         raw = socket.socket(fileno=socket.dup(response.fileno()))
     except (OSError, ValueError, AttributeError):
         return  # Already read to its end.
-    with raw:
-        try:
-            raw.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # Already closed by the peer.
+    with raw, contextlib.suppress(OSError):  # Already closed by the peer.
+        raw.shutdown(socket.SHUT_RDWR)

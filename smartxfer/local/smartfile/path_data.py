@@ -97,9 +97,7 @@ def _append(call: Call) -> Response:
     try:
         # A killed process may have written more than it recorded.
         os.ftruncate(descriptor, node.size)
-        copy_body(
-            call.request.body, lambda piece, position: write_all(descriptor, piece, node.size + position)
-        )
+        copy_body(call.request.body, lambda piece, at: write_all(descriptor, piece, node.size + at))
     finally:
         end = os.fstat(descriptor).st_size
         os.close(descriptor)
