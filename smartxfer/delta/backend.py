@@ -36,7 +36,7 @@ class Backend(Protocol):
 
         :param block_length: bytes per block.
         :param strong_length: bytes stored of each strong sum.
-        :param magic: a key of :data:`~smartxfer.delta.signature_header.MAGICS`.
+        :param magic: a key of :data:`~smartxfer.delta.signature_header.KIND_BY_MAGIC`.
         """
 
     def load_signature(self, header: Signature, read: ReadInto) -> ContextManager[LoadedSignatureProtocol]:
