@@ -156,7 +156,7 @@ def test_a_path_that_has_more_in_the_end_is_found_out(sizes: WrongSizes, tmp_pat
         file.write(b"more")
     sizes.tell(path, len(DATA))  # an attribute cache
     os.utime(path, ns=(source.mtime_ns, source.mtime_ns))  # type: ignore[attr-defined]
-    with pytest.raises(SourceChanged, match="more than the 5020 bytes"):
+    with pytest.raises(SourceChanged, match="more bytes than its size of 5020"):
         source.check_unchanged()
     source.close()
 
