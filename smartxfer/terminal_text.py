@@ -58,12 +58,12 @@ def _escape_char(found: "Match[str]") -> str:
 
 def _limit_combining_marks(text: str) -> str:
     """Return text with at most a few combining marks in a row."""
-    kept, marks = [], 0
+    result, marks = [], 0
     for letter in text:
         marks = marks + 1 if unicodedata.category(letter) in ("Mn", "Me") else 0
         if marks <= _MAX_COMBINING_MARKS:
-            kept.append(letter)
-    return "".join(kept)
+            result.append(letter)
+    return "".join(result)
 
 
 def _truncate_middle(text: str, max_length: int) -> str:

@@ -60,7 +60,7 @@ class Credentials:
         self.base_url_in_use: Optional[BaseURL] = None
         #: Names of all searched sources, in order.
         self.searched: List[str] = []
-        #: What the user can correct in the places that were searched, each an imperative.
+        #: Hints for corrections in the searched sources, each an imperative.
         self.remedies: List[str] = []
 
     def new_source(

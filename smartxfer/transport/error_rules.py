@@ -66,7 +66,7 @@ class ErrorTable:
     :param rules: of several matching rules, each adds the attributes that the rules before it leave open.
     """
 
-    parse_response: Callable[[BufferedResponse], Mapping[str, Any]] = lambda answer: {}
+    parse_response: Callable[[BufferedResponse], Mapping[str, Any]] = lambda response: {}
     rules: Sequence[ErrorRule] = ()
 
     def find_error_kwargs(self, status: int, code: str = "", message: str = "") -> Dict[str, Any]:

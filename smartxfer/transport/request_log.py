@@ -22,7 +22,7 @@ _MAX_LENGTH = 500
 class RequestLogger:
     """Logger of the two lines of one request; only used if ``log`` is enabled for DEBUG.
 
-    The first is written here, the second by :meth:`answered` or :meth:`failed`.
+    The first line is written here, the second one by :meth:`log_response` or :meth:`log_failure`.
 
     :param url: shown without user, password, query and fragment.
     :param body: of the request, or None.
