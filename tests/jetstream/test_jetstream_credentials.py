@@ -176,7 +176,7 @@ class TestAgainstAServer:
         netrc(home, "127.0.0.1", "bob", USERS["bob"])
         with harness.anonymous() as api:
             api.ls()
-        assert all("authorization" not in str(record).lower() for record in harness.near.account)
+        assert all("authorization" not in str(record).lower() for record in harness.near.request_log)
 
     def test_half_of_a_login_is_not_a_login(self, harness: JetStreamServers) -> None:
         api = harness.anonymous(user="ann")
