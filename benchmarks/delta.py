@@ -191,7 +191,7 @@ def _resync(work_dir: Path, size: int, checker: LimitChecker) -> Callable[[], No
                 stale = work_dir / "stale.bin"
                 api.upload(old if direction == "up" else new, path)
                 shutil.copyfile(str(old), str(stale))
-                site.listener.forget()
+                site.listener.clear_log()
                 started = time.perf_counter()
                 sync = SyncClient(api)
                 result = sync.upload(new, path) if direction == "up" else sync.download(stale, path)

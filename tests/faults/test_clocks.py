@@ -60,7 +60,7 @@ def test_f26_a_clock_that_cannot_be_set_right(harness: Any) -> None:
 
 def _slow(make_harness: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A site that wants its chunks signed for 1 s, behind a line that takes longer for each."""
-    monkeypatch.setattr("smartxfer.local.filesender.signing.SIGNED_FOR", 1)
+    monkeypatch.setattr("smartxfer.local.filesender.signing.SIGNATURE_LIFETIME", 1)
     harness = make_harness(chunk_security="auth", upload_chunk_size=len(DATA))
     harness.fault(CHUNK, "rate 80K", times=None)
     return harness

@@ -147,7 +147,7 @@ def test_f24_a_journal_that_says_too_much(harness: NRPHarness, home: Path) -> No
     state = json.loads(journal.read_text("utf-8"))
     state["state"]["parts"]["2"] = [""]
     journal.write_text(json.dumps(state), "utf-8")
-    with pytest.raises(ChecksumMismatch, match="other bytes"):
+    with pytest.raises(ChecksumMismatch, match="differs from that of the local file"):
         send(harness, record, path)
     assert harness.site.entries(record) == [], "what is complete in name only is deleted"
     assert send(harness, record, path).result.resumed == 0

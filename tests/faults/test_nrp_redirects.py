@@ -258,7 +258,7 @@ def test_f33_links_to_another_origin(harness: Served, thief: RawServer) -> None:
 
 
 def test_f33_no_user_names_in_addresses(harness: Served) -> None:
-    with pytest.raises(UsageError, match="no user name or password"):
+    with pytest.raises(UsageError, match="must not contain a user name or password"):
         harness.client("http://ann:secret@127.0.0.1:1/")
 
 

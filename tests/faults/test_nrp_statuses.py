@@ -236,7 +236,7 @@ def test_f48_unknown_words_and_backward_steps(harness: NRPHarness) -> None:
 def test_f48_it_failed(harness: NRPHarness, error: Any) -> None:
     record = harness.site.create()
     harness.answer(ENTRY, _state(status="failed", transfer={"type": "F", "error": error}))
-    with pytest.raises(TaskFailed, match=r"a\.bin could not be fetched") as caught:
+    with pytest.raises(TaskFailed, match=r"could not fetch a\.bin") as caught:
         harness.client(clock=Polling()).files.wait_fetch(record, "a.bin")
     assert caught.value.task.status == "failed"
 

@@ -157,5 +157,5 @@ def test_f33_a_link_to_another_origin_is_refused(harness: Any, thief: RawServer)
 
 
 def test_f33_no_user_names_in_addresses(harness: Any) -> None:
-    with pytest.raises(UsageError, match="no user name or password"):
+    with pytest.raises(UsageError, match="must not contain a user name or password"):
         harness.client("http://ann:secret@127.0.0.1:1/")

@@ -45,7 +45,7 @@ class SmartFileHarness(ServiceHarness):
         self._throttles.append(self.site.throttle(times, seconds, style=style, match=match))
 
     def problems(self) -> List[str]:
-        spared = [throttle for throttle in self._throttles if throttle.left]
+        spared = [throttle for throttle in self._throttles if throttle.remaining]
         return super().problems() + ["fewer calls were turned away than planned" for _ in spared]
 
     def stored(self) -> Dict[str, bytes]:
