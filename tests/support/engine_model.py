@@ -107,7 +107,7 @@ class Model:
 
     # Failures of the socket become the SDK's exceptions exactly as in the transport.
     translate_errors, _translate_exception = HTTPTransport.translate_errors, HTTPTransport._translate_exception
-    errors = GENERIC_ERRORS
+    error_family = GENERIC_ERRORS
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

@@ -187,7 +187,7 @@ def test_names_that_others_have_are_named(out: Path) -> None:
         (out / f"x{suffix}.part").write_bytes(b"theirs")
     with pytest.raises(LocalError, match="belong to other downloads") as caught:
         FileSink(out / "x").begin(10, ID)
-    assert "x.part ... x.9.part" in caught.value.hint
+    assert "x.part ... x.9.part" in caught.value.summary
 
 
 # -- errors that say nothing about whose a file is ------------------------------------------------------

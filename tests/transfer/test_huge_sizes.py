@@ -200,7 +200,7 @@ def test_a_disk_that_is_really_too_small(tmp_path: Path) -> None:
 
 def test_a_file_system_that_does_not_say_its_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"total": 0, "free": 0}))
-    with pytest.raises(OSError, match="does not say"):
+    with pytest.raises(OSError, match="does not report its size"):
         FileSystem().free_space(tmp_path)
 
 
