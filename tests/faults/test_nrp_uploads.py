@@ -191,7 +191,7 @@ def test_f12_a_file_of_another_user_is_not_taken_for_ours(harness: NRPHarness) -
     record = harness.site.create(files={"a.bin": DATA, "b.bin": DATA[:-1] + b"\0"})
     api = harness.client()
     assert api.files.upload(record, "a.bin", None, DATA).result.resumed == len(DATA)
-    with pytest.raises(Conflict, match="another file 'b.bin'"):
+    with pytest.raises(Conflict, match="'b.bin' already exists with other content"):
         api.files.upload(record, "b.bin", None, DATA)
     assert harness.count(CONTENT) == 0, "a PUT on a completed file deletes it"
     assert held(harness, record)["b.bin"] == DATA[:-1] + b"\0"

@@ -294,7 +294,7 @@ def test_f35_the_start_names_other_keys(harness: NRPHarness) -> None:
     """Detect content that goes to another file's address."""
     record = harness.site.create(files={"theirs.bin": b"theirs"})
     harness.answer(INIT, json.dumps({"enabled": True, "entries": [json.loads(entry(key="theirs.bin"))]}).encode())
-    with pytest.raises(CommunicationError, match=r"no upload for 'a\.bin'"):
+    with pytest.raises(CommunicationError, match=r"did not initiate the upload of 'a\.bin'"):
         send(harness, record)
     assert harness.count(CONTENT) == 0
     assert harness.site.files(record) == {"theirs.bin": 6}

@@ -237,7 +237,7 @@ def test_wrong_logins(call: Calls) -> None:
         ("send.__init__", {}, "MethodNotFound"),
         ("auth", {"user": "ann"}, "InvalidParams: auth needs password"),
         ("send.createManifest", {"mappings": {}, "typo": 1}, "InvalidParams: .*typo"),
-        ("send.waitForManifest", {"manifestId": "2", "typo": 1}, "InvalidParams: no such parameter: typo"),
+        ("send.waitForManifest", {"manifestId": "2", "typo": 1}, "InvalidParams: unknown parameter: typo"),
         ("send.waitForManifest", {}, "InvalidParams: manifestId is missing"),
         ("send.waitForTransfer", {"transferId": "1", "timeoutSeconds": "1"}, "InvalidParams: timeoutSeconds"),
         ("send.waitForTransfer", {"transferId": "1", "timeoutSeconds": -1}, "InvalidParams: timeoutSeconds"),
@@ -260,7 +260,7 @@ def test_a_server_that_goes_away_and_comes_back(call: Calls, package: Any) -> No
         call("send.getManifests")
     with pytest.raises(Refused, match="NotAuthenticated"):
         call("send.getManifests")
-    with pytest.raises(Refused, match="InternalError: no connection to the server: cannot connect"):
+    with pytest.raises(Refused, match="InternalError: cannot connect to the server: cannot connect"):
         call("auth", user="ann", password="s3cret")
     package.REACHABLE.set()
     with pytest.raises(Refused, match="NotAuthenticated"):
@@ -274,7 +274,7 @@ def test_a_server_that_is_not_there(package: Any) -> None:
     with Bridge("nowhere", 1) as bridge:
         call = Calls(bridge.url)
         with pytest.raises(
-            Refused, match="^InternalError: no connection to the server: cannot connect to nowhere:1$"
+            Refused, match="^InternalError: cannot connect to the server: cannot connect to nowhere:1$"
         ):
             call("getServerInfo")
         assert "JSSESSION" not in call.http.cookies
