@@ -222,7 +222,8 @@ class HTTPTransport:
                 logger = RequestLogger(spec.method, url, spec.body, self.clock, self.policy.attempts)
             error: Optional[BaseException] = None
             try:
-                response = self._send(spec, url, params)
+                prepared, settings = self._prepare(spec, url, params)
+                response = self.session.send(prepared, allow_redirects=False, **settings)
             except _TRANSLATED_EXCEPTIONS as failure:
                 error = self._translate_exception(failure, spec.description, outer_error)
             if error is not None:
@@ -231,6 +232,8 @@ class HTTPTransport:
                 raise self._as_server_error(error, spec, url, redirect_count)
             with contextlib.ExitStack() as closing:
                 closing.callback(response.close)
+                if not self._owns_session:
+                    restore_location(response)
                 if logger is not None:
                     logger.log_response(response)
                 if response.status_code < 200:
@@ -245,7 +248,10 @@ class HTTPTransport:
             url, params = target, []
         raise AssertionError("redirects are bounded")  # pragma: no cover
 
-    def _send(self, spec: RequestSpec, url: str, params: List[Tuple[str, str]]) -> requests.Response:
+    def _prepare(
+        self, spec: RequestSpec, url: str, params: List[Tuple[str, str]]
+    ) -> Tuple[requests.PreparedRequest, Dict[str, Any]]:
+        """Return a prepared request and the settings of ``Session.send`` for it."""
         target = Origin.parse(url)
         ours = self.origin.allows_credentials_for(target)
         headers = {"User-Agent": self._user_agent, "Accept-Encoding": "identity", **spec.headers}
@@ -269,11 +275,12 @@ class HTTPTransport:
         else:
             settings = self._connection_settings.merged_with_session(self.session, prepared.url or url)
         settings["stream"] = True
-        timeout = limit_timeout((self.timeout[0], min(spec.read_timeout or self.timeout[1], self.timeout[1])))
+        settings["timeout"] = limit_timeout(
+            (self.timeout[0], min(spec.read_timeout or self.timeout[1], self.timeout[1]))
+        )
         if not self._owns_session:
             prepare_caller_session(self.session, prepared, settings)
-        response = self.session.send(prepared, timeout=timeout, allow_redirects=False, **settings)
-        return response if self._owns_session else restore_location(response)
+        return prepared, settings
 
     def _read_response(self, response: requests.Response, spec: RequestSpec) -> BufferedResponse:
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
