@@ -103,11 +103,7 @@ def test_our_signature_is_that_of_rdiff(pair: Pair, strong: int) -> None:
 def test_our_blake2_signature_is_that_of_rdiff(pair: Pair, strong: int) -> None:
     with _Rooms(pair) as room:
         delta.signature(
-            room.basis,
-            room / "ours",
-            block_length=pair.block_length,
-            strong_length=strong,
-            hash="blake2",
+            room.basis, room / "ours", block_length=pair.block_length, strong_length=strong, hash="blake2"
         )
         assert (room / "ours").read_bytes() == room.rdiff_signature("blake2", strong).read_bytes()
 

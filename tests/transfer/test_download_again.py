@@ -11,13 +11,7 @@ from typing import Any, Callable, List
 
 import pytest
 
-from smartxfer.errors import (
-    AlreadyInProgress,
-    Cancelled,
-    ChecksumMismatch,
-    LocalError,
-    Stalled,
-)
+from smartxfer.errors import AlreadyInProgress, Cancelled, ChecksumMismatch, LocalError, Stalled
 from smartxfer.transfer.sink import FileSink, StreamSink
 from smartxfer.transport import RetryPolicy
 from tests.support.raw_server import PATIENCE, Peer, RawServer, Request, answering, ranged

@@ -227,9 +227,7 @@ def test_a_journal_without_locks_is_a_warning(
         assert journal.state == {"x": 1}
 
 
-def test_an_expired_lock_file_is_created_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_expired_lock_file_is_created_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere(monkeypatch, tmp_path, "state")
     path = tmp_path / "state" / "locks" / "name.lock"
     real, removed = file_locks.lock_file, []

@@ -238,9 +238,7 @@ def test_a_trial_tells_what_the_directory_does(tmp_path: Path, monkeypatch: pyte
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    "name", ["a\nb", "d\n/x", "a\u202eb", "~x", "a\\b", "x.part", "x" * 250 + ".part"]
-)
+@pytest.mark.parametrize("name", ["a\nb", "d\n/x", "a\u202eb", "~x", "a\\b", "x.part", "x" * 250 + ".part"])
 def test_a_file_of_the_user_keeps_its_name(tmp_path: Path, name: str) -> None:
     def chosen(hidden: bool, rules: NameRules) -> str:
         return str(unique_paths([name, name.replace(".part", "")], hidden, tmp_path, rules)[0])

@@ -211,9 +211,7 @@ def test_a_descriptor_is_not_left_open() -> None:
     assert count() == before
 
 
-def test_the_warning_of_a_refused_directory_comes_with_the_remedy(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_the_warning_of_a_refused_directory_comes_with_the_remedy(caplog: pytest.LogCaptureFixture) -> None:
     remembered()
     state_directory().chmod(0o770)
     with caplog.at_level(logging.WARNING, "smartxfer"):

@@ -175,9 +175,7 @@ def acl(*entries: Tuple[int, int, int]) -> bytes:
 
 
 #: The user reads and writes, so does user 1234; the group does not.
-FOR_ONE = acl(
-    (1, 6, NO_ID), (2, 6, 1234), (4, 0, NO_ID), (0x10, 6, NO_ID), (0x20, 0, NO_ID)
-)
+FOR_ONE = acl((1, 6, NO_ID), (2, 6, 1234), (4, 0, NO_ID), (0x10, 6, NO_ID), (0x20, 0, NO_ID))
 
 
 def give(path: Path, name: str, value: bytes) -> None:

@@ -49,13 +49,7 @@ def test_a_link_is_followed_only_where_the_caller_named_it(tmp_path: Path, named
 
 
 @pytest.mark.parametrize(
-    "make",
-    [
-        io.StringIO,
-        lambda: tempfile.NamedTemporaryFile("w+"),
-        lambda: 5,
-        lambda: None,
-    ],
+    "make", [io.StringIO, lambda: tempfile.NamedTemporaryFile("w+"), lambda: 5, lambda: None]
 )
 def test_what_takes_no_bytes(make: Any) -> None:
     thing = make()
