@@ -85,11 +85,17 @@ def test_in_place(room: Path) -> None:
     assert names(room) == ["change", "old"]
 
 
-def test_the_mode_of_what_was_there_is_kept_and_a_new_file_has_the_usual_one(room: Path) -> None:
-    (room / "there").write_bytes(b"other")
-    os.chmod(room / "there", 0o604)
-    delta.patch(room / "old", room / "change", room / "there")
-    assert stat.S_IMODE((room / "there").stat().st_mode) == 0o604
+def test_the_mode_and_owner_of_what_was_there_are_kept_and_a_new_file_has_the_usual_ones(room: Path) -> None:
+    there = room / "there"
+    there.write_bytes(b"other")
+    if os.geteuid() == 0:
+        os.chown(there, 12345, 23456)
+    there.chmod(0o604)
+    before = there.stat()
+    delta.patch(room / "old", room / "change", there)
+    after = there.stat()
+    assert there.read_bytes() == NEW
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
     delta.patch(room / "old", room / "change", room / "new")
     assert (room / "new").stat().st_mode == (room / "old").stat().st_mode
 

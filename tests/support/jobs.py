@@ -50,3 +50,10 @@ class Tasks(Job):
     def cancel(self, abort_error: BaseException) -> None:
         self.abandoned = abort_error
         self.waiting.clear()
+
+
+class Flag:
+    """A cancel flag that is set once ``condition`` is true."""
+
+    def __init__(self, condition: Callable[[], bool]) -> None:
+        self.is_set = condition

@@ -12,8 +12,6 @@ import pytest
 from smartxfer.transfer.journal import Journal, state_directory
 
 KEY = {"service": "s", "origin": "http://h"}
-ID = {"object": 1}
-DATA = b"0123456789"
 STRANGER = 12345
 AS_ROOT = pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="gives files to another user")
 

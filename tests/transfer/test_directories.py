@@ -16,9 +16,7 @@ from smartxfer.errors import LocalError, UnsafeName
 from smartxfer.transfer.directory_download import open_target_directory
 from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.temporary_files import make_temporary_file, remove_stale_temporary_files
-
-ID = {"object": 1}
-DATA = b"0123456789"
+from tests.support.sinks import DATA, ID, fetched, hooked, names, raising, written
 
 
 @pytest.fixture(params=[True, False], ids=["descriptors", "checks"])
@@ -120,19 +118,12 @@ def test_a_tree_holds_no_descriptors(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*/x"))) == 50
 
 
-def downloaded(path: Path, root: Any = None) -> None:
-    sink = FileSink(path, follow=False, root=root)
-    sink.begin(10, ID)
-    sink.write_at(DATA, 0)
-    sink.commit()
-
-
 def test_a_path_that_leads_up_from_behind_a_link(tmp_path: Path) -> None:
     (tmp_path / "far" / "deep").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "far" / "deep")
-    downloaded(tmp_path / "link" / ".." / "one")
+    fetched(tmp_path / "link" / ".." / "one", follow=False)
     with open_target_directory(tmp_path / "link" / ".." / "out") as root:
-        downloaded(root.path / "a" / "two", root)
+        fetched(root.path / "a" / "two", follow=False, root=root)
     assert (tmp_path / "far" / "one").read_bytes() == DATA
     assert (tmp_path / "far" / "out" / "a" / "two").read_bytes() == DATA
     assert os.listdir(tmp_path / "far" / "out" / "a") == ["two"]
@@ -144,8 +135,8 @@ def test_the_working_directory_changes(tmp_path: Path, monkeypatch: pytest.Monke
     with open_target_directory(Path("out")) as root, root.open_descendant(PurePosixPath("a"), create=True) as inner:
         monkeypatch.chdir(tmp_path / "elsewhere")
         inner.verify_not_moved()
-        downloaded(root.path / "a" / "one", root)
-        downloaded(root.path / "two", root)
+        for path in (root.path / "a" / "one", root.path / "two"):
+            written(path, follow=False, root=root).commit()
     assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == ["a", "one", "two"]
     assert os.listdir(tmp_path / "elsewhere") == []
 
@@ -153,10 +144,7 @@ def test_the_working_directory_changes(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_directory_that_cannot_be_searched_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lstat(place: Any) -> Any:
-        raise PermissionError(errno.EACCES, "Permission denied", "x")
-
-    monkeypatch.setattr(directories, "lstat", lstat)
+    monkeypatch.setattr(directories, "lstat", raising(PermissionError(errno.EACCES, "Permission denied", "x")))
     before = descriptors()
     with pytest.raises(PermissionError):
         open_entry(tmp_path / "x", follow=True)
@@ -180,35 +168,16 @@ def swap(directory: Path, elsewhere: Path) -> None:
     directory.symlink_to(elsewhere)
 
 
-class Swapping(FileSystem):
-    """Swaps the directory before the given call, by number."""
+def swapping(directory: Path, elsewhere: Path, at: int, calls: List[str]) -> FileSystem:
+    """Return a file system that swaps the directory before the given call, by number, and notes the calls."""
 
-    def __init__(self, directory: Path, elsewhere: Path, at: int) -> None:
-        super().__init__()
-        self.swap = lambda: swap(directory, elsewhere)
-        self.at = at
-        self.calls: List[str] = []
+    def before(name: str) -> None:
+        if len(calls) == at:
+            swap(directory, elsewhere)
+        calls.append(name)
 
-    def _call(self, name: str) -> None:
-        if len(self.calls) == self.at:
-            self.swap()
-        self.calls.append(name)
-
-    def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
-        self._call("open")
-        return super().open(path, flags, mode)
-
-    def pwrite(self, fd: int, data: memoryview, offset: int) -> int:
-        self._call("pwrite")
-        return super().pwrite(fd, data, offset)
-
-    def replace(self, source: Any, target: Any) -> None:
-        self._call("replace")
-        super().replace(source, target)
-
-    def copy_owner_and_mode(self, reference: Any, fd: int, path: Any) -> None:
-        self._call("copy")
-        super().copy_owner_and_mode(reference, fd, path)
+    operations = ("open", "pwrite", "replace", "copy_owner_and_mode")
+    return hooked(**{name: lambda *given, name=name: before(name) for name in operations})
 
 
 @pytest.mark.parametrize("at", range(8))
@@ -218,7 +187,8 @@ def test_nothing_is_written_through_a_link_that_is_put_in_its_place(
     out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
     (out / "a").mkdir(parents=True)
     (out / "a" / "x").write_bytes(b"old")
-    files = Swapping(out / "a", elsewhere, at)
+    calls: List[str] = []
+    files = swapping(out / "a", elsewhere, at, calls)
     before = descriptors()
     with open_target_directory(out) as root:
         sink = FileSink(out / "a" / "x", follow=False, root=root, files=files)
@@ -231,11 +201,11 @@ def test_nothing_is_written_through_a_link_that_is_put_in_its_place(
         except LocalError as error:
             outcome = error
             sink.suspend()
-    swapped = len(files.calls) > at
+    swapped = len(calls) > at
     assert swapped == elsewhere.exists() == (at < 7), "the calls of one download"
     if swapped:
         assert list(elsewhere.iterdir()) == []
-        if by_descriptor and files.calls[-1] == "replace" and outcome is None:
+        if by_descriptor and calls[-1] == "replace" and outcome is None:
             assert (out / "a.moved" / "x").read_bytes() == DATA, "swapped in the very moment of the renaming"
         else:
             assert "moved or replaced" in str(outcome) or isinstance(outcome, UnsafeName)
@@ -266,12 +236,8 @@ def test_a_temporary_file_goes_into_the_directory_that_was_opened(tmp_path: Path
             file.write(DATA)
             assert directory.list_names() == [entry.name]
             assert os.fstat(file.fileno()).st_dev == directory.stat().st_dev
-        assert stat_names(out.with_name("out.moved")) == [entry.name]
-    assert stat_names(elsewhere) == [theirs.name]
-
-
-def stat_names(directory: Path) -> List[str]:
-    return sorted(os.listdir(str(directory)))
+        assert names(out.with_name("out.moved")) == [entry.name]
+    assert names(elsewhere) == [theirs.name]
 
 
 def test_a_file_system_without_nameless_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

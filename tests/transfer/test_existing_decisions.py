@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, Iterator, List, Optional
 
 import pytest
 
@@ -21,8 +21,8 @@ from smartxfer.transfer.existing_files import ExistingFilePolicy, Exists
 from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.result import FileResult
 from tests.support.jobs import operation
+from tests.support.sinks import ID, begun, fetched, hooked, names, raising
 
-ID = {"object": 1}
 DATA = b"same"
 DIGEST = ("md5", hashlib.md5(DATA).hexdigest())
 
@@ -34,17 +34,10 @@ def sink_of(path: Path, exists: Exists = None, files: Optional[FileSystem] = Non
     return sink
 
 
-def names(directory: Path) -> List[str]:
-    return sorted(path.name for path in directory.iterdir())
-
-
 @pytest.mark.parametrize("exists", [None, "replace", "rename", "newer"])
 def test_a_server_that_cannot_be_asked_says_nothing_about_a_file(tmp_path: Path, exists: Exists) -> None:
     """An identical file is neither refused, nor fetched again under another name."""
-
-    def doubt() -> Tuple[str, str]:
-        raise NetworkError("connection reset")
-
+    doubt = raising(NetworkError("connection reset"))
     (tmp_path / "a").write_bytes(DATA)
     with pytest.raises(NetworkError, match="connection reset"):
         sink_of(tmp_path / "a", exists, fetch_digest=doubt, mtime_range=(0.0, 0.0)).begin(len(DATA), ID)
@@ -55,13 +48,9 @@ def test_a_name_that_was_taken_for_a_moment_allows_no_replacement(tmp_path: Path
     guard = ExistingFilePolicy(None, DownloadHistory(tmp_path))
     guard.find_retained_file(tmp_path / "a", 3, ID)
     put: List[bool] = []
-
-    def taken(path: Path, new: bool) -> None:
-        put.append(new)
-        raise FileExistsError(errno.EEXIST, "File exists")
-
+    refused = raising(FileExistsError(errno.EEXIST, "File exists"))
     with pytest.raises(TargetExists):
-        guard.rename_or_retain(tmp_path / "part", tmp_path / "a", taken)
+        guard.rename_or_retain(tmp_path / "part", tmp_path / "a", lambda path, new: put.append(new) or refused())
     assert put == [True]
 
 
@@ -146,11 +135,15 @@ def test_a_kept_file_with_other_content_is_not_remembered_as_fetched(
     assert (tmp_path / "a.txt").read_bytes() == b"mine"
 
 
+def planted_side_file(directory: Path, *runs: List[int]) -> None:
+    """Of a partial file that is gone: the process was killed before it removed the side file."""
+    side = {"version": 1, "inode": [1, 2], "identity": ID, "size": len(DATA), "runs": list(runs)}
+    (directory / "a.part.json").write_text(json.dumps(side))
+
+
 def test_a_side_file_without_its_partial_file_is_removed(tmp_path: Path) -> None:
-    """A process was killed between the last rename and the removal of the side file."""
     (tmp_path / "a").write_bytes(DATA)
-    side = {"version": 1, "inode": [1, 2], "identity": ID, "size": len(DATA), "runs": []}
-    (tmp_path / "a.part.json").write_text(json.dumps(side))
+    planted_side_file(tmp_path)
     sink = sink_of(tmp_path / "a", digest=DIGEST)
     sink.begin(len(DATA), ID)
     assert sink.retained_file is not None
@@ -160,8 +153,7 @@ def test_a_side_file_without_its_partial_file_is_removed(tmp_path: Path) -> None
 def test_a_side_file_of_an_earlier_partial_file_does_not_block_the_next(tmp_path: Path) -> None:
     """Killed between the last rename and the removal of the side file, then after it made the next file."""
     (tmp_path / "a.part").touch()
-    side = {"version": 1, "inode": [1, 2], "identity": ID, "size": len(DATA), "runs": [[0, 4, 1]]}
-    (tmp_path / "a.part.json").write_text(json.dumps(side))
+    planted_side_file(tmp_path, [0, 4, 1])
     sink = sink_of(tmp_path / "a")
     assert list(sink.begin(len(DATA), ID)) == []
     assert names(tmp_path) == ["a.part", "a.part.json"]
@@ -172,85 +164,22 @@ def test_a_side_file_of_an_earlier_partial_file_does_not_block_the_next(tmp_path
     assert names(tmp_path) == ["a"]
 
 
-def test_a_device_that_got_another_number_costs_nothing(tmp_path: Path) -> None:
-    """Numbers of network and overlay file systems change when they are mounted again."""
-    sink = sink_of(tmp_path / "a")
-    sink.begin(len(DATA), ID)
-    sink.write_at(DATA[:2], 0)
-    sink.suspend()
-    noted = json.loads((tmp_path / "a.part.json").read_text())
-    noted["inode"][0] += 1
-    (tmp_path / "a.part.json").write_text(json.dumps(noted))
-    sink = sink_of(tmp_path / "a")
-    assert list(sink.begin(len(DATA), ID)) == [(0, 2)]
-    sink.write_at(DATA[2:], 2)
-    sink.commit()
-    assert names(tmp_path) == ["a"]
-    assert (tmp_path / "a").read_bytes() == DATA
-
-
 def test_an_identical_file_in_a_read_only_directory_is_kept(tmp_path: Path) -> None:
-    class ReadOnly(FileSystem):
-        def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-
     (tmp_path / "a").write_bytes(DATA)
     (tmp_path / "a.part").write_bytes(b"of the user")
-    sink = sink_of(tmp_path / "a", files=ReadOnly(), digest=DIGEST)
+    sink = sink_of(tmp_path / "a", files=hooked(open=raising(PermissionError(errno.EACCES, "Permission denied"))), digest=DIGEST)
     sink.begin(len(DATA), ID)
     assert sink.retained_file is not None
     assert names(tmp_path) == ["a", "a.part"]
 
 
-# -- names and modes -----------------------------------------------------------------------------------
-
-
-class Killed(BaseException):
-    pass
-
-
-@pytest.mark.parametrize("mode", [0o444, 0o400])
-def test_a_process_killed_while_it_replaces_a_read_only_file_can_be_continued(
-    tmp_path: Path, mode: int
-) -> None:
-    """The partial file has the mode of its target already; its owner cannot open it for writing."""
-    target = tmp_path / "a"
-
-    class Dies(FileSystem):
-        def replace(self, source: Any, to: Any) -> None:
-            if Path(to) == target:
-                raise Killed
-            super().replace(source, to)
-
-    class NotRoot(FileSystem):
-        def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
-            writes = flags & os.O_RDWR and not flags & os.O_CREAT
-            if writes and not os.stat(str(path)).st_mode & 0o200:
-                raise PermissionError(errno.EACCES, "Permission denied", str(path))
-            return super().open(path, flags, mode)
-
-    target.write_bytes(b"old")
-    target.chmod(mode)
-    sink = FileSink(target, files=Dies())
-    sink.begin(len(DATA), ID)
-    sink.write_at(DATA, 0)
-    with pytest.raises(Killed):
-        sink.commit()
-    assert target.read_bytes() == b"old"
-    sink = FileSink(target, files=NotRoot())
-    sink.begin(len(DATA), ID)
-    assert (tmp_path / "a.part").stat().st_mode & 0o777 == 0o600
-    sink.write_at(DATA, 0)
-    sink.commit()
-    assert (target.read_bytes(), target.stat().st_mode & 0o777) == (DATA, mode)
-    assert names(tmp_path) == ["a"]
+# -- names ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("left", [b"", b'{"ver', b'{"version": 1, "inode": [1, 2]'])
 def test_notes_that_a_killed_process_did_not_end_are_written_over(tmp_path: Path, left: bytes) -> None:
     (tmp_path / "a.part.json.tmp").write_bytes(left)
-    sink = FileSink(tmp_path / "a")
-    sink.begin(len(DATA), ID)
+    sink, _ = begun(tmp_path / "a")
     assert names(tmp_path) == ["a.part", "a.part.json"]
     sink.suspend()
 
@@ -261,28 +190,21 @@ def test_a_file_of_the_user_is_not_removed_for_the_notes(tmp_path: Path) -> None
     os.mkfifo(str(tmp_path / "c.part.json.tmp"))
     before = names(tmp_path)
     for name in ("a", "b", "c"):
-        sink = FileSink(tmp_path / name)
-        sink.begin(len(DATA), ID)
-        sink.write_at(DATA, 0)
-        sink.commit()
+        fetched(tmp_path / name, data=DATA)
     assert names(tmp_path) == sorted([*before, "a", "b", "c"])
     assert (tmp_path / "a.part.json.tmp").read_bytes() == b"mine"
 
 
 def test_the_notes_about_one_file_do_not_remove_another(tmp_path: Path) -> None:
-    files = [wanted(name, DATA) for name in ("a", "a.part.json.tmp", "a.part.json")]
     sinks: List[Any] = []
 
-    def keep(file: RemoteFile) -> Callable[[Any], DownloadSpec]:
-        def describe(sink: Any) -> DownloadSpec:
-            sinks.append(sink)
-            return file.make_spec(sink)
+    def kept(name: str) -> RemoteFile:
+        file = wanted(name, DATA)
+        return RemoteFile(name, name, 4, lambda sink: sinks.append(sink) or file.make_spec(sink))
 
-        return describe
-
-    kept = [RemoteFile(file.key, file.name, file.size, keep(file)) for file in files]
+    files = [kept(name) for name in ("a", "a.part.json.tmp", "a.part.json")]
     with operation() as doing:
-        results = download_to_directory(tmp_path, kept, {"service": "none"}, doing, 1, 1)
+        results = download_to_directory(tmp_path, files, {"service": "none"}, doing, 1, 1)
     assert all(result.ok for result in results)
     notes = {f"a.part.json{end}" for end in ("", ".tmp")}
     assert not notes.intersection(sink.path.name for sink in sinks)

@@ -14,33 +14,25 @@ from smartxfer.transfer.extents import missing_extents
 from smartxfer.transfer.file_job import TaskQueue
 from smartxfer.transfer.file_parts import MissingParts, Part, Parts, split_into_parts
 from smartxfer.transfer.runner import TransferRunner
-from smartxfer.transfer.sink import FileSink, MemorySink
+from smartxfer.transfer.sink import MemorySink
 from smartxfer.transfer.upload import UploadJob, UploadSpec
 from smartxfer.transport import RetryPolicy
 from tests.support.fake_clock import JumpingClock
+from tests.support.jobs import Flag
+from tests.support.sinks import DATA, begun, fetched, left, raising
 
 PETABYTE = 10**15
 MOST = 1 << 20
 
 
 class Nowhere:
-    """A sink that holds nothing."""
+    """A sink that claims to hold some extents, and takes nothing."""
 
     sequential = False
+    write_at = raising(AssertionError("there is nothing to write"))
 
-    def __init__(self, have: Any = ()) -> None:
-        self.have = have
-
-    def begin(self, size: Any, identity: Any) -> Any:
-        return self.have
-
-    def write_at(self, data: Any, offset: int) -> None:
-        raise AssertionError("there is nothing to write")
-
-    def restart(self) -> None: ...
-
-    def digest(self, algorithm: str) -> str:
-        return ""
+    def __init__(self, have: Any) -> None:
+        self.begin = lambda size, identity: have
 
     def commit(self) -> None: ...
 
@@ -60,9 +52,7 @@ class Endless:
     def close(self) -> None: ...
 
 
-def forbidden(*asked: Any) -> Any:
-    raise Forbidden("no", status=403)
-
+FORBIDDEN = raising(Forbidden("no", status=403))
 
 # -- plans ---------------------------------------------------------------------------------------------------
 
@@ -109,7 +99,7 @@ def test_a_download_of_a_petabyte_in_pieces_of_a_byte(engine: Any, memory: Calla
     """Detect a plan of all pieces: it takes gigabytes, and the deadline is not checked while it is made."""
     made = engine("http://127.0.0.1:9", RetryPolicy(attempts=1))
     have = [(start, start + 1) for start in range(0, 2000, 2)]
-    result = made.download(Nowhere(have), check=False, size=PETABYTE, range_size=1, open_range=forbidden)
+    result = made.download(Nowhere(have), check=False, size=PETABYTE, range_size=1, open_range=FORBIDDEN)
     assert isinstance(result.error, Forbidden)
     assert result.resumed == 1000
     assert memory() < MOST
@@ -117,7 +107,7 @@ def test_a_download_of_a_petabyte_in_pieces_of_a_byte(engine: Any, memory: Calla
 
 def test_an_upload_of_a_petabyte_in_parts_of_a_byte(memory: Callable[[], int]) -> None:
     described = UploadSpec(
-        "big", Endless, lambda size: split_into_parts(size, 1), forbidden, lambda: ("size", None), completed_parts=range(1000)
+        "big", Endless, lambda size: split_into_parts(size, 1), FORBIDDEN, lambda: ("size", None), completed_parts=range(1000)
     )
     with TransferRunner(policy=RetryPolicy(attempts=1), max_workers=2) as operation:
         job = UploadJob(described, operation, 2)
@@ -130,21 +120,13 @@ def test_an_upload_of_a_petabyte_in_parts_of_a_byte(memory: Callable[[], int]) -
 @pytest.mark.parametrize("way", ["deadline", "cancel"])
 def test_a_plan_without_end_ends_in_time(way: str) -> None:
     sent: List[int] = []
-
-    def send(part: Part, body: Any) -> None:
-        sent.append(part.number)
-
-    class Flag:
-        def is_set(self) -> bool:
-            return way == "cancel" and len(sent) > 50
-
-    described = UploadSpec("big", Endless, lambda size: split_into_parts(size, 1), send, lambda: ("size", None))
+    described = UploadSpec("big", Endless, lambda size: split_into_parts(size, 1), lambda part, body: sent.append(part.number), lambda: ("size", None))
     operation = TransferRunner(
         policy=RetryPolicy(),
         max_workers=2,
         clock=JumpingClock(lambda: len(sent) > 50, 45.0),
         deadline=40.0 if way == "deadline" else None,
-        cancel=Flag(),
+        cancel=Flag(lambda: way == "cancel" and len(sent) > 50),
     )
     with pytest.raises(DeadlineExceeded if way == "deadline" else Cancelled), operation:
         operation.run_jobs([UploadJob(described, operation, 2)], 1)
@@ -154,23 +136,17 @@ def test_a_plan_without_end_ends_in_time(way: str) -> None:
 # -- room ----------------------------------------------------------------------------------------------------
 
 
-class Disk(FileSystem):
-    """Says how much is free, or nothing."""
-
-    def __init__(self, free: Any) -> None:
-        super().__init__()
-        self.free = free
-
-    def free_space(self, directory: Any) -> int:
-        if self.free is None:
-            raise OSError(38, "Function not implemented")
-        return int(self.free)
+def disk(free: Any) -> FileSystem:
+    """Return a file system with so many bytes free; with None the number is not known."""
+    files = FileSystem()
+    unknown = raising(OSError(38, "Function not implemented"))
+    files.free_space = (lambda directory: free) if free is not None else unknown  # type: ignore[method-assign]
+    return files
 
 
 def test_what_the_disk_cannot_hold_is_not_begun(tmp_path: Path) -> None:
-    sink = FileSink(tmp_path / "a", files=Disk(9))
     with pytest.raises(DiskFull, match="needs 10 more bytes, but its disk has 9 bytes free") as caught:
-        sink.begin(10, {})
+        begun(tmp_path / "a", files=disk(9))
     assert "another disk" in caught.value.hint
     assert not caught.value.retryable
     assert list(tmp_path.iterdir()) == []
@@ -178,24 +154,19 @@ def test_what_the_disk_cannot_hold_is_not_begun(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("size", "free"), [(10, 10), (10, None), (None, 0), (0, 0)])
 def test_what_fits_or_is_not_known_is_begun(tmp_path: Path, size: Any, free: Any) -> None:
-    sink = FileSink(tmp_path / "a", files=Disk(free))
-    assert sink.begin(size, {}) == []
+    sink, have = begun(tmp_path / "a", size, files=disk(free))
+    assert have == []
     sink.suspend()
 
 
 def test_what_an_earlier_run_has_written_needs_no_room(tmp_path: Path) -> None:
-    first = FileSink(tmp_path / "a")
-    first.begin(10, {"of": 1})
-    first.write_at(b"0123456", 0)
-    first.suspend()
-    again = FileSink(tmp_path / "a", files=Disk(3))
-    assert again.begin(10, {"of": 1}) == [(0, 7)]
-    again.suspend()
+    left(tmp_path / "a", (0, DATA[:7]))
+    fetched(tmp_path / "a", have=[(0, 7)], files=disk(3))
 
 
 def test_a_disk_that_is_really_too_small(tmp_path: Path) -> None:
     with pytest.raises(DiskFull, match=str(PETABYTE * 1000)):
-        FileSink(tmp_path / "a").begin(PETABYTE * 1000, {})
+        begun(tmp_path / "a", PETABYTE * 1000)
 
 
 def test_a_file_system_that_does_not_say_its_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

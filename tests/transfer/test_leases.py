@@ -26,6 +26,7 @@ from smartxfer.transfer.private_files import read_private
 from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transport.retry_policy import RetryPolicy
 from tests.support.fake_clock import FakeClock
+from tests.support.jobs import Flag
 
 _HOLDER = """
 import fcntl, os, signal, sys
@@ -125,12 +126,8 @@ def test_a_lease_that_stays_is_a_typed_error(
 
 
 def test_cancelling_ends_the_wait(leased: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Flag:
-        def is_set(self) -> bool:
-            return bool(there.tries)
-
     there = Leased(monkeypatch, float("inf"))
-    with pytest.raises(Cancelled), TransferRunner(policy=RetryPolicy(), max_workers=1, cancel=Flag()) as operation:
+    with pytest.raises(Cancelled), TransferRunner(policy=RetryPolicy(), max_workers=1, cancel=Flag(lambda: bool(there.tries))) as operation:
         operation.run_one(lambda: PathSource(leased))
     assert 0 < len(there.tries) < 10
 

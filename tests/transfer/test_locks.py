@@ -17,25 +17,13 @@ from smartxfer.errors import AlreadyInProgress, LocalError
 from smartxfer.transfer import file_locks
 from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.journal import FileLock, Journal
-
-DATA = b"0123456789"
-ID = {"object": 1}
+from tests.support.sinks import DATA, ID, begun, fetched, held_by_a_process, names, raising, written
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
     (tmp_path / "in").mkdir()
     return tmp_path / "in" / "out.bin"
-
-
-def names(target: Path) -> List[str]:
-    return sorted(path.name for path in target.parent.iterdir())
-
-
-def begun(target: Path, **settings: Any) -> FileSink:
-    sink = FileSink(target, **settings)
-    sink.begin(len(DATA), ID)
-    return sink
 
 
 def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
@@ -46,52 +34,31 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> Non
 def test_another_state_directory_does_not_open_the_partial_file(
     target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = begun(target)
+    first, _ = begun(target)
     first.write_at(DATA[:4], 0)
     elsewhere(monkeypatch, tmp_path, "other")
     with pytest.raises(AlreadyInProgress, match="another process") as caught:
-        FileSink(target).begin(len(DATA), {"object": 2})
+        begun(target, identity={"object": 2})
     assert "wait" in caught.value.hint
-    assert names(target) == ["out.bin.part", "out.bin.part.json"]
+    assert names(target.parent) == ["out.bin.part", "out.bin.part.json"]
     first.write_at(DATA[4:], 4)
     first.commit()
     assert target.read_bytes() == DATA
-    assert names(target) == ["out.bin"]
-
-
-_HOLDER = """
-import sys
-from smartxfer.transfer.file_sink import FileSink
-sink = FileSink(sys.argv[1])
-sink.begin(10, {"object": 1})
-sink.write_at(b"01234", 0)
-sink._save()
-print("held", flush=True)
-sys.stdin.read()
-"""
+    assert names(target.parent) == ["out.bin"]
 
 
 def test_the_lock_ends_with_its_process_and_another_state_directory_resumes(
     target: Path, tmp_path: Path
 ) -> None:
-    environment = {**os.environ, "SMARTXFER_STATE_DIR": str(tmp_path / "other")}
-    command = [sys.executable, "-c", _HOLDER, str(target)]
-    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(AlreadyInProgress):
-            begun(target)
-        holder.kill()
-        holder.wait(30)
-    sink = FileSink(target)
-    assert list(sink.begin(10, ID)) == [(0, 5)]
-    sink.suspend()
+    with held_by_a_process([sys.executable], target, tmp_path / "other"), pytest.raises(AlreadyInProgress):
+        begun(target)
+    fetched(target, have=[(0, 5)])
 
 
 def test_a_target_that_two_names_lead_to_has_one_lock(target: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(target)
     (tmp_path / "there").symlink_to(target.parent)
-    first = begun(tmp_path / "link")
+    first, _ = begun(tmp_path / "link")
     for name in (target, tmp_path / "there" / "out.bin"):
         with pytest.raises(AlreadyInProgress):
             begun(name)
@@ -100,24 +67,22 @@ def test_a_target_that_two_names_lead_to_has_one_lock(target: Path, tmp_path: Pa
 
 def test_a_partial_file_that_is_finished_while_it_is_looked_at(target: Path) -> None:
     """Between the check and the lock, the other process gives the partial file its final name."""
-    first = begun(target)
-    first.write_at(DATA, 0)
+    first = written(target)
 
     class Late(FileSystem):
         def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
             fd = super().open(path, flags, mode)
-            if target.exists() or not first._open_part.fd >= 0:
-                return fd
-            first.commit()
+            if not target.exists() and first._open_part.fd >= 0:
+                first.commit()
             return fd
 
-    second = FileSink(target, files=Late())
-    assert list(second.begin(len(DATA), {"object": 2})) == []
+    second, have = begun(target, identity={"object": 2}, files=Late())
+    assert have == []
     second.write_at(b"9876543210", 0)
     assert target.read_bytes() == DATA
     second.commit()
     assert target.read_bytes() == b"9876543210"
-    assert names(target) == ["out.bin"]
+    assert names(target.parent) == ["out.bin"]
 
 
 def test_a_side_file_of_a_newer_partial_file_is_left(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,14 +93,12 @@ def test_a_side_file_of_a_newer_partial_file_is_left(target: Path, monkeypatch: 
         def replace(self, source: Any, goal: Any) -> None:
             super().replace(source, goal)
             if Path(goal) == target and not seconds:
-                seconds.append(begun(target))
+                seconds.append(begun(target)[0])
 
-    first = begun(target, files=Between())
-    first.write_at(DATA, 0)
-    first.commit()
-    assert names(target) == ["out.bin", "out.bin.part", "out.bin.part.json"]
+    fetched(target, files=Between())
+    assert names(target.parent) == ["out.bin", "out.bin.part", "out.bin.part.json"]
     seconds[0].suspend()
-    assert names(target) == ["out.bin"]
+    assert names(target.parent) == ["out.bin"]
 
 
 # -- file systems without locks ------------------------------------------------------------------------
@@ -159,25 +122,20 @@ def test_without_locks_each_state_directory_has_a_partial_file_of_its_own(
 ) -> None:
     no_locks(monkeypatch, target.parent, code)
     elsewhere(monkeypatch, tmp_path, "first")
-    first = begun(target)
+    first, _ = begun(target)
     assert "cannot lock" in caplog.text
     with pytest.raises(AlreadyInProgress):
         begun(target)
     elsewhere(monkeypatch, tmp_path, "second")
-    second = begun(target)
+    second = written(target, data=b"x" * 10)
     assert first._open_part.path != second._open_part.path
     first.write_at(DATA[:4], 0)
-    second.write_at(b"x" * 10, 0)
     first.suspend()
     elsewhere(monkeypatch, tmp_path, "first")
-    first = FileSink(target)
-    assert list(first.begin(len(DATA), ID)) == [(0, 4)]
-    first.write_at(DATA[4:], 4)
-    first.commit()
-    assert target.read_bytes() == DATA
+    fetched(target, have=[(0, 4)])
     second.commit()
     assert target.read_bytes() == b"x" * 10
-    assert names(target) == ["out.bin"]
+    assert names(target.parent) == ["out.bin"]
 
 
 def test_without_any_locks_a_partial_file_is_used_once(
@@ -185,15 +143,13 @@ def test_without_any_locks_a_partial_file_is_used_once(
 ) -> None:
     no_locks(monkeypatch, tmp_path)
     elsewhere(monkeypatch, tmp_path, "first")
-    first, second = begun(target), begun(target)
+    first, second = written(target), written(target, data=b"x" * 10)
     assert first._open_part.path != second._open_part.path
     assert "cannot be resumed" in caplog.text
-    first.write_at(DATA, 0)
-    second.write_at(b"x" * 10, 0)
     second.suspend()
     first.commit()
     assert target.read_bytes() == DATA
-    assert names(target) == ["out.bin"]
+    assert names(target.parent) == ["out.bin"]
 
 
 def test_two_hosts_with_one_state_directory_are_distinguished(
@@ -265,26 +221,17 @@ def test_a_read_only_file_system_is_an_error_at_once(tmp_path: Path) -> None:
 # -- a second Ctrl-C, while a run that was broken off saves its state -------------------------------------
 
 
-def test_a_second_ctrl_c_leaves_no_lock_on_a_partial_file(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sink = begun(target)
-    sink.write_at(DATA[:4], 0)
-    with monkeypatch.context() as patched:
-        patched.setattr(sink, "_save", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            sink.suspend()
-    begun(target).suspend()
-
-
-def test_a_second_ctrl_c_leaves_no_lock_on_a_journal(monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = Journal(ID, "x")
-    journal.update_lazily(a=1)
-    journal.update_lazily(b=2)
-    with monkeypatch.context() as patched:
-        patched.setattr(journal, "save", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            journal.close()
+@pytest.mark.parametrize("kind", ["partial file", "journal"])
+def test_a_second_ctrl_c_leaves_no_lock(target: Path, kind: str) -> None:
+    held: Any = begun(target)[0] if kind == "partial file" else Journal(ID, "x")
+    if kind == "partial file":
+        held.write_at(DATA[:4], 0)
+        held._save = raising(KeyboardInterrupt)
+    else:
+        held.update_lazily(a=1)
+        held.update_lazily(b=2)
+        held.save = raising(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        held.suspend() if kind == "partial file" else held.close()
+    begun(target)[0].suspend()
     Journal(ID, "x").close()
-
-
-def interrupted() -> None:
-    raise KeyboardInterrupt

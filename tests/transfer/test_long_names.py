@@ -17,7 +17,6 @@ from smartxfer.local_errors import wrap_os_error
 from smartxfer.nrp import get_client
 from smartxfer.perseus import PerseusClient
 from smartxfer.smartfile import BasicClient, SyncClient
-from smartxfer.transfer.part_file import sibling_path
 from smartxfer.transfer.sink import FileSink
 
 LONG = "x" * 300
@@ -96,27 +95,10 @@ def test_a_path_that_is_too_long_as_a_whole(services: Services) -> None:
 
 def test_a_name_of_the_limit_is_kept_whole(services: Services, tmp_path: Path) -> None:
     assert len(LONGEST.encode()) == 255
-    target = tmp_path / LONGEST
-    sink = FileSink(target)
-    sink.begin(2, {"object": 1})
-    sink.write_at(b"1", 0)
-    [part] = [name for name in os.listdir(tmp_path) if name.endswith(".part")]
-    assert len(os.fsencode(part)) <= 255 - len(".json.01234567.tmp")
-    sink.suspend()
-    again = FileSink(target)
-    assert list(again.begin(2, {"object": 1})) == [(0, 1)]
-    again.write_at(b"2", 1)
-    again.commit()
-    assert os.listdir(tmp_path) == [LONGEST]
     for fetch in (services.smartfile.download_tree, lambda path, to: services.sync.download_tree(to, path)):
         [result] = fetch("/long", tmp_path / "out")
         assert result.path == tmp_path / "out" / LONGEST
     assert os.listdir(tmp_path / "out") == [LONGEST]
-
-
-def test_partial_files_of_long_names_have_distinct_names(tmp_path: Path) -> None:
-    names = {sibling_path(tmp_path / f"{'x' * 250}{end}", ".part").name for end in ("a", "b", "c.txt")}
-    assert len(names) == 3
 
 
 def test_a_name_that_is_found_to_be_too_long_later() -> None:

@@ -273,7 +273,9 @@ def test_many_files_of_one_name_get_distinct_paths() -> None:
     assert len(set(paths)) == 20_000
 
 
-names_that_meet = st.sampled_from(["a", "A", "a/b", "a (2)", "a.part", "a.part/x", "b", "B.part", "a/B"])
+names_that_meet = st.sampled_from(
+    ["a", "A", "a/b", "a (2)", "a.part", "a.part.json", "a.part/x", "b", "B.part", "b.PART.json", "a/B"]
+)
 
 
 @given(st.lists(names_that_meet, max_size=12))
@@ -282,7 +284,7 @@ def test_files_partial_files_and_directories_never_meet(given_names: List[str]) 
     paths = unique_paths(given_names, rules=MAC)
     assert paths == unique_paths(given_names, rules=MAC)
     files = [str(path).casefold() for path in paths]
-    parts = [f"{file}.part" for file in files]
+    parts = [f"{file}{suffix}" for file in files for suffix in (".part", ".part.json")]
     directories = {str(parent).casefold() for path in paths for parent in path.parents}
     assert len(set(files)) == len(files) == len(given_names)
     assert not directories.intersection(files + parts)

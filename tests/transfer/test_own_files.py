@@ -20,11 +20,11 @@ from smartxfer.perseus import PerseusClient
 from smartxfer.smartfile import BasicClient, SyncClient
 from smartxfer.transfer.download_history import DownloadHistory
 from smartxfer.transfer.file_locks import get_host_id
-from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.local_files import collect_files, list_directories
 from smartxfer.transfer.own_files import is_own_file
 from smartxfer.transfer.temporary_files import make_temporary_file
+from tests.support.sinks import fetched, left
 
 #: Files of a user, with their contents; none of them is ours.
 THEIRS: Dict[str, bytes] = {
@@ -45,10 +45,7 @@ THEIRS: Dict[str, bytes] = {
 
 def left_over(directory: Path, name: str = "big.bin") -> List[str]:
     """A partial file of a broken download, its state file, and what a killed process left of writing that."""
-    sink = FileSink(directory / name)
-    sink.begin(100, {"object": 1})
-    sink.write_at(b"12345", 0)
-    sink.suspend()
+    left(directory / name, (0, b"01234"))
     part = f"{name}.part"
     (directory / f"{part}.json.tmp").write_bytes(b'{"version": 1, "ino')
     return [part, f"{part}.json", f"{part}.json.tmp"]
@@ -112,10 +109,9 @@ def test_temporary_files_are_skipped(tree: Path) -> None:
 @pytest.mark.parametrize("link", [False, True])
 def test_a_state_directory_in_the_tree(tree: Path, link: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     state = tree / "state"
-    monkeypatch.setenv("SMARTXFER_STATE_DIR", str(state))
     if link:
         (tree.parent / "link").symlink_to(tree)
-        monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tree.parent / "link" / "state"))
+    monkeypatch.setenv("SMARTXFER_STATE_DIR", str((tree.parent / "link" if link else tree) / "state"))
     get_host_id(state)
     with Journal({"a": 1}, "a") as journal:
         journal.update(secret="token")
@@ -154,10 +150,7 @@ def test_a_server_file_named_like_ours(tmp_path: Path, name: str, exists: Any) -
 
 def test_what_a_killed_process_left_of_writing_the_state_goes_too(tmp_path: Path) -> None:
     left_over(tmp_path)
-    sink = FileSink(tmp_path / "big.bin")
-    assert list(sink.begin(100, {"object": 1})) == [(0, 5)]
-    sink.write_at(b"x" * 95, 5)
-    sink.commit()
+    fetched(tmp_path / "big.bin", have=[(0, 5)])
     assert os.listdir(tmp_path) == ["big.bin"]
 
 

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Callable, Dict, List
 
 import pytest
 
@@ -14,10 +14,20 @@ from smartxfer._system import FileSystem
 from smartxfer.errors import DiskFull, LocalError
 from smartxfer.transfer import file_sink
 from smartxfer.transfer.file_sink import FileSink
-from smartxfer.transfer.name_rules import NameRules
-from smartxfer.transfer.safe_paths import unique_paths
-
-ID = {"object": 1}
+from tests.support.sinks import (
+    DATA,
+    ID,
+    begun,
+    fetched,
+    hooked,
+    left,
+    mode_of,
+    names,
+    part_of,
+    side_of,
+    without_final_name,
+    written,
+)
 
 
 @pytest.fixture
@@ -25,185 +35,113 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "out.bin"
 
 
-def names(target: Path) -> List[str]:
-    return sorted(path.name for path in target.parent.iterdir())
-
-
-def begun(target: Path, size: Any = 10, identity: Any = None, **settings: Any) -> Any:
-    """(sink, extents that are there)."""
-    sink = FileSink(target, **settings)
-    return sink, sorted(sink.begin(size, identity or ID))
-
-
-def left(target: Path, *pieces: Any) -> None:
-    """An earlier run that wrote (offset, bytes) and stopped."""
-    sink, _ = begun(target)
-    for offset, data in pieces:
-        sink.write_at(data, offset)
-    sink.suspend()
-
-
-def part_of(target: Path) -> Path:
-    return target.with_name("out.bin.part")
-
-
-def side_of(target: Path) -> Path:
-    return target.with_name("out.bin.part.json")
-
-
 # -- what belongs to others ----------------------------------------------------------------------------
-
-
-def finish(target: Path) -> FileSink:
-    sink, have = begun(target)
-    assert have == []
-    sink.write_at(b"0123456789", 0)
-    return sink  # type: ignore[no-any-return]
 
 
 def test_a_partial_file_of_anothers_is_never_opened(target: Path) -> None:
     part_of(target).write_bytes(b"theirs")
     before = part_of(target).stat()
     opened: List[str] = []
-
-    class Watching(FileSystem):
-        def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
-            opened.append(Path(path).name)
-            return super().open(path, flags, mode)
-
-    sink, _ = begun(target, files=Watching())
-    sink.write_at(b"0123456789", 0)
-    sink.commit()
+    fetched(target, files=hooked(open=lambda path, *flags: opened.append(Path(path).name)))
     assert opened == ["out.bin.2.part"]
     assert part_of(target).read_bytes() == b"theirs"
     assert part_of(target).stat().st_mtime_ns == before.st_mtime_ns
-    assert names(target) == ["out.bin", "out.bin.part"]
+    assert names(target.parent) == ["out.bin", "out.bin.part"]
 
 
 def test_what_a_killed_run_left_of_its_notes_is_taken_over(target: Path) -> None:
     """The process was killed before it first wrote the side file, or while it wrote the side file."""
     part_of(target).touch()
-    unfinished = side_of(target).with_name(side_of(target).name + ".tmp")
+    unfinished = side_of(target).with_name(f"{side_of(target).name}.tmp")
     unfinished.write_text('{"ver')
-    sink = finish(target)
-    assert names(target) == ["out.bin.part", "out.bin.part.json"]
+    sink = written(target)
+    assert names(target.parent) == ["out.bin.part", "out.bin.part.json"]
     sink.suspend()
     sink, have = begun(target)
     assert have == [(0, 10)]
     unfinished.write_text('{"ver')
     sink.suspend()
-    sink, have = begun(target)
-    assert have == [(0, 10)]
-    sink.commit()
-    assert names(target) == ["out.bin"]
+    fetched(target, have=[(0, 10)])
+    assert names(target.parent) == ["out.bin"]
 
 
-@pytest.mark.parametrize("of_another", ["link", "owner"])
-def test_an_empty_partial_file_of_anothers_is_left_alone(
-    target: Path, monkeypatch: pytest.MonkeyPatch, of_another: str
+#: What has the name of the partial file before the download begins.
+FOREIGN: Dict[str, Callable[[Path], Any]] = {
+    "empty, with a second name": lambda part: (part.touch(), os.link(part, part.with_name("theirs"))),
+    "empty, of another user": lambda part: part.touch(),
+    "another file in the place of ours": lambda part: part.with_name("precious").replace(part),
+    "a link": lambda part: part.symlink_to("precious"),
+    "a dangling link": lambda part: part.symlink_to("nowhere"),
+    "a directory": lambda part: part.mkdir(),
+    "a pipe": os.mkfifo,
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_partial_file_that_is_not_ours_is_left_alone(
+    target: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    part_of(target).touch()
-    if of_another == "link":
-        os.link(str(part_of(target)), str(target.with_name("theirs")))
-    else:
+    precious = target.with_name("precious")
+    precious.write_bytes(b"precious")
+    if kind == "another file in the place of ours":
+        left(target, (0, b"01234"))
+    FOREIGN[kind](part_of(target))
+    if kind == "empty, of another user":
         monkeypatch.setattr(os, "geteuid", lambda: part_of(target).stat().st_uid + 1)
-    finish(target).commit()
-    assert part_of(target).stat().st_size == 0
-    assert target.read_bytes() == b"0123456789"
-
-
-def test_a_partial_file_that_was_replaced_is_anothers(target: Path) -> None:
-    left(target, (0, b"01234"))
-    theirs = target.with_name("theirs")
-    theirs.write_bytes(b"theirs")
-    theirs.replace(part_of(target))
-    finish(target).commit()
-    assert part_of(target).read_bytes() == b"theirs"
+    before = os.lstat(part_of(target))
+    fetched(target)
+    after = os.lstat(part_of(target))
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
+    if precious.exists():
+        assert precious.read_bytes() == b"precious"
+    assert not target.with_name("nowhere").exists()
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "dangling link"])
-def test_what_appears_when_the_part_file_is_opened_is_not_touched(target: Path, tmp_path: Path, kind: str) -> None:
+def test_what_appears_when_the_part_file_is_opened_is_not_touched(target: Path, kind: str) -> None:
     """Fails if the part file is not created exclusively: no look before it can replace that."""
-    other = tmp_path / "other"
+    other, raced = target.with_name("other"), []
     if kind != "dangling link":
         other.write_bytes(b"theirs")
 
-    class Racing(FileSystem):
-        raced = False
+    def race(path: Any, *flags: int) -> None:
+        if not raced and Path(path) == part_of(target):
+            raced.append(part_of(target).write_bytes(b"theirs") if kind == "file" else part_of(target).symlink_to(other))
 
-        def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
-            if not self.raced and Path(path) == part_of(target):
-                self.raced = True
-                if kind == "file":
-                    part_of(target).write_bytes(b"theirs")
-                else:
-                    part_of(target).symlink_to(other)
-            return super().open(path, flags, mode)
-
-    racing = Racing()
-    sink, _ = begun(target, files=racing)
-    sink.write_at(b"0123456789", 0)
-    sink.commit()
-    assert racing.raced
-    assert target.read_bytes() == b"0123456789"
+    fetched(target, files=hooked(open=race))
+    assert len(raced) == 1
     assert part_of(target).is_symlink() == (kind != "file")
     assert other.exists() == (kind != "dangling link")
     if other.exists():
         assert part_of(target).read_bytes() == b"theirs"
 
 
-@pytest.mark.parametrize("kind", ["symlink", "dangling", "directory", "fifo"])
-def test_what_is_no_file_is_not_followed(target: Path, tmp_path: Path, kind: str) -> None:
-    elsewhere = tmp_path / "precious"
-    elsewhere.write_bytes(b"precious")
-    if kind == "directory":
-        part_of(target).mkdir()
-    elif kind == "fifo":
-        os.mkfifo(str(part_of(target)))
-    else:
-        part_of(target).symlink_to(elsewhere if kind == "symlink" else tmp_path / "nowhere")
-    finish(target).commit()
-    assert target.read_bytes() == b"0123456789"
-    assert elsewhere.read_bytes() == b"precious"
-    assert not (tmp_path / "nowhere").exists()
-
-
-def test_a_side_file_that_is_none_of_ours_is_left_alone(
-    target: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    side_of(target).write_text("my own notes")
-    finish(target).commit()
-    assert side_of(target).read_text() == "my own notes"
-    side_of(target).write_text(json.dumps({"version": 99, "runs": []}))
-    finish(target).commit()
-    assert json.loads(side_of(target).read_text())["version"] == 99
+def test_a_side_file_that_is_none_of_ours_is_left_alone(target: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for text in ("my own notes", json.dumps({"version": 99, "runs": []})):
+        side_of(target).write_text(text)
+        fetched(target)
+        assert side_of(target).read_text() == text
     assert "unknown version" in caplog.text
 
 
-def test_a_replaced_partial_file_does_not_get_the_final_name(target: Path) -> None:
-    sink = finish(target)
+@pytest.mark.parametrize(("theirs", "message"), [(b"9876543210", "another file"), (None, "No such file")])
+def test_a_replaced_partial_file_does_not_get_the_final_name(target: Path, theirs: Any, message: str) -> None:
+    sink = written(target)
     part_of(target).unlink()
-    part_of(target).write_bytes(b"9876543210")
-    with pytest.raises(LocalError, match="another file"):
+    if theirs is not None:
+        part_of(target).write_bytes(theirs)
+    with pytest.raises(LocalError, match=message):
         sink.commit()
     assert not target.exists()
     sink.suspend()
 
 
-def test_a_partial_file_that_vanishes_is_no_success(target: Path) -> None:
-    sink = finish(target)
-    part_of(target).unlink()
-    with pytest.raises(LocalError):
-        sink.commit()
-    assert not target.exists()
-    sink.suspend()
-
-
-def test_others_stand_everywhere(target: Path) -> None:
+def test_files_of_others_have_every_name_of_a_partial_file(target: Path) -> None:
     for suffix in ["", *[f".{number}" for number in range(2, 10)]]:
         target.with_name(f"out.bin{suffix}.part").write_bytes(b"theirs")
-    with pytest.raises(LocalError, match="belong to other downloads"):
+    with pytest.raises(LocalError, match="belong to other downloads") as caught:
         begun(target)
+    assert "out.bin.part ... out.bin.9.part" in caught.value.summary
     begun(target.with_name("other"))[0].suspend()
 
 
@@ -232,15 +170,10 @@ def test_a_full_disk_keeps_what_is_there(target: Path) -> None:
     sink.write_at(b"012", 0)
     with pytest.raises(DiskFull, match="No space left") as caught:
         sink.write_at(b"3456789", 3)
-    assert caught.value.errno == errno.ENOSPC
-    assert not caught.value.retryable
+    assert (caught.value.errno, caught.value.retryable) == (errno.ENOSPC, False)
     assert "run again" in caught.value.hint
     sink.suspend()
-    sink, have = begun(target)
-    assert have == [(0, 3)]
-    sink.write_at(b"3456789", 3)
-    sink.commit()
-    assert target.read_bytes() == b"0123456789"
+    fetched(target, have=[(0, 3)])
 
 
 class Grains:
@@ -256,26 +189,26 @@ class Grains:
         return checksum
 
 
+def first_save_fails(sink: FileSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    saves = iter([False, True])
+    monkeypatch.setattr(sink, "_save", lambda real=sink._save: next(saves) and real())
+
+
 def test_a_checksum_may_cover_whole_grains_only(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_sink, "BLOCK_SIZE", 6)
     monkeypatch.setattr(file_sink, "_STATE_FILE_RESERVE", 1)
-    sink = FileSink(target)
-    sink.checksum = Grains()
-    sink.begin(10, ID)
-    sink.write_at(b"01234567", 0)
-    saves = iter([False, True])
-    monkeypatch.setattr(sink, "_save", lambda real=sink._save: next(saves) and real())
-    sink.suspend()
-    sink = FileSink(target)
-    sink.checksum = Grains()
-    assert list(sink.begin(10, ID)) == [(0, 4)]
-    sink.write_at(b"456789", 4)
-    sink.suspend()
-    sink = FileSink(target)
-    sink.checksum = Grains()
-    assert list(sink.begin(10, ID)) == [(0, 10)]
+    steps: Any = [([], b"01234567", 0), ([(0, 4)], b"456789", 4), ([(0, 10)], b"", 10)]
+    for have, data, offset in steps:
+        sink = FileSink(target)
+        sink.checksum = Grains()
+        assert list(sink.begin(10, ID)) == have
+        if data:
+            sink.write_at(data, offset)
+            if not have:
+                first_save_fails(sink, monkeypatch)
+            sink.suspend()
     sink.commit()
-    assert target.read_bytes() == b"0123456789"
+    assert target.read_bytes() == DATA
 
 
 def test_bytes_of_another_program_are_not_trusted_when_space_is_freed(
@@ -286,61 +219,43 @@ def test_bytes_of_another_program_are_not_trusted_when_space_is_freed(
     sink.write_at(b"01234567", 0)
     with open(sink._open_part.path, "r+b") as other:
         other.write(b"slip")
-    saves = iter([False, True])
-    monkeypatch.setattr(sink, "_save", lambda real=sink._save: next(saves) and real())
+    first_save_fails(sink, monkeypatch)
     sink.suspend()
     assert begun(target)[1] == []
 
 
-def test_a_rename_that_fails_keeps_everything(target: Path) -> None:
-    class Stuck(FileSystem):
-        def replace(self, source: Any, goal: Any) -> None:
-            if Path(goal) == target:
-                raise PermissionError(errno.EACCES, "Permission denied")
-            super().replace(source, goal)
-
-    sink, _ = begun(target, files=Stuck())
-    sink.write_at(b"0123456789", 0)
-    with pytest.raises(LocalError, match="Permission denied"):
+@pytest.mark.parametrize("mode", [None, 0o666])
+@pytest.mark.parametrize(
+    ("code", "hint"), [(errno.EACCES, ""), (errno.EBUSY, "mount its directory in place of the file")]
+)
+def test_a_rename_that_fails_keeps_everything(target: Path, code: int, hint: str, mode: Any) -> None:
+    """Also where the file to be replaced has a mode that lets others write."""
+    if mode is not None:
+        target.write_bytes(b"old")
+        target.chmod(mode)
+    sink = written(target, files=without_final_name(OSError(code, os.strerror(code))))
+    with pytest.raises(LocalError, match=os.strerror(code)) as caught:
         sink.commit()
+    assert hint in caught.value.hint
     sink.suspend()
-    assert not target.exists()
-    sink, have = begun(target)
-    assert have == [(0, 10)]
-    sink.commit()
-    assert target.read_bytes() == b"0123456789"
+    assert (target.read_bytes() if target.exists() else None) == (b"old" if mode else None)
+    assert mode is None or mode_of(part_of(target)) == 0o600
+    fetched(target, have=[(0, 10)])
 
 
-def test_a_directory_in_the_way(target: Path) -> None:
-    target.mkdir()
-    with pytest.raises(LocalError, match="is a directory"):
-        begun(target)
+@pytest.mark.parametrize(("name", "message"), [("dir", "is a directory"), ("file/deeper", "cannot write")])
+def test_a_target_that_cannot_be_a_file(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(LocalError, match=message):
+        begun(tmp_path / name)
 
 
-def test_a_parent_that_is_a_file(target: Path) -> None:
-    target.write_bytes(b"x")
-    with pytest.raises(LocalError, match="cannot write"):
-        begun(target / "deeper")
+def test_a_side_file_that_cannot_be_written_is_a_warning(target: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def replace(source: Any, goal: Any) -> None:
+        if str(goal).endswith(".json"):
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-
-def test_a_side_file_that_cannot_be_written_is_a_warning(
-    target: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    class NoSide(FileSystem):
-        def replace(self, source: Any, goal: Any) -> None:
-            if str(goal).endswith(".json"):
-                raise OSError(errno.ENOSPC, "No space left on device")
-            super().replace(source, goal)
-
-    sink, _ = begun(target, files=NoSide())
-    sink.write_at(b"0123456789", 0)
-    sink.commit()
-    assert names(target) == ["out.bin"]
+    fetched(target, files=hooked(replace=replace))
+    assert names(target.parent) == ["out.bin"]
     assert "cannot save the state of the download" in caplog.text
-
-
-def test_no_file_of_a_transfer_has_the_name_of_anothers_partial_file() -> None:
-    found = [str(path) for path in unique_paths(["x", "x.part", "x.part.json", "X.PART"], rules=NameRules(windows=False, case_insensitive=True))]
-    assert found[0] == "x"
-    assert not {"x.part", "x.part.json"} & {name.lower() for name in found}
-    assert len({name.lower() for name in found}) == 4

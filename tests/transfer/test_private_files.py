@@ -14,8 +14,6 @@ from smartxfer.transfer.download_history import DownloadHistory, compute_extent_
 from smartxfer.transfer.journal import DirectoryStorage, FileLock, Journal, state_directory, write_atomic
 from tests.support.planted_state import (
     AS_ROOT,
-    DATA,
-    ID,
     KEY,
     PLANTED,
     bounded,
@@ -25,6 +23,7 @@ from tests.support.planted_state import (
     to_stranger,
     writable_by_all,
 )
+from tests.support.sinks import DATA, ID
 
 
 @pytest.fixture(params=PLANTED)

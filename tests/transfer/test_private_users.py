@@ -16,10 +16,10 @@ import pytest
 from smartxfer import directories
 from smartxfer.errors import AlreadyInProgress
 from smartxfer.transfer import file_locks
-from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.journal import FileLock, Journal, state_directory
 from smartxfer.transfer.private_files import NotPrivate, PrivateDirectory
 from tests.support.planted_state import AS_ROOT, KEY, STRANGER, only, remembered, to_stranger, writable_by_all
+from tests.support.sinks import begun, fetched, held_by_a_process
 
 
 class Msvcrt:
@@ -154,66 +154,37 @@ def test_a_client_of_another_user_refuses_what_a_third_one_planted(open_place: P
     assert victim.read_bytes() == b"precious"
 
 
-_HOLDER = """
-import sys
-from smartxfer.transfer.file_sink import FileSink
-sink = FileSink(sys.argv[1])
-sink.begin(10, {"object": 1})
-sink.write_at(b"01234", 0)
-sink._save()
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
 @AS_ROOT
 def test_two_users_in_one_directory(open_place: Path) -> None:
     """While the other user writes, its lock is respected; its state is not used."""
     if as_user(STRANGER, open_place / "state") is None:
         pytest.skip("another user cannot run this Python")
     target = open_place / "out.bin"
-    environment = {**os.environ, "SMARTXFER_STATE_DIR": str(open_place / "state")}
-    command = [*command_of(STRANGER), "-c", _HOLDER, str(target)]
-    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
+    with held_by_a_process(command_of(STRANGER), target, open_place / "state"):
         with pytest.raises(AlreadyInProgress, match="another user's process"):
-            FileSink(target).begin(10, {"object": 1})
-        holder.kill()
-        holder.wait(30)
-    sink = FileSink(target)
-    assert list(sink.begin(10, {"object": 1})) == []
-    sink.write_at(b"abcdefghij", 0)
-    sink.commit()
-    assert target.read_bytes() == b"abcdefghij"
+            begun(target)
+    fetched(target)
     assert target.stat().st_uid == 0
     assert (open_place / "out.bin.part").stat().st_uid == STRANGER
 
 
-def test_a_descriptor_is_not_left_open() -> None:
+def test_a_refused_directory_leaves_no_descriptor_and_a_warning_with_the_remedy(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def count() -> int:
-        return len(os.listdir("/proc/self/fd"))
+        return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
 
-    if not os.path.isdir("/proc/self/fd"):
-        pytest.skip("counts descriptors by /proc")
     remembered()
     before = count()
     with Journal(KEY, "it") as made:
         made.update(a=1)
-    writable_by_all(only("journals"))
-    remembered()
-    writable_by_all(only("locks"))
-    remembered()
-    state_directory().chmod(0o770)
-    remembered()
-    with pytest.raises(NotPrivate):
-        PrivateDirectory.in_state_directory("journals")
-    assert count() == before
-
-
-def test_the_warning_of_a_refused_directory_comes_with_the_remedy(caplog: pytest.LogCaptureFixture) -> None:
-    remembered()
+    for name in ("journals", "locks"):
+        writable_by_all(only(name))
+        remembered()
     state_directory().chmod(0o770)
     with caplog.at_level(logging.WARNING, "smartxfer"):
         remembered()
     assert "chmod go-w" in caplog.text
+    with pytest.raises(NotPrivate):
+        PrivateDirectory.in_state_directory("journals")
+    assert count() == before

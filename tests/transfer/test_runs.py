@@ -15,7 +15,7 @@ from smartxfer.transfer import file_sink
 from smartxfer.transfer.crc import combine_crc32
 from smartxfer.transfer.digest import CRC32
 from smartxfer.transfer.extent_map import merge_adjacent_pairs
-from smartxfer.transfer.sink import FileSink
+from tests.support.sinks import begun
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300))
@@ -44,17 +44,15 @@ def test_the_note_stays_small_and_every_byte_is_resumed(tmp_path: Path, monkeypa
     order = list(range(0, 3600, 10))
     random.Random(1).shuffle(order)
     order.sort(key=lambda at: at // 400)  # as pieces come: nearly in order
-    sink = FileSink(tmp_path / "a")
-    sink.begin(len(data), {})
+    sink, _ = begun(tmp_path / "a", len(data))
     for at in order:
         sink.write_at(data[at : at + 4], at)
         sink.write_at(data[at + 4 : at + 10], at + 4)
     sink.suspend()
     noted = json.loads((tmp_path / "a.part.json").read_text(encoding="utf-8"))["runs"]
     assert len(noted) <= 60
-    again = FileSink(tmp_path / "a")
-    have = again.begin(len(data), {})
+    sink, have = begun(tmp_path / "a", len(data))
     assert sum(stop - start for start, stop in have) == 3600
-    again.write_at(data[3600:], 3600)
-    again.commit()
+    sink.write_at(data[3600:], 3600)
+    sink.commit()
     assert (tmp_path / "a").read_bytes() == data

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from pathlib import Path
 from typing import Any, List
 
 import pytest
 
-from smartxfer._system import FileSystem
 from smartxfer.errors import DiskFull, LocalError
 from smartxfer.transfer import disk
 from smartxfer.transfer.atomic_file import AtomicFile
-from smartxfer.transfer.file_sink import FileSink
-
-DATA = b"0123456789"
+from tests.support.sinks import DATA, hooked, left, mode_of, names, raising
 
 
 def begun(path: Path, **options: Any) -> AtomicFile:
@@ -26,14 +22,6 @@ def begun(path: Path, **options: Any) -> AtomicFile:
     file.write_at(DATA[5:], 5)
     file.write_at(DATA[:5], 0)
     return file
-
-
-def mode_of(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
-
-
-def names(directory: Path) -> List[str]:
-    return sorted(os.listdir(directory))
 
 
 def part_in(directory: Path) -> Path:
@@ -49,8 +37,8 @@ def test_the_name_comes_in_one_step_and_the_mode_stays(tmp_path: Path, mode: Any
         target.write_bytes(b"old")
         target.chmod(mode)
     file = begun(target)
-    assert mode is None or target.read_bytes() == b"old"
-    assert mode is None or mode_of(part_in(tmp_path)) == 0o600
+    if mode is not None:
+        assert (target.read_bytes(), mode_of(part_in(tmp_path))) == (b"old", 0o600)
     file.commit()
     assert target.read_bytes() == DATA
     assert mode_of(target) == (mode_of(plain) if mode is None else mode)
@@ -59,15 +47,10 @@ def test_the_name_comes_in_one_step_and_the_mode_stays(tmp_path: Path, mode: Any
 
 def test_others_cannot_write_to_it_before_it_has_its_name(tmp_path: Path) -> None:
     modes: List[int] = []
-
-    class Watched(FileSystem):
-        def replace(self, source: Any, target: Any) -> None:
-            modes.append(mode_of(part_in(tmp_path)))
-            super().replace(source, target)
-
+    watched = hooked(replace=lambda source, target: modes.append(mode_of(part_in(tmp_path))))
     (tmp_path / "out").touch()
     (tmp_path / "out").chmod(0o666)
-    begun(tmp_path / "out", files=Watched()).commit()
+    begun(tmp_path / "out", files=watched).commit()
     assert modes == [0o644]
     assert mode_of(tmp_path / "out") == 0o666
 
@@ -93,10 +76,7 @@ def test_what_cannot_be_replaced_is_refused(
     tmp_path: Path, late: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fails if only the first check, or only the check before the replacement, refuses the target."""
-    other = FileSink(tmp_path / "data")
-    other.begin(10, {"object": 1})
-    other.write_at(b"12345", 0)
-    other.suspend()
+    left(tmp_path / "data", (0, b"12345"))
     (tmp_path / "mounts").write_text(f"1 2 0:1 / {tmp_path}/mount\\040point rw - ext4 x y\n", encoding="ascii")
     monkeypatch.setattr(disk, "_MOUNTINFO_PATH", str(tmp_path / "mounts"))
     os.mkfifo(str(tmp_path / "pipe"))
@@ -123,11 +103,8 @@ def test_what_cannot_be_replaced_is_refused(
 
 
 def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
-    class Full(FileSystem):
-        def pwrite(self, fd: int, data: memoryview, offset: int) -> int:
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    file = AtomicFile(tmp_path / "out", files=Full())
+    full = hooked(pwrite=raising(OSError(errno.ENOSPC, "No space left on device")))
+    file = AtomicFile(tmp_path / "out", files=full)
     file.begin(None, {})
     with pytest.raises(DiskFull, match="out"):
         file.write_at(DATA, 0)
