@@ -93,12 +93,7 @@ class TestPlain:
         assert api.du("/") == 7
 
     def test_mkdir_mkfile_mv_rm(self, harness: JetStreamServers, api: API) -> None:
-        answers: Any = [
-            api.mkdir("/a/b"),
-            api.mkfile("/a/b/c"),
-            api.mv("/a/b/c", "/a/d"),
-            api.rm("/a/b"),
-        ]
+        answers: Any = [api.mkdir("/a/b"), api.mkfile("/a/b/c"), api.mv("/a/b/c", "/a/d"), api.rm("/a/b")]
         assert answers == [None] * 4
         assert (harness.near.files(), [entry["name"] for entry in api.ls("/a")]) == ({"/a/d": 0}, ["d"])
 

@@ -111,9 +111,7 @@ def test_how_long_a_window_that_is_used_up_lasts(headers: "dict[str, str]", left
     assert get_rate_limit_wait(headers, NOW) == left
 
 
-@pytest.mark.parametrize(
-    ("left", "waits"), [("30", [30.25]), ("0", [0.75]), ("3600", []), ("9" * 400, [])]
-)
+@pytest.mark.parametrize(("left", "waits"), [("30", [30.25]), ("0", [0.75]), ("3600", []), ("9" * 400, [])])
 def test_a_window_that_is_used_up_is_waited_for(
     web: responses.RequestsMock, left: str, waits: List[float]
 ) -> None:

@@ -8,14 +8,7 @@ import pytest
 import requests
 import responses
 
-from smartxfer.errors import (
-    BadRequest,
-    Conflict,
-    Forbidden,
-    NotFound,
-    OutcomeUnknown,
-    ServerError,
-)
+from smartxfer.errors import BadRequest, Conflict, Forbidden, NotFound, OutcomeUnknown, ServerError
 from smartxfer.nrp import Record, RepositoryClient
 from tests.support import canned_records as canned
 from tests.support.nrp_server import NRPServer

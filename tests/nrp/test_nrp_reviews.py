@@ -46,9 +46,7 @@ def test_a_review_is_wanted(
     assert ("submit=True" in caught.value.hint) == (state == "created")
 
 
-def test_a_missing_review(
-    web: responses.RequestsMock, api: RepositoryClient, draft: Record
-) -> None:
+def test_a_missing_review(web: responses.RequestsMock, api: RepositoryClient, draft: Record) -> None:
     web.add("POST", PUBLISH, **canned.refusal(400, OPEN_REVIEW))
     web.add("GET", REVIEW, **canned.GONE)
     with pytest.raises(ReviewRequired) as caught:

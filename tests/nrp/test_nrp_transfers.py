@@ -41,14 +41,7 @@ def test_an_unknown_type_is_refused(word: str) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [
-        {"parts": 0},
-        {"parts": -1},
-        {"parts": True},
-        {"parts": 1.5},
-        {"part_size": 0},
-        {"part_size": "5"},
-    ],
+    [{"parts": 0}, {"parts": -1}, {"parts": True}, {"parts": 1.5}, {"part_size": 0}, {"part_size": "5"}],
 )
 def test_invalid_numbers_are_rejected(given: "dict[str, object]") -> None:
     with pytest.raises(UsageError):

@@ -66,10 +66,7 @@ def test_the_order_of_places(directory: Path, home: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PERSEUS_API_KEY", "sk-environment")
     assert found()["api_key"] == "sk-environment"
     assert found(api_key=" sk-argument\n")["api_key"] == "sk-argument"
-    assert sources(api_key="sk-argument") == {
-        "base_url": "default",
-        "api_key": f"arguments, for {DEFAULT}",
-    }
+    assert sources(api_key="sk-argument") == {"base_url": "default", "api_key": f"arguments, for {DEFAULT}"}
 
 
 def test_the_address(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

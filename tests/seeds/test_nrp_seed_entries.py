@@ -83,11 +83,7 @@ class TestUpdating:
         updated_file = client.files.update(file)
         print(f"Updated metadata for: {updated_file.key}")
         assert capsys.readouterr().out == "Updated metadata for: data.csv\n"
-        expected = {
-            "description": "Updated description",
-            "type": "dataset",
-            "processing_date": "2024-01-15",
-        }
+        expected = {"description": "Updated description", "type": "dataset", "processing_date": "2024-01-15"}
         assert updated_file.metadata == client.files.read(record, "data.csv").metadata == expected
 
     def test_more_fields(self, client: RepositoryClient, record: Record) -> None:

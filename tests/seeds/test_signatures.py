@@ -84,11 +84,7 @@ FILESENDER = [
         [("file_info", REQUIRED), ("path", REQUIRED)],
         _WATCHED,
     ),
-    Row(
-        "UserAuth",
-        filesender.UserAuth,
-        [("username", REQUIRED), ("api_key", REQUIRED), ("delay", 0)],
-    ),
+    Row("UserAuth", filesender.UserAuth, [("username", REQUIRED), ("api_key", REQUIRED), ("delay", 0)]),
     Row(
         "GuestAuth",
         filesender.GuestAuth,

@@ -67,9 +67,7 @@ def killed(harness: Any, tree: Path, *words: str) -> None:
         ("os.remove", "a.bin.part.json'", ["a.bin.part.json"]),
     ],
 )
-def test_down(
-    harness: Any, live: BasicClient, tree: Path, event: str, word: str, left: list[str]
-) -> None:
+def test_down(harness: Any, live: BasicClient, tree: Path, event: str, word: str, left: list[str]) -> None:
     (tree / "a.bin").unlink()
     SyncClient(live).download_tree(tree, "/d")  # what a run wrote may be replaced
     harness.site.write("/d/a.bin", NEW)

@@ -38,9 +38,7 @@ def test_arguments_of_get_stand_in_the_query(web: responses.RequestsMock, api: B
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
-def test_other_arguments_stand_in_a_form(
-    web: responses.RequestsMock, api: BasicClient, method: str
-) -> None:
+def test_other_arguments_stand_in_a_form(web: responses.RequestsMock, api: BasicClient, method: str) -> None:
     web.add(method.upper(), API + "path/oper/remove/", json={"uuid": "u"})
     assert getattr(api, method)("/path/oper/remove/", path=["/a", "/ü&b"], force=False) == {"uuid": "u"}
     sent = web.calls[0].request

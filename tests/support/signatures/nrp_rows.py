@@ -18,12 +18,7 @@ _PARAMS = ("**params",)
 NRP = [
     Row("get_client", nrp.get_client, [("url", None), ("alias", None)], ("token", "config", "config_path", "refresh", *COMMON)),
     Row("limit_connections", nrp.limit_connections, [("count", REQUIRED)]),
-    Row(
-        "RepositoryClient",
-        _CLIENT,
-        [("url", None), ("alias", None)],
-        ("token", "config_path", *COMMON),
-    ),
+    Row("RepositoryClient", _CLIENT, [("url", None), ("alias", None)], ("token", "config_path", *COMMON)),
     Row("RepositoryClient.get", _CLIENT.get, _CALL, _PARAMS),
     Row("RepositoryClient.put", _CLIENT.put, _CALL, _PARAMS),
     Row("RepositoryClient.post", _CLIENT.post, _CALL, _PARAMS),

@@ -60,12 +60,7 @@ ATTRIBUTES = [
     ("File", _FILE, "name", "report.txt"),
     ("File", _FILE, "status", "uploaded"),
     ("File", _FILE, "status", perseus.FileStatus.UPLOADED),
-    (
-        "File",
-        _FILE,
-        "created_at",
-        dt.datetime(2026, 11, 20, 21, 6, 32, 343000, tzinfo=dt.timezone.utc),
-    ),
+    ("File", _FILE, "created_at", dt.datetime(2026, 11, 20, 21, 6, 32, 343000, tzinfo=dt.timezone.utc)),
     ("FileStatus", perseus.FileStatus, "PENDING", "pending"),
     ("FileStatus", perseus.FileStatus, "UPLOADED", "uploaded"),
     ("FileStatus", perseus.FileStatus, "FAILED", "failed"),
