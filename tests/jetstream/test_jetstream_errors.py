@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterator, Type
 
 import pytest
 import requests
-import responses
+from responses import RequestsMock
 
 from smartxfer import RetryPolicy, errors
 from smartxfer.errors import (
@@ -238,9 +238,9 @@ class TestStates:
 
 
 @pytest.fixture
-def mock() -> Iterator[responses.RequestsMock]:
+def mock() -> Iterator[RequestsMock]:
     """Answers; one that is not asked for fails the test."""
-    with responses.RequestsMock() as active:
+    with RequestsMock() as active:
         yield active
 
 
@@ -253,7 +253,7 @@ def canned() -> Iterator[API]:
     api.close()
 
 
-def failing(mock: responses.RequestsMock, error: Any) -> None:
+def failing(mock: RequestsMock, error: Any) -> None:
     def answer(request: requests.PreparedRequest) -> Any:
         call = json.loads(request.body or "")
         reply: Dict[str, Any] = {"jsonrpc": "2.0", "id": call["id"], "error": error}
@@ -263,7 +263,7 @@ def failing(mock: responses.RequestsMock, error: Any) -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_each_code(mock: responses.RequestsMock, canned: API, code: int) -> None:
+def test_each_code(mock: RequestsMock, canned: API, code: int) -> None:
     name, kind, hint = CODES[code]
     failing(mock, {"code": code, "message": "it is  so\n and so", "data": {"type": name} if name else None})
     with pytest.raises(HTTPError) as raised:
@@ -292,7 +292,7 @@ def test_each_code(mock: responses.RequestsMock, canned: API, code: int) -> None
     ],
 )
 def test_an_error_that_says_little(
-    mock: responses.RequestsMock, canned: API, error: Any, kind: Type[HTTPError], code: str
+    mock: RequestsMock, canned: API, error: Any, kind: Type[HTTPError], code: str
 ) -> None:
     failing(mock, error)
     with pytest.raises(kind) as raised:
@@ -301,7 +301,7 @@ def test_an_error_that_says_little(
 
 
 @pytest.mark.parametrize("error", [{}, [], "wrong", 5, {"code": "x"}, {"code": True}, {"message": "no code"}])
-def test_an_error_without_a_code(mock: responses.RequestsMock, canned: API, error: Any) -> None:
+def test_an_error_without_a_code(mock: RequestsMock, canned: API, error: Any) -> None:
     failing(mock, error)
     with pytest.raises(DecodeError):
         canned.server.echo("x")
@@ -318,7 +318,7 @@ def test_an_error_without_a_code(mock: responses.RequestsMock, canned: API, erro
         None,
     ],
 )
-def test_an_answer_to_another_call(mock: responses.RequestsMock, canned: API, reply: Any) -> None:
+def test_an_answer_to_another_call(mock: RequestsMock, canned: API, reply: Any) -> None:
     mock.add("POST", URL, json=reply)
     with pytest.raises(DecodeError):
         canned.server.echo("x")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Iterator
 
 import pytest
-import responses
+from responses import RequestsMock
 
 from smartxfer.nrp import RepositoryClient, get_client
 from tests.support import canned_records as canned
@@ -14,14 +14,14 @@ from tests.support.nrp_server import NRPServer
 
 
 @pytest.fixture
-def bare_web() -> Iterator[responses.RequestsMock]:
+def bare_web() -> Iterator[RequestsMock]:
     """Answers by URL; one that is not asked for fails the test."""
-    with responses.RequestsMock() as mock:
+    with RequestsMock() as mock:
         yield mock
 
 
 @pytest.fixture
-def web(bare_web: responses.RequestsMock) -> responses.RequestsMock:
+def web(bare_web: RequestsMock) -> RequestsMock:
     """The same, and it knows what the repository says of itself."""
     bare_web.add("GET", f"{canned.BASE}/.well-known/repository/", json=canned.about())
     return bare_web

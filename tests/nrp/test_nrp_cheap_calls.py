@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 from urllib.parse import urlsplit
 
 import pytest
-import responses
+from responses import RequestsMock
 
 from smartxfer import RepositoryClient, RetryPolicy
 from smartxfer.errors import BadRequest, UploadNotStored, UsageError
@@ -30,9 +30,9 @@ def md5(data: bytes) -> str:
 
 
 @pytest.fixture
-def mock() -> Iterator[responses.RequestsMock]:
+def mock() -> Iterator[RequestsMock]:
     """Answers; the first one says what the repository is."""
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as active:
+    with RequestsMock(assert_all_requests_are_fired=False) as active:
         info = {
             "invenio_version": "14.0.5",
             "transfers": ["L", "F", "R", "M"],
@@ -68,7 +68,7 @@ def done(data: bytes, key: str = "data.csv", **members: Any) -> Dict[str, Any]:
     return entry(key, **{**defaults, **members})
 
 
-def sent(mock: responses.RequestsMock) -> List[Any]:
+def sent(mock: RequestsMock) -> List[Any]:
     """The requests, without the first one: what the repository is."""
     requests = [call.request for call in mock.calls]
     assert requests[0].url == f"{BASE}/.well-known/repository/"
@@ -101,7 +101,7 @@ class Streamed:
         return self._answer
 
 
-def test_a_local_file_takes_three_requests(mock: responses.RequestsMock, client: RepositoryClient) -> None:
+def test_a_local_file_takes_three_requests(mock: RequestsMock, client: RepositoryClient) -> None:
     data = b"place,count\n"
     content = Streamed(200, entry(), **{"Content-Type": "application/json"})
     mock.add("POST", FILES, status=201, json={"entries": [entry("another"), entry(metadata={"n": 1})]})
@@ -135,9 +135,7 @@ def parts_of(count: int, base: str) -> List[Dict[str, Any]]:
     return [{"part": number, "url": f"{base}/{number}"} for number in range(1, count + 1)]
 
 
-def test_parts_at_the_repository(
-    mock: responses.RequestsMock, client: RepositoryClient, tmp_path: Path
-) -> None:
+def test_parts_at_the_repository(mock: RequestsMock, client: RepositoryClient, tmp_path: Path) -> None:
     data = bytes(range(256)) * (44 << 10)  # 11 MiB
     path = tmp_path / "big.bin"
     path.write_bytes(data)
@@ -166,7 +164,7 @@ def test_parts_at_the_repository(
     assert line(commit) == ("POST", "/draft/files/big.bin/commit")
 
 
-def test_parts_at_presigned_addresses(mock: responses.RequestsMock, client: RepositoryClient) -> None:
+def test_parts_at_presigned_addresses(mock: RequestsMock, client: RepositoryClient) -> None:
     data = bytes(6 * MIB)
     pieces = [data[: 5 * MIB], data[5 * MIB :]]
     here = f"{FILES}/big.bin"
@@ -216,7 +214,7 @@ def test_parts_at_presigned_addresses(mock: responses.RequestsMock, client: Repo
     ],
 )
 def test_addresses_take_one_request(
-    mock: responses.RequestsMock,
+    mock: RequestsMock,
     client: RepositoryClient,
     transfer_type: str,
     transfer_metadata: Any,
@@ -233,9 +231,7 @@ def test_addresses_take_one_request(
     assert json.loads(start.body) == [{"key": "data.csv", "metadata": {"n": 1}, **sent_members}]
 
 
-def test_transfer_metadata_goes_into_the_start(
-    mock: responses.RequestsMock, client: RepositoryClient
-) -> None:
+def test_transfer_metadata_goes_into_the_start(mock: RequestsMock, client: RepositoryClient) -> None:
     mock.add("POST", FILES, status=400, json={"status": 400, "message": "Unknown field."})
     mock.add("GET", FILES, json={"entries": []})
     with pytest.raises(BadRequest):
@@ -259,9 +255,7 @@ def test_transfer_metadata_goes_into_the_start(
         ("+:@!$,'()*", "%2B%3A%40%21%24%2C%27%28%29%2A"),
     ],
 )
-def test_odd_keys_are_encoded(
-    mock: responses.RequestsMock, client: RepositoryClient, key: str, path: str
-) -> None:
+def test_odd_keys_are_encoded(mock: RequestsMock, client: RepositoryClient, key: str, path: str) -> None:
     answer = done(b"12345", key, links={"self": f"{FILES}/{path}", "content": f"{FILES}/{path}/content"})
     mock.add("GET", f"{FILES}/{path}", json=answer)
     mock.add("PUT", f"{FILES}/{path}", json=answer)
@@ -280,14 +274,14 @@ def test_odd_keys_are_encoded(
 
 @pytest.mark.parametrize("key", ["", "/a", "a/content", "a/commit", "..", "a/../b", "a\nb", "x" * 256])
 def test_keys_that_could_not_be_fetched_are_not_sent(
-    mock: responses.RequestsMock, client: RepositoryClient, key: str
+    mock: RequestsMock, client: RepositoryClient, key: str
 ) -> None:
     with pytest.raises(UsageError):
         client.files.upload("abc-123", key, {}, b"1")
     assert len(mock.calls) == 0
 
 
-def test_metadata_is_sent_as_a_whole(mock: responses.RequestsMock, client: RepositoryClient) -> None:
+def test_metadata_is_sent_as_a_whole(mock: RequestsMock, client: RepositoryClient) -> None:
     mock.add("GET", f"{FILES}/data.csv", json=done(b"1", metadata={"old": 1}, access={"hidden": False}))
     mock.add("PUT", f"{FILES}/data.csv", json=done(b"1"))
     file = client.files.read(f"{FILES}/data.csv")
@@ -305,9 +299,7 @@ def test_metadata_is_sent_as_a_whole(mock: responses.RequestsMock, client: Repos
     assert json.loads(second.body) == {"metadata": {"old": 1, "new": 2}, "access": {"hidden": True}}
 
 
-def test_a_download_asks_for_the_bytes_as_they_are(
-    mock: responses.RequestsMock, client: RepositoryClient
-) -> None:
+def test_a_download_asks_for_the_bytes_as_they_are(mock: RequestsMock, client: RepositoryClient) -> None:
     mock.add("GET", f"{FILES}/data.csv/content", body=b"12345")
     sink = MemorySink()
     client.files.download(File.from_wire(done(b"12345")), sink)
@@ -318,9 +310,7 @@ def test_a_download_asks_for_the_bytes_as_they_are(
     assert "Range" not in request.headers
 
 
-def test_a_download_elsewhere_goes_without_the_token(
-    mock: responses.RequestsMock, client: RepositoryClient
-) -> None:
+def test_a_download_elsewhere_goes_without_the_token(mock: RequestsMock, client: RepositoryClient) -> None:
     there = f"{STORAGE}/bucket/0f?X-Amz-Signature=abc"
     mock.add("GET", f"{FILES}/data.csv/content", status=302, headers={"Location": there})
     mock.add("GET", there, body=b"12345")
@@ -334,7 +324,7 @@ def test_a_download_elsewhere_goes_without_the_token(
     assert "Authorization" not in elsewhere.headers
 
 
-def test_many_files_are_started_at_once(mock: responses.RequestsMock, client: RepositoryClient) -> None:
+def test_many_files_are_started_at_once(mock: RequestsMock, client: RepositoryClient) -> None:
     mock.add("POST", FILES, status=201, json={"entries": [entry("a"), entry("b")]})
     for key, data in (("a", b"1"), ("b", b"22")):
         taker = Streamed(200, entry(key), **{"Content-Type": "application/json"})
@@ -349,9 +339,7 @@ def test_many_files_are_started_at_once(mock: responses.RequestsMock, client: Re
     ]
 
 
-def test_a_good_answer_with_errors_is_a_failure(
-    mock: responses.RequestsMock, client: RepositoryClient
-) -> None:
+def test_a_good_answer_with_errors_is_a_failure(mock: RequestsMock, client: RepositoryClient) -> None:
     refused = Streamed(
         200, entry(errors="File upload transfer failed."), **{"Content-Type": "application/json"}
     )
@@ -371,7 +359,7 @@ def test_a_good_answer_with_errors_is_a_failure(
     ]
 
 
-def test_errors_of_fields_are_reported(mock: responses.RequestsMock, client: RepositoryClient) -> None:
+def test_errors_of_fields_are_reported(mock: RequestsMock, client: RepositoryClient) -> None:
     errors = [{"field": "0.transfer.url", "messages": ["Domain not allowed"]}]
     body = {"status": 400, "message": "A validation error occurred.", "errors": errors}
     mock.add("POST", FILES, status=400, json=body, headers={"Retry-After": "40"})

@@ -6,7 +6,7 @@ from typing import Any, List
 
 import pytest
 import requests
-import responses
+from responses import RequestsMock
 
 from smartxfer.errors import AuthError, NetworkError, RedirectRefused, ServerError, UsageError
 from smartxfer.nrp import RepositoryClient, get_client
@@ -18,14 +18,14 @@ HOME = f"{canned.BASE}/"
 
 
 def test_nothing_is_asked_before_it_is_needed() -> None:
-    with responses.RequestsMock() as mock:
+    with RequestsMock() as mock:
         client = get_client(canned.BASE, token="t" * 30)
         client.records.draft_records.with_model("datasets")
         client.close()
         assert len(mock.calls) == 0
 
 
-def test_an_nrp_repository_tells_of_itself(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_an_nrp_repository_tells_of_itself(web: RequestsMock, api: RepositoryClient) -> None:
     info = api.repository
     assert (info.name, info.invenio_version, info.links.api) == ("Demo repository", "14.0.5", canned.API)
     assert info.transfers == ["L", "F", "R", "M"]
@@ -35,7 +35,7 @@ def test_an_nrp_repository_tells_of_itself(web: responses.RequestsMock, api: Rep
     assert "Authorization" not in call.request.headers
 
 
-def test_models_are_asked_when_they_are_wanted(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_models_are_asked_when_they_are_wanted(web: RequestsMock, api: RepositoryClient) -> None:
     vocabulary = canned.model("affiliations", "affiliations", drafts=None)
     web.add("GET", f"{canned.BASE}/.well-known/repository/models", json=[canned.model(), vocabulary])
     info = api.repository
@@ -58,7 +58,7 @@ def test_models_are_asked_when_they_are_wanted(web: responses.RequestsMock, api:
     ],
 )
 def test_a_plain_inveniordm(
-    bare_web: responses.RequestsMock, api: RepositoryClient, content: str, version: Any, transfers: List[str]
+    bare_web: RequestsMock, api: RepositoryClient, content: str, version: Any, transfers: List[str]
 ) -> None:
     bare_web.add("GET", WELL_KNOWN, status=404, body="<html>no</html>", content_type="text/html")
     page = f'<html><head><meta name="generator" content="{content}"/></head></html>'
@@ -69,16 +69,14 @@ def test_a_plain_inveniordm(
     assert [model.type for model in info.models] == ["records"]
 
 
-def test_a_page_for_every_path_is_not_an_info_document(
-    bare_web: responses.RequestsMock, api: RepositoryClient
-) -> None:
+def test_a_page_for_every_path_is_not_an_info_document(bare_web: RequestsMock, api: RepositoryClient) -> None:
     bare_web.add("GET", WELL_KNOWN, body="<html>an application</html>", content_type="text/html")
     bare_web.add("GET", HOME, status=403)
     assert api.repository.links.records == f"{canned.API}/records"
 
 
 def test_a_repository_that_fails_is_not_taken_for_another(
-    bare_web: responses.RequestsMock, api: RepositoryClient
+    bare_web: RequestsMock, api: RepositoryClient
 ) -> None:
     bare_web.add("GET", WELL_KNOWN, status=500)
     with pytest.raises(ServerError):
@@ -90,7 +88,7 @@ def test_a_repository_that_fails_is_not_taken_for_another(
     assert api.repository.name == "Demo repository"
 
 
-def test_an_api_elsewhere_gets_no_token(bare_web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_an_api_elsewhere_gets_no_token(bare_web: RequestsMock, api: RepositoryClient) -> None:
     links = {"api": "https://repo.example:8443/api"}
     bare_web.add("GET", WELL_KNOWN, json=canned.about(links=links))
     with pytest.raises(RedirectRefused, match="repo.example:8443"):
@@ -98,7 +96,7 @@ def test_an_api_elsewhere_gets_no_token(bare_web: responses.RequestsMock, api: R
     assert len(bare_web.calls) == 1
 
 
-def test_whoami_of_a_good_token(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_whoami_of_a_good_token(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("GET", f"{canned.API}/user/records", json=canned.page([], 0), headers={"X-User-ID": "7"})
     identity = api.whoami()
     assert (identity.authenticated, identity.user_id) == (True, "7")
@@ -107,7 +105,7 @@ def test_whoami_of_a_good_token(web: responses.RequestsMock, api: RepositoryClie
     assert request.params == {"size": "1"}
 
 
-def test_whoami_of_a_token_that_is_not_known(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_whoami_of_a_token_that_is_not_known(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("GET", f"{canned.API}/user/records", **canned.refusal(403, "Permission denied."))
     with pytest.raises(AuthError, match="invalid or expired token") as caught:
         api.whoami()
@@ -115,7 +113,7 @@ def test_whoami_of_a_token_that_is_not_known(web: responses.RequestsMock, api: R
     assert "t" * 30 not in str(caught.value)
 
 
-def test_whoami_of_a_guest(web: responses.RequestsMock) -> None:
+def test_whoami_of_a_guest(web: RequestsMock) -> None:
     web.add("GET", f"{canned.API}/user/records", **canned.refusal(403, "Permission denied."))
     with get_client(canned.BASE) as guest:
         assert guest.whoami().authenticated is False
@@ -134,7 +132,7 @@ def test_which_hosts_are_zenodo(url: str, zenodo: bool) -> None:
     assert is_zenodo(url) is zenodo
 
 
-def test_zenodo_is_asked_for_the_new_record_format(bare_web: responses.RequestsMock) -> None:
+def test_zenodo_is_asked_for_the_new_record_format(bare_web: RequestsMock) -> None:
     zenodo = "https://zenodo.org"
     bare_web.add("GET", f"{zenodo}/.well-known/repository/", status=404)
     bare_web.add("GET", f"{zenodo}/", body='<meta name="generator" content="InvenioRDM 13.0">')

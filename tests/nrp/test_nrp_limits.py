@@ -4,7 +4,7 @@ import threading
 from typing import Any, List, Optional
 
 import pytest
-import responses
+from responses import RequestsMock
 
 from smartxfer.errors import Cancelled, UsageError
 from smartxfer.nrp import get_client
@@ -112,9 +112,7 @@ def test_how_long_a_window_that_is_used_up_lasts(headers: "dict[str, str]", left
 
 
 @pytest.mark.parametrize(("left", "waits"), [("30", [30.25]), ("0", [0.75]), ("3600", []), ("9" * 400, [])])
-def test_a_window_that_is_used_up_is_waited_for(
-    web: responses.RequestsMock, left: str, waits: List[float]
-) -> None:
+def test_a_window_that_is_used_up_is_waited_for(web: RequestsMock, left: str, waits: List[float]) -> None:
     clock = FakeClock()
     used_up = {"X-RateLimit-Remaining": "0", "Retry-After": left}
     hits = {"hits": {"hits": [], "total": 0}, "links": {}}

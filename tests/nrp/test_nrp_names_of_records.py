@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict
 
 import pytest
 import requests
-import responses
+from responses import RequestsMock
 
 from smartxfer.errors import Conflict, Forbidden, NotFound, UsageError
 from smartxfer.nrp import MemorySink, RepositoryClient
@@ -28,7 +28,7 @@ TOKEN = "eyJhbGciOiJIUzUxMiJ9.eyJpZCI6IjkyYiJ9.wkMd1NQ4"
 
 
 @pytest.fixture
-def concept(web: responses.RequestsMock) -> responses.RequestsMock:
+def concept(web: RequestsMock) -> RequestsMock:
     """As the real one answers: the concept redirects, and its files are not found."""
     web.assert_all_requests_are_fired = False
     web.add("GET", CONCEPT_URL, status=302, headers={"Location": f"/api/records/{canned.RECORD}"}, body="<html>")
@@ -53,7 +53,7 @@ CALLS: Dict[str, Callable[[RepositoryClient], Any]] = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_concept_is_its_newest_version(concept: responses.RequestsMock, api: RepositoryClient, call: str) -> None:
+def test_a_concept_is_its_newest_version(concept: RequestsMock, api: RepositoryClient, call: str) -> None:
     """Detect NotFound for everything but records.read()."""
     concept.add("GET", f"{canned.RECORD_URL}/files", json=LIST)
     concept.add("GET", f"{canned.RECORD_URL}/files/a.txt", json=ENTRY)
@@ -67,7 +67,7 @@ def test_a_concept_is_its_newest_version(concept: responses.RequestsMock, api: R
     assert f"/records/{canned.RECORD}" in str(concept.calls[-1].request.url)
 
 
-def test_an_unknown_concept_is_not_found(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_an_unknown_concept_is_not_found(web: RequestsMock, api: RepositoryClient) -> None:
     for ending in ("", "/files", "/draft/files"):
         web.add("GET", f"{canned.RECORD_URL}{ending}", **canned.GONE)
     with pytest.raises(NotFound, match="/files"):
@@ -75,7 +75,7 @@ def test_an_unknown_concept_is_not_found(web: responses.RequestsMock, api: Repos
 
 
 def test_a_missing_file_of_a_record_is_not_looked_for_elsewhere(
-    web: responses.RequestsMock, api: RepositoryClient
+    web: RequestsMock, api: RepositoryClient
 ) -> None:
     web.add("GET", f"{canned.RECORD_URL}/files/a.txt", **NO_FILE)
     web.add("GET", f"{canned.DRAFT_URL}/files/a.txt", **DENIED)
@@ -97,7 +97,7 @@ def test_a_second_new_version_with_files(harness: NRPServer, live: RepositoryCli
         live.records.new_version(record, import_files=True)
 
 
-def test_the_latest_of_a_draft(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_the_latest_of_a_draft(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("GET", f"{canned.RECORD_URL}/versions/latest", **UNREGISTERED)
     web.add("GET", canned.DRAFT_URL, json=canned.draft())
     web.add("GET", CONCEPT_URL, json=canned.published(id="older-00000"))
@@ -110,7 +110,7 @@ def test_the_latest_of_a_draft(web: responses.RequestsMock, api: RepositoryClien
 # -- refusals ----------------------------------------------------------------------------------------------
 
 
-def test_restricted_files_are_forbidden(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_restricted_files_are_forbidden(web: RequestsMock, api: RepositoryClient) -> None:
     """Detect a look at a draft that is not there."""
     for ending in ("files", "files/a.txt"):
         web.add("GET", f"{canned.RECORD_URL}/{ending}", **DENIED)
@@ -122,14 +122,14 @@ def test_restricted_files_are_forbidden(web: responses.RequestsMock, api: Reposi
         api.files.download_many(canned.RECORD, "nowhere")
 
 
-def test_a_draft_of_others_is_forbidden(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_draft_of_others_is_forbidden(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("GET", f"{canned.RECORD_URL}/files", **NOT_FOUND)
     web.add("GET", f"{canned.DRAFT_URL}/files", **DENIED)
     with pytest.raises(Forbidden):
         api.files.list(canned.RECORD)
 
 
-def test_a_restricted_record_without_a_draft_is_forbidden(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_restricted_record_without_a_draft_is_forbidden(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("GET", canned.DRAFT_URL, **canned.GONE)
     web.add("GET", canned.RECORD_URL, **DENIED)
     with pytest.raises(Forbidden):
@@ -150,25 +150,25 @@ def test_a_restricted_record_without_a_draft_is_forbidden(web: responses.Request
         ("records/{id}?preview=1", "records/{id}/draft"),
     ],
 )
-def test_a_pasted_page(web: responses.RequestsMock, api: RepositoryClient, page: str, path: str) -> None:
+def test_a_pasted_page(web: RequestsMock, api: RepositoryClient, page: str, path: str) -> None:
     web.add("GET", f"{canned.API}/{path.format(id=canned.RECORD)}", json=canned.published())
     assert api.records.read(f"{canned.BASE}/{page.format(id=canned.RECORD)}#files").id == canned.RECORD
 
 
-def test_the_preview_of_what_has_no_draft(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_the_preview_of_what_has_no_draft(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("GET", canned.DRAFT_URL, **canned.GONE)
     web.add("GET", canned.RECORD_URL, json=canned.published())
     assert api.records.read(f"{canned.BASE}/records/{canned.RECORD}?preview=1").is_published
 
 
 @pytest.mark.parametrize("page", ["records/{id}/preview/b.txt", "record/{id}/files/b.txt?download=1"])
-def test_a_pasted_page_of_a_file(web: responses.RequestsMock, api: RepositoryClient, page: str) -> None:
+def test_a_pasted_page_of_a_file(web: RequestsMock, api: RepositoryClient, page: str) -> None:
     web.add("GET", f"{canned.RECORD_URL}/files/b.txt", json={**ENTRY, "key": "b.txt"})
     assert api.files.read(f"{canned.BASE}/{page.format(id=canned.RECORD)}").key == "b.txt"
 
 
 def test_the_token_of_a_share_link_goes_with_every_request_to_its_record(
-    web: responses.RequestsMock, api: RepositoryClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    web: RequestsMock, api: RepositoryClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     content = f"{canned.RECORD_URL}/files/a.txt/content"
     links = {"self": f"{canned.RECORD_URL}/files/a.txt", "content": content}
@@ -189,7 +189,7 @@ def test_the_token_of_a_share_link_goes_with_every_request_to_its_record(
 
 
 @pytest.mark.parametrize("page", [f"records/{CONCEPT}", f"api/records/{CONCEPT}"])
-def test_the_redirect_of_a_shared_concept(web: responses.RequestsMock, api: RepositoryClient, page: str) -> None:
+def test_the_redirect_of_a_shared_concept(web: RequestsMock, api: RepositoryClient, page: str) -> None:
     """The redirect drops the token, and the version is for those who have it."""
 
     def answer(request: Any) -> Any:
@@ -214,9 +214,7 @@ def test_an_edit_link(harness: NRPServer) -> None:
     assert harness.site.files(draft) == {"p.txt": 4, "q.txt": 3}
 
 
-def test_a_link_of_another_site_is_refused_and_not_repeated(
-    web: responses.RequestsMock, api: RepositoryClient
-) -> None:
+def test_a_link_of_another_site_is_refused_and_not_repeated(web: RequestsMock, api: RepositoryClient) -> None:
     with pytest.raises(UsageError, match="is not on") as caught:
         api.files.list(f"https://elsewhere.example/records/{canned.RECORD}?token={TOKEN}")
     with pytest.raises(UsageError) as other:

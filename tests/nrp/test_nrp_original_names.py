@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
-import responses
+from responses import RequestsMock
 
 from smartxfer.errors import ConfigError, NotFound, UsageError
 from smartxfer.nrp import (
@@ -116,7 +116,7 @@ def test_sources_have_digests(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_draft_is_made_of(
-    web: responses.RequestsMock, api: RepositoryClient, data: Dict[str, Any], arguments: Dict[str, Any], sent: Any
+    web: RequestsMock, api: RepositoryClient, data: Dict[str, Any], arguments: Dict[str, Any], sent: Any
 ) -> None:
     web.assert_all_requests_are_fired = False  # models are asked for only where fields stand alone
     web.add("GET", f"{canned.BASE}/.well-known/repository/models", json=[canned.model()])

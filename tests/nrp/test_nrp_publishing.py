@@ -6,7 +6,7 @@ from typing import Any, Dict, List
 
 import pytest
 import requests
-import responses
+from responses import RequestsMock
 
 from smartxfer.errors import BadRequest, Conflict, Forbidden, NotFound, OutcomeUnknown, ServerError
 from smartxfer.nrp import Record, RepositoryClient
@@ -25,7 +25,7 @@ def draft() -> Record:
     return Record.from_wire(canned.draft())
 
 
-def asked(web: responses.RequestsMock) -> List[str]:
+def asked(web: RequestsMock) -> List[str]:
     """The requests after discovery: method and the path below the API."""
     found = [call.request for call in web.calls if "well-known" not in str(call.request.url)]
     return [f"{request.method} {str(request.url).partition('?')[0][len(canned.API) :]}" for request in found]
@@ -34,31 +34,27 @@ def asked(web: responses.RequestsMock) -> List[str]:
 # -- shapes ----------------------------------------------------------------------------------------------
 
 
-def test_a_draft_is_published_by_one_request(
-    web: responses.RequestsMock, api: RepositoryClient, draft: Record
-) -> None:
+def test_a_draft_is_published_by_one_request(web: RequestsMock, api: RepositoryClient, draft: Record) -> None:
     web.add("POST", PUBLISH, status=202, json=canned.published())
     assert api.records.publish(draft).is_published
     assert len(asked(web)) == 1
 
 
-def test_by_its_id_the_draft_is_read_first(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_by_its_id_the_draft_is_read_first(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("GET", canned.DRAFT_URL, json=canned.draft())
     web.add("POST", PUBLISH, status=202, json=canned.published())
     assert api.records.publish(canned.RECORD).is_published
     assert len(asked(web)) == 2
 
 
-def test_missing_files_are_reported(web: responses.RequestsMock, api: RepositoryClient, draft: Record) -> None:
+def test_missing_files_are_reported(web: RequestsMock, api: RepositoryClient, draft: Record) -> None:
     web.add("POST", PUBLISH, **canned.refusal(400, "A validation error occurred.", MISSING))
     with pytest.raises(BadRequest, match="Missing uploaded files") as caught:
         api.records.publish(draft)
     assert caught.value.errors == MISSING
 
 
-def test_a_lost_answer_of_what_was_done(
-    web: responses.RequestsMock, api: RepositoryClient, draft: Record
-) -> None:
+def test_a_lost_answer_of_what_was_done(web: RequestsMock, api: RepositoryClient, draft: Record) -> None:
     web.add("POST", PUBLISH, body=LOST)
     web.add("GET", canned.DRAFT_URL, **canned.GONE)
     web.add("GET", canned.RECORD_URL, json=canned.published())
@@ -66,9 +62,7 @@ def test_a_lost_answer_of_what_was_done(
     assert [line.split()[0] for line in asked(web)] == ["POST", "GET", "GET"]
 
 
-def test_a_lost_answer_of_what_was_not_done(
-    web: responses.RequestsMock, api: RepositoryClient, draft: Record
-) -> None:
+def test_a_lost_answer_of_what_was_not_done(web: RequestsMock, api: RepositoryClient, draft: Record) -> None:
     web.add("POST", PUBLISH, body=LOST)
     web.add("POST", PUBLISH, status=202, json=canned.published())
     web.add("GET", canned.DRAFT_URL, json=canned.draft())
@@ -77,7 +71,7 @@ def test_a_lost_answer_of_what_was_not_done(
 
 
 def test_done_between_the_look_and_the_repeat(
-    web: responses.RequestsMock, api: RepositoryClient, draft: Record
+    web: RequestsMock, api: RepositoryClient, draft: Record
 ) -> None:
     web.add("POST", PUBLISH, body=LOST)
     web.add("POST", PUBLISH, **canned.refusal(404, "Not found."))
@@ -88,7 +82,7 @@ def test_done_between_the_look_and_the_repeat(
 
 
 def test_an_edit_counts_as_published_once_its_draft_is_gone(
-    web: responses.RequestsMock, api: RepositoryClient, draft: Record
+    web: RequestsMock, api: RepositoryClient, draft: Record
 ) -> None:
     """The record before it is there all the time."""
     web.add("POST", PUBLISH, body=LOST)
@@ -97,9 +91,7 @@ def test_an_edit_counts_as_published_once_its_draft_is_gone(
         api.records.publish(draft)
 
 
-def test_the_look_may_need_several_tries(
-    web: responses.RequestsMock, api: RepositoryClient, draft: Record
-) -> None:
+def test_the_look_may_need_several_tries(web: RequestsMock, api: RepositoryClient, draft: Record) -> None:
     web.add("POST", PUBLISH, body=LOST)
     web.add("GET", canned.DRAFT_URL, body=LOST)
     web.add("GET", canned.DRAFT_URL, **canned.GONE)
@@ -108,9 +100,7 @@ def test_the_look_may_need_several_tries(
     assert api.records.publish(draft).is_published
 
 
-def test_what_is_not_there_is_not_published(
-    web: responses.RequestsMock, api: RepositoryClient, draft: Record
-) -> None:
+def test_what_is_not_there_is_not_published(web: RequestsMock, api: RepositoryClient, draft: Record) -> None:
     web.add("POST", PUBLISH, **canned.refusal(404, "Not found."))
     with pytest.raises(NotFound):
         api.records.publish(draft)
@@ -120,15 +110,13 @@ def test_what_is_not_there_is_not_published(
     assert len(asked(web)) == 2
 
 
-def test_an_edit_is_begun_again_where_the_answer_is_lost(
-    web: responses.RequestsMock, api: RepositoryClient
-) -> None:
+def test_an_edit_is_begun_again_where_the_answer_is_lost(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("POST", canned.DRAFT_URL, body=LOST)
     web.add("POST", canned.DRAFT_URL, status=201, json=canned.draft(is_published=True))
     assert api.records.edit_metadata(canned.RECORD_URL).is_draft
 
 
-def new_version(web: responses.RequestsMock, have: List[Any], want: List[Any]) -> None:
+def new_version(web: RequestsMock, have: List[Any], want: List[Any]) -> None:
     """Answers of a new version whose files were imported before."""
     new = f"{canned.API}/records/new-1"
     web.add("POST", f"{canned.RECORD_URL}/versions", status=201, json=canned.draft(id="new-1"))
@@ -139,22 +127,20 @@ def new_version(web: responses.RequestsMock, have: List[Any], want: List[Any]) -
     web.add("GET", f"{canned.RECORD_URL}/files", json={"enabled": True, "entries": want})
 
 
-def test_files_that_were_imported_before(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_files_that_were_imported_before(web: RequestsMock, api: RepositoryClient) -> None:
     entry = {"key": "a.txt", "checksum": "md5:1"}
     new_version(web, [{**entry, "status": "completed"}], [entry])
     web.add("GET", f"{canned.API}/records/new-1/draft", json=canned.draft(id="new-1"))
     assert api.records.new_version(canned.RECORD, import_files=True).id == "new-1"
 
 
-def test_other_files_stand_in_the_way(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_other_files_stand_in_the_way(web: RequestsMock, api: RepositoryClient) -> None:
     new_version(web, [{"key": "a.txt", "checksum": "md5:2"}], [{"key": "a.txt", "checksum": "md5:1"}])
     with pytest.raises(Conflict, match="remove all files"):
         api.records.new_version(canned.RECORD, import_files=True)
 
 
-def test_the_newest_version_is_where_it_is_redirected_to(
-    web: responses.RequestsMock, api: RepositoryClient
-) -> None:
+def test_the_newest_version_is_where_it_is_redirected_to(web: RequestsMock, api: RepositoryClient) -> None:
     newest = f"{canned.API}/records/new-1"
     redirect: Dict[str, Any] = {"status": 301, "headers": {"Location": newest}, "json": {"location": newest}}
     web.add("GET", f"{canned.RECORD_URL}/versions/latest", **redirect)

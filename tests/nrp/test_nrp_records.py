@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 
 import pytest
 import requests
-import responses
+from responses import RequestsMock
 
 from smartxfer.errors import (
     BadRequest,
@@ -49,7 +49,7 @@ class Address:
 # -- shapes ----------------------------------------------------------------------------------------------
 
 
-def test_a_draft_is_made(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_draft_is_made(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("POST", RECORDS, status=201, json=canned.draft())
     data = {"metadata": dict(canned.METADATA)}
     record = api.records.create(data)
@@ -67,13 +67,13 @@ def test_a_draft_is_made(web: responses.RequestsMock, api: RepositoryClient) -> 
     assert data == {"metadata": canned.METADATA}
 
 
-def test_files_are_left_out_where_that_was_said(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_files_are_left_out_where_that_was_said(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("POST", RECORDS, status=201, json=canned.draft())
     api.records.create({"metadata": {}, "files": {"enabled": False}})
     assert canned.sent(web.calls[1])["files"] == {"enabled": False}
 
 
-def test_invalid_fields_are_a_warning(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_invalid_fields_are_a_warning(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("POST", RECORDS, status=201, json=canned.draft([PROBLEM]))
     with pytest.warns(DraftWarning, match="Shorter than minimum") as caught:
         record = api.records.create({"metadata": {"title": "X"}})
@@ -81,7 +81,7 @@ def test_invalid_fields_are_a_warning(web: responses.RequestsMock, api: Reposito
     assert caught[0].filename == __file__
 
 
-def test_invalid_fields_are_an_error_when_strict(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_invalid_fields_are_an_error_when_strict(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("POST", RECORDS, status=201, json=canned.draft([PROBLEM]))
     web.add("PUT", canned.DRAFT_URL, json=canned.draft([PROBLEM]))
     with pytest.raises(InvalidDraft) as caught:
@@ -91,7 +91,7 @@ def test_invalid_fields_are_an_error_when_strict(web: responses.RequestsMock, ap
         api.records.update(caught.value.record, strict=True)
 
 
-def test_a_lost_creation_is_not_repeated(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_lost_creation_is_not_repeated(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("POST", RECORDS, body=LOST)
     with pytest.raises(OutcomeUnknown) as caught:
         api.records.create({"metadata": {}})
@@ -99,7 +99,7 @@ def test_a_lost_creation_is_not_repeated(web: responses.RequestsMock, api: Repos
     assert len(web.calls) == 2
 
 
-def test_a_draft_in_a_model_with_a_workflow(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_draft_in_a_model_with_a_workflow(web: RequestsMock, api: RepositoryClient) -> None:
     models = [canned.model(records=f"{canned.API}/datasets?type=1"), canned.model("papers", "papers")]
     web.add("GET", f"{canned.BASE}/.well-known/repository/models", json=models)
     web.add("POST", f"{canned.API}/datasets", status=201, json=canned.draft(model="datasets"))
@@ -113,7 +113,7 @@ def test_a_draft_in_a_model_with_a_workflow(web: responses.RequestsMock, api: Re
         api.records.create({}, model="none")
 
 
-def test_a_draft_for_a_community(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_draft_for_a_community(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("GET", f"{canned.API}/communities/bio", json={"id": "c-uuid", "slug": "bio"})
     web.add("POST", RECORDS, status=201, json=canned.draft())
     web.add("PUT", f"{canned.DRAFT_URL}/review", json={"status": "created"})
@@ -124,7 +124,7 @@ def test_a_draft_for_a_community(web: responses.RequestsMock, api: RepositoryCli
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("wrap", [str, Address])
-def test_names_of_a_record(web: responses.RequestsMock, api: RepositoryClient, name: str, wrap: Any) -> None:
+def test_names_of_a_record(web: RequestsMock, api: RepositoryClient, name: str, wrap: Any) -> None:
     thing = wrap(name) if name.startswith("https") else name
     web.add("PUT", canned.DRAFT_URL, json=canned.draft())
     web.add("GET", canned.DRAFT_URL, json=canned.draft())
@@ -137,7 +137,7 @@ def test_names_of_a_record(web: responses.RequestsMock, api: RepositoryClient, n
     "thing",
     ["https://other.example/api/records/a", "http://repo.example/api/records/a", "a/b", "..", "", None],
 )
-def test_names_of_no_record_here(web: responses.RequestsMock, api: RepositoryClient, thing: Any) -> None:
+def test_names_of_no_record_here(web: RequestsMock, api: RepositoryClient, thing: Any) -> None:
     assert api.repository.name
     for call in (api.records.read, api.records.delete, api.records.publish, api.records.new_version):
         with pytest.raises(UsageError):
@@ -146,7 +146,7 @@ def test_names_of_no_record_here(web: responses.RequestsMock, api: RepositoryCli
 
 
 def test_reading_a_draft_gives_the_published_one_where_there_is_none(
-    web: responses.RequestsMock, api: RepositoryClient
+    web: RequestsMock, api: RepositoryClient
 ) -> None:
     web.add("GET", canned.DRAFT_URL, **canned.GONE)
     web.add("GET", canned.RECORD_URL, json=canned.published())
@@ -160,9 +160,7 @@ def test_reading_a_draft_gives_the_published_one_where_there_is_none(
         api.records.draft_records.read(canned.RECORD)
 
 
-def test_published_records_never_asks_for_the_draft(
-    web: responses.RequestsMock, api: RepositoryClient
-) -> None:
+def test_published_records_never_asks_for_the_draft(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("GET", canned.RECORD_URL, json=canned.published())
     assert api.records.published_records.read(canned.DRAFT_URL).is_published
     for refused in (api.records.published_records.update, api.records.published_records.delete):
@@ -171,7 +169,7 @@ def test_published_records_never_asks_for_the_draft(
     assert len(web.calls) == 2
 
 
-def test_a_record_that_was_deleted(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_record_that_was_deleted(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("GET", canned.RECORD_URL, **canned.refusal(410, "The record has been deleted."))
     with pytest.raises(NotFound) as caught:
         api.records.read(canned.RECORD)
@@ -209,7 +207,7 @@ def test_invalid_documents(nothing: Any) -> None:
         build_document(nothing)
 
 
-def test_a_guarded_update_sends_the_bare_number(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_guarded_update_sends_the_bare_number(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("PUT", canned.DRAFT_URL, json=canned.draft(revision_id=7))
     record = Record.from_wire(canned.draft())
     assert api.records.update(record, if_revision=record.revision_id).revision_id == 7
@@ -220,7 +218,7 @@ def test_a_guarded_update_sends_the_bare_number(web: responses.RequestsMock, api
     assert len(web.calls) == 2
 
 
-def test_a_guarded_update_of_another_revision(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_guarded_update_of_another_revision(web: RequestsMock, api: RepositoryClient) -> None:
     message = "Revision id provided(1) doesn't match record's one(13)"
     web.add("PUT", canned.DRAFT_URL, **canned.refusal(412, message))
     with pytest.raises(Conflict, match="provided"):
@@ -228,7 +226,7 @@ def test_a_guarded_update_of_another_revision(web: responses.RequestsMock, api: 
 
 
 def test_a_guarded_update_whose_answer_was_lost_after_it_was_done(
-    web: responses.RequestsMock, api: RepositoryClient
+    web: RequestsMock, api: RepositoryClient
 ) -> None:
     """Repeated blindly, it would meet its own revision, and be a conflict."""
     web.add("PUT", canned.DRAFT_URL, body=LOST)
@@ -238,7 +236,7 @@ def test_a_guarded_update_whose_answer_was_lost_after_it_was_done(
 
 
 def test_a_guarded_update_whose_answer_was_lost_before_it_was_done(
-    web: responses.RequestsMock, api: RepositoryClient
+    web: RequestsMock, api: RepositoryClient
 ) -> None:
     web.add("PUT", canned.DRAFT_URL, body=LOST)
     web.add("PUT", canned.DRAFT_URL, json=canned.draft(revision_id=7))
@@ -246,7 +244,7 @@ def test_a_guarded_update_whose_answer_was_lost_before_it_was_done(
     assert api.records.update(canned.draft(), if_revision=5).revision_id == 7
 
 
-def test_a_guarded_update_lost_among_others(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_guarded_update_lost_among_others(web: RequestsMock, api: RepositoryClient) -> None:
     other = {**canned.METADATA, "title": "Of another user"}
     web.add("PUT", canned.DRAFT_URL, body=LOST)
     web.add("GET", canned.DRAFT_URL, json=canned.draft(revision_id=8, metadata=other))
@@ -254,13 +252,13 @@ def test_a_guarded_update_lost_among_others(web: responses.RequestsMock, api: Re
         api.records.update(canned.draft(), if_revision=5)
 
 
-def test_an_update_of_what_has_no_draft(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_an_update_of_what_has_no_draft(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("PUT", canned.DRAFT_URL, **canned.GONE)
     with pytest.raises(NotFound, match="edit_metadata"):
         api.records.update(Record.from_wire(canned.published()))
 
 
-def test_discarding(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_discarding(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("DELETE", canned.DRAFT_URL, status=204)
     api.records.delete(Record.from_wire(canned.draft()), if_revision=5)
     assert web.calls[1].request.headers["If-Match"] == "5"
@@ -268,9 +266,7 @@ def test_discarding(web: responses.RequestsMock, api: RepositoryClient) -> None:
         api.records.delete(Record.from_wire(canned.published()))
 
 
-def test_discarding_twice_is_an_error_but_for_a_lost_answer(
-    web: responses.RequestsMock, api: RepositoryClient
-) -> None:
+def test_discarding_twice_is_an_error_but_for_a_lost_answer(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("DELETE", canned.DRAFT_URL, body=LOST)
     web.add("DELETE", canned.DRAFT_URL, **canned.GONE)
     web.add("GET", canned.RECORD_URL, **canned.GONE)  # it might be a concept
@@ -279,7 +275,7 @@ def test_discarding_twice_is_an_error_but_for_a_lost_answer(
         api.records.delete(canned.RECORD)
 
 
-def test_retracting(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_retracting(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("DELETE", canned.RECORD_URL, body=LOST)
     web.add("DELETE", canned.RECORD_URL, **canned.refusal(410, "The record has been deleted."))
     api.records.retract_published(canned.RECORD, "test-record", note="a try")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 import pytest
-import responses
+from responses import RequestsMock
 
 from smartxfer.errors import Forbidden, ReviewRequired
 from smartxfer.nrp import Record, RepositoryClient
@@ -25,7 +25,7 @@ def draft() -> Record:
     return Record.from_wire(canned.draft())
 
 
-def asked(web: responses.RequestsMock) -> List[str]:
+def asked(web: RequestsMock) -> List[str]:
     """The requests after discovery: method and the path below the API."""
     found = [call.request for call in web.calls if "well-known" not in str(call.request.url)]
     return [f"{request.method} {str(request.url).partition('?')[0][len(canned.API) :]}" for request in found]
@@ -36,7 +36,7 @@ def asked(web: responses.RequestsMock) -> List[str]:
 )
 @pytest.mark.parametrize("state", ["created", "submitted"])
 def test_a_review_is_wanted(
-    web: responses.RequestsMock, api: RepositoryClient, draft: Record, status: int, message: str, state: str
+    web: RequestsMock, api: RepositoryClient, draft: Record, status: int, message: str, state: str
 ) -> None:
     web.add("POST", PUBLISH, **canned.refusal(status, message))
     web.add("GET", REVIEW, json={"id": "q1", "status": state})
@@ -46,7 +46,7 @@ def test_a_review_is_wanted(
     assert ("submit=True" in caught.value.hint) == (state == "created")
 
 
-def test_a_missing_review(web: responses.RequestsMock, api: RepositoryClient, draft: Record) -> None:
+def test_a_missing_review(web: RequestsMock, api: RepositoryClient, draft: Record) -> None:
     web.add("POST", PUBLISH, **canned.refusal(400, OPEN_REVIEW))
     web.add("GET", REVIEW, **canned.GONE)
     with pytest.raises(ReviewRequired) as caught:
@@ -56,7 +56,7 @@ def test_a_missing_review(web: responses.RequestsMock, api: RepositoryClient, dr
 
 
 def test_a_rejection_for_other_reasons_is_not_about_reviews(
-    web: responses.RequestsMock, api: RepositoryClient, draft: Record
+    web: RequestsMock, api: RepositoryClient, draft: Record
 ) -> None:
     web.add("POST", PUBLISH, **canned.refusal(403, "Permission denied."))
     with pytest.raises(Forbidden):
@@ -64,7 +64,7 @@ def test_a_rejection_for_other_reasons_is_not_about_reviews(
     assert len(asked(web)) == 1
 
 
-def test_a_review_is_submitted_when_that_is_said(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_review_is_submitted_when_that_is_said(web: RequestsMock, api: RepositoryClient) -> None:
     submit = f"{canned.DRAFT_URL}/actions/submit-review"
     links = {**canned.draft()["links"], "submit-review": submit}
     web.add("POST", submit, status=202, json={"id": "q1", "status": "submitted"})
@@ -80,14 +80,14 @@ def requests_of(kind: str = "publish_draft") -> Dict[str, Any]:
 
 
 @pytest.fixture
-def by_request(web: responses.RequestsMock) -> Record:
+def by_request(web: RequestsMock) -> Record:
     """A draft of a repository whose drafts are published by requests."""
     link = f"{canned.DRAFT_URL}/requests/applicable"
     web.add("GET", link, json=requests_of())
     return Record.from_wire(canned.draft(links={**canned.draft()["links"], "applicable_requests": link}))
 
 
-def test_a_request_is_wanted(web: responses.RequestsMock, api: RepositoryClient, by_request: Record) -> None:
+def test_a_request_is_wanted(web: RequestsMock, api: RepositoryClient, by_request: Record) -> None:
     with pytest.raises(ReviewRequired, match="publish_draft") as caught:
         api.records.publish(by_request)
     assert caught.value.request["type_id"] == "publish_draft"
@@ -96,7 +96,7 @@ def test_a_request_is_wanted(web: responses.RequestsMock, api: RepositoryClient,
 
 @pytest.mark.parametrize("state", ["accepted", "submitted"])
 def test_a_request_is_submitted_when_that_is_said(
-    web: responses.RequestsMock, api: RepositoryClient, by_request: Record, state: str
+    web: RequestsMock, api: RepositoryClient, by_request: Record, state: str
 ) -> None:
     submit = f"{canned.API}/requests/q1/actions/submit"
     made = {"id": "q1", "status": "created", "links": {"actions": {"submit": submit}}}
@@ -113,7 +113,7 @@ def test_a_request_is_submitted_when_that_is_said(
 
 
 def test_other_kinds_of_requests_do_not_stand_in_the_way(
-    bare_web: responses.RequestsMock, api: RepositoryClient
+    bare_web: RequestsMock, api: RepositoryClient
 ) -> None:
     bare_web.add("GET", f"{canned.BASE}/.well-known/repository/", json=canned.about())
     link = f"{canned.DRAFT_URL}/requests/applicable"
@@ -123,7 +123,7 @@ def test_other_kinds_of_requests_do_not_stand_in_the_way(
     assert api.records.publish(Record.from_wire(canned.draft(links=links))).is_published
 
 
-def test_an_edit_that_takes_a_request(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_an_edit_that_takes_a_request(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("POST", canned.DRAFT_URL, **canned.refusal(403, "Permission denied."))
     link = f"{canned.RECORD_URL}/requests/applicable"
     links = {**canned.published()["links"], "applicable_requests": link}

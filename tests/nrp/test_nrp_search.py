@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
-import responses
+from responses import RequestsMock
 
 from smartxfer.errors import BadRequest, DecodeError, LimitExceeded, UsageError
 from smartxfer.nrp import RecordStatus, RepositoryClient
@@ -71,7 +71,7 @@ class Repository:
         return (low == "*" or low <= created) and (high == "*" or created < high)
 
 
-def served(web: responses.RequestsMock, times: List[datetime], window: int, **more: Any) -> Repository:
+def served(web: RequestsMock, times: List[datetime], window: int, **more: Any) -> Repository:
     """Have a repository answer searches."""
     repository = Repository(times, window, **more)
     web.add_callback("GET", re.compile(re.escape(SEARCH) + r"(\?.*)?$"), repository.answer)
@@ -83,9 +83,7 @@ def moments(count: int, apart: float = 60.0) -> List[datetime]:
     return [FIRST + timedelta(seconds=number * apart, microseconds=1) for number in range(count)]
 
 
-def test_all_pages_are_gone_through_as_they_are_needed(
-    web: responses.RequestsMock, api: RepositoryClient
-) -> None:
+def test_all_pages_are_gone_through_as_they_are_needed(web: RequestsMock, api: RepositoryClient) -> None:
     repository = served(web, moments(5), 10_000)
     found = api.records.search("title:x", size=2, sort="newest", subjects=["a", "b"])
     assert len(repository.queries) == 1
@@ -103,7 +101,7 @@ def test_all_pages_are_gone_through_as_they_are_needed(
     assert list(records) == []
 
 
-def test_which_address_is_asked(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_which_address_is_asked(web: RequestsMock, api: RepositoryClient) -> None:
     empty = canned.page([], 0)
     models = [
         canned.model(),
@@ -133,13 +131,13 @@ def test_which_address_is_asked(web: responses.RequestsMock, api: RepositoryClie
 
 @pytest.mark.parametrize("wrong", [{"page": 0}, {"size": 0}, {"page": -1}, {"size": "10"}, {"page": True}])
 def test_pages_and_sizes_begin_at_one(
-    bare_web: responses.RequestsMock, api: RepositoryClient, wrong: Dict[str, Any]
+    bare_web: RequestsMock, api: RepositoryClient, wrong: Dict[str, Any]
 ) -> None:
     with pytest.raises(UsageError, match="at least 1"):
         api.records.search(**wrong)
 
 
-def test_a_page_beyond_the_window_is_an_error(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_page_beyond_the_window_is_an_error(web: RequestsMock, api: RepositoryClient) -> None:
     served(web, moments(12), 10)
     with pytest.raises(BadRequest, match="scan"):
         api.records.search(page=3, size=5)
@@ -149,7 +147,7 @@ def test_a_page_beyond_the_window_is_an_error(web: responses.RequestsMock, api: 
         next(found)
 
 
-def test_an_unknown_sort_is_not_a_window_error(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_an_unknown_sort_is_not_a_window_error(web: RequestsMock, api: RepositoryClient) -> None:
     web.add("GET", SEARCH, **WINDOW_REFUSED)
     with pytest.raises(BadRequest) as caught:
         api.records.search(sort="bogus")
@@ -157,7 +155,7 @@ def test_an_unknown_sort_is_not_a_window_error(web: responses.RequestsMock, api:
 
 
 def test_pages_that_end_early_are_logged(
-    web: responses.RequestsMock, api: RepositoryClient, caplog: pytest.LogCaptureFixture
+    web: RequestsMock, api: RepositoryClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     served(web, moments(12), 10, silent=True)
     with caplog.at_level("WARNING", "smartxfer.nrp"):
@@ -170,7 +168,7 @@ def test_pages_that_end_early_are_logged(
     ("count", "window", "size"), [(0, 10, 5), (10, 10, 5), (11, 10, 5), (97, 10, 5), (7, 1, 1)]
 )
 def test_a_scan_gives_everything_once_oldest_first(
-    web: responses.RequestsMock, api: RepositoryClient, count: int, window: int, size: int, silent: bool
+    web: RequestsMock, api: RepositoryClient, count: int, window: int, size: int, silent: bool
 ) -> None:
     served(web, moments(count), window, silent=silent)
     found = api.records.scan("q:x", size=size)
@@ -180,14 +178,14 @@ def test_a_scan_gives_everything_once_oldest_first(
 
 @pytest.mark.parametrize("apart", [0.001, 60.0, 1e7])
 def test_a_scan_gives_everything_however_the_repository_sorts(
-    web: responses.RequestsMock, api: RepositoryClient, apart: float
+    web: RequestsMock, api: RepositoryClient, apart: float
 ) -> None:
     served(web, moments(60, apart), 10, by_change=True)
     found = [record.id for record in api.records.scan(size=5)]
     assert sorted(found) == sorted(f"r{number}" for number in range(60))
 
 
-def test_a_scan_narrows_the_given_query_down(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_scan_narrows_the_given_query_down(web: RequestsMock, api: RepositoryClient) -> None:
     repository = served(web, moments(20), 10)
     assert len(list(api.records.scan("a OR b", size=5, type="x"))) == 20
     narrowed = [query["q"] for query in repository.queries if "created" in query["q"]]
@@ -196,16 +194,14 @@ def test_a_scan_narrows_the_given_query_down(web: responses.RequestsMock, api: R
     assert all(query["type"] == "x" for query in repository.queries)
 
 
-def test_a_scan_of_too_many_at_one_moment(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_scan_of_too_many_at_one_moment(web: RequestsMock, api: RepositoryClient) -> None:
     served(web, moments(30, apart=0.0), 10)
     with pytest.raises(LimitExceeded, match="30 records were created at 2026-11-01"):
         list(api.records.scan(size=5))
 
 
 @pytest.mark.parametrize("wrong", ["page", "sort"])
-def test_a_scan_has_its_own_order(
-    bare_web: responses.RequestsMock, api: RepositoryClient, wrong: str
-) -> None:
+def test_a_scan_has_its_own_order(bare_web: RequestsMock, api: RepositoryClient, wrong: str) -> None:
     facets: Dict[str, Any] = {wrong: 1}
     with pytest.raises(UsageError, match=wrong):
         api.records.scan(**facets)
@@ -213,7 +209,7 @@ def test_a_scan_has_its_own_order(
         api.records.scan(facets=facets)
 
 
-def test_pages_and_their_neighbours(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_pages_and_their_neighbours(web: RequestsMock, api: RepositoryClient) -> None:
     repository = served(web, moments(5), 10_000)
     first = api.records.search(size=2, sort="oldest", facets={"type": "x"})
     assert (first.has_next(), first.has_prev(), first.links.prev) == (True, False, None)
@@ -237,7 +233,7 @@ def test_a_link_keeps_what_it_says_and_gets_what_it_leaves_out(harness: NRPServe
 
 
 def test_statuses_and_models_of_a_call_go_before_those_of_the_view(
-    web: responses.RequestsMock, api: RepositoryClient
+    web: RequestsMock, api: RepositoryClient
 ) -> None:
     web.add("GET", f"{canned.BASE}/.well-known/repository/models", json=[canned.model()])
     web.add("GET", re.compile(re.escape(f"{canned.API}/")), json=canned.page([], 0))
@@ -257,7 +253,7 @@ def test_statuses_and_models_of_a_call_go_before_those_of_the_view(
         api.records.search(model="nonesuch")
 
 
-def test_a_scan_ends_with_its_block(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_scan_ends_with_its_block(web: RequestsMock, api: RepositoryClient) -> None:
     served(web, moments(3), 10_000)
     with api.records.scan() as found:
         assert next(found).id == "r0"
@@ -265,15 +261,13 @@ def test_a_scan_ends_with_its_block(web: responses.RequestsMock, api: Repository
 
 
 @pytest.mark.parametrize("body", [{}, {"hits": []}, {"hits": {"total": 1}}])
-def test_an_answer_without_hits(
-    web: responses.RequestsMock, api: RepositoryClient, body: Dict[str, Any]
-) -> None:
+def test_an_answer_without_hits(web: RequestsMock, api: RepositoryClient, body: Dict[str, Any]) -> None:
     web.add("GET", SEARCH, json=body)
     with pytest.raises(DecodeError, match="no list of hits"):
         api.records.search()
 
 
-def test_a_link_that_leads_back_ends_the_search(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_a_link_that_leads_back_ends_the_search(web: RequestsMock, api: RepositoryClient) -> None:
     again: Optional[str] = f"{SEARCH}?page=2"
     web.add("GET", re.compile(re.escape(SEARCH)), json=canned.page([canned.published()], 9, again))
     assert len(list(api.records.search().walk())) == 2

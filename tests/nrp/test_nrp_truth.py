@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 
 import pytest
 import requests
-import responses
+from responses import RequestsMock
 
 from smartxfer.errors import (
     BadRequest,
@@ -95,7 +95,7 @@ REMOTE: Dict[str, Any] = {
 
 @pytest.mark.parametrize("many", [False, True])
 def test_a_remote_file_of_unknown_size_is_fetched(
-    web: responses.RequestsMock, api: RepositoryClient, tmp_path: Path, many: bool
+    web: RequestsMock, api: RepositoryClient, tmp_path: Path, many: bool
 ) -> None:
     """Detect an empty file with success."""
     web.add("GET", f"{FILES}/r1/content", status=302, headers={"Location": "https://data.example/blob"})
@@ -144,7 +144,7 @@ NO_FILES_YET = [
 ]
 
 
-def test_an_update_before_the_first_upload_drops_nothing(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_an_update_before_the_first_upload_drops_nothing(web: RequestsMock, api: RepositoryClient) -> None:
     """Detect a warning, or InvalidDraft, of fields that were kept."""
     web.add("PUT", canned.DRAFT_URL, json=canned.draft(NO_FILES_YET))
     document = {"id": canned.RECORD, "metadata": canned.METADATA, "files": {"enabled": True}}
@@ -165,7 +165,7 @@ def test_an_update_before_the_first_upload_drops_nothing(web: responses.Requests
     ],
 )
 def test_what_is_dropped(
-    web: responses.RequestsMock, api: RepositoryClient, error: str, document: Any, dropped: bool
+    web: RequestsMock, api: RepositoryClient, error: str, document: Any, dropped: bool
 ) -> None:
     problem = {"field": error, "messages": ["Missing data for required field."]}
     web.add("POST", f"{canned.API}/records", status=201, json=canned.draft([problem], metadata={}))
@@ -196,7 +196,7 @@ def test_what_is_dropped(
     ],
 )
 def test_a_hint_depends_on_what_the_repository_says(
-    web: responses.RequestsMock, api: RepositoryClient, status: int, message: str, hint: str
+    web: RequestsMock, api: RepositoryClient, status: int, message: str, hint: str
 ) -> None:
     """Detect one hint for every 403."""
     web.add("GET", f"{canned.API}/x", **canned.refusal(status, message))
@@ -220,7 +220,7 @@ def test_files_for_what_is_published_need_a_draft(harness: NRPServer, live: Repo
             step()
 
 
-def test_the_hint_for_a_guest_names_the_token(web: responses.RequestsMock, clock: FakeClock) -> None:
+def test_the_hint_for_a_guest_names_the_token(web: RequestsMock, clock: FakeClock) -> None:
     web.add("GET", f"{canned.API}/x", **canned.refusal(403, "Permission denied."))
     with get_client(canned.BASE, clock=clock) as guest, pytest.raises(Forbidden, match="token="):
         guest.get("x")
@@ -230,7 +230,7 @@ def test_the_hint_for_a_guest_names_the_token(web: responses.RequestsMock, clock
 
 
 def test_a_refusal_with_retry_after_0_is_not_followed_by_a_request_at_once(
-    web: responses.RequestsMock, api: RepositoryClient, clock: FakeClock
+    web: RequestsMock, api: RepositoryClient, clock: FakeClock
 ) -> None:
     """Detect six requests in a row, which a moving window refuses all."""
     refused = {"json": {"message": "500 per 1 minute", "status": 429}, "headers": {"Retry-After": "0"}}
@@ -241,7 +241,7 @@ def test_a_refusal_with_retry_after_0_is_not_followed_by_a_request_at_once(
     assert clock.waits == [0.75, 1.5, 3.0, 6.0, 12.0]
 
 
-def test_an_answer_over_8_mib_is_read(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_an_answer_over_8_mib_is_read(web: RequestsMock, api: RepositoryClient) -> None:
     """Detect an error after the draft was made."""
     text = "x" * (9 << 20)
     web.add("POST", f"{canned.API}/records", status=201, json=canned.draft(metadata={"description": text}))
@@ -249,7 +249,7 @@ def test_an_answer_over_8_mib_is_read(web: responses.RequestsMock, api: Reposito
 
 
 @pytest.mark.parametrize("given", [100, 30])
-def test_the_page_size_of_guests_is_learnt(web: responses.RequestsMock, api: RepositoryClient, given: int) -> None:
+def test_the_page_size_of_guests_is_learnt(web: RequestsMock, api: RepositoryClient, given: int) -> None:
     """Detect a 400: a site lets guests have 25 a page, and says so."""
     sizes: List[int] = []
 
@@ -269,7 +269,7 @@ def test_the_page_size_of_guests_is_learnt(web: responses.RequestsMock, api: Rep
     assert sizes == [given, 25, 25, 25]
 
 
-def test_another_refusal_of_a_scan_is_an_error(web: responses.RequestsMock, api: RepositoryClient) -> None:
+def test_another_refusal_of_a_scan_is_an_error(web: RequestsMock, api: RepositoryClient) -> None:
     errors = [{"field": "_schema", "messages": ["Invalid sort option 'oldest'."]}]
     web.add("GET", f"{canned.API}/records", **canned.refusal(400, "A validation error occurred.", errors))
     with pytest.raises(BadRequest, match="sort option"):
@@ -300,7 +300,7 @@ _UNDOCUMENTED = {
 
 
 @pytest.mark.parametrize("call", _UNDOCUMENTED)
-def test_success_is_what_the_page_documents(web: responses.RequestsMock, api: RepositoryClient, call: str) -> None:
+def test_success_is_what_the_page_documents(web: RequestsMock, api: RepositoryClient, call: str) -> None:
     """Fails if a proxy's answer is taken for the repository's."""
     web.assert_all_requests_are_fired = False
     method, url, status, body, step = _UNDOCUMENTED[call]
@@ -315,7 +315,7 @@ def test_success_is_what_the_page_documents(web: responses.RequestsMock, api: Re
 
 
 @pytest.mark.parametrize("status", [201, 202, 204])
-def test_content_is_stored_by_a_200_only(web: responses.RequestsMock, api: RepositoryClient, status: int) -> None:
+def test_content_is_stored_by_a_200_only(web: RequestsMock, api: RepositoryClient, status: int) -> None:
     web.assert_all_requests_are_fired = False
     entry = {"key": "a.txt", "status": "pending", "transfer": {"type": "L"}, "created": "2026"}
     web.add("POST", FILES, status=201, json={"entries": [entry]})
@@ -327,7 +327,7 @@ def test_content_is_stored_by_a_200_only(web: responses.RequestsMock, api: Repos
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
 def test_a_raw_change_without_an_answer_is_a_success(
-    web: responses.RequestsMock, api: RepositoryClient, method: str
+    web: RequestsMock, api: RepositoryClient, method: str
 ) -> None:
     """Members of a community: 204, as a running InvenioRDM 14 answers."""
     url = f"{canned.API}/communities/c1/members"
@@ -348,7 +348,7 @@ def test_a_raw_change_without_an_answer_is_a_success(
     ],
 )
 def test_a_refused_start_deletes_nothing(
-    web: responses.RequestsMock, api: RepositoryClient, refusal: Dict[str, Any]
+    web: RequestsMock, api: RepositoryClient, refusal: Dict[str, Any]
 ) -> None:
     """Detect replace=True: the file that is there was deleted before the same refusal came again."""
     web.assert_all_requests_are_fired = False

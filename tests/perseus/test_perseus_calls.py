@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Iterator, List, Type
 
 import pytest
 import requests
-import responses
+from responses import RequestsMock
 
 from smartxfer import RetryPolicy, errors
 from smartxfer.perseus import APIException, File, FileStatus, PerseusClient
@@ -42,9 +42,9 @@ def xml(code: str, message: str = "no", request_id: str = "R1") -> str:
 
 
 @pytest.fixture
-def mock() -> Iterator[responses.RequestsMock]:
+def mock() -> Iterator[RequestsMock]:
     """Answers; one that is not asked for fails the test."""
-    with responses.RequestsMock() as active:
+    with RequestsMock() as active:
         yield active
 
 
@@ -54,11 +54,11 @@ def client() -> Iterator[PerseusClient]:
         yield made
 
 
-def asked(mock: responses.RequestsMock) -> List[requests.PreparedRequest]:
+def asked(mock: RequestsMock) -> List[requests.PreparedRequest]:
     return [call.request for call in mock.calls]
 
 
-def words(mock: responses.RequestsMock) -> List[str]:
+def words(mock: RequestsMock) -> List[str]:
     return [f"{request.method} {str(request.url).partition('?')[0]}" for request in asked(mock)]
 
 
@@ -68,7 +68,7 @@ def json_body(request: requests.PreparedRequest) -> Any:
 
 
 class TestRequests:
-    def test_create(self, mock: responses.RequestsMock, client: PerseusClient) -> None:
+    def test_create(self, mock: RequestsMock, client: PerseusClient) -> None:
         mock.add("POST", API, json=created(), status=201)
         made = client.file.create_file("été.txt", HASH.upper())
         assert (made["file"].id, made["upload_url"]) == ("f1", f"{STORE}?X-Amz-Signature=s3cr3t")
@@ -82,12 +82,12 @@ class TestRequests:
 
     @pytest.mark.parametrize("nothing", [{"uploadUrl": None}, {"uploadUrl": ""}, {}])
     def test_create_with_nothing_to_send(
-        self, mock: responses.RequestsMock, client: PerseusClient, nothing: Dict[str, Any]
+        self, mock: RequestsMock, client: PerseusClient, nothing: Dict[str, Any]
     ) -> None:
         mock.add("POST", API, json={"file": record(status="uploaded"), **nothing})
         assert client.file.create_file("a.txt", HASH)["upload_url"] == ""
 
-    def test_find(self, mock: responses.RequestsMock, client: PerseusClient) -> None:
+    def test_find(self, mock: RequestsMock, client: PerseusClient) -> None:
         mock.add("POST", f"{API}/find", json=found(record()))
         client.file.find_files(["f1", "f2", "f1"])
         client.file.find_files(source_hashes=[HASH])
@@ -96,9 +96,7 @@ class TestRequests:
         bodies = [{"ids": ["f1", "f2"]}, {"sourceHashes": [HASH]}, {}, {"ids": ["f1"]}]
         assert [json_body(request) for request in asked(mock)] == bodies
 
-    def test_find_file_takes_no_other_record_for_it(
-        self, mock: responses.RequestsMock, client: PerseusClient
-    ) -> None:
+    def test_find_file_takes_no_other_record_for_it(self, mock: RequestsMock, client: PerseusClient) -> None:
         mock.add("POST", f"{API}/find", json=found(record("another")))
         assert client.file.find_file("f1") is None
 
@@ -113,7 +111,7 @@ class TestRequests:
         ],
     )
     def test_an_id_is_one_segment_of_the_path(
-        self, mock: responses.RequestsMock, client: PerseusClient, id: str, segment: str
+        self, mock: RequestsMock, client: PerseusClient, id: str, segment: str
     ) -> None:
         mock.add("DELETE", f"{API}/{segment}", status=204)
         client.file.delete_file(id)
@@ -123,12 +121,12 @@ class TestRequests:
 
     @pytest.mark.parametrize("status", [200, 202, 204])
     def test_any_good_answer_to_a_delete(
-        self, mock: responses.RequestsMock, client: PerseusClient, status: int
+        self, mock: RequestsMock, client: PerseusClient, status: int
     ) -> None:
         mock.add("DELETE", f"{API}/f1", status=status, body=b"")
         client.file.delete_file("f1")
 
-    def test_a_lost_answer_to_a_create(self, mock: responses.RequestsMock, client: PerseusClient) -> None:
+    def test_a_lost_answer_to_a_create(self, mock: RequestsMock, client: PerseusClient) -> None:
         mock.add("POST", API, body=requests.ConnectionError("Connection aborted."))
         with pytest.raises(errors.OutcomeUnknown):
             client.file.create_file("a.txt", HASH)
@@ -136,9 +134,7 @@ class TestRequests:
 
 
 class TestRecords:
-    def test_words_and_members_that_are_not_known(
-        self, mock: responses.RequestsMock, client: PerseusClient
-    ) -> None:
+    def test_words_and_members_that_are_not_known(self, mock: RequestsMock, client: PerseusClient) -> None:
         mock.add("POST", f"{API}/find", json=found(record(status="scanning", size=7, owner={"a": 1})))
         [file] = client.file.find_files(["f1"])
         assert (file.status, file.status.final) == ("scanning", False)
@@ -165,17 +161,13 @@ class TestRecords:
         assert File.from_wire({**record(), **more}).created_at is None
 
     @pytest.mark.parametrize("body", [{}, {"files": None}, {"files": {}}, [], "files"])
-    def test_an_answer_without_files(
-        self, mock: responses.RequestsMock, client: PerseusClient, body: Any
-    ) -> None:
+    def test_an_answer_without_files(self, mock: RequestsMock, client: PerseusClient, body: Any) -> None:
         mock.add("POST", f"{API}/find", json=body)
         with pytest.raises(errors.DecodeError):
             client.file.find_files(["f1"])
 
     @pytest.mark.parametrize("body", [{"uploadUrl": "x"}, {"file": None}, {"file": {"name": "a"}}])
-    def test_a_create_without_a_record(
-        self, mock: responses.RequestsMock, client: PerseusClient, body: Any
-    ) -> None:
+    def test_a_create_without_a_record(self, mock: RequestsMock, client: PerseusClient, body: Any) -> None:
         mock.add("POST", API, json=body)
         with pytest.raises(errors.DecodeError):
             client.file.create_file("a.txt", HASH)
@@ -198,7 +190,7 @@ class TestErrors:
         ],
     )
     def test_by_status(
-        self, mock: responses.RequestsMock, client: PerseusClient, status: int, kind: Type[Exception]
+        self, mock: RequestsMock, client: PerseusClient, status: int, kind: Type[Exception]
     ) -> None:
         mock.add("POST", f"{API}/find", json={"message": "so it is"}, status=status)
         with pytest.raises(APIException, match="so it is") as raised:
@@ -216,9 +208,7 @@ class TestErrors:
             ("plain", "plain"),
         ],
     )
-    def test_what_it_says(
-        self, mock: responses.RequestsMock, client: PerseusClient, body: Any, said: str
-    ) -> None:
+    def test_what_it_says(self, mock: RequestsMock, client: PerseusClient, body: Any, said: str) -> None:
         mock.add("POST", API, json=body, status=400)
         with pytest.raises(errors.BadRequest, match=said):
             client.file.create_file("a.txt", HASH)
@@ -242,13 +232,7 @@ class TestErrors:
         ],
     )
     def test_of_the_storage(
-        self,
-        mock: responses.RequestsMock,
-        client: PerseusClient,
-        status: int,
-        body: str,
-        code: str,
-        expired: bool,
+        self, mock: RequestsMock, client: PerseusClient, status: int, body: str, code: str, expired: bool
     ) -> None:
         mock.add("POST", f"{API}/find", json=found())
         mock.add("POST", API, json=created())
@@ -260,7 +244,7 @@ class TestErrors:
         assert raised.value.request_id == ("R1" if "R1" in body else "")
         assert "s3cr3t" not in str(raised.value) + repr(vars(raised.value))
 
-    def test_entities_are_not_expanded(self, mock: responses.RequestsMock, client: PerseusClient) -> None:
+    def test_entities_are_not_expanded(self, mock: RequestsMock, client: PerseusClient) -> None:
         bomb = '<?xml version="1.0"?><!DOCTYPE e [<!ENTITY x "boom"><!ENTITY f SYSTEM "file:///etc/passwd">]>'
         mock.add("POST", f"{API}/find", json=found())
         mock.add("POST", API, json=created())
@@ -277,9 +261,7 @@ class TestErrors:
         assert "boom" not in str(raised.value)
         assert "root:" not in str(raised.value)
 
-    def test_content_does_not_go_from_https_to_http(
-        self, mock: responses.RequestsMock, client: PerseusClient
-    ) -> None:
+    def test_content_does_not_go_from_https_to_http(self, mock: RequestsMock, client: PerseusClient) -> None:
         mock.add("POST", f"{API}/find", json=found())
         mock.add("POST", API, json=created(url="http://storage.example.net/bucket/a.txt?X-Amz-Signature=s"))
         mock.add("DELETE", f"{API}/f1", status=204)
@@ -290,7 +272,7 @@ class TestErrors:
 
 class TestUploads:
     def test_content_that_the_service_knows_but_does_not_show(
-        self, mock: responses.RequestsMock, client: PerseusClient
+        self, mock: RequestsMock, client: PerseusClient
     ) -> None:
         """The content may belong to another user: the service rejects it and shows no record of it."""
         mock.add("POST", f"{API}/find", json=found())
@@ -299,9 +281,7 @@ class TestUploads:
             client.file.upload_file(("a.txt", DATA))
         assert "PUT" not in {request.method for request in asked(mock)}
 
-    def test_a_create_whose_answer_was_lost(
-        self, mock: responses.RequestsMock, client: PerseusClient
-    ) -> None:
+    def test_a_create_whose_answer_was_lost(self, mock: RequestsMock, client: PerseusClient) -> None:
         """The record without a known upload address was created by this call, so it is deleted."""
         mock.add("POST", f"{API}/find", json=found())
         mock.add("POST", API, body=requests.ConnectionError("Connection aborted."))
@@ -314,7 +294,7 @@ class TestUploads:
         assert words(mock)[-3:] == [f"DELETE {API}/lost", f"POST {API}", f"PUT {STORE}"]
 
     def test_another_client_sent_it_while_the_address_expired(
-        self, mock: responses.RequestsMock, client: PerseusClient
+        self, mock: RequestsMock, client: PerseusClient
     ) -> None:
         mock.add("POST", f"{API}/find", json=found())
         mock.add("POST", API, json=created())
@@ -328,9 +308,7 @@ class TestUploads:
         assert [request.method for request in asked(mock)].count("PUT") == 1
 
     @pytest.mark.parametrize("size", [0, 1, 300_000])
-    def test_what_goes_to_the_storage(
-        self, mock: responses.RequestsMock, client: PerseusClient, size: int
-    ) -> None:
+    def test_what_goes_to_the_storage(self, mock: RequestsMock, client: PerseusClient, size: int) -> None:
         sent: List[bytes] = []
 
         def store(request: Any) -> Any:
@@ -363,7 +341,7 @@ RAW: List[Callable[[PerseusClient], Any]] = [
 
 
 @pytest.mark.parametrize("call", RAW)
-def test_raw_calls(mock: responses.RequestsMock, client: PerseusClient, call: Any) -> None:
+def test_raw_calls(mock: RequestsMock, client: PerseusClient, call: Any) -> None:
     mock.add("POST", f"{API}/find", json=found(record()))
     answer = call(client)
     assert answer in (found(record()), [record()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Iterator, List, Optional
 
 import pytest
-import responses
+from responses import RequestsMock
 
 from smartxfer import RetryPolicy
 from smartxfer.local import LocalServer
@@ -15,9 +15,9 @@ from tests.support.fake_clock import FakeClock
 
 
 @pytest.fixture
-def web() -> Iterator[responses.RequestsMock]:
+def web() -> Iterator[RequestsMock]:
     """Answers by URL; one that is not asked for fails the test."""
-    with responses.RequestsMock() as mock:
+    with RequestsMock() as mock:
         yield mock
 
 

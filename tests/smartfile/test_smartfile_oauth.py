@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-import responses
+from responses import RequestsMock
 
 from smartxfer.errors import CredentialError, DecodeError, Forbidden, UsageError
 from smartxfer.smartfile import OAuthClient, OAuthToken
@@ -33,7 +33,7 @@ def signed(call: Any) -> dict[str, str]:
     return {name: unquote(value) for name, value in re.findall(r'(\w+)="([^"]*)"', header)}
 
 
-def test_three_steps(web: responses.RequestsMock, clock: FakeClock) -> None:
+def test_three_steps(web: RequestsMock, clock: FakeClock) -> None:
     web.post(SITE + "/oauth/request_token/", body="oauth_token=req&oauth_token_secret=rs")
     web.post(SITE + "/oauth/access_token/", body="oauth_token=acc&oauth_token_secret=as%26")
     web.get(SITE + "/api/2/ping/", json={"ping": "pong"})
@@ -58,14 +58,14 @@ def test_three_steps(web: responses.RequestsMock, clock: FakeClock) -> None:
     assert web.calls[0].request.body is None
 
 
-def test_a_callback(web: responses.RequestsMock, clock: FakeClock) -> None:
+def test_a_callback(web: RequestsMock, clock: FakeClock) -> None:
     web.post(SITE + "/oauth/request_token/", body="oauth_token=req&oauth_token_secret=rs")
     with client(clock) as api:
         api.get_request_token("https://me.example.com/back?x=1")
     assert signed(web.calls[0])["oauth_callback"] == "https://me.example.com/back?x=1"
 
 
-def test_bodies_are_sent_as_they_are(web: responses.RequestsMock, clock: FakeClock) -> None:
+def test_bodies_are_sent_as_they_are(web: RequestsMock, clock: FakeClock) -> None:
     web.post(SITE + "/api/2/path/oper/mkdir/", json={"path": "/ü&"})
     web.post(SITE + "/api/2/path/data/", json=[])
     with client(clock, "a" * 30, "b" * 30) as api:
@@ -79,7 +79,7 @@ def test_bodies_are_sent_as_they_are(web: responses.RequestsMock, clock: FakeClo
     assert int(file.headers["Content-Length"]) == len(file.body)  # type: ignore[arg-type]
 
 
-def test_each_attempt_has_its_own_nonce(web: responses.RequestsMock, clock: FakeClock) -> None:
+def test_each_attempt_has_its_own_nonce(web: RequestsMock, clock: FakeClock) -> None:
     web.get(SITE + "/api/2/whoami/", status=429, headers={"Retry-After": "1"})
     web.get(SITE + "/api/2/whoami/", json={})
     with client(clock, "a" * 30, "b" * 30) as api:
@@ -88,7 +88,7 @@ def test_each_attempt_has_its_own_nonce(web: responses.RequestsMock, clock: Fake
     assert len(set(nonces)) == 2
 
 
-def test_tokens_from_the_environment(web: responses.RequestsMock, clock: FakeClock, monkeypatch: Any) -> None:
+def test_tokens_from_the_environment(web: RequestsMock, clock: FakeClock, monkeypatch: Any) -> None:
     for name in ("CLIENT_TOKEN", "CLIENT_SECRET", "ACCESS_TOKEN", "ACCESS_SECRET"):
         monkeypatch.setenv(f"SMARTFILE_{name}", name.lower())
     monkeypatch.setenv("SMARTFILE_API_URL", SITE)
@@ -110,13 +110,13 @@ def test_what_is_missing_is_named(clock: FakeClock) -> None:
         api.get_request_token()
 
 
-def test_a_refusal(web: responses.RequestsMock, clock: FakeClock) -> None:
+def test_a_refusal(web: RequestsMock, clock: FakeClock) -> None:
     web.post(SITE + "/oauth/request_token/", status=403, body="Could not verify OAuth request.")
     with client(clock) as api, pytest.raises(Forbidden, match="Could not verify"):
         api.get_request_token()
 
 
-def test_an_answer_without_a_token(web: responses.RequestsMock, clock: FakeClock) -> None:
+def test_an_answer_without_a_token(web: RequestsMock, clock: FakeClock) -> None:
     web.post(SITE + "/oauth/request_token/", body="<html>hello</html>")
     with client(clock) as api, pytest.raises(DecodeError, match="no token or no secret"):
         api.get_request_token()

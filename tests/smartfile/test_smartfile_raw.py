@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
-import responses
+from responses import RequestsMock
 
 from smartxfer.errors import CredentialError, DecodeError, NotFound, RateLimited, Throttled, UsageError
 from smartxfer.smartfile import APIError, BasicClient, RequestError, ResponseError
@@ -22,7 +22,7 @@ API = "https://files.example.com/api/2/"
 KEY = "k" * 30
 
 
-def test_calling_the_client_is_get(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_calling_the_client_is_get(web: RequestsMock, api: BasicClient) -> None:
     web.get(API + "ping/", json={"ping": "pong"})
     assert api.get("/ping") == api("/ping") == {"ping": "pong"}
     sent = web.calls[0].request
@@ -30,7 +30,7 @@ def test_calling_the_client_is_get(web: responses.RequestsMock, api: BasicClient
     assert sent.headers["User-Agent"].startswith("smartxfer/")
 
 
-def test_arguments_of_get_stand_in_the_query(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_arguments_of_get_stand_in_the_query(web: RequestsMock, api: BasicClient) -> None:
     web.get(API + "path/info/a%20b/", json={})
     api.get("/path/info", "/a b", children=True, fields=["name", "size"], page=2, nothing=None)
     query = parse_qsl(urlsplit(web.calls[0].request.url).query)  # type: ignore[arg-type]
@@ -38,7 +38,7 @@ def test_arguments_of_get_stand_in_the_query(web: responses.RequestsMock, api: B
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
-def test_other_arguments_stand_in_a_form(web: responses.RequestsMock, api: BasicClient, method: str) -> None:
+def test_other_arguments_stand_in_a_form(web: RequestsMock, api: BasicClient, method: str) -> None:
     web.add(method.upper(), API + "path/oper/remove/", json={"uuid": "u"})
     assert getattr(api, method)("/path/oper/remove/", path=["/a", "/ü&b"], force=False) == {"uuid": "u"}
     sent = web.calls[0].request
@@ -57,7 +57,7 @@ def parts_of(request: Any) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def test_files_make_a_multipart_form(web: responses.RequestsMock, api: BasicClient, tmp_path: Path) -> None:
+def test_files_make_a_multipart_form(web: RequestsMock, api: BasicClient, tmp_path: Path) -> None:
     seen = []
 
     def look(request: Any) -> Any:
@@ -97,7 +97,7 @@ def heads_and_contents(request: Any) -> list[tuple[bytes, bytes]]:
 
 
 def test_tuples_make_files_as_requests_takes_them(
-    web: responses.RequestsMock, api: BasicClient, tmp_path: Path
+    web: RequestsMock, api: BasicClient, tmp_path: Path
 ) -> None:
     seen: list[tuple[bytes, bytes]] = []
 
@@ -115,7 +115,7 @@ def test_tuples_make_files_as_requests_takes_them(
     assert b'filename="a.txt"' in seen[2][0]
 
 
-def test_a_pair_of_texts_is_a_list_where_no_file_is_taken(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_a_pair_of_texts_is_a_list_where_no_file_is_taken(web: RequestsMock, api: BasicClient) -> None:
     web.post(API + "path/oper/copy/", json={"uuid": "u"})
     api.post("/path/oper/copy/", src=("/a", "/b"), dst="/c")
     assert parse_qs(web.calls[0].request.body.decode()) == {"src": ["/a", "/b"], "dst": ["/c"]}  # type: ignore[union-attr]
@@ -138,7 +138,7 @@ def test_bytes_without_a_name_are_not_a_file(api: BasicClient) -> None:
     ],
 )
 def test_a_file_answer_has_the_names_of_urllib3(
-    web: responses.RequestsMock, api: BasicClient, use: Any, seen: Any
+    web: RequestsMock, api: BasicClient, use: Any, seen: Any
 ) -> None:
     web.get(API + "path/data/a/", body=b"0123456789", content_type="text/plain", headers={"Content-Length": "10"})
     with api.get("/path/data/", "a") as answer:
@@ -146,7 +146,7 @@ def test_a_file_answer_has_the_names_of_urllib3(
 
 
 def test_the_response_of_an_error_survives_pickling_and_shows_no_secret(
-    web: responses.RequestsMock, api: BasicClient
+    web: RequestsMock, api: BasicClient
 ) -> None:
     web.get(API + "user/", status=403, json={"detail": f"not with {KEY}"}, headers={"Set-Cookie": "a=b", "X-A": "1"})
     with pytest.raises(ResponseError) as caught:
@@ -160,30 +160,30 @@ def test_the_response_of_an_error_survives_pickling_and_shows_no_secret(
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON", "application/hal+json"])
-def test_json_of_any_spelling_is_decoded(web: responses.RequestsMock, api: BasicClient, kind: str) -> None:
+def test_json_of_any_spelling_is_decoded(web: RequestsMock, api: BasicClient, kind: str) -> None:
     web.get(API + "whoami/", body='{"user": "é"}'.encode(), content_type=kind)
     assert api.get("whoami") == {"user": "é"}
 
 
-def test_a_file_is_never_decoded(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_a_file_is_never_decoded(web: RequestsMock, api: BasicClient) -> None:
     web.get(API + "path/data/a.json/", json={"a": 1}, headers={"Content-Length": "8"})
     with api.get("/path/data/", "a.json") as file:
         assert file.length == 8
         assert json.loads(file.read()) == {"a": 1}
 
 
-def test_a_response_that_is_not_json_is_returned_as_a_file(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_a_response_that_is_not_json_is_returned_as_a_file(web: RequestsMock, api: BasicClient) -> None:
     web.get(API + "path/export/", body=b"a,b\n", content_type="text/csv")
     assert api.get("/path/export").read() == b"a,b\n"
 
 
 @pytest.mark.parametrize("status", [200, 204])
-def test_an_empty_response_is_none(web: responses.RequestsMock, api: BasicClient, status: int) -> None:
+def test_an_empty_response_is_none(web: RequestsMock, api: BasicClient, status: int) -> None:
     web.delete(API + "link/u/", status=status, body=b"", headers={"Content-Length": "0"})
     assert api.delete("/link", "u") is None
 
 
-def test_broken_json_is_an_error(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_broken_json_is_an_error(web: RequestsMock, api: BasicClient) -> None:
     web.get(API + "ping/", body=b"{", content_type="application/json")
     with pytest.raises(DecodeError):
         api.get("/ping")
@@ -206,7 +206,7 @@ def test_broken_json_is_an_error(web: responses.RequestsMock, api: BasicClient) 
     ],
 )
 def test_an_error_body_of_any_shape(
-    web: responses.RequestsMock, api: BasicClient, body: bytes, kind: str, detail: Any
+    web: RequestsMock, api: BasicClient, body: bytes, kind: str, detail: Any
 ) -> None:
     web.get(API + "path/info/x/", status=404, body=body, content_type=kind)
     with pytest.raises(ResponseError) as caught:
@@ -233,12 +233,7 @@ def test_an_error_body_of_any_shape(
     ],
 )
 def test_a_throttled_request_is_made_again(
-    web: responses.RequestsMock,
-    api: BasicClient,
-    clock: FakeClock,
-    status: int,
-    headers: dict[str, str],
-    wait: float,
+    web: RequestsMock, api: BasicClient, clock: FakeClock, status: int, headers: dict[str, str], wait: float
 ) -> None:
     web.post(API + "path/oper/move/", status=status, headers=headers)
     web.post(API + "path/oper/move/", json={"uuid": "u"})
@@ -246,7 +241,7 @@ def test_a_throttled_request_is_made_again(
     assert clock.waits == [pytest.approx(max(wait, 0.5) + 0.25)]
 
 
-def test_a_throttled_body_is_sent_whole_again(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_a_throttled_body_is_sent_whole_again(web: RequestsMock, api: BasicClient) -> None:
     sent = []
 
     def look(request: Any) -> Any:
@@ -261,7 +256,7 @@ def test_a_throttled_body_is_sent_whole_again(web: responses.RequestsMock, api: 
     assert sent == [b"x" * 100_000] * 3
 
 
-def test_a_wait_that_is_too_long_is_an_error(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_a_wait_that_is_too_long_is_an_error(web: RequestsMock, api: BasicClient) -> None:
     web.get(API + "ping/", status=503, headers={"X-Throttle": "throttled; next=9999 sec"})
     with pytest.raises(RateLimited, match="9999 s") as caught:
         api.get("/ping")
@@ -269,7 +264,7 @@ def test_a_wait_that_is_too_long_is_an_error(web: responses.RequestsMock, api: B
     assert caught.value.retry_after == 9999
 
 
-def test_waits_can_be_declined(web: responses.RequestsMock, clock: FakeClock) -> None:
+def test_waits_can_be_declined(web: RequestsMock, clock: FakeClock) -> None:
     web.get(API + "ping/", status=429, headers={"Retry-After": "1"})
     with BasicClient("k", "p", url="https://files.example.com", throttle_wait=False, clock=clock) as api:
         with pytest.raises(Throttled):
@@ -277,7 +272,7 @@ def test_waits_can_be_declined(web: responses.RequestsMock, clock: FakeClock) ->
     assert clock.waits == []
 
 
-def test_tries_used_up(web: responses.RequestsMock, clock: FakeClock) -> None:
+def test_tries_used_up(web: RequestsMock, clock: FakeClock) -> None:
     web.get(API + "ping/", status=429, headers={"Retry-After": "1"})
     retry = RetryPolicy(attempts=3)
     with BasicClient("k", "p", url="https://files.example.com", retry=retry, clock=clock) as api:
@@ -286,7 +281,7 @@ def test_tries_used_up(web: responses.RequestsMock, clock: FakeClock) -> None:
     assert clock.waits == [1.25, 1.25]
 
 
-def test_ping_needs_no_credentials(web: responses.RequestsMock, clock: FakeClock) -> None:
+def test_ping_needs_no_credentials(web: RequestsMock, clock: FakeClock) -> None:
     web.get(API + "ping/", json={"ping": "pong"})
     with BasicClient(url="https://files.example.com", clock=clock) as api:
         assert api.get("/ping") == {"ping": "pong"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import responses
+from responses import RequestsMock
 
 from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, TaskFailed, UsageError, WaitTimeout
 from smartxfer.smartfile import BasicClient, Task
@@ -19,15 +20,15 @@ def state(status: str, result: Any = None) -> dict[str, Any]:
     return {"uuid": "u-1", "result": {"status": status, "result": result}}
 
 
-def done(web: responses.RequestsMock, result: Any = None) -> None:
+def done(web: RequestsMock, result: Any = None) -> None:
     web.get(TASK, json=state("SUCCESS", result))
 
 
-def started(web: responses.RequestsMock, operation: str) -> None:
+def started(web: RequestsMock, operation: str) -> None:
     web.post(API + f"path/oper/{operation}/", json={"uuid": "u-1", "url": "/api/2/task/u-1/"})
 
 
-def test_the_raw_answer_is_a_task(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_the_raw_answer_is_a_task(web: RequestsMock, api: BasicClient) -> None:
     started(web, "move")
     web.get(TASK, json=state("PENDING"))
     done(web)
@@ -37,12 +38,12 @@ def test_the_raw_answer_is_a_task(web: responses.RequestsMock, api: BasicClient)
 
 
 @pytest.mark.parametrize("which", ["u-1", {"uuid": "u-1"}, Task(uuid="u-1")])
-def test_whatever_names_the_task(web: responses.RequestsMock, api: BasicClient, which: Any) -> None:
+def test_whatever_names_the_task(web: RequestsMock, api: BasicClient, which: Any) -> None:
     done(web, {"n": 1})
     assert api.wait(which).output == {"n": 1}
 
 
-def test_polls_grow_rarer(web: responses.RequestsMock, api: BasicClient, clock: FakeClock) -> None:
+def test_polls_grow_rarer(web: RequestsMock, api: BasicClient, clock: FakeClock) -> None:
     for _ in range(8):
         web.get(TASK, json=state("PENDING"))
     done(web)
@@ -71,7 +72,7 @@ def test_the_status_is_nested_or_at_the_top(body: dict[str, Any], status: str, o
         assert task.output == outcome
 
 
-def test_success_with_errors_is_a_failure(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_success_with_errors_is_a_failure(web: RequestsMock, api: BasicClient) -> None:
     started(web, "remove")
     done(web, {"errors": {"/docs": "Directory is not empty"}})
     with pytest.raises(TaskFailed, match="failed for some paths: /docs: Directory is not empty") as caught:
@@ -81,13 +82,13 @@ def test_success_with_errors_is_a_failure(web: responses.RequestsMock, api: Basi
 
 
 @pytest.mark.parametrize("errors", [{"/a": "no"}, "it broke", None])
-def test_failure(web: responses.RequestsMock, api: BasicClient, errors: Any) -> None:
+def test_failure(web: RequestsMock, api: BasicClient, errors: Any) -> None:
     web.get(TASK, json=state("FAILURE", {"errors": errors}))
     with pytest.raises(TaskFailed, match="task u-1 failed"):
         api.wait("u-1")
 
 
-def test_a_wait_ends(web: responses.RequestsMock, api: BasicClient, clock: FakeClock) -> None:
+def test_a_wait_ends(web: RequestsMock, api: BasicClient, clock: FakeClock) -> None:
     web.get(TASK, json=state("PROGRESS"))
     with pytest.raises(WaitTimeout, match="PROGRESS after 2 s") as caught:
         api.wait("u-1", timeout=2)
@@ -95,13 +96,13 @@ def test_a_wait_ends(web: responses.RequestsMock, api: BasicClient, clock: FakeC
     assert sum(clock.waits) == pytest.approx(2)
 
 
-def test_a_word_that_is_not_known_is_waited_on(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_a_word_that_is_not_known_is_waited_on(web: RequestsMock, api: BasicClient) -> None:
     web.get(TASK, json=state("RETRYING"))
     done(web)
     assert api.wait("u-1").done
 
 
-def test_checksums(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_checksums(web: RequestsMock, api: BasicClient) -> None:
     started(web, "checksum")
     done(web, {"checksums": {"/a": "ABC", "b/c": "d"}})
     assert api.checksum(["/a", "/b/c"], "sha256") == {"/a": "abc", "/b/c": "d"}
@@ -109,7 +110,7 @@ def test_checksums(web: responses.RequestsMock, api: BasicClient) -> None:
 
 
 @pytest.mark.parametrize("outcome", [None, {"checksums": {}}, {"checksums": []}])
-def test_checksums_that_are_not_there(web: responses.RequestsMock, api: BasicClient, outcome: Any) -> None:
+def test_checksums_that_are_not_there(web: RequestsMock, api: BasicClient, outcome: Any) -> None:
     started(web, "checksum")
     done(web, outcome)
     with pytest.raises(DecodeError):
@@ -119,14 +120,14 @@ def test_checksums_that_are_not_there(web: responses.RequestsMock, api: BasicCli
 @pytest.mark.parametrize(
     ("dst", "sent"), [("/new/", "%2Fnew%2F"), ("/new", "%2Fnew"), ("/", "%2F"), ("new/a", "%2Fnew%2Fa")]
 )
-def test_where_things_are_moved_to(web: responses.RequestsMock, api: BasicClient, dst: str, sent: str) -> None:
+def test_where_things_are_moved_to(web: RequestsMock, api: BasicClient, dst: str, sent: str) -> None:
     started(web, "move")
     done(web)
     api.move("/a.txt", dst)
     assert web.calls[0].request.body == f"src=%2Fa.txt&dst={sent}".encode()
 
 
-def test_moving_into_sends_the_path_in_full(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_moving_into_sends_the_path_in_full(web: RequestsMock, api: BasicClient) -> None:
     started(web, "move")
     done(web)
     api.move_into("/docs/a.txt", "/new")
@@ -138,34 +139,34 @@ def test_the_root_is_not_removed(api: BasicClient) -> None:
         api.remove(["/a", "//"])
 
 
-def test_a_lost_answer_to_a_long_operation(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_a_lost_answer_to_a_long_operation(web: RequestsMock, api: BasicClient) -> None:
     web.post(API + "path/oper/move/", body=ConnectionResetError())
     with pytest.raises(OutcomeUnknown):
         api.move("/a", "/b")
     assert len(web.calls) == 1
 
 
-def test_a_lost_answer_to_mkdir_is_looked_up(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_a_lost_answer_to_mkdir_is_looked_up(web: RequestsMock, api: BasicClient) -> None:
     web.post(API + "path/oper/mkdir/", body=ConnectionResetError())
     web.get(API + "path/info/new/", json={"path": "/new", "isdir": True})
     assert api.mkdir("/new").path == "/new"
 
 
-def test_a_lost_answer_to_mkdir_that_did_nothing(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_a_lost_answer_to_mkdir_that_did_nothing(web: RequestsMock, api: BasicClient) -> None:
     web.post(API + "path/oper/mkdir/", body=ConnectionResetError())
     web.get(API + "path/info/new/", status=404)
     with pytest.raises(OutcomeUnknown):
         api.mkdir("/new")
 
 
-def test_a_lost_answer_to_rename_is_looked_up(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_a_lost_answer_to_rename_is_looked_up(web: RequestsMock, api: BasicClient) -> None:
     web.post(API + "path/oper/rename/", body=ConnectionResetError())
     web.get(API + "path/info/a/", status=404)
     web.get(API + "path/info/b/", json={"path": "/b", "isfile": True})
     assert api.rename("/a", "/b").path == "/b"
 
 
-def test_listing_goes_through_all_pages(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_listing_goes_through_all_pages(web: RequestsMock, api: BasicClient) -> None:
     def page(number: int, names: list[str]) -> None:
         children = [{"path": f"/{name}", "name": name, "isfile": True} for name in names]
         query = {"children": "true", "page": str(number)}
@@ -181,13 +182,13 @@ def test_listing_goes_through_all_pages(web: responses.RequestsMock, api: BasicC
     assert [info.name for info in api.listdir()] == ["a", "b", "c", "d"]
 
 
-def test_listing_without_children(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_listing_without_children(web: RequestsMock, api: BasicClient) -> None:
     web.get(API + "path/info/a/", json={"path": "/a", "isfile": True})
     with pytest.raises(DecodeError, match="children"):
         api.listdir("/a")
 
 
-def test_links(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_links(web: RequestsMock, api: BasicClient) -> None:
     web.get(API + "link/", json={"results": [{"uid": "one"}], "page": 1, "pages": 2})
     web.get(API + "link/", json={"results": [{"uid": "two"}], "page": 2, "pages": 2})
     links = api.links()
@@ -199,7 +200,7 @@ def test_links(web: responses.RequestsMock, api: BasicClient) -> None:
     api.delete_link("two")
 
 
-def test_existence(web: responses.RequestsMock, api: BasicClient) -> None:
+def test_existence(web: RequestsMock, api: BasicClient) -> None:
     web.get(API + "path/info/a/", json={"path": "/a", "isfile": True})
     web.get(API + "path/info/b/", status=404, body="<html>", content_type="text/html")
     assert api.exists("/a")
