@@ -7,25 +7,23 @@ from typing import Any, Dict, List, Tuple
 
 from smartxfer import perseus
 from smartxfer.perseus.files import FileService
-from tests.support.signatures.signature_row import COMMON, REQUIRED, Row
+from tests.support.signatures.signature_row import parse_rows
 
-_CLIENT = perseus.PerseusClient
-_UPLOAD = ("wait", "timeout", "repair", "grace", "progress", "cancel", "deadline")
+OWNERS = {"PerseusClient": perseus.PerseusClient, "file": FileService}
 
-PERSEUS = [
-    Row("PerseusClient", _CLIENT, [("api_host", None)], ("api_key", *COMMON)),
-    Row("file.upload_file", FileService.upload_file, [("file_path", REQUIRED)], _UPLOAD),
-    Row("file.create_file", FileService.create_file, [("name", REQUIRED), ("source_hash", REQUIRED)]),
-    Row("file.find_files", FileService.find_files, [("ids", None), ("source_hashes", None)]),
-    Row("file.find_file", FileService.find_file, [("id", REQUIRED)]),
-    Row("file.delete_file", FileService.delete_file, [("file_id", REQUIRED)]),
-    Row(
-        "file.wait_for_file_upload",
-        FileService.wait_for_file_upload,
-        [("file_id", REQUIRED), ("polling_interval", 0.5), ("timeout", 3600)],
-        ("progress",),
-    ),
-]
+ROWS = parse_rows(
+    """
+PerseusClient: api_host=None | api_key, COMMON
+file.upload_file: file_path | wait, timeout, repair, grace, progress, cancel, deadline
+file.create_file: name, source_hash
+file.find_files: ids=None, source_hashes=None
+file.find_file: id
+file.delete_file: file_id
+file.wait_for_file_upload: file_id, polling_interval=0.5, timeout=3600 | progress
+""",
+    perseus,
+    OWNERS,
+)
 
 #: The forms in which the page's parameters may be given: (method, arguments by place, arguments by name).
 FORMS: List[Tuple[Any, Tuple[Any, ...], Dict[str, Any]]] = [
@@ -42,65 +40,24 @@ FORMS: List[Tuple[Any, Tuple[Any, ...], Dict[str, Any]]] = [
     (FileService.wait_for_file_upload, (), {"file_id": "id", "polling_interval": 0.5, "timeout": 3600}),
 ]
 
-_ADDRESS = "http://127.0.0.1:1"
-_FILE = perseus.File.from_wire(
-    {
-        "id": "file-1",
-        "name": "report.txt",
-        "status": "uploaded",
-        "createdAt": "2026-11-20T21:06:32.343Z",
-        "sourceHash": "a" * 64,
-    }
-)
-_MADE = _CLIENT(_ADDRESS, api_key="k" * 20)
+_MOMENT = "2026-11-20T21:06:32.343Z"
+_MADE = perseus.PerseusClient("http://127.0.0.1:1", api_key="k" * 20)
+_SHOWN = {"id": "file-1", "name": "report.txt", "status": "uploaded"}
+_FILE = perseus.File.from_wire({**_SHOWN, "createdAt": _MOMENT, "sourceHash": "a" * 64})
 
 ATTRIBUTES = [
-    ("PerseusClient", _MADE, "file", _MADE.file),
-    ("File", _FILE, "id", "file-1"),
-    ("File", _FILE, "name", "report.txt"),
-    ("File", _FILE, "status", "uploaded"),
-    ("File", _FILE, "status", perseus.FileStatus.UPLOADED),
-    ("File", _FILE, "created_at", dt.datetime(2026, 11, 20, 21, 6, 32, 343000, tzinfo=dt.timezone.utc)),
-    ("FileStatus", perseus.FileStatus, "PENDING", "pending"),
-    ("FileStatus", perseus.FileStatus, "UPLOADED", "uploaded"),
-    ("FileStatus", perseus.FileStatus, "FAILED", "failed"),
+    ("PerseusClient", _MADE, {"file": _MADE.file}),
+    ("File", _FILE, _SHOWN),
+    ("File.status", _FILE, {"status": perseus.FileStatus.UPLOADED}),
+    ("File.created_at", _FILE, {"created_at": dt.datetime(2026, 11, 20, 21, 6, 32, 343000, tzinfo=dt.timezone.utc)}),
+    ("FileStatus", perseus.FileStatus, {"PENDING": "pending", "UPLOADED": "uploaded", "FAILED": "failed"}),
 ]
 
-NAMES = [
-    (perseus, name)
-    for name in (
-        "APIException",
-        "ConfigurationException",
-        "File",
-        "FileStatus",
-        "PerseusClient",
-        "PerseusException",
-    )
-]
+NAMES = {perseus: "APIException ConfigurationException File FileStatus PerseusClient PerseusException"}
 
 #: Public methods and attributes that the page does not name, by class.
 ADDED = {
-    _CLIENT: [
-        "base_url",
-        "close",
-        "delete",
-        "exists",
-        "explain_credentials",
-        "file",
-        "from_environment",
-        "get",
-        "info",
-        "list",
-        "post",
-        "put",
-        "remove",
-        "session",
-        "sync",
-        "upload",
-        "upload_many",
-        "upload_tree",
-    ],
-    FileService: ["exists", "sync_dir", "upload_many", "wait_for_file_uploads"],
+    "PerseusClient": "base_url close delete exists explain_credentials file from_environment get info list post put remove"
+    " session sync upload upload_many upload_tree",
+    "file": "exists sync_dir upload_many wait_for_file_uploads",
 }
-#: How the table names the methods of each class.
-OWNERS = {_CLIENT: "PerseusClient", FileService: "file"}
