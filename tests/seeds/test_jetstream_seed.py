@@ -26,6 +26,11 @@ class MyError(Exception):
     """The page's own."""
 
 
+def check_fields(structure: Any, **shown: Any) -> None:
+    """Compare the fields that the page shows."""
+    assert {name: structure[name] for name in shown} == shown
+
+
 def sleep(seconds: float) -> None:
     """The page's ``sleep(1)``, in a hundredth of the time."""
     time.sleep(seconds / 100)
@@ -99,8 +104,7 @@ def authenticating_with_a_server(page: SimpleNamespace) -> None:
     assert api.server.getRequestResult(auth_request) is None
 
     status = api.server.getRequestStatus(auth_request)
-    shown = {"errorMessage": "", "processing": False, "status": "complete"}
-    assert {name: status[name] for name in shown} == shown
+    check_fields(status, errorMessage="", processing=False, status="complete")
 
 
 def creating_a_manifest(page: SimpleNamespace) -> None:
@@ -109,14 +113,9 @@ def creating_a_manifest(page: SimpleNamespace) -> None:
     mappings = {"/data/docs/readme.txt": "/local/home/readme.txt"}
     manifest = api.send.createManifest(mappings=mappings)
     assert isinstance(manifest, Manifest)
-    shown = {
-        "status": "pending",
-        "processing": True,
-        "totalFiles": None,
-        "totalSize": None,
-        "errorMessage": None,
-    }
-    assert {name: manifest[name] for name in shown} == shown
+    check_fields(
+        manifest, status="pending", processing=True, totalFiles=None, totalSize=None, errorMessage=None
+    )
     assert isinstance(manifest["manifestId"], str)
     assert manifest["manifestId"].isdigit()
     page.manifest = manifest
@@ -126,8 +125,7 @@ def monitoring_a_manifest(page: SimpleNamespace) -> None:
     api, manifest = page.api, page.manifest
     id = manifest["manifestId"]
     manifest = api.send.getManifest(manifest)
-    shown = {"processing": True, "status": "pending", "manifestId": id}
-    assert {name: manifest[name] for name in shown} == shown
+    check_fields(manifest, processing=True, status="pending", manifestId=id)
 
     seen = 0
     manifest = api.send.getManifest(manifest)
@@ -140,15 +138,13 @@ def monitoring_a_manifest(page: SimpleNamespace) -> None:
     assert seen > 0
 
     manifest = api.send.getManifest(manifest)
-    shown = {"processing": False, "status": "complete", "manifestId": id}
-    assert {name: manifest[name] for name in shown} == shown
+    check_fields(manifest, processing=False, status="complete", manifestId=id)
 
 
 def monitoring_a_manifest_until_it_is_complete(page: SimpleNamespace) -> None:
     api, manifest = page.api, page.manifest
     manifest = api.send.waitForManifest(manifest)
-    shown = {"processing": False, "status": "complete", "manifestId": page.manifest["manifestId"]}
-    assert {name: manifest[name] for name in shown} == shown
+    check_fields(manifest, processing=False, status="complete", manifestId=page.manifest["manifestId"])
 
     bad = api.send.createManifest(mappings={"/data/docs/readme.txt": "/local/home/missing.txt"})
     bad = api.send.waitForManifest(bad)
@@ -157,13 +153,9 @@ def monitoring_a_manifest_until_it_is_complete(page: SimpleNamespace) -> None:
             raise MyError("The manifest failed, because {reason}".format(reason=bad["errorMessage"]))
 
     manifest = api.send.waitForManifest(manifest)
-    shown = {
-        "status": "complete",
-        "totalFiles": 1,
-        "totalSize": 1091,
-        "manifestId": page.manifest["manifestId"],
-    }
-    assert {name: manifest[name] for name in shown} == shown
+    check_fields(
+        manifest, status="complete", totalFiles=1, totalSize=1091, manifestId=page.manifest["manifestId"]
+    )
     page.near.configure(manifest_delay=0)
     page.manifest = manifest
 
@@ -185,12 +177,12 @@ def creating_a_destination(page: SimpleNamespace) -> None:
 
     destination = api.send.createDestination(destinationAddress, destinationPort=destinationPort)
     assert isinstance(destination, Destination)
-    shown = {
-        "destinationAddress": "localhost",
-        "destinationPort": destinationPort,
-        "destinationIP": "127.0.0.1",
-    }
-    assert {name: destination[name] for name in shown} == shown
+    check_fields(
+        destination,
+        destinationAddress="localhost",
+        destinationPort=destinationPort,
+        destinationIP="127.0.0.1",
+    )
     assert destination["destinationId"].isdigit()
     page.destination = destination
 
@@ -200,8 +192,7 @@ def creating_a_transfer(page: SimpleNamespace) -> None:
     page.near.configure(rate=SLOW)
     transfer = api.send.createTransfer(destination, manifest)
     assert isinstance(transfer, Transfer)
-    shown = {"processing": True, "status": "pending", "destinationId": destination["destinationId"]}
-    assert {name: transfer[name] for name in shown} == shown
+    check_fields(transfer, processing=True, status="pending", destinationId=destination["destinationId"])
     assert transfer["transferId"].isdigit()
     page.transfer = transfer
 
@@ -229,15 +220,13 @@ def monitoring_a_transfer(page: SimpleNamespace) -> None:
     assert seen <= {"pending", "sending"}
 
     transfer = api.send.getTransfer(transfer)
-    shown = {"processing": False, "status": "complete", "transferId": page.transfer["transferId"]}
-    assert {name: transfer[name] for name in shown} == shown
+    check_fields(transfer, processing=False, status="complete", transferId=page.transfer["transferId"])
 
 
 def waiting_for_a_transfer(page: SimpleNamespace) -> None:
     api, transfer = page.api, page.transfer
     transfer = api.send.waitForTransfer(transfer)
-    shown = {"processing": False, "status": "complete", "transferId": page.transfer["transferId"]}
-    assert {name: transfer[name] for name in shown} == shown
+    check_fields(transfer, processing=False, status="complete", transferId=page.transfer["transferId"])
 
     assert api.send.waitForTransfer(page.second)["status"] == "complete"
     assert page.far.read("/data/copy") == README
@@ -265,16 +254,16 @@ def creating_a_shared_token(page: SimpleNamespace) -> None:
     page.destination = api.send.createDestination("localhost", destinationPort=page.far.port)
     token = api.send.createSharedToken(manifest)
     assert isinstance(token, Token)
-    shown = {
-        "description": "",
-        "downloadCount": 0,
-        "downloadLimit": None,
-        "expiryTime": None,
-        "manifestId": manifest["manifestId"],
-        "owner": "user",
-        "passwordRequired": False,
-    }
-    assert {name: token[name] for name in shown} == shown
+    check_fields(
+        token,
+        description="",
+        downloadCount=0,
+        downloadLimit=None,
+        expiryTime=None,
+        manifestId=manifest["manifestId"],
+        owner="user",
+        passwordRequired=False,
+    )
     assert abs(token["creationTime"] / 1e6 - time.time()) < 60
     assert [group.isalpha() and group.isupper() for group in token["token"].split(".")] == [True] * 3
     page.token = token
@@ -286,20 +275,12 @@ def using_a_shared_token(page: SimpleNamespace) -> None:
 
     manifests = api.send.getManifests()
     [shown] = manifests
-    assert {
-        name: shown[name] for name in ("errorMessage", "manifestId", "owner", "processing", "status")
-    } == {
-        "errorMessage": None,
-        "manifestId": page.token["manifestId"],
-        "owner": "",
-        "processing": False,
-        "status": "complete",
-    }
+    id = page.token["manifestId"]
+    check_fields(shown, errorMessage=None, manifestId=id, owner="", processing=False, status="complete")
     assert (shown["totalFiles"], shown["totalSize"]) == (1, 1091)
 
     transfer = api.send.createTransfer(destination, manifests[0])
-    expected = {"processing": True, "status": "pending", "destinationId": destination["destinationId"]}
-    assert {name: transfer[name] for name in expected} == expected
+    check_fields(transfer, processing=True, status="pending", destinationId=destination["destinationId"])
     assert transfer["transferId"].isdigit()
     assert api.send.waitForTransfer(transfer)["status"] == "complete"
 

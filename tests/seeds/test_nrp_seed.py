@@ -6,23 +6,15 @@ names; nothing else differs.  test_nrp_seed_entries.py and test_nrp_seed_workflo
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, List
 
 import pytest
 
-from smartxfer.nrp import File, FileSink, Record, RepositoryClient, limit_connections
-
-Capture = pytest.CaptureFixture[str]
-Local = Callable[[str, bytes], Path]
-
-
-def md5(data: bytes) -> str:
-    """The checksum as the repository writes it."""
-    return f"md5:{hashlib.md5(data).hexdigest()}"
+from smartxfer.nrp import File, FileSink, Record, limit_connections
+from tests.support.nrp_page import Capture, Client, Contents, Local, md5
 
 
 def test_overview(repository: Any) -> None:
@@ -37,9 +29,7 @@ def test_overview(repository: Any) -> None:
 class TestListing:
     """Listing Files."""
 
-    def test_on_a_record(
-        self, repository: Any, client: RepositoryClient, contents: Dict[str, bytes], capsys: Capture
-    ) -> None:
+    def test_on_a_record(self, repository: Any, client: Client, contents: Contents, capsys: Capture) -> None:
         abc_123 = repository.create(contents)
         # List all files on a draft record
         record = client.records.draft_records.read(abc_123)
@@ -55,7 +45,7 @@ class TestListing:
             for key, data in contents.items()
         )
 
-    def test_by_record_url(self, repository: Any, client: RepositoryClient) -> None:
+    def test_by_record_url(self, repository: Any, client: Client) -> None:
         abc_123 = repository.create({"data.csv": b"1,2"}, published=True)
         from yarl import URL
 
@@ -65,12 +55,7 @@ class TestListing:
         assert [(file.key, file.size) for file in files] == [("data.csv", 3)]
 
     def test_properties(
-        self,
-        repository: Any,
-        client: RepositoryClient,
-        record: Record,
-        contents: Dict[str, bytes],
-        capsys: Capture,
+        self, repository: Any, client: Client, record: Record, contents: Contents, capsys: Capture
     ) -> None:
         repository.write(record.id, "bare.txt", b"no description", None)
         files = client.files.list(record)
@@ -103,18 +88,12 @@ class TestUploading:
     """Uploading Files."""
 
     @pytest.fixture
-    def record(self, repository: Any, client: RepositoryClient) -> Record:
+    def record(self, repository: Any, client: Client) -> Record:
         """A draft without files."""
         return client.records.draft_records.read(repository.create())
 
     def test_from_a_file_path(
-        self,
-        repository: Any,
-        client: RepositoryClient,
-        record: Record,
-        root: str,
-        local: Local,
-        capsys: Capture,
+        self, repository: Any, client: Client, record: Record, root: str, local: Local, capsys: Capture
     ) -> None:
         local("/path/to/data.csv", b"1,2\n")
         # Upload a file from filesystem
@@ -133,7 +112,7 @@ class TestUploading:
     def test_with_progress_bar(
         self,
         repository: Any,
-        client: RepositoryClient,
+        client: Client,
         record: Record,
         root: str,
         local: Local,
@@ -161,7 +140,7 @@ class TestUploading:
     def test_from_path_object(
         self,
         repository: Any,
-        client: RepositoryClient,
+        client: Client,
         record: Record,
         local: Local,
         tmp_path: Path,
@@ -180,7 +159,7 @@ class TestUploading:
         assert repository.read(record.id, "experiment_results.csv") == b"results"
 
     def test_with_data_stream(
-        self, repository: Any, client: RepositoryClient, record: Record, root: str, local: Local
+        self, repository: Any, client: Client, record: Record, root: str, local: Local
     ) -> None:
         local("/path/to/file.pdf", b"%PDF-1.7")
         from smartxfer.nrp.streams import FileSource
@@ -193,7 +172,7 @@ class TestUploading:
         assert (file.mimetype, file.metadata) == ("application/pdf", {"description": "Research paper"})
         assert repository.read(record.id, "document.pdf") == b"%PDF-1.7"
 
-    def test_from_memory(self, repository: Any, client: RepositoryClient, record: Record) -> None:
+    def test_from_memory(self, repository: Any, client: Client, record: Record) -> None:
         from smartxfer.nrp.streams import MemorySource
 
         # Upload from bytes in memory
@@ -206,13 +185,7 @@ class TestUploading:
         assert repository.read(record.id, "textfile.txt") == data
 
     def test_multiple_files(
-        self,
-        repository: Any,
-        client: RepositoryClient,
-        record: Record,
-        root: str,
-        local: Local,
-        capsys: Capture,
+        self, repository: Any, client: Client, record: Record, root: str, local: Local, capsys: Capture
     ) -> None:
         for name in ("data.csv", "analysis.py", "results.pdf"):
             local(f"/path/to/{name}", name.encode())
@@ -269,13 +242,11 @@ class TestDownloading:
     """Downloading Files."""
 
     @pytest.fixture
-    def file(self, client: RepositoryClient, record: Record) -> File:
+    def file(self, client: Client, record: Record) -> File:
         """The page's ``file``, where it comes from the block before."""
         return client.files.read(record, "large-file.zip")
 
-    def test_to_file_path(
-        self, client: RepositoryClient, record: Record, contents: Dict[str, bytes], root: str
-    ) -> None:
+    def test_to_file_path(self, client: Client, record: Record, contents: Contents, root: str) -> None:
         # Download file to local filesystem
         file = client.files.read(record, "data.csv")
         client.files.download(file, f"{root}/path/to/save/data.csv")
@@ -283,9 +254,9 @@ class TestDownloading:
 
     def test_with_progress_bar(
         self,
-        client: RepositoryClient,
+        client: Client,
         file: File,
-        contents: Dict[str, bytes],
+        contents: Contents,
         root: str,
         capsys: Capture,
         monkeypatch: pytest.MonkeyPatch,
@@ -298,16 +269,14 @@ class TestDownloading:
         assert "Downloading large file" in shown.err
         assert Path(f"{root}/path/to/save/large-file.zip").read_bytes() == contents["large-file.zip"]
 
-    def test_using_file_object(
-        self, client: RepositoryClient, record: Record, contents: Dict[str, bytes], root: str
-    ) -> None:
+    def test_using_file_object(self, client: Client, record: Record, contents: Contents, root: str) -> None:
         # Get file info first, then download
         files = client.files.list(record)
         file = files[0]  # Get first file
         client.files.download(file, f"{root}/downloads/{file.key}", progress=f"Downloading {file.key}")
         assert Path(f"{root}/downloads/{file.key}").read_bytes() == contents[file.key]
 
-    def test_using_file_url(self, repository: Any, client: RepositoryClient, root: str) -> None:
+    def test_using_file_url(self, repository: Any, client: Client, root: str) -> None:
         abc_123 = repository.create({"data.csv": b"public"}, published=True)
         from yarl import URL
 
@@ -316,9 +285,7 @@ class TestDownloading:
         client.files.download(file_url, f"{root}/path/to/save/data.csv")
         assert Path(f"{root}/path/to/save/data.csv").read_bytes() == b"public"
 
-    def test_with_data_sink(
-        self, client: RepositoryClient, file: File, contents: Dict[str, bytes], root: str
-    ) -> None:
+    def test_with_data_sink(self, client: Client, file: File, contents: Contents, root: str) -> None:
         from smartxfer.nrp.streams import FileSink
 
         # Download using FileSink for more control
@@ -326,9 +293,7 @@ class TestDownloading:
         assert client.files.download(file, sink) is sink
         assert Path(f"{root}/path/to/output.pdf").read_bytes() == contents["large-file.zip"]
 
-    def test_to_memory(
-        self, client: RepositoryClient, file: File, contents: Dict[str, bytes], capsys: Capture
-    ) -> None:
+    def test_to_memory(self, client: Client, file: File, contents: Contents, capsys: Capture) -> None:
         from smartxfer.nrp.streams import MemorySink
 
         # Download to memory
@@ -342,13 +307,7 @@ class TestDownloading:
 
     @pytest.mark.parametrize("published", [False, True])
     def test_multiple_files(
-        self,
-        repository: Any,
-        client: RepositoryClient,
-        contents: Dict[str, bytes],
-        root: str,
-        capsys: Capture,
-        published: bool,
+        self, repository: Any, client: Client, contents: Contents, root: str, capsys: Capture, published: bool
     ) -> None:
         abc_123 = repository.create(contents, published=published)
         # Download all files from a record (can be draft or published)
@@ -363,11 +322,9 @@ class TestDownloading:
         assert saved == contents
 
     def test_parallel_with_connection_limiting(
-        self, repository: Any, client: RepositoryClient, root: str, capsys: Capture
+        self, repository: Any, client: Client, root: str, capsys: Capture
     ) -> None:
-        def download_files_from_draft_in_parallel(
-            client: RepositoryClient, files: List[File], output_dir: str
-        ) -> None:
+        def download_files_from_draft_in_parallel(client: Client, files: List[File], output_dir: str) -> None:
             # Limit to 5 concurrent downloads
             with limit_connections(5), ThreadPoolExecutor(max_workers=8) as executor:
                 results = executor.map(

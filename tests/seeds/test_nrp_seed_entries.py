@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any, Dict
 
 import pytest
 
-from smartxfer.nrp import Record, RepositoryClient
-
-Capture = pytest.CaptureFixture[str]
-
-
-def md5(data: bytes) -> str:
-    """The checksum as the repository writes it."""
-    return f"md5:{hashlib.md5(data).hexdigest()}"
+from smartxfer.nrp import Record
+from tests.support.nrp_page import Capture, Client, Contents, md5
 
 
 class TestReading:
     """Reading File Metadata."""
 
-    def test_info(
-        self, client: RepositoryClient, record: Record, contents: Dict[str, bytes], capsys: Capture
-    ) -> None:
+    def test_info(self, client: Client, record: Record, contents: Contents, capsys: Capture) -> None:
         # Read file metadata without downloading content
         file = client.files.read(record, "data.csv")
         print(f"File key: {file.key}")
@@ -36,7 +27,7 @@ class TestReading:
             "MIME type: text/csv\nMetadata: {'description': 'About data.csv'}\n"
         )
 
-    def test_by_file_url(self, repository: Any, client: RepositoryClient) -> None:
+    def test_by_file_url(self, repository: Any, client: Client) -> None:
         abc_123 = repository.create({"data.csv": b"public"}, published=True)
         from yarl import URL
 
@@ -50,13 +41,7 @@ class TestReading:
         ("exists", "output"), [(True, "File exists: myfile.pdf\n"), (False, "File does not exist\n")]
     )
     def test_existence(
-        self,
-        repository: Any,
-        client: RepositoryClient,
-        record: Record,
-        capsys: Capture,
-        exists: bool,
-        output: str,
+        self, repository: Any, client: Client, record: Record, capsys: Capture, exists: bool, output: str
     ) -> None:
         if exists:
             repository.write(record.id, "myfile.pdf", b"%PDF")
@@ -72,7 +57,7 @@ class TestReading:
 class TestUpdating:
     """Updating File Metadata."""
 
-    def test_metadata(self, client: RepositoryClient, record: Record, capsys: Capture) -> None:
+    def test_metadata(self, client: Client, record: Record, capsys: Capture) -> None:
         # Read file, update metadata, save
         file = client.files.read(record, "data.csv")
         # Update metadata
@@ -86,7 +71,7 @@ class TestUpdating:
         expected = {"description": "Updated description", "type": "dataset", "processing_date": "2024-01-15"}
         assert updated_file.metadata == client.files.read(record, "data.csv").metadata == expected
 
-    def test_more_fields(self, client: RepositoryClient, record: Record) -> None:
+    def test_more_fields(self, client: Client, record: Record) -> None:
         # Add new metadata fields (must be supported by schema on server)
         file = client.files.read(record, "image.jpg")
         file.metadata["photographer"] = "John Doe"
@@ -103,7 +88,7 @@ class TestUpdating:
         }
         assert client.files.read(record, "image.jpg").metadata == updated.metadata
 
-    def test_bulk(self, client: RepositoryClient, record: Record, capsys: Capture) -> None:
+    def test_bulk(self, client: Client, record: Record, capsys: Capture) -> None:
         # Update metadata for multiple files
         def update_all_file_metadata(record: Record, new_metadata: Dict[str, Any]) -> None:
             files = client.files.list(record)
@@ -127,13 +112,13 @@ class TestDeleting:
     """Deleting Files."""
 
     @pytest.fixture
-    def record(self, repository: Any, client: RepositoryClient) -> Record:
+    def record(self, repository: Any, client: Client) -> Record:
         """A draft with the files that the page deletes, and one more."""
         keys = ("unwanted-file.txt", "old-data.csv", "temp.txt", "temp_1.dat", "temp_2.dat", "kept.txt")
         return client.records.draft_records.read(repository.create(dict.fromkeys(keys, b"x")))
 
     def test_by_record_and_key(
-        self, repository: Any, client: RepositoryClient, record: Record, capsys: Capture
+        self, repository: Any, client: Client, record: Record, capsys: Capture
     ) -> None:
         before = repository.files(record.id)
         # Delete a file by key
@@ -142,14 +127,14 @@ class TestDeleting:
         assert capsys.readouterr().out == "File deleted\n"
         assert set(before) - set(repository.files(record.id)) == {"unwanted-file.txt"}
 
-    def test_using_file_object(self, repository: Any, client: RepositoryClient, record: Record) -> None:
+    def test_using_file_object(self, repository: Any, client: Client, record: Record) -> None:
         before = repository.files(record.id)
         # Delete using file object
         file = client.files.read(record, "old-data.csv")
         client.files.delete(file)
         assert set(before) - set(repository.files(record.id)) == {"old-data.csv"}
 
-    def test_by_file_url(self, repository: Any, client: RepositoryClient, record: Record) -> None:
+    def test_by_file_url(self, repository: Any, client: Client, record: Record) -> None:
         before = repository.files(record.id)
         from yarl import URL
 
@@ -158,9 +143,7 @@ class TestDeleting:
         client.files.delete(file_url)
         assert set(before) - set(repository.files(record.id)) == {"temp.txt"}
 
-    def test_all_files(
-        self, repository: Any, client: RepositoryClient, record: Record, capsys: Capture
-    ) -> None:
+    def test_all_files(self, repository: Any, client: Client, record: Record, capsys: Capture) -> None:
         # Delete all files from a record
         files = client.files.list(record)
         for file in files:
@@ -169,9 +152,7 @@ class TestDeleting:
         assert capsys.readouterr().out.count("✓ Deleted ") == len(files) == 6
         assert repository.entries(record.id) == []
 
-    def test_conditional(
-        self, repository: Any, client: RepositoryClient, record: Record, capsys: Capture
-    ) -> None:
+    def test_conditional(self, repository: Any, client: Client, record: Record, capsys: Capture) -> None:
         # Delete files matching condition
         files = client.files.list(record)
         for file in files:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Dict, List
 
 import pytest
 
 from smartxfer import RetryPolicy
 from smartxfer.local import LocalServer
-from smartxfer.nrp import File, Record, RepositoryClient, get_client
-
-Capture = pytest.CaptureFixture[str]
-Local = Callable[[str, bytes], Path]
+from smartxfer.nrp import File, Record, get_client
+from tests.support.nrp_page import Capture, Client, Contents, Local, md5
 
 
-def md5(data: bytes) -> str:
-    """The checksum as the repository writes it."""
-    return f"md5:{hashlib.md5(data).hexdigest()}"
-
-
-def test_upload_multiple_files_and_publish(
-    repository: Any, client: RepositoryClient, root: str, local: Local
-) -> None:
+def test_upload_multiple_files_and_publish(repository: Any, client: Client, root: str, local: Local) -> None:
     names = ("experiment1.csv", "experiment2.csv", "README.txt")
     for name in names:
         local(f"/data/{name}", name.encode())
@@ -71,12 +61,7 @@ def test_upload_multiple_files_and_publish(
 
 @pytest.mark.parametrize("published", [False, True])
 def test_download_complete_record_with_files(
-    repository: Any,
-    client: RepositoryClient,
-    contents: Dict[str, bytes],
-    root: str,
-    capsys: Capture,
-    published: bool,
+    repository: Any, client: Client, contents: Contents, root: str, capsys: Capture, published: bool
 ) -> None:
     abc_123 = repository.create(contents, published=published, metadata={"title": "Whole"})
 
@@ -139,7 +124,7 @@ def test_download_complete_record_with_files(
 
 @pytest.mark.parametrize("there", [True, False])
 def test_replace_file_with_new_version(
-    repository: Any, client: RepositoryClient, root: str, local: Local, there: bool
+    repository: Any, client: Client, root: str, local: Local, there: bool
 ) -> None:
     local("/path/to/new_data.csv", b"new version")
     record = client.records.draft_records.read(repository.create({"data.csv": b"old"} if there else {}))
@@ -169,7 +154,7 @@ def test_replace_file_with_new_version(
 
 
 def test_sync_files_from_directory(
-    repository: Any, client: RepositoryClient, root: str, local: Local, capsys: Capture
+    repository: Any, client: Client, root: str, local: Local, capsys: Capture
 ) -> None:
     for name in ("a.csv", "b.csv", "inner/c.csv"):
         local(f"/data/experiment_2024/{name}", name.encode())
@@ -212,7 +197,7 @@ def test_sync_files_from_directory(
 
 @pytest.mark.parametrize("published", [False, True])
 def test_copy_files_between_records(
-    repository: Any, client: RepositoryClient, contents: Dict[str, bytes], capsys: Capture, published: bool
+    repository: Any, client: Client, contents: Contents, capsys: Capture, published: bool
 ) -> None:
     source_123 = repository.create()
     for key, data in contents.items():
@@ -258,7 +243,7 @@ def test_copy_files_between_records(
     }
 
 
-def test_validate_file_checksums(client: RepositoryClient, record: Record, capsys: Capture) -> None:
+def test_validate_file_checksums(client: Client, record: Record, capsys: Capture) -> None:
     def validate_file_checksums(record: Record) -> List[Dict[str, Any]]:
         """Download files and verify their checksums."""
         import hashlib
@@ -305,11 +290,11 @@ class TestErrorHandling:
     """Error Handling: one block, and what leads to each of its branches."""
 
     @pytest.fixture
-    def record(self, repository: Any, client: RepositoryClient) -> Record:
+    def record(self, repository: Any, client: Client) -> Record:
         """A draft without files."""
         return client.records.draft_records.read(repository.create())
 
-    def output_of(self, client: RepositoryClient, record: Record, root: str, capsys: Capture) -> str:
+    def output_of(self, client: Client, record: Record, root: str, capsys: Capture) -> str:
         """Return the output of the block."""
         from smartxfer.nrp.errors import RepositoryClientError, RepositoryCommunicationError
 
@@ -324,20 +309,14 @@ class TestErrorHandling:
         return capsys.readouterr().out
 
     def test_all_is_well(
-        self,
-        repository: Any,
-        client: RepositoryClient,
-        record: Record,
-        root: str,
-        local: Local,
-        capsys: Capture,
+        self, repository: Any, client: Client, record: Record, root: str, local: Local, capsys: Capture
     ) -> None:
         local("/path/to/file.csv", b"1,2")
         assert self.output_of(client, record, root, capsys) == ""
         assert repository.files(record.id) == {"data.csv": 3}
 
     def test_no_source(
-        self, repository: Any, client: RepositoryClient, record: Record, root: str, capsys: Capture
+        self, repository: Any, client: Client, record: Record, root: str, capsys: Capture
     ) -> None:
         before = len(repository.requests)
         assert self.output_of(client, record, root, capsys) == "Source file not found\n"
@@ -345,13 +324,7 @@ class TestErrorHandling:
         assert repository.entries(record.id) == []
 
     def test_refused(
-        self,
-        repository: Any,
-        client: RepositoryClient,
-        record: Record,
-        root: str,
-        local: Local,
-        capsys: Capture,
+        self, repository: Any, client: Client, record: Record, root: str, local: Local, capsys: Capture
     ) -> None:
         local("/path/to/file.csv", b"1,2")
         client.records.draft_records.delete(record)

@@ -25,8 +25,13 @@ _TOP = (
     "BasicClient FileSenderClient GuestAuth JetStream OAuthClient PerseusClient RepositoryClient SmartxferError"
     " SyncClient UserAuth"
 )
-NAMES = {smartxfer: _TOP, **{module: names for table in TABLES.values() for module, names in table.NAMES.items()}}
-ROWS = [pytest.param(row, id=f"{service}-{row.name}") for service, table in TABLES.items() for row in table.ROWS]
+NAMES = {
+    smartxfer: _TOP,
+    **{module: names for table in TABLES.values() for module, names in table.NAMES.items()},
+}
+ROWS = [
+    pytest.param(row, id=f"{service}-{row.name}") for service, table in TABLES.items() for row in table.ROWS
+]
 FORMS = [*nrp_rows.FORMS, *perseus_rows.FORMS, *jetstream_rows.FORMS]
 
 
@@ -58,12 +63,18 @@ def test_names_are_public(module: Any) -> None:
 
 @pytest.mark.parametrize(
     ("table", "owner"),
-    [pytest.param(table, owner, id=f"{name}-{owner}") for name, table in TABLES.items() for owner in table.OWNERS],
+    [
+        pytest.param(table, owner, id=f"{name}-{owner}")
+        for name, table in TABLES.items()
+        for owner in table.OWNERS
+    ],
 )
 def test_no_method_was_forgotten(table: Any, owner: str) -> None:
     """A public method or attribute is in the table, or one of those that we added on purpose."""
     public = {name for name in dir(table.OWNERS[owner]) if not name.startswith("_")} - {"credential_spec"}
-    listed = {row.name.rpartition(".")[2] for row in table.ROWS if row.name.startswith(f"{owner}.")} - {"__call__"}
+    listed = {row.name.rpartition(".")[2] for row in table.ROWS if row.name.startswith(f"{owner}.")} - {
+        "__call__"
+    }
     added = set(table.ADDED[owner].split())
     assert (public, listed & added) == (listed | added, set())
 

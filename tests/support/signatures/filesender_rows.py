@@ -39,7 +39,11 @@ ATTRIBUTES = [
         _CLIENT(_URL),
         {"chunk_size": None, "auth": filesender.Auth(), "concurrent_files": 1, "concurrent_chunks": 2},
     ),
-    ("another client", _CLIENT(_URL, 7, concurrent_chunks=None), {"chunk_size": 7, "concurrent_chunks": None}),
+    (
+        "another client",
+        _CLIENT(_URL, 7, concurrent_chunks=None),
+        {"chunk_size": 7, "concurrent_chunks": None},
+    ),
     ("UserAuth", filesender.UserAuth("ann", "k3y", 60), {"username": "ann", "api_key": "k3y", "delay": 60}),
     (
         "GuestAuth",

@@ -71,7 +71,11 @@ _RECORD = nrp.Record.from_wire({"id": "abc-123", "metadata": {"title": "T"}})
 _MADE = nrp.get_client(_ADDRESS)
 
 ATTRIBUTES = [
-    ("File", _FILE, {name: ENTRY[name] for name in ("key", "size", "mimetype", "checksum", "metadata", "status")}),
+    (
+        "File",
+        _FILE,
+        {name: ENTRY[name] for name in ("key", "size", "mimetype", "checksum", "metadata", "status")},
+    ),
     ("File without metadata", nrp.File.from_wire({**ENTRY, "metadata": None}), {"metadata": {}}),
     ("File.links", _FILE.links, {"content": f"{_ADDRESS}/data.csv/content", "self_": f"{_ADDRESS}/data.csv"}),
     ("Record", _RECORD, {"id": "abc-123", "metadata": {"title": "T"}}),

@@ -49,7 +49,11 @@ ATTRIBUTES = [
     ("PerseusClient", _MADE, {"file": _MADE.file}),
     ("File", _FILE, _SHOWN),
     ("File.status", _FILE, {"status": perseus.FileStatus.UPLOADED}),
-    ("File.created_at", _FILE, {"created_at": dt.datetime(2026, 11, 20, 21, 6, 32, 343000, tzinfo=dt.timezone.utc)}),
+    (
+        "File.created_at",
+        _FILE,
+        {"created_at": dt.datetime(2026, 11, 20, 21, 6, 32, 343000, tzinfo=dt.timezone.utc)},
+    ),
     ("FileStatus", perseus.FileStatus, {"PENDING": "pending", "UPLOADED": "uploaded", "FAILED": "failed"}),
 ]
 

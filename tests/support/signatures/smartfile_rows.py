@@ -8,7 +8,11 @@ from smartxfer import smartfile
 from smartxfer.smartfile import sync
 from tests.support.signatures.signature_row import parse_rows
 
-OWNERS = {"BasicClient": smartfile.BasicClient, "OAuthClient": smartfile.OAuthClient, "SyncClient": smartfile.SyncClient}
+OWNERS = {
+    "BasicClient": smartfile.BasicClient,
+    "OAuthClient": smartfile.OAuthClient,
+    "SyncClient": smartfile.SyncClient,
+}
 
 ROWS = parse_rows(
     """
