@@ -37,7 +37,7 @@ FORMS = [*nrp_rows.FORMS, *perseus_rows.FORMS, *jetstream_rows.FORMS]
 
 @pytest.mark.parametrize("row", ROWS)
 def test_parameters_order_and_defaults(row: Row) -> None:
-    """What we add is keyword-only, optional and listed."""
+    """Every added parameter is keyword-only, optional and listed."""
     assert describe(row.thing) == row.parameters
     assert not inspect.iscoroutinefunction(row.thing)
     assert not inspect.isasyncgenfunction(row.thing)
