@@ -57,13 +57,9 @@ def test_raw_calls(server: RawServer) -> None:
         with pytest.raises(NotFound, match="no such thing"):
             client.get("missing")
     assert [(request.method, request.target, request.body) for request in server.requests] == [
-        ("GET", "/api/things/5?q=x+y&n=1", b""),
-        ("GET", "/api/things", b""),
-        ("DELETE", "/api/things/5", b""),
-        ("PUT", "/api/things/5", '{"name":"ü"}'.encode()),
-        ("POST", "/api/things", b'{"name":"b"}'),
-        ("GET", "/api/file", b""),
-        ("GET", "/api/missing", b""),
+        ("GET", "/api/things/5?q=x+y&n=1", b""), ("GET", "/api/things", b""),
+        ("DELETE", "/api/things/5", b""), ("PUT", "/api/things/5", '{"name":"ü"}'.encode()),
+        ("POST", "/api/things", b'{"name":"b"}'), ("GET", "/api/file", b""), ("GET", "/api/missing", b""),
     ]
     assert all(request.headers["user-agent"].startswith("smartxfer/") for request in server.requests)
 

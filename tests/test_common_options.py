@@ -92,17 +92,10 @@ def test_each_setting_arrives(make: Any, args: Any, tmp_path: Path, monkeypatch:
     """Fails if two of them are passed on in the wrong order, or one is not passed on."""
     monkeypatch.setenv("FILESENDER_BASE_URL", URL)
     given: Dict[str, Any] = {
-        "timeout": (3.0, 4.0),
-        "retry": RetryPolicy(attempts=7),
-        "session": requests.Session(),
-        "verify": "bundle.pem",
-        "cert": ("client.pem", "client.key"),
-        "cert_origins": ["https://s3.example.org"],
-        "proxies": {"http": "http://proxy:3128"},
-        "max_workers": 5,
-        "profile": "work",
-        "netrcfile": tmp_path / "netrc",
-        "clock": FakeClock(),
+        "timeout": (3.0, 4.0), "retry": RetryPolicy(attempts=7), "session": requests.Session(),
+        "verify": "bundle.pem", "cert": ("client.pem", "client.key"),
+        "cert_origins": ["https://s3.example.org"], "proxies": {"http": "http://proxy:3128"},
+        "max_workers": 5, "profile": "work", "netrcfile": tmp_path / "netrc", "clock": FakeClock(),
     }
     made = make(*args, **given)
     client = made.api if isinstance(made, SyncClient) else made

@@ -57,9 +57,7 @@ VERBS: Dict[str, Tuple[Dict[str, Any], List[str], Any]] = {
     "exists": ({"source": EMPTY}, [], bool),
     "remove": ({"target": EMPTY}, [], type(None)),
     "sync": (
-        {"source": EMPTY, "target": EMPTY},
-        ["delete", "max_delete", "follow_symlinks", *_TREE],
-        SyncReport,
+        {"source": EMPTY, "target": EMPTY}, ["delete", "max_delete", "follow_symlinks", *_TREE], SyncReport,
     ),
 }  # fmt: skip
 

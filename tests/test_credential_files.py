@@ -250,13 +250,9 @@ def test_a_named_file_that_is_a_pipe_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "line"),
     [
-        ("netrc", b"macdef x\ny\n\n"),
-        ("netrc", b"machine x login y\n"),
-        ("config.ini", b"; padding\n"),
-        ("filesender.py.ini", b"; padding\n"),
-        ("invenio-config.json", b"         \n"),
-        (".env", b"# 'it is\n"),
-        (".env", b"A='\n"),
+        ("netrc", b"macdef x\ny\n\n"), ("netrc", b"machine x login y\n"), ("config.ini", b"; padding\n"),
+        ("filesender.py.ini", b"; padding\n"), ("invenio-config.json", b"         \n"),
+        (".env", b"# 'it is\n"), (".env", b"A='\n"),
     ],
 )
 def test_the_largest_file_is_read_in_time(kind: str, line: bytes, home: Path) -> None:

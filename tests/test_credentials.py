@@ -21,9 +21,7 @@ def names(**more: Any) -> CredentialSpec:
     given: Dict[str, Any] = {
         "service": "depot",
         "fields": {
-            "base_url": "DEPOT_URL",
-            "username": ("DEPOT_USER", "DEPOT_OLD_USER"),
-            "api_key": "DEPOT_KEY",
+            "base_url": "DEPOT_URL", "username": ("DEPOT_USER", "DEPOT_OLD_USER"), "api_key": "DEPOT_KEY",
         },
         "netrc": {"username": "login", "api_key": "password"},
         "secrets": frozenset({"api_key"}),
@@ -32,10 +30,8 @@ def names(**more: Any) -> CredentialSpec:
 
 
 def look(
-    given: Optional[Mapping[str, Optional[str]]] = None,
-    environ: Optional[Mapping[str, str]] = None,
-    service: Optional[CredentialSpec] = None,
-    **more: Any,
+    given: Optional[Mapping[str, Optional[str]]] = None, environ: Optional[Mapping[str, str]] = None,
+    service: Optional[CredentialSpec] = None, **more: Any,
 ) -> Credentials:
     return resolve_credentials(service or names(), given or {}, environ=environ or {}, **more)
 
@@ -66,10 +62,7 @@ def test_the_order_of_places(home: Path, profiles: Path, netrc: Path) -> None:
     environ = {"DEPOT_KEY": "from-environment"}
     seen = []
     for take_away in (
-        lambda: given.pop("api_key"),
-        environ.clear,
-        own.clear,
-        lambda: profiles.write_text(""),
+        lambda: given.pop("api_key"), environ.clear, own.clear, lambda: profiles.write_text(""),
         lambda: netrc.write_text(""),
     ):
         found = look(given, environ, service)
@@ -89,14 +82,10 @@ def test_each_value_may_come_from_another_place(netrc: Path) -> None:
     netrc.write_text(f"machine fs.example.org login ann password {KEY}\n")
     found = look({"username": "ann"}, {"DEPOT_URL": SITE})
     assert found.require("base_url", "username", "api_key") == {
-        "base_url": SITE,
-        "username": "ann",
-        "api_key": KEY,
+        "base_url": SITE, "username": "ann", "api_key": KEY,
     }
     assert list(sources(found).values()) == [
-        "environment (DEPOT_URL)",
-        f"arguments, for {SITE}",
-        f"{netrc}, for {SITE}",
+        "environment (DEPOT_URL)", f"arguments, for {SITE}", f"{netrc}, for {SITE}",
     ]
 
 
@@ -124,13 +113,8 @@ def test_a_missing_value_raises_only_when_it_is_needed_and_lists_the_places(home
     said = str(caught.value)
     assert "no username and no api_key" in said
     places = [
-        "arguments",
-        "environment (DEPOT_USER)",
-        "environment (DEPOT_OLD_USER)",
-        "environment (DEPOT_KEY)",
-        "~/.depot.ini",
-        str(get_config_path()),
-        str(home / ".netrc"),
+        "arguments", "environment (DEPOT_USER)", "environment (DEPOT_OLD_USER)", "environment (DEPOT_KEY)",
+        "~/.depot.ini", str(get_config_path()), str(home / ".netrc"),
     ]
     assert [said.index(place) for place in places] == sorted(said.index(place) for place in places)
     assert "DEPOT_USER and DEPOT_KEY" in caught.value.hint

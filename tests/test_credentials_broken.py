@@ -157,8 +157,7 @@ DAMAGE = pytest.mark.parametrize("damage", [_text, _bytes, _directory], ids=["te
 def _own_file(service: str, home: Path) -> Path:
     path = {
         "filesender": home / ".filesender" / "filesender.py.ini",
-        "nrp": home / ".nrp" / "invenio-config.json",
-        "perseus": Path(".env"),
+        "nrp": home / ".nrp" / "invenio-config.json", "perseus": Path(".env"),
     }[service]
     path.parent.mkdir(exist_ok=True)
     return path
@@ -168,11 +167,7 @@ def _own_file(service: str, home: Path) -> Path:
 @DAMAGE
 @pytest.mark.parametrize("place", ["profile", "netrc", "own"])
 def test_a_file_that_cannot_be_read(
-    service: str,
-    damage: Callable[[Path], None],
-    place: str,
-    home: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    service: str, damage: Callable[[Path], None], place: str, home: Path, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Fails if one bad file hides the values of every other place."""
@@ -215,10 +210,8 @@ def test_a_variable_that_is_not_utf8(monkeypatch: pytest.MonkeyPatch, caplog: py
 @pytest.mark.parametrize(
     ("variable", "make"),
     [
-        ("FILESENDER_BASE_URL", FileSenderClient.from_environment),
-        ("SMARTFILE_API_URL", BasicClient),
-        ("PERSEUS_API_HOST", PerseusClient),
-        ("NRP_REPOSITORY_URL", get_client),
+        ("FILESENDER_BASE_URL", FileSenderClient.from_environment), ("SMARTFILE_API_URL", BasicClient),
+        ("PERSEUS_API_HOST", PerseusClient), ("NRP_REPOSITORY_URL", get_client),
         ("JETSTREAM_API_HOST", lambda: JetStream().api()),
     ],
 )

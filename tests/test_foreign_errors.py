@@ -56,16 +56,12 @@ STEPS: Dict[str, List[Step]] = {
         lambda client, text: client.records.create({"metadata": {"title": {text}}}),
     ],
     "perseus": [
-        lambda client, text: client.get("file", text),
-        lambda client, text: client.post("file", name={text}),
-        lambda client, text: client.file.find_file(text),
-        lambda client, text: client.file.delete_file(text),
+        lambda client, text: client.get("file", text), lambda client, text: client.post("file", name={text}),
+        lambda client, text: client.file.find_file(text), lambda client, text: client.file.delete_file(text),
     ],
     "jetstream": [
-        lambda client, text: client.server.auth(text, text),
-        lambda client, text: client.login_token(text),
-        lambda client, text: client.ls(text),
-        lambda client, text: client.send_files(text, "host"),
+        lambda client, text: client.server.auth(text, text), lambda client, text: client.login_token(text),
+        lambda client, text: client.ls(text), lambda client, text: client.send_files(text, "host"),
         lambda client, text: client.send.getTransfer(text),
     ],
 }

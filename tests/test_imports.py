@@ -9,26 +9,15 @@ import sys
 from typing import List
 
 LAZY = [
-    "click",
-    "tqdm",
-    "werkzeug",
-    "responses",
-    "pytest",
-    "platformdirs",
-    "keyring",
-    "cryptography",
+    "click", "tqdm", "werkzeug", "responses", "pytest", "platformdirs", "keyring", "cryptography",
     "requests_oauthlib",
 ]
 
 
 def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        [sys.executable, "-c", code, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=60, check=False,
     )
 
 

@@ -48,8 +48,7 @@ DOCSTRING_START = re.compile(r"(What|Whether|Who|Whose|Where|How|It)\b")
 #: Path, text of the line, and the reason for which it may stay.
 ALLOWED: Tuple[Tuple[str, str, str], ...] = (
     (
-        "smartxfer/filesender/upload_journal.py",
-        'ENCRYPTION_STATE_KEY = "sealing"',
+        "smartxfer/filesender/upload_journal.py", 'ENCRYPTION_STATE_KEY = "sealing"',
         "a key of state files, which earlier versions wrote",
     ),
     ("tests/faults/test_encrypted_secrets.py", '["state"]["sealing"]', "that key"),
@@ -141,25 +140,11 @@ def test_each_exception_is_needed() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "class UploadLane:",
-        "self._bell.set()",
-        "# The verdict of the server.",
-        "def sealed_size():",
-        '"""Seal the data."""',
-        "What vouches for the bytes.",
-        "object_shelf = 1",
-        "delta/crew.py",
-        "it is told to the server",
-        "error: this is no file",
-        "there are no\n    files",
-        "there is none",
-        "the transfer goes on",
-        "the file stands there",
-        "somebody else's file",
-        "Whoever calls it",
-        "computed anew",
-        '"""What it is."""',
-        'def f():\n    """Whether it is."""',
+        "class UploadLane:", "self._bell.set()", "# The verdict of the server.", "def sealed_size():",
+        '"""Seal the data."""', "What vouches for the bytes.", "object_shelf = 1", "delta/crew.py",
+        "it is told to the server", "error: this is no file", "there are no\n    files", "there is none",
+        "the transfer goes on", "the file stands there", "somebody else's file", "Whoever calls it",
+        "computed anew", '"""What it is."""', 'def f():\n    """Whether it is."""',
     ],
 )
 def test_a_retired_word_is_found(text: str) -> None:

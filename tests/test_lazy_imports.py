@@ -16,10 +16,8 @@ from tests.test_imports import run_python
 
 #: How programs begin.
 ENTRIES = [
-    "from smartxfer import FileSenderClient",
-    "from smartxfer import BasicClient",
-    "from smartxfer import PerseusClient",
-    "from smartxfer import JetStream",
+    "from smartxfer import FileSenderClient", "from smartxfer import BasicClient",
+    "from smartxfer import PerseusClient", "from smartxfer import JetStream",
     "from smartxfer.nrp import get_client",
 ]
 #: The most modules that one loads beyond those of ``import requests``: each takes about half a millisecond.

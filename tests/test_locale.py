@@ -130,8 +130,7 @@ def test_a_program_under_posix(server: LocalServer, source: Path, tmp_path: Path
     for path in map(bytes.fromhex, report["paths"]):
         assert Path(os.fsdecode(path)).read_bytes() == DATA
     expected = {
-        "filesender": [NAME, f"folder \u00f6/{NAME}"],
-        "smartfile": [f"again/{NAME}", NAME],
+        "filesender": [NAME, f"folder \u00f6/{NAME}"], "smartfile": [f"again/{NAME}", NAME],
         "nrp": [NAME, "\u00fc.bin"],
     }.get(service, [])
     assert files_below(out) == sorted(expected)

@@ -58,10 +58,8 @@ def test_extra_adds_fields_and_replaces_none() -> None:
     }  # fmt: skip
     assert body == {"subject": "a", "options": {"b": 1}}
     for wrong, said in (
-        ({"subject": "b"}, "given already"),
-        ({"options": {"b": 2}}, "given already"),
-        ({"message": "b"}, "known here .give 'message' itself"),
-        ([1], "extra is a dictionary"),
+        ({"subject": "b"}, "given already"), ({"options": {"b": 2}}, "given already"),
+        ({"message": "b"}, "known here .give 'message' itself"), ([1], "extra is a dictionary"),
         ("x", "extra is a dictionary"),
     ):
         with pytest.raises(UsageError, match=said):

@@ -36,13 +36,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (source / path).write_bytes((ROOT / path).read_bytes())
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     done = subprocess.run(
-        [*command, "--wheel-dir", str(out), str(source)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=100,
-        check=False,
+        [*command, "--wheel-dir", str(out), str(source)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=100, check=False,
     )
     assert done.returncode == 0, done.stdout
     (built,) = out.glob("*.whl")

@@ -252,11 +252,8 @@ def test_services_of_the_local_server(world: World) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: smartxfer.FileSenderClient("http://127.0.0.1:1"),
-        smartxfer.BasicClient,
-        smartxfer.RepositoryClient,
-        smartxfer.PerseusClient,
-        jetstream.API,
+        lambda: smartxfer.FileSenderClient("http://127.0.0.1:1"), smartxfer.BasicClient,
+        smartxfer.RepositoryClient, smartxfer.PerseusClient, jetstream.API,
     ],
 )
 def test_a_repr_looks_nothing_up(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:

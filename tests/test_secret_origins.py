@@ -58,11 +58,8 @@ SERVICES = {
     ),
     "oauth": Service(
         (
-            "SMARTFILE_API_URL",
-            "SMARTFILE_ACCESS_SECRET",
-            "SMARTFILE_ACCESS_TOKEN",
-            "SMARTFILE_CLIENT_TOKEN",
-            "SMARTFILE_CLIENT_SECRET",
+            "SMARTFILE_API_URL", "SMARTFILE_ACCESS_SECRET", "SMARTFILE_ACCESS_TOKEN",
+            "SMARTFILE_CLIENT_TOKEN", "SMARTFILE_CLIENT_SECRET",
         ),
         ("base_url", "access_secret", "access_token", "client_token", "client_secret"),
         "access_secret",
@@ -357,15 +354,8 @@ def servers() -> Iterator[List[RawServer]]:
 
 @pytest.mark.parametrize(("service", "secret", "address", "arrives"), ROWS, ids=["-".join(row) for row in ROWS])
 def test_a_secret_arrives_only_where_it_may(
-    service: str,
-    secret: str,
-    address: str,
-    arrives: str,
-    servers: List[RawServer],
-    home: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    service: str, secret: str, address: str, arrives: str, servers: List[RawServer], home: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "keyring", None)

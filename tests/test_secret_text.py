@@ -55,8 +55,7 @@ def test_a_traceback_with_locals_does_not_show_it() -> None:
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("https://h/a?token=t#x", "'https://h/a?***'"),
-        ("https://ann:pw@h:1/a", "'https://h:1/a'"),
+        ("https://h/a?token=t#x", "'https://h/a?***'"), ("https://ann:pw@h:1/a", "'https://h:1/a'"),
         ("h/a", "'h/a'"),
     ],
 )

@@ -124,8 +124,7 @@ def test_a_server_that_is_not_there(server: LocalServer, name: str) -> None:
 def test_credentials_that_stand_nowhere(server: LocalServer, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     url = getattr(server, name).url
     made: Dict[str, Step] = {
-        "filesender": lambda url: FileSenderClient(url),
-        "smartfile": lambda url: BasicClient(url=url),
+        "filesender": lambda url: FileSenderClient(url), "smartfile": lambda url: BasicClient(url=url),
         "perseus": lambda url: PerseusClient(url),
     }
     with pytest.raises(SmartxferError) as caught, made[name](url) as client:
@@ -143,8 +142,7 @@ UPLOADS: Dict[str, Tuple[str, Step, Step]] = {
         lambda client: client.upload_workflow([("a", DATA), ("b", DATA)], link=True),
     ),
     "smartfile": (
-        "POST /api/2/path/data/*",
-        lambda client: client.upload(("a", DATA), "/"),
+        "POST /api/2/path/data/*", lambda client: client.upload(("a", DATA), "/"),
         lambda client: client.upload_tree(client.folder, "/"),
     ),
     "nrp": (
@@ -240,8 +238,7 @@ def test_a_download_that_fails(
     if (name, effect) == ("filesender", "flip 100"):
         pytest.skip("protocols/filesender 5: no checksum is published")
     match = {
-        "filesender": "GET /download.php*",
-        "smartfile": "GET /api/2/path/data/*",
+        "filesender": "GET /download.php*", "smartfile": "GET /api/2/path/data/*",
         "nrp": "GET /api/records/*/content",
     }
     with client_of(server, name, timeout=0.5) as client:

@@ -20,16 +20,9 @@ from smartxfer.models import Model, OpaqueId, to_wire
 from tests.support.sample_models import Colour, Crate, Label, Parcel
 
 WIRE = {
-    "id": "7",
-    "from": "ann",
-    "self": "https://example.org/7",
-    "manifestId": 12,
-    "colour": "ultraviolet",
-    "insured": 1,
-    "labels": [{"text": "fragile"}, {"text": "this side up"}],
-    "main": {"text": "heavy"},
-    "token": "very-secret",
-    "weight": 3.5,
+    "id": "7", "from": "ann", "self": "https://example.org/7", "manifestId": 12, "colour": "ultraviolet",
+    "insured": 1, "labels": [{"text": "fragile"}, {"text": "this side up"}], "main": {"text": "heavy"},
+    "token": "very-secret", "weight": 3.5,
 }
 
 

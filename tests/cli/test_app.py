@@ -31,12 +31,8 @@ sys.exit(main(["--help"]))
 def without(package: str, *words: str) -> subprocess.CompletedProcess[str]:
     """The command on a machine that lacks a package."""
     return subprocess.run(
-        [sys.executable, "-c", _WITHOUT, package, *words],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        [sys.executable, "-c", _WITHOUT, package, *words], stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=60, check=False,
     )
 
 
@@ -90,10 +86,7 @@ def test_help_works_without_werkzeug() -> None:
 
 def test_a_reader_that_leaves_early_is_no_error_of_ours() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _INTO_A_CLOSED_PIPE],
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
+        [sys.executable, "-c", _INTO_A_CLOSED_PIPE], stderr=subprocess.PIPE, text=True, timeout=60,
         check=False,
     )
     assert "Traceback" not in done.stderr

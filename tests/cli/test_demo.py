@@ -169,11 +169,7 @@ def test_a_refused_record_of_the_third_service(run: Any) -> None:
     )
     assert done.exit_code == 4
     assert [row["verified"] for row in rows_of(done.out)] == [
-        "sha256",
-        "sha256",
-        "FAILED",
-        "sha256",
-        "sha256",
+        "sha256", "sha256", "FAILED", "sha256", "sha256",
     ]
 
 
@@ -183,11 +179,7 @@ def test_files_corrupted_on_their_way_through_the_third_service(run: Any) -> Non
     done = run("demo", "--size", "1M", "--fault", fault)
     assert done.exit_code in (6, 7)
     assert [row["verified"] for row in rows_of(done.out)] == [
-        "sha256",
-        "sha256",
-        "FAILED",
-        "sha256",
-        "sha256",
+        "sha256", "sha256", "FAILED", "sha256", "sha256",
     ]
 
 
@@ -335,10 +327,8 @@ def test_two_files_of_one_name(run: Any, tmp_path: Path) -> None:
 
 #: Services, and what is slowed down so that a signal comes while files are sent.
 SENDING = {
-    "FileSender": "filesender PUT /rest.php/file/*/chunk/*",
-    "SmartFile": "smartfile POST /api/2/path/data/*",
-    "NRP": "nrp PUT /api/records/*/draft/files/*",
-    "Perseus": "perseus PUT /storage/*",
+    "FileSender": "filesender PUT /rest.php/file/*/chunk/*", "SmartFile": "smartfile POST /api/2/path/data/*",
+    "NRP": "nrp PUT /api/records/*/draft/files/*", "Perseus": "perseus PUT /storage/*",
     "JetStream": "jetstream POST /jsonrpc/send.waitForTransfer",
 }
 

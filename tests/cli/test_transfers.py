@@ -256,12 +256,8 @@ def test_no_prompt_without_a_terminal(published: Any, out: Path) -> None:
     """No terminal, and standard input at its end, as in a cron job."""
     link = published({"a.txt": b"ACGT"}, password=PASSWORD)
     done = subprocess.run(
-        [*COMMAND, "fetch", link, str(out)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        start_new_session=True,
-        timeout=60,
+        [*COMMAND, "fetch", link, str(out)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        start_new_session=True, timeout=60,
     )
     assert done.returncode == 2, done.stderr
     assert "SMARTXFER_PASSWORD" in done.stderr

@@ -249,11 +249,8 @@ def _outcome(service: Service, case: Case, order: Order) -> Dict[str, Any]:
 def _described(error: BaseException) -> Dict[str, Any]:
     """Return what matters of an error: its class, whether it is typed, its message."""
     return {
-        "result": "error",
-        "error": type(error).__name__,
-        "message": str(error)[:2000],
-        "bases": [base.__name__ for base in type(error).__mro__],
-        "typed": _typed(error),
+        "result": "error", "error": type(error).__name__, "message": str(error)[:2000],
+        "bases": [base.__name__ for base in type(error).__mro__], "typed": _typed(error),
         "errors": _inner(error),
     }
 

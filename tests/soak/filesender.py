@@ -57,10 +57,8 @@ class FileSender(Service):
         """Return the requests of each kind.  Only encryption finds a flipped bit."""
         if kind in self.sources:
             return [
-                ("PUT /rest.php/file/*/chunk/*", UP),
-                ("PUT /rest.php/file/*", CALL),
-                ("PUT /rest.php/transfer/*", CALL),
-                ("POST /rest.php/transfer", CALL),
+                ("PUT /rest.php/file/*/chunk/*", UP), ("PUT /rest.php/file/*", CALL),
+                ("PUT /rest.php/transfer/*", CALL), ("POST /rest.php/transfer", CALL),
                 ("GET /rest.php/info", CALL),
             ]
         flips = FLIP_DOWN if kind == "encrypted-down" else ()

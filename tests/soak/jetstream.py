@@ -125,9 +125,7 @@ def _plant(server: LocalServer, top: str, contents: Dict[str, bytes]) -> Dict[st
     for name, content in contents.items():
         site.write(f"{top}/{name}", content)
     return {
-        "url": site.url,
-        "user": site.user,
-        "password": site.password,
+        "url": site.url, "user": site.user, "password": site.password,
         "peer": f"127.0.0.1:{server.jetstream_peer.port}",
     }
 

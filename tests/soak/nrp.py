@@ -49,15 +49,8 @@ _COMMON: List[Tuple[str, Sequence[str]]] = [
 _ERROR_ANSWERS = ("status 429 retry-after=0", "status 504")
 _SENDING = (*UP, *_ERROR_ANSWERS, "stall-after {n}")
 _FETCHING = (
-    *DOWN,
-    *_ERROR_ANSWERS,
-    "ignore-range",
-    "wrong-range",
-    "wrong-range total",
-    "extra-byte",
-    "interim 103 3",
-    "drip 4K/0.01",
-    "no-answer",
+    *DOWN, *_ERROR_ANSWERS, "ignore-range", "wrong-range", "wrong-range total", "extra-byte", "interim 103 3",
+    "drip 4K/0.01", "no-answer",
 )
 _ADDRESS = re.compile(r"(.+/files/[^/?]+)/(content(/\d+)?|commit)")
 
@@ -68,13 +61,7 @@ class Nrp(Service):
     name = "nrp"
     options = {"nrp": {"storage": "proxy", "rate_limit": 0, "rate_limit_guest": 0}}
     kinds = {
-        "upload": 2,
-        "parts": 4,
-        "many-up": 3,
-        "sync": 2,
-        "download": 1,
-        "ranges": 4,
-        "many-down": 3,
+        "upload": 2, "parts": 4, "many-up": 3, "sync": 2, "download": 1, "ranges": 4, "many-down": 3,
     }
     sources = ("upload", "parts", "many-up", "sync")
     targets = ("download", "ranges", "many-down")
@@ -97,12 +84,8 @@ class Nrp(Service):
             flips = [(_DOWNLOAD, (*FLIP_DOWN, "flip 0"))] * _FLIPS
             return [(_DOWNLOAD, _FETCHING), *flips, (f"GET {_FILES}/*", CALL), *_COMMON]
         return [
-            (_CONTENT, _SENDING),
-            *[(_CONTENT, (*FLIP_UP, "flip-in 0"))] * _FLIPS,
-            (f"POST {_FILES}", CALL),
-            (f"POST {_FILES}/*/commit", CALL),
-            (f"GET {_FILES}/*", CALL),
-            (f"DELETE {_FILES}/*", CALL),
+            (_CONTENT, _SENDING), *[(_CONTENT, (*FLIP_UP, "flip-in 0"))] * _FLIPS, (f"POST {_FILES}", CALL),
+            (f"POST {_FILES}/*/commit", CALL), (f"GET {_FILES}/*", CALL), (f"DELETE {_FILES}/*", CALL),
             *_COMMON,
         ]
 

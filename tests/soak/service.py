@@ -32,23 +32,13 @@ KIB, MIB = 1024, 1 << 20
 #: Effects for requests that carry a file's bytes up.  ``{n}`` becomes an offset within the size of the case,
 #: ``{rate}`` a speed at which the case takes part of a second.
 UP = (
-    "reset-before",
-    "reset-after {n}",
-    "lose-answer",
-    "status 500",
-    "status 503 retry-after=0",
-    "replace 502 body=html",
-    "rate {rate}",
+    "reset-before", "reset-after {n}", "lose-answer", "status 500", "status 503 retry-after=0",
+    "replace 502 body=html", "rate {rate}",
 )
 #: Effects for requests that fetch a file's bytes.
 DOWN = (
-    "reset-before",
-    "reset-after-sent {n}",
-    "truncate {n}",
-    "status 503 retry-after=0",
-    "status 502 body=html",
-    "no-length chunked truncate {n}",
-    "rate {rate}",
+    "reset-before", "reset-after-sent {n}", "truncate {n}", "status 503 retry-after=0",
+    "status 502 body=html", "no-length chunked truncate {n}", "rate {rate}",
 )
 #: Effects for small calls that may be repeated.
 CALL = ("reset-before", "lose-answer", "status 500", "status 503 retry-after=0", "truncate 0", "replace 502 body=html")

@@ -45,9 +45,7 @@ _CHECKSUM = "POST /api/2/path/oper/checksum/"
 _RANGES = ("ignore-range", "wrong-range", "wrong-range total", "extra-byte", "interim 103 3", "drip 4K/0.01")
 _STALLS = ("no-answer", "stall-after {n}")
 _LOOKS: List[Tuple[str, Sequence[str]]] = [
-    ("GET /api/2/path/info/*", CALL),
-    ("GET /api/2/task/*", CALL),
-    (_CHECKSUM, CALL),
+    ("GET /api/2/path/info/*", CALL), ("GET /api/2/task/*", CALL), (_CHECKSUM, CALL),
 ]
 _ERROR_ANSWER = "status 429 retry-after=0"
 
@@ -57,14 +55,8 @@ class SmartFile(Service):
 
     name = "smartfile"
     kinds = {
-        "upload": 2,
-        "upload-checked": 2,
-        "download": 2,
-        "download-checked": 2,
-        "tree-up": 2,
-        "tree-down": 2,
-        "sync-up": 3,
-        "sync-down": 3,
+        "upload": 2, "upload-checked": 2, "download": 2, "download-checked": 2, "tree-up": 2, "tree-down": 2,
+        "sync-up": 3, "sync-down": 3,
     }
     sources = ("upload", "upload-checked", "tree-up", "sync-up")
     targets = ("download", "download-checked", "tree-down", "sync-down")
@@ -77,8 +69,7 @@ class SmartFile(Service):
         if kind.startswith("sync"):
             items = [
                 Item(
-                    f"{chance.choice(('', 'a/', 'a/b c/'))}{number}.dat",
-                    _delta_size(chance),
+                    f"{chance.choice(('', 'a/', 'a/b c/'))}{number}.dat", _delta_size(chance),
                     f"{seed}/{number}",
                 )
                 for number in range(chance.randint(1, 4))

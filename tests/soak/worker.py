@@ -49,11 +49,7 @@ def plan_of(seed: str) -> Plan:
     items, options = service.plan(kind, chance, seed)
     size = sum(item.size for item in items)
     disturbances = some_disturbances(
-        chance,
-        size=size,
-        files=len(items),
-        sources=kind in service.sources,
-        targets=kind in service.targets,
+        chance, size=size, files=len(items), sources=kind in service.sources, targets=kind in service.targets,
     )
     return Plan(seed, kind, items, options, _some_faults(service, kind, chance, size), disturbances)
 

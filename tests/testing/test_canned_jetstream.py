@@ -56,17 +56,9 @@ TAKE: Dict[str, Callable[[API], Any]] = {
 }
 #: What the others of a kind take, by the end of their name.
 ENDS: Dict[str, Any] = {
-    "Manifest": MANIFEST,
-    "ManifestFiles": MANIFEST,
-    "Destination": DESTINATION,
-    "Transfer": TRANSFER,
-    "SharedToken": MANIFEST,
-    "lsAsync": "/local/home",
-    "lsListAsync": "/local/home",
-    "duAsync": PATH,
-    "mkdirAsync": "/x",
-    "mkFileAsync": "/x",
-    "rmAsync": "/x",
+    "Manifest": MANIFEST, "ManifestFiles": MANIFEST, "Destination": DESTINATION, "Transfer": TRANSFER,
+    "SharedToken": MANIFEST, "lsAsync": "/local/home", "lsListAsync": "/local/home", "duAsync": PATH,
+    "mkdirAsync": "/x", "mkFileAsync": "/x", "rmAsync": "/x",
 }
 #: What some answers say of the canned server.
 SAYS: Dict[str, Callable[[Any], bool]] = {
@@ -184,18 +176,11 @@ def test_canned_answers_know_what_the_local_server_says(api: API, mock: response
         transfer = of.send.createTransfer(destination, done)
         request = of.server.lsAsync("/")
         found = {
-            "info": of.call("getServerInfo"),
-            "manifest": dict(manifest),
-            "complete": dict(done),
-            "destination": dict(destination),
-            "connection": of.call("send.getConnections")[0],
-            "transfer": dict(transfer),
-            "ended": dict(of.send.waitForTransfer(transfer)),
-            "shared": dict(of.send.createSharedToken(done)),
-            "api": dict(of.server.createAPIToken()),
-            "request": dict(request),
-            "status": dict(request.status()),
-            "entry": request.result()[0],
+            "info": of.call("getServerInfo"), "manifest": dict(manifest), "complete": dict(done),
+            "destination": dict(destination), "connection": of.call("send.getConnections")[0],
+            "transfer": dict(transfer), "ended": dict(of.send.waitForTransfer(transfer)),
+            "shared": dict(of.send.createSharedToken(done)), "api": dict(of.server.createAPIToken()),
+            "request": dict(request), "status": dict(request.status()), "entry": request.result()[0],
             "event": of.call("getEventLog")[0],
         }
         return {name: set(answer) for name, answer in found.items()}

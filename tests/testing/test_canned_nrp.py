@@ -205,25 +205,15 @@ def _answers(of: RepositoryClient) -> Dict[str, Any]:
     file = of.files.upload(draft, KEY, {"description": "new"}, CONTENT)
     listed = of.get(f"records/{draft.id}/draft/files")
     found = {
-        "info": of.repository,
-        "draft": draft,
-        "draft's links": draft["links"],
-        "draft's access": draft["access"],
-        "file": file,
-        "file's links": file["links"],
-        "list": listed,
-        "list's links": listed["links"],
-        "list's entry": listed["entries"][0],
+        "info": of.repository, "draft": draft, "draft's links": draft["links"],
+        "draft's access": draft["access"], "file": file, "file's links": file["links"], "list": listed,
+        "list's links": listed["links"], "list's entry": listed["entries"][0],
     }
     record = of.records.publish(draft)
     page = of.get("user/records")
     return {
-        **found,
-        "record": record,
-        "record's links": record["links"],
-        "page": page,
-        "page's hits": page["hits"],
-        "published file": of.files.list(record)[0],
+        **found, "record": record, "record's links": record["links"], "page": page,
+        "page's hits": page["hits"], "published file": of.files.list(record)[0],
     }
 
 

@@ -156,11 +156,8 @@ def test_canned_answers_know_what_the_local_server_says(client: BasicClient) -> 
         task = of.post("/path/oper/checksum/", path=PATH, algorithm="MD5")
         listed = of.get("/path/info", "/docs", children=True)
         return {
-            "info": of.get("/path/info", PATH),
-            "child": listed["children"][0],
-            "task": of.wait(task),
-            "link": of.create_link(PATH),
-            "digest": of.checksum(PATH),
+            "info": of.get("/path/info", PATH), "child": listed["children"][0], "task": of.wait(task),
+            "link": of.create_link(PATH), "digest": of.checksum(PATH),
         }
 
     with LocalServer(services=["smartfile"]) as server:

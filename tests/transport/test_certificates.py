@@ -81,13 +81,8 @@ def test_a_bundle_that_is_given(
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 @pytest.mark.parametrize(("name", "why"), [("missing.pem", "does not exist"), ("empty.pem", "no certificate")])
 def test_a_bundle_of_the_environment(
-    make_wire: MakeWire,
-    server: RawServer,
-    files: Dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    variable: str,
-    name: str,
-    why: str,
+    make_wire: MakeWire, server: RawServer, files: Dict[str, str], monkeypatch: pytest.MonkeyPatch,
+    variable: str, name: str, why: str,
 ) -> None:
     monkeypatch.setenv(variable, files[name])
     refused(lambda: make_wire(server.url), server, variable, files[name], why)

@@ -57,8 +57,7 @@ def test_where_all_pass_it_fails() -> None:
     ("error", "decision"),
     [
         (NetworkError("broken"), RetryDecision.RETRY),
-        (ServerError("down", retryable=False), RetryDecision.FAIL),
-        (BadRequest("wrong"), RetryDecision.FAIL),
+        (ServerError("down", retryable=False), RetryDecision.FAIL), (BadRequest("wrong"), RetryDecision.FAIL),
         (BadRequest("late", retryable=True), RetryDecision.RETRY),
     ],
 )

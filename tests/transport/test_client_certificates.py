@@ -101,13 +101,8 @@ def service(authority: trustme.CA, storage: TlsServer) -> Iterator[TlsServer]:
 @pytest.mark.parametrize("named", [False, True])
 @pytest.mark.parametrize("path", ["/redirect", "/object"])
 def test_another_origin(
-    make_wire: MakeWire,
-    service: TlsServer,
-    storage: TlsServer,
-    files: Dict[str, str],
-    path: str,
-    named: bool,
-    whose: str,
+    make_wire: MakeWire, service: TlsServer, storage: TlsServer, files: Dict[str, str], path: str,
+    named: bool, whose: str,
 ) -> None:
     """Fails if a redirect, or an address of another origin, shows it who asks; also with a caller's session."""
     options: Dict[str, Any] = {"cert_origins": [storage.server.url]} if named else {}

@@ -44,8 +44,7 @@ def make(request: pytest.FixtureRequest, make_wire: MakeWire) -> Iterator[MakeWi
 
 
 DIFFERING = [
-    "Content-Length: 7\r\nContent-Length: 8\r\n",
-    "Content-Length: 7, 8\r\n",
+    "Content-Length: 7\r\nContent-Length: 8\r\n", "Content-Length: 7, 8\r\n",
     "Content-Length: 7\r\nContent-Length: 7, 9\r\n",
 ]
 

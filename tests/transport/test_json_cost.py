@@ -94,12 +94,7 @@ def _record(number: int) -> Any:
 def _entry(number: int) -> Any:
     acl = {"read": True, "write": True}
     return {
-        "name": f"f{number}",
-        "path": f"/d/f{number}",
-        "size": number,
-        "isdir": False,
-        "acl": acl,
-        "tags": [],
+        "name": f"f{number}", "path": f"/d/f{number}", "size": number, "isdir": False, "acl": acl, "tags": [],
     }
 
 
@@ -138,8 +133,7 @@ def test_blocks_of_any_size_show_the_same(value: Any, size: int) -> None:
         with mock.patch.object(json_memory, "_BLOCK", size):
             blocks = list(json_memory._iter_blocks(text))
         return (
-            sum(opened for opened, _, _ in blocks),
-            "".join("".join(texts) for _, texts, _ in blocks),
+            sum(opened for opened, _, _ in blocks), "".join("".join(texts) for _, texts, _ in blocks),
             "".join(structure for _, _, structure in blocks),
         )
 

@@ -63,9 +63,7 @@ def test_the_origin_is_where_requests_sends_it(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "netloc"),
     [
-        ("http://h:80", "h"),
-        ("https://h", "h"),
-        ("http://h:443", "h:443"),
+        ("http://h:80", "h"), ("https://h", "h"), ("http://h:443", "h:443"),
         ("https://[fe80::1]:1", "[fe80::1]:1"),
     ],
 )
@@ -95,12 +93,9 @@ def test_trusts(one: str, other: str, trusted: bool) -> None:
 @pytest.mark.parametrize(
     ("url", "plain"),
     [
-        ("http://h/p?q=1#f", "http://h/p"),
-        ("http://h/p#f?q", "http://h/p"),
-        ("http://me:p@ss@h/p", "http://h/p"),
-        ("http://me:pass@h?x", "http://h"),
-        ("http://h/a@b", "http://h/a@b"),
-        ("/p?q", "/p"),
+        ("http://h/p?q=1#f", "http://h/p"), ("http://h/p#f?q", "http://h/p"),
+        ("http://me:p@ss@h/p", "http://h/p"), ("http://me:pass@h?x", "http://h"),
+        ("http://h/a@b", "http://h/a@b"), ("/p?q", "/p"),
     ],
 )
 def test_without_query(url: str, plain: str) -> None:

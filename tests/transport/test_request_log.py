@@ -91,9 +91,7 @@ def test_a_redirect_is_a_request_of_its_own(make_wire: MakeWire, lines: Callable
     with RawServer(answering(reply)) as server:
         make_wire(server.url).request(RequestSpec("GET", f"{server.url}/a"))
     assert [line.split(",")[0] for line in lines()] == [
-        f"request: GET {server.url}/a",
-        f"response: GET {server.url}/a",
-        f"request: GET {server.url}/b",
+        f"request: GET {server.url}/a", f"response: GET {server.url}/a", f"request: GET {server.url}/b",
         f"response: GET {server.url}/b",
     ]
     assert "s1gn4ture" not in "".join(lines())

@@ -198,9 +198,7 @@ def test_what_is_not_retryable_is_raised(clock: FakeClock) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        NetworkError("reset"),
-        ReadTimeout("late"),
-        ServerError("gateway", status=502),
+        NetworkError("reset"), ReadTimeout("late"), ServerError("gateway", status=502),
         ServerError("g", status=504),
     ],
 )

@@ -31,22 +31,11 @@ def made(status: int, body: bytes = b"", headers: Any = None, **data: Any) -> HT
 @pytest.mark.parametrize(
     ("status", "kind", "retryable"),
     [
-        (400, BadRequest, False),
-        (401, AuthError, False),
-        (403, Forbidden, False),
-        (404, NotFound, False),
-        (409, Conflict, False),
-        (410, NotFound, False),
-        (412, Conflict, False),
-        (413, TooLarge, False),
-        (418, ClientError, False),
-        (422, BadRequest, False),
-        (429, RateLimited, True),
-        (500, ServerError, True),
-        (501, ServerError, False),
-        (502, ServerError, True),
-        (503, ServerError, True),
-        (504, ServerError, True),
+        (400, BadRequest, False), (401, AuthError, False), (403, Forbidden, False), (404, NotFound, False),
+        (409, Conflict, False), (410, NotFound, False), (412, Conflict, False), (413, TooLarge, False),
+        (418, ClientError, False), (422, BadRequest, False), (429, RateLimited, True),
+        (500, ServerError, True), (501, ServerError, False), (502, ServerError, True),
+        (503, ServerError, True), (504, ServerError, True),
     ],
 )
 def test_the_table(status: int, kind: type, retryable: bool) -> None:

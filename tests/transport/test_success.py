@@ -23,15 +23,10 @@ MakeWire = Callable[..., HTTPTransport]
 
 #: name: (status, body, header)
 ANSWERS: Dict[str, Tuple[int, bytes, str]] = {
-    "301 without Location": (301, b"", JSON),
-    "304": (304, b"", JSON),
-    "204": (204, b"", JSON),
-    "203 with JSON": (203, b"{}", JSON),
-    "206 with JSON": (206, b"{}", JSON),
-    "200 with a page": (200, PAGE, HTML),
-    "200 with a page said to be JSON": (200, PAGE, JSON),
-    "200 with an error document": (200, ERROR, XML),
-    "200 without a body": (200, b"", JSON),
+    "301 without Location": (301, b"", JSON), "304": (304, b"", JSON), "204": (204, b"", JSON),
+    "203 with JSON": (203, b"{}", JSON), "206 with JSON": (206, b"{}", JSON),
+    "200 with a page": (200, PAGE, HTML), "200 with a page said to be JSON": (200, PAGE, JSON),
+    "200 with an error document": (200, ERROR, XML), "200 without a body": (200, b"", JSON),
     "101": (101, b"", "Upgrade: other"),
 }
 #: Bodies: what each takes of the answers above that have status 200.
