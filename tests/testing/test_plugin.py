@@ -16,7 +16,7 @@ import sys
 
 import pytest
 
-from smartxfer import BasicClient, FileSenderClient, JetStream, PerseusClient, RepositoryClient
+from smartxfer import BasicClient, FileSenderClient, JetStreamClient, PerseusClient, RepositoryClient
 
 ADDRESSES = []
 
@@ -31,11 +31,8 @@ def test_files_arrive(filesender, tmp_path):
     ADDRESSES.append(server.filesender.url)
 
 
-def test_the_server_is_the_same_and_the_environment_names_it(filesender):
+def test_the_server_is_the_same(filesender):
     assert ADDRESSES == [filesender.server.filesender.url]
-    with FileSenderClient.from_environment() as client:
-        assert client.base_url == ADDRESSES[0]
-        assert client.get("user/@me")["saml_id"] == filesender.server.filesender.username
 
 
 def test_files_are_stored_by_path(smartfile, tmp_path):
@@ -45,12 +42,6 @@ def test_files_are_stored_by_path(smartfile, tmp_path):
     assert fault.fired == 1
     client.download("/a.bin", tmp_path)
     assert (tmp_path / "a.bin").read_bytes() == bytes(5000) == server.smartfile.read("/a.bin")
-
-
-def test_the_environment_names_the_second_service_too(smartfile):
-    with BasicClient() as client:
-        assert client.base_url == smartfile.server.smartfile.url
-        assert client.stat("/").isdir
 
 
 def test_files_belong_to_records(nrp, tmp_path):
@@ -63,24 +54,12 @@ def test_files_belong_to_records(nrp, tmp_path):
     assert (tmp_path / "a.bin").read_bytes() == bytes(5000) == server.nrp.read(draft, "a.bin")
 
 
-def test_the_environment_names_the_third_service_too(nrp):
-    with RepositoryClient() as client:
-        assert client.base_url == nrp.server.nrp.url
-        assert client.whoami().authenticated
-
-
 def test_files_go_to_another_origin(perseus):
     client, server = perseus
     fault = server.fault("perseus", "PUT /storage/*", "reset-after 1K")
     file = client.file.upload_file(("a.bin", bytes(5000)), wait=True)
     assert fault.fired == 1
     assert server.perseus.content(file.id) == bytes(5000)
-
-
-def test_the_environment_names_the_fourth_service_too(perseus):
-    with PerseusClient() as client:
-        assert client.base_url == perseus.server.perseus.url
-        assert [file.name for file in client.file.find_files()] == ["a.bin"]
 
 
 def test_one_server_sends_to_another(jetstream):
@@ -93,18 +72,18 @@ def test_one_server_sends_to_another(jetstream):
     assert server.jetstream_peer.read("/run1/a.bin") == bytes(5000)
 
 
-def test_the_environment_names_the_fifth_service_too(jetstream):
-    with JetStream().api() as api:
-        assert api.base_url == jetstream.server.jetstream.url
-        assert [entry["name"] for entry in api.ls("/run1")] == ["a.bin"]
-
-
-def test_a_fault_of_the_third_service_that_does_not_fire_fails_the_test(nrp):
-    nrp.server.fault("nrp", "GET /nowhere", "reset-before")
-
-
-def test_another_services_fault_that_does_not_fire_fails_the_test(smartfile):
-    smartfile.server.fault("smartfile", "GET /nowhere", "reset-before")
+@pytest.mark.parametrize(("name", "kind", "answers"), [
+    ("filesender", FileSenderClient, lambda client: client.get("user/@me")["saml_id"]),
+    ("smartfile", BasicClient, lambda client: client.stat("/").isdir),
+    ("nrp", RepositoryClient, lambda client: client.whoami().authenticated),
+    ("perseus", PerseusClient, lambda client: [file.name for file in client.file.find_files()] == ["a.bin"]),
+    ("jetstream", JetStreamClient, lambda client: [entry["name"] for entry in client.ls("/run1")] == ["a.bin"]),
+])
+def test_the_environment_names_each_service(name, kind, answers, request):
+    server = request.getfixturevalue(name).server
+    with kind.from_environment() as client:
+        assert client.base_url == getattr(server, name).url
+        assert answers(client)
 
 
 def test_child_processes_find_it_too(filesender):
@@ -118,8 +97,9 @@ def test_state_is_its_own(filesender, tmp_path):
     assert os.listdir(os.environ["SMARTXFER_STATE_DIR"]) == []
 
 
-def test_a_fault_that_does_not_fire_fails_the_test(filesender):
-    filesender.server.fault("filesender", "GET /nowhere", "reset-before")
+@pytest.mark.parametrize("name", ["nrp", "smartfile", "filesender"])
+def test_a_fault_that_does_not_fire_fails_the_test(name, request):
+    request.getfixturevalue(name).server.fault(name, "GET /nowhere", "reset-before")
 
 
 def test_faults_end_with_their_test(filesender):
@@ -129,11 +109,8 @@ def test_faults_end_with_their_test(filesender):
 @pytest.fixture(scope="session", autouse=True)
 def afterwards():
     yield
-    assert "FILESENDER_BASE_URL" not in os.environ
-    assert "SMARTFILE_API_KEY" not in os.environ
-    assert "NRP_TOKEN" not in os.environ
-    assert "PERSEUS_API_KEY" not in os.environ
-    assert "JETSTREAM_API_HOST" not in os.environ
+    names = ["FILESENDER_BASE_URL", "SMARTFILE_API_KEY", "NRP_TOKEN", "PERSEUS_API_KEY", "JETSTREAM_API_HOST"]
+    assert not set(names) & set(os.environ)
 """
 
 
@@ -142,23 +119,14 @@ def test_a_users_suite(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(_SUITE, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", str(tmp_path)],
-        cwd=str(tmp_path),
         env={**os.environ, "HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
+        cwd=str(tmp_path), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100, check=False,
     )
     lines = done.stdout.splitlines()
     assert done.returncode == 1, done.stdout + done.stderr
-    assert lines[-1].startswith("16 passed, 3 errors"), done.stdout
+    assert lines[-1].startswith("17 passed, 3 errors"), done.stdout
     errors = [line.partition("::")[2].partition(" ")[0] for line in lines if line.startswith("ERROR ")]
-    assert errors == [
-        "test_a_fault_of_the_third_service_that_does_not_fire_fails_the_test",
-        "test_another_services_fault_that_does_not_fire_fails_the_test",
-        "test_a_fault_that_does_not_fire_fails_the_test",
-    ]
+    assert errors == [f"test_a_fault_that_does_not_fire_fails_the_test[{name}]" for name in ("nrp", "smartfile", "filesender")]
     assert "planned faults did not take effect" in done.stdout
 
 
