@@ -15,7 +15,7 @@ import logging
 import sys
 import types
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
@@ -33,146 +33,80 @@ USER = "ann"
 TOKEN = "hxvmxx9n-2e5u-br7d-4sf5-ypa3-tq55qw43"
 
 
-class Service(NamedTuple):
-    """The names of a service's values.
-
-    :param variables: of address, secret, and whatever belongs to the secret.
-    :param keys: the same in a profile.
-    """
-
-    variables: Tuple[str, ...]
-    keys: Tuple[str, ...]
-    secret: str
-
-
-SERVICES = {
-    "filesender": Service(
-        ("FILESENDER_BASE_URL", "FILESENDER_API_KEY", "FILESENDER_USERNAME"),
-        ("base_url", "api_key", "username"),
-        "api_key",
-    ),
-    "smartfile": Service(
-        ("SMARTFILE_API_URL", "SMARTFILE_API_PASSWORD", "SMARTFILE_API_KEY"),
-        ("base_url", "password", "key"),
-        "password",
-    ),
-    "oauth": Service(
-        (
-            "SMARTFILE_API_URL", "SMARTFILE_ACCESS_SECRET", "SMARTFILE_ACCESS_TOKEN",
-            "SMARTFILE_CLIENT_TOKEN", "SMARTFILE_CLIENT_SECRET",
-        ),
-        ("base_url", "access_secret", "access_token", "client_token", "client_secret"),
-        "access_secret",
-    ),
-    "nrp": Service(("NRP_REPOSITORY_URL", "NRP_TOKEN"), ("base_url", "token"), "token"),
-    "perseus": Service(("PERSEUS_API_HOST", "PERSEUS_API_KEY"), ("base_url", "api_key"), "api_key"),
-    "jetstream": Service(
-        ("JETSTREAM_API_HOST", "JETSTREAM_API_PASSWORD", "JETSTREAM_API_USER"),
-        ("base_url", "password", "user"),
-        "password",
-    ),
+#: By service: the names of its values in a profile, and their variables. The first is the address, the second the secret.
+SERVICES: Dict[str, Dict[str, str]] = {
+    "filesender": {
+        "base_url": "FILESENDER_BASE_URL", "api_key": "FILESENDER_API_KEY", "username": "FILESENDER_USERNAME",
+    },
+    "smartfile": {"base_url": "SMARTFILE_API_URL", "password": "SMARTFILE_API_PASSWORD", "key": "SMARTFILE_API_KEY"},
+    "oauth": {
+        "base_url": "SMARTFILE_API_URL", "access_secret": "SMARTFILE_ACCESS_SECRET",
+        "access_token": "SMARTFILE_ACCESS_TOKEN", "client_token": "SMARTFILE_CLIENT_TOKEN",
+        "client_secret": "SMARTFILE_CLIENT_SECRET",
+    },
+    "nrp": {"base_url": "NRP_REPOSITORY_URL", "token": "NRP_TOKEN"},
+    "perseus": {"base_url": "PERSEUS_API_HOST", "api_key": "PERSEUS_API_KEY"},
+    "jetstream": {"base_url": "JETSTREAM_API_HOST", "password": "JETSTREAM_API_PASSWORD", "user": "JETSTREAM_API_USER"},
 }
 
 # A secret's place: "env" names no address, "env@" the address in use, "env!" that of another host.
-# Columns: service, place of the secret, place of the address, whether the secret arrives there.
+# Columns: service, place of the secret, places of the address where the secret arrives | where it does not.
 TABLE = """
-filesender  arg       arg       yes
-filesender  arg       env       yes
-filesender  arg       own       yes
-filesender  arg       link      no
-filesender  arg       voucher   no
-filesender  env       arg       yes
-filesender  env@      env       yes
-filesender  env@      arg       yes
-filesender  env!      arg       no
-filesender  env       own       no
-filesender  env       profile   no
-filesender  env       link      no
-filesender  env@      link      no
-filesender  env       voucher   no
-filesender  own       arg       yes
-filesender  own@      own       yes
-filesender  own!      arg       no
-filesender  own       env       no
-filesender  own       link      no
-filesender  profile@  profile   yes
-filesender  profile   link      no
-filesender  netrc@    arg       yes
-filesender  netrc@    env       yes
-filesender  netrc@    link      no
-filesender  netrc!    arg       no
-filesender  keyring@  arg       yes
-filesender  keyring@  link      no
-smartfile   arg       arg       yes
-smartfile   arg       env       yes
-smartfile   arg       default   yes
-smartfile   env       arg       yes
-smartfile   env       default   yes
-smartfile   env@      env       yes
-smartfile   env!      arg       no
-smartfile   env       profile   no
-smartfile   profile   arg       yes
-smartfile   profile   env       no
-smartfile   profile!  arg       no
-smartfile   netrc@    default   yes
-smartfile   netrc!    arg       no
-smartfile   keyring@  env       yes
-oauth       env       default   yes
-oauth       env       profile   no
-oauth       env!      arg       no
-nrp         arg       arg       yes
-nrp         arg       env       yes
-nrp         arg       alias     yes
-nrp         arg       page      no
-nrp         env       arg       yes
-nrp         env@      env       yes
-nrp         env@      page      yes
-nrp         env       page      no
-nrp         env       own       no
-nrp         env!      arg       no
-nrp         own@      own       yes
-nrp         own@      arg       yes
-nrp         own@      page      yes
-nrp         own@      alias     yes
-nrp         own!      page      no
-nrp         profile   page      no
-nrp         profile   alias     yes
-nrp         netrc@    page      yes
-nrp         keyring@  alias     yes
-perseus     arg       arg       yes
-perseus     arg       default   yes
-perseus     arg       dotenv    no
-perseus     env       arg       yes
-perseus     env       default   yes
-perseus     env@      env       yes
-perseus     env       dotenv    no
-perseus     profile   dotenv    no
-perseus     netrc@    dotenv    no
-perseus     keyring@  dotenv    no
-perseus     dotenv    arg       yes
-perseus     dotenv    default   yes
-perseus     dotenv    env       no
-perseus     dotenv@   dotenv    yes
-perseus     dotenv!   arg       no
-jetstream   arg       arg       yes
-jetstream   arg       env       yes
-jetstream   arg       port      yes
-jetstream   env       arg       yes
-jetstream   env@      env       yes
-jetstream   env!      arg       no
-jetstream   env       default   yes
-jetstream   env       link      no
-jetstream   env@      link      no
-jetstream   env       connect   no
-jetstream   env@      connect   yes
-jetstream   profile   link      no
-jetstream   profile   connect   no
-jetstream   profile   port      no
-jetstream   netrc@    connect   yes
-jetstream   netrc@    link      no
-jetstream   keyring@  link      no
+filesender  arg       arg env own                 | link voucher
+filesender  env       arg                         | own profile link voucher
+filesender  env@      env arg                     | link
+filesender  env!                                  | arg
+filesender  own       arg                         | env link
+filesender  own@      own                         |
+filesender  own!                                  | arg
+filesender  profile@  profile                     |
+filesender  profile                               | link
+filesender  netrc@    arg env                     | link
+filesender  netrc!                                | arg
+filesender  keyring@  arg                         | link
+smartfile   arg       arg env default             |
+smartfile   env       arg default                 | profile
+smartfile   env@      env                         |
+smartfile   env!                                  | arg
+smartfile   profile   arg                         | env
+smartfile   profile!                              | arg
+smartfile   netrc@    default                     |
+smartfile   netrc!                                | arg
+smartfile   keyring@  env                         |
+oauth       env       default                     | profile
+oauth       env!                                  | arg
+nrp         arg       arg env alias               | page
+nrp         env       arg                         | page own
+nrp         env@      env page                    |
+nrp         env!                                  | arg
+nrp         own@      own arg page alias          |
+nrp         own!                                  | page
+nrp         profile   alias                       | page
+nrp         netrc@    page                        |
+nrp         keyring@  alias                       |
+perseus     arg       arg default                 | dotenv
+perseus     env       arg default                 | dotenv
+perseus     env@      env                         |
+perseus     profile                               | dotenv
+perseus     netrc@                                | dotenv
+perseus     keyring@                              | dotenv
+perseus     dotenv    arg default                 | env
+perseus     dotenv@   dotenv                      |
+perseus     dotenv!                               | arg
+jetstream   arg       arg env port                |
+jetstream   env       arg default                 | link connect
+jetstream   env@      env connect                 | link
+jetstream   env!                                  | arg
+jetstream   profile                               | link connect port
+jetstream   netrc@    connect                     | link
+jetstream   keyring@                              | link
 """
-ROWS = [tuple(line.split()) for line in TABLE.strip().splitlines()]
+ROWS = [
+    (*line.split()[:2], address, arrives)
+    for line in TABLE.strip().splitlines()
+    for arrives, addresses in zip(("yes", "no"), line[22:].split("|"))
+    for address in addresses.split()
+]
 
 
 # -- the servers -----------------------------------------------------------------------------------------
@@ -216,7 +150,8 @@ class World:
 
     def __init__(self, service: str, home: Path, monkeypatch: pytest.MonkeyPatch, url: str, other: str) -> None:
         self.service = service
-        self.names = SERVICES[service]
+        self.variables = SERVICES[service]
+        _, self.secret, *self.others = self.variables
         self.home, self.monkeypatch = home, monkeypatch
         self.urls = {"@": url, "!": other, "": None}
         self.url = url
@@ -230,7 +165,7 @@ class World:
             host = urlsplit(str(self.urls[mark])).netloc
             (self._netrc if place == "netrc" else self._keyring)(host)
         else:
-            self._place(place).update(dict.fromkeys(self.names.keys[1:], USER), **{self.names.secret: SECRET})
+            self._place(place).update(dict.fromkeys(self.others, USER), **{self.secret: SECRET})
             if mark and place != "arg":
                 self._place(place)["base_url"] = str(self.urls[mark])
         if address in ("env", "profile", "own", "dotenv"):
@@ -247,19 +182,15 @@ class World:
         return self.places.setdefault(name, {})
 
     def _env(self, values: Mapping[str, str]) -> None:
-        for key, variable in zip(self.names.keys, self.names.variables):
-            if key in values:
-                self.monkeypatch.setenv(variable, values[key])
+        for key, value in values.items():
+            self.monkeypatch.setenv(self.variables[key], value)
 
     def _dotenv(self, values: Mapping[str, str]) -> None:
-        pairs = zip(self.names.keys, self.names.variables)
-        lines = [f"{variable}={values[key]}\n" for key, variable in pairs if key in values]
-        _written(Path(".env"), "".join(lines))
+        _written(Path(".env"), "".join(f"{self.variables[key]}={value}\n" for key, value in values.items()))
 
     def _profile(self, values: Mapping[str, str]) -> None:
         section = "smartfile" if self.service == "oauth" else self.service
-        lines = [f"{key} = {value}\n" for key, value in values.items()]
-        _written(get_config_path(), f"[{section}]\n" + "".join(lines))
+        _written(get_config_path(), f"[{section}]\n" + "".join(f"{key} = {values[key]}\n" for key in values))
 
     def _own(self, values: Mapping[str, str]) -> None:
         if self.service == "nrp":
@@ -279,10 +210,9 @@ class World:
         def get_password(service: str, user: str) -> Optional[str]:
             return SECRET if service == f"smartxfer:{host}" else None
 
-        ring = types.SimpleNamespace(get_password=get_password)
-        self.monkeypatch.setitem(sys.modules, "keyring", ring)
-        if len(self.names.keys) == 3:  # the keyring is asked for the password of a known user
-            self._place("arg" if self.service != "filesender" else "env")[self.names.keys[2]] = USER
+        self.monkeypatch.setitem(sys.modules, "keyring", types.SimpleNamespace(get_password=get_password))
+        if len(self.others) == 1:  # the keyring is asked for the password of a known user
+            self._place("arg" if self.service != "filesender" else "env")[self.others[0]] = USER
 
     def client(self, address: str) -> Any:
         """The client of a row."""
@@ -292,19 +222,20 @@ class World:
         return getattr(self, f"_make_{self.service}")(address, url, given, options)
 
     def _make_filesender(self, address: str, url: Optional[str], given: Any, options: Any) -> Any:
-        if address == "link":
-            url = f"{self.url}/?s=download&token={TOKEN}"
-        elif address == "voucher":
-            url = f"{self.url}/?s=upload&vid={TOKEN}"
+        links = {"link": f"{self.url}/?s=download&token={TOKEN}", "voucher": f"{self.url}/?s=upload&vid={TOKEN}"}
+        url = links.get(address, url)
         if "api_key" in given:
             options["auth"] = UserAuth(given["username"], given["api_key"])
         return FileSenderClient(url, **options)
 
+    def _set_default(self, kind: Any, address: str) -> None:
+        if address == "default":
+            spec = kind.credential_spec._replace(defaults={"base_url": self.url})
+            self.monkeypatch.setattr(kind, "credential_spec", spec)
+
     def _make_smartfile(self, address: str, url: Optional[str], given: Any, options: Any) -> Any:
         kind = OAuthClient if self.service == "oauth" else BasicClient
-        if address == "default":
-            names = kind.credential_spec._replace(defaults={"base_url": self.url})
-            self.monkeypatch.setattr(kind, "credential_spec", names)
+        self._set_default(kind, address)
         return kind(url=url, **given, **options)
 
     _make_oauth = _make_smartfile
@@ -315,9 +246,7 @@ class World:
         return get_client(url, "it" if address == "alias" else None, **given, **options)
 
     def _make_perseus(self, address: str, url: Optional[str], given: Any, options: Any) -> Any:
-        if address == "default":
-            names = PerseusClient.credential_spec._replace(defaults={"base_url": self.url})
-            self.monkeypatch.setattr(PerseusClient, "credential_spec", names)
+        self._set_default(PerseusClient, address)
         return PerseusClient(url, **given, **options)
 
     def _make_jetstream(self, address: str, url: Optional[str], given: Any, options: Any) -> Any:
@@ -368,7 +297,7 @@ def test_a_secret_arrives_only_where_it_may(
     carried = [request.target for request in servers[0].requests if carries(request)]
     assert bool(carried) == (arrives == "yes"), carried
     assert servers[1].requests == []
-    _check_explained(rows[world.names.secret], secret, arrives, client.base_url)
+    _check_explained(rows[world.secret], secret, arrives, client.base_url)
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("smartxfer")]
     assert SECRET not in "".join(ours)
 
