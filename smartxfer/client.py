@@ -296,7 +296,7 @@ class HTTPClient(BaseClient):
         """
         if not isinstance(endpoint, str):
             raise UsageError(
-                f"endpoint must be text, not {type(endpoint).__name__}", hint="for example client.get('info')"
+                f"endpoint must be text, not {type(endpoint).__name__}", hint="pass text: client.get('info')"
             )
         return endpoint.strip("/") + ("" if id is None else f"/{getattr(id, 'id', id)}")
 

@@ -57,9 +57,7 @@ def encode_os_path(text: str) -> str:
         try:
             return os.fsdecode(text.encode("utf-8", "surrogateescape"))
         except UnicodeEncodeError:
-            raise UsageError(
-                f"not a path: {text!r} is not valid Unicode", hint="give the path another name"
-            ) from None
+            raise UsageError(f"not a path: {text!r} is not valid Unicode", hint="rename the file") from None
     return text
 
 

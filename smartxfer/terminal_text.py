@@ -40,20 +40,20 @@ def escape_unprintable(text: str, max_length: int = 4000, allowed: str = "") -> 
     if not (text.isascii() and text.isprintable()):
         text = re.sub(
             _UNPRINTABLE,
-            lambda found: found.group() if found.group() in allowed else _escape_char(found),
+            lambda match: match[0] if match[0] in allowed else _escape_char(match),
             text,
         )
         if not text.isascii():
             text = _limit_combining_marks(text)
-    text = re.sub(_LONG_BLANKS, lambda found: f" [{len(found.group())} blanks] ", text)
+    text = re.sub(_LONG_BLANKS, lambda match: f" [{len(match[0])} blanks] ", text)
     return text if len(text) <= max_length else _truncate_middle(text, max_length)
 
 
-def _escape_char(found: "Match[str]") -> str:
-    code = ord(found.group())
+def _escape_char(match: "Match[str]") -> str:
+    code = ord(match[0])
     if code > 0xFFFF:
         return f"\\U{code:08x}"
-    return _SHORT_ESCAPES.get(found.group()) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+    return _SHORT_ESCAPES.get(match[0]) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
 def _limit_combining_marks(text: str) -> str:

@@ -48,8 +48,8 @@ def validate_keys(
         return
     if isinstance(value, (str, bytes)) or not isinstance(value, (Mapping, Iterable)):
         raise UsageError(
-            f"{name} is a dictionary, not a {type(value).__name__}",
-            hint="pass a dictionary, such as {'key': value}",
+            f"{name} must be a dictionary, not a {type(value).__name__}",
+            hint=f"pass {name}={{'key': value}}",
         )
     keys = list(known_keys)
     unknown = [key for key in value if not isinstance(key, str) or key not in keys]
@@ -57,11 +57,11 @@ def validate_keys(
         return
     remedies = []
     for key in unknown:
-        found = find_nearest_key(str(key), keys, synonyms)
-        if found is not None:
-            remedies.append(f"write {found!r}" if len(unknown) == 1 else f"{key!r}: write {found!r}")
+        nearest = find_nearest_key(str(key), keys, synonyms)
+        if nearest is not None:
+            remedies.append(f"write {nearest!r}" if len(unknown) == 1 else f"{key!r}: write {nearest!r}")
     if not remedies:
-        remedies.append(f"known keys: {', '.join(sorted(keys))}")
+        remedies.append(f"write one of: {', '.join(sorted(keys))}")
     named = ", ".join(repr(key) for key in unknown)
     plural = "key" if len(unknown) == 1 else "keys"
     if hint:
@@ -78,7 +78,7 @@ def validate_seconds(value: Any, name: str, *, minimum: float = 0.0, hint: str =
 
     >>> validate_seconds("/b", "timeout", hint="one path at a time")
     Traceback (most recent call last):
-    smartxfer.errors.UsageError: timeout is a number of seconds, 0 or more, not '/b' (one path at a time)
+    smartxfer.errors.UsageError: timeout must be a number of seconds, 0 or more, not '/b' (one path at a time)
     """
     seconds = math.nan
     if not isinstance(value, bool) and isinstance(value, Real):
@@ -89,7 +89,7 @@ def validate_seconds(value: Any, name: str, *, minimum: float = 0.0, hint: str =
     if not seconds >= minimum:
         bound = "" if minimum == -math.inf else f", {minimum:g} or more"
         raise UsageError(
-            f"{name} is a number of seconds{bound}, not {value!r:.80}",
+            f"{name} must be a number of seconds{bound}, not {value!r:.80}",
             hint=hint or f"pass a number, such as {name}=60",
         )
     return seconds
@@ -101,13 +101,13 @@ def validate_count(value: Any, name: str) -> int:
     :param name: of the parameter, for messages.
     :raises UsageError: the value is not an integer, or less than 1.
 
-    >>> validate_count(0, "max_workers")
+    >>> validate_count(0, "parts")
     Traceback (most recent call last):
-    smartxfer.errors.UsageError: max_workers is a number of at least 1, not 0 (pass max_workers=1 or more)
+    smartxfer.errors.UsageError: parts must be a number of at least 1, not 0 (pass parts=1 or more)
     """
     if type(value) is not int or value < 1:
         raise UsageError(
-            f"{name} is a number of at least 1, not {value!r:.80}", hint=f"pass {name}=1 or more"
+            f"{name} must be a number of at least 1, not {value!r:.80}", hint=f"pass {name}=1 or more"
         )
     return value
 
@@ -126,19 +126,21 @@ def merge_extra(
     """
     if extra is not None and not isinstance(extra, Mapping):
         raise UsageError(
-            f"extra is a dictionary, not a {type(extra).__name__}", hint="pass extra={'field': value}"
+            f"extra must be a dictionary, not a {type(extra).__name__}", hint="pass extra={'field': value}"
         )
-    found, named = dict(body), set(known_keys)
+    merged, known_names = dict(body), set(known_keys)
     for name, value in (extra or {}).items():
-        if isinstance(value, Mapping) and isinstance(found.get(name), Mapping):
-            found[name] = merge_extra(found[name], value)
-        elif name in found:
-            raise UsageError(f"extra holds {name!r}, which is given already", hint="give it once")
-        elif name in named:
-            raise UsageError(f"extra holds {name!r}, which is known here", hint=f"give {name!r} itself")
+        if isinstance(value, Mapping) and isinstance(merged.get(name), Mapping):
+            merged[name] = merge_extra(merged[name], value)
+        elif name in merged:
+            raise UsageError(
+                f"extra contains {name!r}, which is passed already", hint=f"remove {name!r} from extra="
+            )
+        elif name in known_names:
+            raise UsageError(f"extra contains the known field {name!r}", hint=f"pass {name!r} without extra=")
         else:
-            found[name] = value
-    return found
+            merged[name] = value
+    return merged
 
 
 def find_nearest_key(
@@ -157,5 +159,5 @@ def find_nearest_key(
     word = key.lower().replace("-", "_")
     if synonyms is not None and word in synonyms:
         return synonyms[word]
-    found = difflib.get_close_matches(word, list(plain), n=1, cutoff=_SIMILARITY_CUTOFF)
-    return plain[found[0]] if found else None
+    matches = difflib.get_close_matches(word, list(plain), n=1, cutoff=_SIMILARITY_CUTOFF)
+    return plain[matches[0]] if matches else None

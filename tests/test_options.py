@@ -26,9 +26,9 @@ def test_known_keys_pass(good: Any) -> None:
         ({"Recipients": []}, "write 'recipients'"),
         ({"to": []}, "write 'recipients'"),
         ({"subjcet": ""}, "write 'subject'"),
-        ({"zzz": 1}, "known keys: from, message, recipients, subject"),
+        ({"zzz": 1}, "write one of: from, message, recipients, subject"),
         ({"recipient": [], "mesage": ""}, "'recipient': write 'recipients'; 'mesage': write 'message'"),
-        ({7: 1}, "known keys"),
+        ({7: 1}, "write one of: from"),
         (["subjcet"], "write 'subject'"),
     ],
 )
@@ -41,7 +41,7 @@ def test_an_unknown_key_names_the_nearest(wrong: Any, remedy: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["recipients", b"x", 7, True])
 def test_what_is_no_dictionary(wrong: Any) -> None:
-    with pytest.raises(UsageError, match="transfer_args is a dictionary"):
+    with pytest.raises(UsageError, match="transfer_args must be a dictionary"):
         validate_keys(wrong, KNOWN, "transfer_args")
 
 
@@ -58,9 +58,9 @@ def test_extra_adds_fields_and_replaces_none() -> None:
     }  # fmt: skip
     assert body == {"subject": "a", "options": {"b": 1}}
     for wrong, said in (
-        ({"subject": "b"}, "given already"), ({"options": {"b": 2}}, "given already"),
-        ({"message": "b"}, "known here .give 'message' itself"), ([1], "extra is a dictionary"),
-        ("x", "extra is a dictionary"),
+        ({"subject": "b"}, "passed already"), ({"options": {"b": 2}}, "passed already"),
+        ({"message": "b"}, "the known field 'message' .pass 'message' without extra="), ([1], "extra must be a dictionary"),
+        ("x", "extra must be a dictionary"),
     ):
         with pytest.raises(UsageError, match=said):
             merge_extra(body, wrong, KNOWN)  # type: ignore[arg-type]

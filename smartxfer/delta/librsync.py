@@ -63,13 +63,14 @@ class Librsync:
                 function.restype, function.argtypes = result, arguments
             first = ctypes.c_char.in_dll(library, "rs_librsync_version")
         except (AttributeError, ValueError) as error:
-            raise LibrsyncNotFound(f"not librsync: {error}") from None
+            raise LibrsyncNotFound(f"{library._name!r} is not librsync: {error}") from None
         #: Such as ``"2.3.2"``.
         self.version = _parse_version(ctypes.string_at(ctypes.addressof(first)))
         if self.version.startswith("0."):
             # Its rs_sig_begin takes two arguments.
             raise LibrsyncNotFound(
-                f"librsync {self.version} is too old", hint="install librsync 1.0 or newer"
+                f"{library._name!r}: librsync {self.version} is too old",
+                hint="install librsync 1.0 or newer",
             )
         self._library = library
         library.rs_trace_set_level(_TRACE_EMERGENCY)

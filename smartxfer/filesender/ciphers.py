@@ -47,7 +47,7 @@ class ChunkEncryptor:
 
 
 def decrypt_chunk(
-    secret: bytes, aead: Optional[bytes], iv: Optional[bytes], buffer: memoryview, length: int
+    secret: bytes, aead: Optional[bytes], iv: Optional[bytes], buffer: memoryview, length: int, label: str
 ) -> Optional[memoryview]:
     """Decrypt ``IV || ciphertext`` in place and return the plaintext; None if decryption fails.
 
@@ -55,6 +55,7 @@ def decrypt_chunk(
     :param iv: the IV that the chunk must have; None if it is not known.
     :param buffer: the encrypted chunk, followed by one spare block.
     :param length: bytes of the encrypted chunk.
+    :param label: chunk and file, for messages.
     :raises IntegrityError: the chunk has another IV.
     """
     from cryptography.exceptions import InvalidTag
@@ -62,7 +63,7 @@ def decrypt_chunk(
     chunk_iv = bytes(buffer[:IV_SIZE])
     if iv not in (None, chunk_iv):
         raise FileSenderIntegrityError(
-            "chunk IV mismatch: the server returned another chunk, or a chunk of another file"
+            f"{label}: IV mismatch: the server returned another chunk, or a chunk of another file"
         )
     cipher = _create_cipher(secret, chunk_iv, aead is not None).decryptor()
     end = length - (0 if aead is None else TAG_SIZE)

@@ -12,6 +12,7 @@ from typing import List, Mapping, Optional, Tuple
 import attrs
 import requests
 
+from smartxfer.error_hints import PROTOCOL_HINT
 from smartxfer.error_values import evolve_error
 from smartxfer.errors import HTTPError, SmartxferError
 from smartxfer.filesender.auth import UserAuth
@@ -51,7 +52,8 @@ def complete_transfer(
         raise evolve_error(error, hint=_RERUN_HINT) from None
     if transfer.id != transfer_id:
         raise FileSenderUnexpectedResponse(
-            f"{request.description}: the response describes transfer {transfer.id}, not {transfer_id}"
+            f"{request.description}: the response describes transfer {transfer.id}, not {transfer_id}",
+            hint=PROTOCOL_HINT,
         )
     requested_twice = requested_before is True or len(attempts) > 1
     if (requested_twice or requested_before is None) and _has_recipients_to_mail(transfer):

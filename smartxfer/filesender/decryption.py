@@ -112,7 +112,12 @@ class Decryptor:
                 f"key version {version}, chunk size {chunk_size}"
             )
         cipher = ChunkCipher(
-            version, file.size, chunk_size, file.fileiv or "", _decode_aead(file.name, file.fileaead)
+            version,
+            file.size,
+            chunk_size,
+            file.fileiv or "",
+            _decode_aead(file.name, file.fileaead),
+            file_name=file.name,
         )
         if file.encrypted_size is not None and file.encrypted_size != cipher.ciphertext_size:
             raise FileSenderIntegrityError(
@@ -214,7 +219,8 @@ def _fetch_and_decrypt(
     with fetch_range(first, first + length) as response:
         if response.start != first or (response.is_full_object and cipher.chunk_count > 1):
             raise FileSenderRangeMismatch(
-                f"{file.name}: the site does not support ranges, which encrypted files require"
+                f"{file.name}: the site does not support ranges, which encrypted files require",
+                hint="ask the site's administrator to support Range requests, or use the web page",
             )
         received = response.readinto_full(buffer[:length])
         if received == length and response.read():

@@ -66,7 +66,9 @@ def encode_password(password: str, version: int) -> bytes:
     if version == 1:
         return password.encode("utf-8")
     if version != 2:
-        raise UsageError(f"unknown password version: {version}", hint="supported versions: 1 and 2")
+        raise UsageError(
+            f"unknown password version: {version}", hint="update smartxfer: it supports the versions 1 and 2"
+        )
     try:
         raw = base64.b64decode(password, validate=True)
     except (binascii.Error, ValueError):
@@ -104,7 +106,10 @@ class Key:
         :raises DecodeError: the salt is missing, or the number of iterations is invalid.
         """
         if version not in _FILE_IV_SIZES:
-            raise UsageError(f"unknown encryption key version: {version}", hint="supported versions: 0 to 3")
+            raise UsageError(
+                f"unknown encryption key version: {version}",
+                hint="update smartxfer: it supports the versions 0 to 3",
+            )
         raw = as_secret(encode_password(password, password_version))
         if version not in _PBKDF2_KEY_VERSIONS:
             return cls(version, hashlib.sha256(raw).digest())
@@ -130,6 +135,7 @@ class ChunkCipher:
     :param iv: IV of the file, in base64.
     :param aead: text that is authenticated with every chunk; empty for CBC.
     :param key: None until :meth:`with_key`; needed to encrypt and decrypt.
+    :param file_name: of a downloaded file, for messages.
     """
 
     version: int
@@ -138,6 +144,7 @@ class ChunkCipher:
     iv: str
     aead: str = ""
     key: Optional[Key] = None
+    file_name: str = ""
 
     @classmethod
     def new(cls, version: int, size: int, chunk_size: int, iv: Optional[str] = None) -> "ChunkCipher":
@@ -208,7 +215,7 @@ class ChunkCipher:
         """
         iv = self._nonce(index) if self.version == 3 else None
         length = self.ciphertext_length(index)
-        plaintext = decrypt_chunk(self._secret, self._additional_data, iv, buffer, length)
+        plaintext = decrypt_chunk(self._secret, self._additional_data, iv, buffer, length, self._label(index))
         has_right_length = plaintext is not None and len(plaintext) == self.plaintext_length(index)
         return plaintext if has_right_length else None
 
@@ -232,15 +239,18 @@ class ChunkCipher:
         """
         if len(ciphertext) != self.ciphertext_length(index):
             raise FileSenderIntegrityError(
-                f"chunk {index} has {len(ciphertext)} bytes, expected {self.ciphertext_length(index)}"
+                f"{self._label(index)} has {len(ciphertext)} bytes, expected {self.ciphertext_length(index)}"
             )
         buffer = bytearray(self.buffer_size(index))
         buffer[: len(ciphertext)] = ciphertext
         plaintext = self.decrypt_in_place(index, memoryview(buffer))
         return None if plaintext is None else bytes(plaintext)
 
+    def _label(self, index: int) -> str:
+        return f"chunk {index} of {self.file_name!r}"
+
     def _nonce(self, index: int) -> bytes:
-        return _decode_file_iv(self.iv, 12) + index.to_bytes(4, "little")
+        return _decode_file_iv(self.iv, 12, self.file_name) + index.to_bytes(4, "little")
 
     def validate_aead(self) -> None:
         """Check that the authenticated data describe this file.
@@ -260,7 +270,7 @@ class ChunkCipher:
             matches = False
         if not matches:
             raise FileSenderIntegrityError(
-                "the file's authenticated data (aead) do not match its chunk count, chunk size and IV"
+                f"the authenticated data (aead) of {self.file_name!r} do not match its chunks and IV"
             )
 
 
@@ -275,11 +285,11 @@ def ciphertext_length(version: int, plaintext_length: int) -> int:
     return IV_SIZE + plaintext_length + BLOCK_SIZE - plaintext_length % BLOCK_SIZE
 
 
-def _decode_file_iv(iv: str, size: int) -> bytes:
+def _decode_file_iv(iv: str, size: int, file_name: str) -> bytes:
     try:
         raw = base64.b64decode(iv, validate=True)
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) != size:
-        raise FileSenderDecodeError(f"invalid IV of the file: not {size} bytes in base64")
+        raise FileSenderDecodeError(f"invalid IV of {file_name!r}: not {size} bytes in base64")
     return raw

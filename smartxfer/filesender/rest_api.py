@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Ty
 
 import attrs
 
+from smartxfer.error_hints import PROTOCOL_HINT
 from smartxfer.errors import AuthError, NotFound
 from smartxfer.filesender.auth import UserAuth
 from smartxfer.filesender.errors import FileSenderDecodeError, FileSenderUnexpectedResponse
@@ -311,5 +312,6 @@ def _require_body(response: BufferedResponse, *allowed: Any) -> BufferedResponse
         raise FileSenderUnexpectedResponse(
             f"{response.description}: {response.status}: undocumented body: {response.excerpt!r}",
             status=response.status,
+            hint=PROTOCOL_HINT,
         )
     return response

@@ -15,6 +15,7 @@ from typing import Any, Iterator, Mapping, Optional, Tuple
 
 import attrs
 
+from smartxfer.error_hints import BASE_URL_HINT
 from smartxfer.errors import AuthError, NotFound, OutcomeUnknown, UsageError
 from smartxfer.jetstream.auth import SessionCookieAuth, SessionState
 from smartxfer.jetstream.errors import JetStreamDecodeError, JetStreamOutcomeUnknown, build_rpc_error
@@ -155,7 +156,7 @@ class JsonRpcClient(ServiceApi):
             raise JetStreamDecodeError(
                 f"{method} at {self.url}: the response has the type {response.media_type or 'none'!r}, "
                 "not application/json",
-                hint="check that the address is that of the service, not of a login page or a proxy",
+                hint=BASE_URL_HINT,
             )
         self.session_state.update_from_response(response, auth)
         reply = response.json(dict)

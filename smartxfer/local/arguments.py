@@ -6,20 +6,22 @@ from typing import Any
 from smartxfer.errors import UsageError
 
 
-def require_str(value: Any, what: str) -> str:
+def require_str(value: Any, name: str) -> str:
     """Return a text that can be stored and can be part of a path.
 
-    :param what: the name of the argument, for the message.
+    :param name: of the argument, for the message.
     :raises UsageError: it is not text, is not valid Unicode, or contains NUL.
     """
     if not isinstance(value, str):
-        raise UsageError(f"{what} must be text, not {type(value).__name__}")
+        raise UsageError(f"{name} must be text, not {type(value).__name__}", hint=f"pass {name} as text")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise UsageError(f"{what} is not valid Unicode: {value!r}") from None
+        raise UsageError(
+            f"{name} is not valid Unicode: {value!r}", hint="pass text without lone surrogates"
+        ) from None
     if "\0" in value:
-        raise UsageError(f"{what} contains a NUL character: {value!r}")
+        raise UsageError(f"{name} contains a NUL character: {value!r}", hint="pass text without \\0")
     return value
 
 
@@ -40,10 +42,12 @@ def to_bytes(value: Any) -> bytes:
     """
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
-    raise UsageError(f"data is bytes, not {type(value).__name__}", hint="data=b'...' or text.encode()")
+    raise UsageError(
+        f"data must be bytes, not {type(value).__name__}", hint="pass data=b'...' or text.encode()"
+    )
 
 
-def require_mapping(value: Any, what: str) -> "Mapping[Any, Any]":
+def require_mapping(value: Any, name: str) -> "Mapping[Any, Any]":
     """Return a mapping, an empty one for None.
 
     :raises UsageError: it is something else.
@@ -51,5 +55,7 @@ def require_mapping(value: Any, what: str) -> "Mapping[Any, Any]":
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise UsageError(f"{what} is a dictionary, not {type(value).__name__}")
+        raise UsageError(
+            f"{name} must be a dictionary, not {type(value).__name__}", hint=f"pass {name}={{'key': value}}"
+        )
     return value

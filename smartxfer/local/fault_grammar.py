@@ -8,17 +8,21 @@ import attrs
 
 from smartxfer.errors import UsageError
 
-#: The forms of an effect, as shown in usage errors.
-GRAMMAR = """\
-  status CODE [retry-after=SECONDS|DATE|date+SECONDS]
-         [body=empty|html|json:MESSAGE|file:PATH]
-  replace CODE [retry-after=...] [body=...] | interim CODE [N]
-  redirect URL [CODE]
-  reset-before | reset-after N | reset-after-sent N | lose-answer | no-answer
-  truncate N | no-length [chunked|close] [truncate N] | extra-byte
-  flip N | flip-in N | drip BYTES/SECONDS | rate N | stall | stall-after N
-  ignore-range | wrong-range [start|total]
-with N a number of bytes: 1000, 256K, 4M, 1G"""
+_STATUS_OPTIONS = "[retry-after=SECONDS|DATE|date+SECONDS] [body=empty|html|json:MESSAGE|file:PATH]"
+#: The form of each effect that has parameters, as shown in usage errors.
+_SYNTAX = {
+    "status": f"status CODE {_STATUS_OPTIONS}",
+    "replace": f"replace CODE {_STATUS_OPTIONS}",
+    "interim": "interim CODE [N]",
+    "redirect": "redirect URL [CODE]",
+    "no-length": "no-length [chunked|close] [truncate BYTES]",
+    "drip": "drip BYTES/SECONDS",
+    "wrong-range": "wrong-range [start|total]",
+    **{
+        kind: f"{kind} BYTES, such as {kind} 256K"
+        for kind in ("reset-after", "reset-after-sent", "stall-after", "truncate", "flip", "flip-in", "rate")
+    },
+}
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
@@ -51,11 +55,12 @@ class FaultSyntaxError(Exception):
 
 
 def parse_effect(text: str) -> Effect:
-    """Read an effect.
+    """Parse an effect.
 
     :param text: such as ``"reset-after 256K"``.
-    :raises UsageError: the text is not a valid effect; the message lists the valid ones.
+    :raises UsageError: the text is not a valid effect; the hint shows valid ones.
     """
+    kind = ""
     try:
         kind, *words = shlex.split(text) or [""]
         if kind not in _FORMS:
@@ -65,15 +70,16 @@ def parse_effect(text: str) -> Effect:
             raise FaultSyntaxError("wrong number of words")
         return form(text, kind, words)
     except (FaultSyntaxError, ValueError) as error:
-        raise UsageError(f"invalid fault {text!r} ({error}); the effects are:\n{GRAMMAR}") from None
+        known = f"one of: {', '.join(_FORMS)}" if kind not in _FORMS else _SYNTAX.get(kind, kind)
+        raise UsageError(f"invalid fault {text!r}: {error}", hint=f"write {known}") from None
 
 
 def parse_size(word: str) -> int:
     """Parse a number of bytes: ``1000``, ``256K``, ``4M``, ``1G``."""
-    found = re.fullmatch(r"(\d+)([KMG]?)", word)
-    if not found:
+    match = re.fullmatch(r"(\d+)([KMG]?)", word)
+    if not match:
         raise FaultSyntaxError(f"invalid number of bytes: {word!r}")
-    return int(found.group(1)) * _UNITS[found.group(2)]
+    return int(match.group(1)) * _UNITS[match.group(2)]
 
 
 def _status_code(word: str) -> int:
@@ -108,7 +114,7 @@ def _status(text: str, kind: str, words: List[str]) -> Effect:
 def _interim(text: str, kind: str, words: List[str]) -> Effect:
     code = _status_code(words[0])
     if not 100 <= code < 200:
-        raise FaultSyntaxError(f"{code} is not in the range 100 to 199")
+        raise FaultSyntaxError(f"status {code} is not in the range 100 to 199")
     return Effect(text, kind, parse_size(words[1]) if len(words) > 1 else 1, status=code)
 
 

@@ -160,9 +160,13 @@ class FaultRegistry:
         :raises UsageError: invalid match or effect.
         """
         if times is not None and times < 1:
-            raise UsageError("times must be 1 or more, or None for always")
+            raise UsageError(
+                f"times must be 1 or more, or None for always, not {times!r}", hint="pass times=1 or more"
+            )
         if after < 0:
-            raise UsageError("after must be 0 or more: the number of matches to skip")
+            raise UsageError(
+                f"after must be 0 or more, not {after!r}", hint="pass the number of matches to skip: after=1"
+            )
         fault = Fault(service, match, parse_effect(effect), times=times, after=after)
         with self._lock:
             # A new list each time: requests read it without the lock.
@@ -190,9 +194,9 @@ class FaultRegistry:
         faults = self._faults
         if not faults:
             return None
-        shots = [fault.claim(method, target) for fault in faults if fault.service == service]
-        hits = [shot for shot in shots if shot is not None]
-        return RequestFaults(hits) if hits else None
+        claims = [fault.claim(method, target) for fault in faults if fault.service == service]
+        planned = [claim for claim in claims if claim is not None]
+        return RequestFaults(planned) if planned else None
 
 
 def compile_match(match: Any) -> Pattern[str]:
@@ -203,6 +207,7 @@ def compile_match(match: Any) -> Pattern[str]:
     method, space, path = match.partition(" ") if isinstance(match, str) else ("", "", "")
     if not space or not path.startswith(("/", "*")) or not re.fullmatch(r"[A-Z]+|\*", method):
         raise UsageError(
-            "a match is a method and a path, such as 'PUT /rest.php/file/*/chunk/*'; got " + repr(match)
+            f"match must be a method and a path, not {match!r}",
+            hint="pass 'PUT /rest.php/file/*/chunk/*', for example",
         )
     return re.compile(".*".join(re.escape(piece) for piece in match.split("*")), re.DOTALL)

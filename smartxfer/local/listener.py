@@ -104,7 +104,10 @@ class Listener:
             try:
                 bound.bind((host, port))
             except OSError as error:
-                raise UsageError(f"{name} cannot listen on {host} port {port}: {error.strerror}") from error
+                raise UsageError(
+                    f"{name} cannot listen on {host} port {port}: {error.strerror}",
+                    hint="pass another port, or 0 for any free port",
+                ) from error
             bound.listen(128)
             self.port: int = bound.getsockname()[1]
             app: Any = self

@@ -32,15 +32,18 @@ def private_directory(path: str) -> str:
     :raises UsageError: it is a link, contains one, or is not a directory.
     """
     if os.path.islink(path):
-        raise UsageError(f"{path} is a symbolic link; the data directory must not be one")
+        raise UsageError(f"the data directory {path} is a symbolic link", hint="pass the path of a directory")
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
     except FileExistsError:
-        raise UsageError(f"{path} is not a directory") from None
+        raise UsageError(f"{path} is not a directory", hint="pass the path of a directory") from None
     with os.scandir(path) as entries:
         for entry in entries:
             if entry.is_symlink():
-                raise UsageError(f"{entry.path} is a symbolic link, which is not allowed there")
+                raise UsageError(
+                    f"{entry.path} is a symbolic link, which a data directory must not contain",
+                    hint="remove the link, or pass another directory",
+                )
     return path
 
 

@@ -45,14 +45,12 @@ class Options:
         if unknown:
             like = difflib.get_close_matches(str(unknown[0]), known, n=1)
             raise UsageError(
-                "no such {} option: {}; there are {}".format(
-                    cls.title, ", ".join(map(str, unknown)), ", ".join(known)
-                ),
-                hint=f"write {like[0]!r}" if like else "",
+                "no such {} option: {}".format(cls.title, ", ".join(map(str, unknown))),
+                hint=f"write {like[0]!r}" if like else f"write one of: {', '.join(known)}",
             )
-        made = cls(**value)
-        made.check()
-        return made
+        instance = cls(**value)
+        instance.check()
+        return instance
 
     def changed(self: OptionsType, options: Mapping[str, Any]) -> OptionsType:
         """Return a copy with some values changed, except fixed ones.
@@ -75,7 +73,7 @@ def validate_size(instance: Any, attribute: "attrs.Attribute[int]", value: Any) 
     """Validate a whole number above 0."""
     validate_count(instance, attribute, value)
     if not value:
-        raise UsageError(f"{attribute.name} must be above 0")
+        raise UsageError(f"{attribute.name} must be above 0", hint=f"pass {attribute.name}=1 or more")
 
 
 def one_of(*words: Any) -> Any:
@@ -108,9 +106,9 @@ def random_word(length: int) -> str:
 def parse_users(value: Any) -> Dict[str, Optional[str]]:
     """Return users with their keys, from a mapping, names or one name; a key None is generated."""
     if isinstance(value, Mapping):
-        found = dict(value)
+        keys_by_user = dict(value)
     else:
-        found = dict.fromkeys([value] if isinstance(value, str) else value)
-    if not found:
-        raise UsageError("users: at least one is needed")
-    return found
+        keys_by_user = dict.fromkeys([value] if isinstance(value, str) else value)
+    if not keys_by_user:
+        raise UsageError("users: at least one is needed", hint="pass users=['ann'], or leave it out")
+    return keys_by_user

@@ -59,8 +59,8 @@ class LocalServer:
         requested = _services_to_run(services, options)
         if not allow_remote and not is_loopback(host):
             raise UsageError(
-                f"{host} is not a loopback address; the local server is not secured;  "
-                "pass allow_remote=True to make it reachable from other machines"
+                f"{host} is not a loopback address, and the local server is not secured",
+                hint="pass allow_remote=True to make it reachable from other machines",
             )
         self._export = _check_path(export) if export is not None else None
         self._faults = FaultRegistry()
@@ -111,7 +111,7 @@ class LocalServer:
     def start(self) -> "LocalServer":
         """Start every service; they accept requests when this returns."""
         if self._state != "new":
-            raise UsageError("a local server can be started only once")
+            raise UsageError("a local server can be started only once", hint="create another LocalServer()")
         self._state = "running"
         for service in self.services.values():
             service.start()
@@ -152,7 +152,9 @@ class LocalServer:
         :raises UsageError: the service is unknown, or match or effect is invalid.
         """
         if service not in self.services:
-            raise UsageError("no such service: {!r}; there are {}".format(service, ", ".join(self.services)))
+            raise UsageError(
+                f"the server has no service {service!r}", hint=f"pass one of: {', '.join(self.services)}"
+            )
         return self._faults.plan(service, match, effect, times=times, after=after)
 
     @property
@@ -176,16 +178,23 @@ def _services_to_run(services: Optional[Iterable[str]], options: Mapping[str, An
     """
     known = [service.name for service in SERVICES]
     if isinstance(services, str):
-        raise UsageError(f"services must be a list of names, not {services!r}")
+        raise UsageError(
+            f"services must be a list of names, not {services!r}", hint=f"pass services=[{services!r}]"
+        )
     names = known if services is None else list(services)
     unknown = sorted({*names, *options} - set(known))
     if unknown:
-        raise UsageError("no such service: {}; there are {}".format(", ".join(unknown), ", ".join(known)))
+        raise UsageError(
+            f"unknown service: {', '.join(unknown)}", hint=f"pass one or more of: {', '.join(known)}"
+        )
     if not names:
-        raise UsageError("services=[] runs nothing")
+        raise UsageError("services is an empty list", hint="leave out services= to run all of them")
     idle = [name for name in options if name not in names]
     if idle:
-        raise UsageError("services= leaves out {}, which has options".format(", ".join(idle)))
+        raise UsageError(
+            f"services= leaves out {', '.join(idle)}, which has options",
+            hint="add it to services=, or leave out its options",
+        )
     return [service for service in SERVICES if service.name in names]
 
 

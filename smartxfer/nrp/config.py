@@ -92,7 +92,9 @@ def _select_entry(
             if entry.alias == alias:
                 return entry
         aliases = ", ".join(entry.alias for entry in entries) or "none"
-        raise ConfigError(f"{path} has no repository {alias!r}", hint=f"aliases in this file: {aliases}")
+        raise ConfigError(
+            f"{path} has no repository {alias!r}", hint=f"pass one of the aliases in this file: {aliases}"
+        )
     default = document.get("default_alias")
     entries = [entry for entry in entries if entry.enabled]
     entries.sort(key=lambda entry: entry.alias != default)

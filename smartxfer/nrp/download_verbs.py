@@ -162,7 +162,7 @@ def _plan_downloads(files: "Sequence[File]", target: Any) -> "List[FileResult]":
 
     directory = as_target_path(target)
     if directory is None:
-        raise UsageError(f"target is not a path: {target!r}", hint="pass the path of a local directory")
+        raise UsageError(f"target must be a path, not {target!r}", hint="pass the path of a local directory")
     names = unique_paths_or_errors([file.key for file in files], directory=directory)
     return [
         FileResult(file.key, error=name)

@@ -24,7 +24,7 @@ def validate_metadata(value: Any) -> Optional[Dict[str, Any]]:
         return None if value is None else dict(value)
     raise UsageError(
         f"metadata must be a dict or None, not {type(value).__name__}",
-        hint="metadata={'description': '...'}",
+        hint="pass metadata={'description': '...'}",
     )
 
 

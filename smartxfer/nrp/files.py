@@ -201,7 +201,7 @@ class FilesClient(Namespace):
         if mode.has_source_url:
             raise UsageError(
                 f"upload_many() does not support transfer_type={transfer_type!r}",
-                hint=f"upload(..., transfer_type={transfer_type!r})",
+                hint=f"call upload(..., transfer_type={transfer_type!r}) for each file",
             )
         pairs = batch.parse_files(files, validate_metadata(metadata), follow_symlinks)
         options = RunOptions(progress, cancel, deadline)

@@ -63,7 +63,7 @@ def require_str_key(key: Any) -> str:
     :raises UsageError: the key is not a string.
     """
     if not isinstance(key, str):
-        raise UsageError(f"key must be a string, not a {type(key).__name__}", hint="key='data.csv'")
+        raise UsageError(f"key must be a string, not a {type(key).__name__}", hint="pass key='data.csv'")
     return key
 
 

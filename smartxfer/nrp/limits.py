@@ -73,7 +73,7 @@ def limit_connections(count: int) -> Iterator[None]:
     Blocks can be nested, and entered by several threads: all limits apply together.
     """
     if type(count) is not int or count < 1:
-        raise UsageError(f"count must be a number of at least 1, not {count!r}", hint="limit_connections(4)")
+        raise UsageError(f"count must be a number of at least 1, not {count!r}", hint="pass count=4")
     limit = _ConnectionLimit(count)
     with _active_limits.lock:
         _active_limits.limits.append(limit)

@@ -9,6 +9,7 @@ import logging
 import threading
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set
 
+from smartxfer.error_hints import HTTPS_HINT
 from smartxfer.error_values import evolve_error
 from smartxfer.errors import HTTPError
 from smartxfer.nrp.errors import (
@@ -125,7 +126,10 @@ class PartUploader:
             self._digests[part.number] = ""
             return
         if repository.scheme == "https" and target.scheme != "https":
-            raise RepositoryRedirectRefused(f"the part URL {strip_query(url)} leads from https to http")
+            raise RepositoryRedirectRefused(
+                f"{self._key}, part {part.number + 1}: the URL {strip_query(url)} leads from https to http",
+                hint=HTTPS_HINT,
+            )
         md5 = hashlib.md5()
         for block in body if not isinstance(body, bytes) else [body]:
             md5.update(block)

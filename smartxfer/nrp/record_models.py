@@ -111,7 +111,8 @@ def build_document(data: Any) -> Dict[str, Any]:
     """
     if not isinstance(data, Mapping):
         raise UsageError(
-            f"expected a Record or a dict, got a {type(data).__name__}", hint="{'metadata': {'title': '...'}}"
+            f"expected a Record or a dict, got a {type(data).__name__}",
+            hint="pass {'metadata': {'title': '...'}}",
         )
     document = {
         name: copy.deepcopy(to_wire(value)) for name, value in data.items() if name not in _READ_ONLY_KEYS
@@ -138,7 +139,7 @@ def _validate_metadata(document: Mapping[str, Any]) -> None:
     if metadata is not None and not isinstance(metadata, Mapping):
         raise UsageError(
             f"metadata must be a dict, not {type(metadata).__name__}",
-            hint="{'metadata': {'title': '...', ...}}",
+            hint="pass {'metadata': {'title': '...', ...}}",
         )
 
 
@@ -224,4 +225,6 @@ class RepositoryInfo(RepositoryModel):
         if named:
             return named[0]
         types = ", ".join(model.type for model in self.models) or "none"
-        raise UsageError(f"unknown model {name!r}", hint=f"models of this repository: {types}")
+        raise UsageError(
+            f"unknown model {name!r}", hint=f"pass one of the models of this repository: {types}"
+        )

@@ -86,7 +86,7 @@ class Config:
                     )
                 return repository
         aliases = ", ".join(repository.alias for repository in self.repositories) or "none"
-        raise ConfigError(f"no repository {alias!r}", hint=f"aliases in this configuration: {aliases}")
+        raise ConfigError(f"no repository {alias!r}", hint=f"pass one of the configured aliases: {aliases}")
 
     @property
     def default_repository(self) -> RepositoryConfig:
@@ -95,7 +95,7 @@ class Config:
         :raises ConfigError: no default repository is set.
         """
         if self.default_alias is None:
-            raise ConfigError("no default repository", hint="set_default_repository(alias)")
+            raise ConfigError("no default repository", hint="call set_default_repository(alias)")
         return self.get_repository(self.default_alias)
 
     def add_repository(self, repository: RepositoryConfig) -> None:

@@ -229,7 +229,10 @@ class SearchQuery:
             page = self._fetch_page({"page": 1, "size": 1, "sort": sort})
             times += [_parse_created(record.get("created")) for record in page.records]
         if not times:
-            raise RepositoryDecodeError("a repeated search returned no hits any more")
+            raise RepositoryDecodeError(
+                "a repeated search returned no hits any more",
+                hint="run the search again: its records changed",
+            )
         start, end = (
             _truncate_to_resolution(min(times)),
             _truncate_to_resolution(max(times)) + _TIME_RESOLUTION,

@@ -178,6 +178,6 @@ def parse_download_args(args: Sequence[Any], key: Optional[str], sink: Any) -> T
     if remaining or sink is None or not (key is None or isinstance(key, str)):
         raise UsageError(
             "download() needs a file and a sink, or a record, a key and a sink",
-            hint="files.download(file, 'data.csv') or files.download(record, 'key', 'data.csv')",
+            hint="call files.download(file, 'data.csv') or files.download(record, 'key', 'data.csv')",
         )
     return key, sink

@@ -124,7 +124,7 @@ def parse_transfer_mode(
         )
     elif parts is not None or part_size is not None:
         raise UsageError(
-            "parts and part_size require a multipart upload", hint="pass transfer_type='multipart'"
+            "parts= and part_size= require a multipart upload", hint="pass transfer_type='multipart'"
         )
     return TransferMode(code, merge_extra(members, extra, known), parts, part_size)
 
@@ -137,7 +137,7 @@ def compute_part_size(size: int, parts: Optional[int] = None, part_size: Optiona
     """
     if size > MAX_FILE_SIZE:
         raise UsageError(
-            f"the file is too large for a multipart upload: {size} bytes", hint="5 TiB is the maximum"
+            f"the file is too large for an upload: {size} bytes", hint="split the file: 5 TiB is the maximum"
         )
     if part_size is None and parts is not None:
         part_size = max(1, -(-size // parts))

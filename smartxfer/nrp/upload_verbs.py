@@ -210,7 +210,7 @@ def _parse_byte_transfer_mode(transfer_type: str, part_size: Optional[int]) -> "
     if mode.has_source_url:
         raise UsageError(
             f"transfer_type={transfer_type!r} is not supported for several files",
-            hint=f"upload((key, url), draft, transfer_type={transfer_type!r})",
+            hint=f"call upload((key, url), draft, transfer_type={transfer_type!r}) for each file",
         )
     return mode
 

@@ -5,6 +5,7 @@ Source: Perseus protocol, sections A.5 to A.7.
 
 from typing import Union
 
+from smartxfer.error_hints import HTTPS_HINT
 from smartxfer.perseus.errors import ERRORS, PerseusRedirectRefused
 from smartxfer.transfer.upload import Body
 from smartxfer.transport import BufferedResponse, HTTPTransport, Origin, RequestSpec, strip_query
@@ -27,7 +28,9 @@ def put_presigned(http: HTTPTransport, url: str, body: Union[Body, bytes]) -> Bu
     """
     target = Origin.parse_from_response(url, ERRORS)
     if http.origin.scheme == "https" and target.scheme != "https":
-        raise PerseusRedirectRefused(f"the upload URL {strip_query(url)} leads from https to http")
+        raise PerseusRedirectRefused(
+            f"the upload URL {strip_query(url)} leads from https to http", hint=HTTPS_HINT
+        )
     return http.request_once(
         RequestSpec("PUT", url, headers=_HEADERS, body=body, follow_307=True, success=STORED_EXPECTATION)
     )

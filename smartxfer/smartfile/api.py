@@ -233,7 +233,7 @@ class SmartFileApi(ServiceApi):
             return _require_success(state)
         raise SmartFileWaitTimeout(
             f"task {uuid} is {state.status} after {timeout:.0f} s",
-            hint="the server continues the task; call wait() again with the error's .last",
+            hint="the server continues the task; call wait(error.last) again",
             last=state,
         )
 
@@ -251,7 +251,8 @@ class SmartFileApi(ServiceApi):
         validate_seconds(timeout, "timeout")
         if not isinstance(algorithm, str):
             raise UsageError(
-                f"algorithm must be a string, not a {type(algorithm).__name__}", hint="algorithm='SHA256'"
+                f"algorithm must be a string, not a {type(algorithm).__name__}",
+                hint="pass algorithm='SHA256'",
             )
         task = self.start_task("checksum", path=list(paths), algorithm=algorithm.upper())
         checksums = self.wait_for_task(task, timeout, on_poll).output.get("checksums")
@@ -334,8 +335,8 @@ def _page_count(body: Mapping[str, Any], description: str) -> int:
     return pages
 
 
-def _endless_list_error(what: str) -> DecodeError:
-    return SmartFileDecodeError(f"{what} does not end: the server always reports further pages")
+def _endless_list_error(description: str) -> DecodeError:
+    return SmartFileDecodeError(f"{description} does not end: the server always reports further pages")
 
 
 def _get_task_uuid(task: Any) -> str:
@@ -353,7 +354,9 @@ def _require_success(task: Task) -> Task:
     outcome = "failed for some paths" if task.status == "SUCCESS" else "failed"
     raise SmartFileTaskFailed(
         f"task {task.uuid} {outcome}: {reasons or 'no reason given'}",
-        hint="see .failures; other paths were processed" if task.status == "SUCCESS" else "see .task",
+        hint="see error.failures; the other paths were processed"
+        if task.status == "SUCCESS"
+        else "see error.task",
         task=task,
         failures=failures,
     )

@@ -135,7 +135,7 @@ class DeltaSync:
         )
         local_digest = self._runner.run_one(lambda: compute_file_digest(local, CHECKSUM_ALGORITHM))
         if remote_digest != local_digest:
-            raise SmartFileChecksumMismatch("the patched file differs: one of the files has changed")
+            raise SmartFileChecksumMismatch(f"{path}: the patched file differs: one of the files has changed")
         item.open_unchanged().close()
         return counts.attach_to(_verified_result(path, local, item.size, local_digest), "delta")
 
@@ -282,7 +282,9 @@ class DeltaSync:
             ]
             local_digest = sink.digest(CHECKSUM_ALGORITHM)
             if remote_digest != local_digest:
-                raise SmartFileChecksumMismatch("the patched file differs: one of the files has changed")
+                raise SmartFileChecksumMismatch(
+                    f"{remote_info.path}: the patched file differs: one of the files has changed"
+                )
             current = _lstat_or_none(local)
             if current is None or (current.st_size, current.st_mtime_ns) != (
                 initial_stat.st_size,

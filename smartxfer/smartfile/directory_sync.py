@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 from smartxfer import delta
+from smartxfer.error_hints import PROTOCOL_HINT
 from smartxfer.errors import NotFound, SmartxferError
 from smartxfer.smartfile import trees
 from smartxfer.smartfile.api import SmartFileApi
@@ -74,7 +75,9 @@ def list_remote_files(api: SmartFileApi, path: str, allow_missing: bool = True) 
         return {}
     outside = [name for name in by_path if not name.startswith(join(path, "x")[:-1])]
     if outside:
-        raise SmartFileNotFound(f"the server lists {outside[0]}, which is not below {path}")
+        raise SmartFileNotFound(
+            f"the server lists {outside[0]}, which is not below {path}", hint=PROTOCOL_HINT
+        )
     return by_path
 
 

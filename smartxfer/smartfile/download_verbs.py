@@ -183,5 +183,5 @@ def _local_path(target: Any) -> Path:
 
     path = as_target_path(target)
     if path is None:
-        raise UsageError(f"target is not a path: {target!r}", hint="pass the path of a local directory")
+        raise UsageError(f"target must be a path, not {target!r}", hint="pass the path of a local directory")
     return path

@@ -113,7 +113,7 @@ class MultipartBody:
     def seek(self, offset: int, whence: int = 0) -> int:
         """Rewind to the start; other positions are not supported."""
         if (offset, whence) != (0, 0):
-            raise UsageError("a multipart form can only be rewound to its start", hint="seek(0)")
+            raise UsageError("a multipart form can only be rewound to its start", hint="call seek(0)")
         self._segment_index = self._position = 0
         for segment in self._segments:
             if isinstance(segment, PartBody):

@@ -144,7 +144,7 @@ class OAuthClient(SmartFileClient):
         if isinstance(request, str):
             latest = self._request_token
             if latest is None or latest.token != request:
-                raise UsageError("missing secret of the request token", hint="pass (token, secret)")
+                raise UsageError("missing secret of the request token", hint="pass request=(token, secret)")
             return latest
         return OAuthToken(*map(redaction.register_secret, request))
 

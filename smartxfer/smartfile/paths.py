@@ -72,7 +72,8 @@ def build_api_path(endpoint: str, id: Any) -> str:
     """
     if not isinstance(endpoint, str):
         raise UsageError(
-            f"endpoint must be a string, not a {type(endpoint).__name__}", hint="client.get('ping')"
+            f"endpoint must be a string, not a {type(endpoint).__name__}",
+            hint="pass text: client.get('ping')",
         )
     for character in "?#":
         if character in endpoint:
@@ -125,7 +126,7 @@ def parse_target(path: Any, source: Any, call: str) -> str:
         name = os.fsdecode(source).strip("/") or "name"
         raise UsageError(
             f"the first argument of {call}() must be the local file, the second its path on the server",
-            hint=f"{call}(file, {'/' + name!r})",
+            hint=f"call {call}(file, {'/' + name!r})",
         )
     return as_path_text(path, hint=f"{call}(file, '/folder/name')")
 

@@ -166,7 +166,9 @@ class SyncClient:
         """
         target = as_target_path(local)
         if target is None:
-            raise UsageError(f"local is not a path: {local!r}", hint="download('name', '/folder/name')")
+            raise UsageError(
+                f"local must be a path, not {local!r}", hint="call download('name', '/folder/name')"
+            )
         as_path_text(remote, hint="download('name', '/folder/name')")
         validate_exists(exists)
         with self.api._new_runner(progress, cancel, deadline) as runner:
@@ -243,7 +245,9 @@ class SyncClient:
         """
         directory = as_target_path(local)
         if directory is None:
-            raise UsageError(f"local is not a path: {local!r}", hint="download_tree('folder', '/folder')")
+            raise UsageError(
+                f"local must be a path, not {local!r}", hint="call download_tree('folder', '/folder')"
+            )
         validate_exists(exists)
         absolute = directory.absolute()  # in case that the working directory changes during the call
         with self.api._new_runner(progress, cancel, deadline) as runner, contextlib.ExitStack() as stack:

@@ -6,6 +6,7 @@ Source: SmartFile protocol, section 5.
 import logging
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
+from smartxfer.error_hints import PROTOCOL_HINT
 from smartxfer.errors import ClientError, UsageError
 from smartxfer.smartfile.api import SmartFileApi
 from smartxfer.smartfile.download import get_origin
@@ -235,5 +236,5 @@ def _relative_to(path: str, root: str) -> str:
     absolute = normalize(path)
     prefix = root.rstrip("/") + "/"
     if not absolute.startswith(prefix):
-        raise SmartFileNotFound(f"the server lists {absolute}, which is not below {root}")
+        raise SmartFileNotFound(f"the server lists {absolute}, which is not below {root}", hint=PROTOCOL_HINT)
     return absolute[len(prefix) :]

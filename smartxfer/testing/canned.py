@@ -120,14 +120,14 @@ def load(
     """
     if service not in _SERVICES:
         raise UsageError(
-            f"no canned responses for service={service!r}", hint=f"known services: {', '.join(_SERVICES)}"
+            f"no canned responses for service={service!r}", hint=f"pass one of: {', '.join(_SERVICES)}"
         )
     module = _SERVICES[service]
     name = method if isinstance(method, str) else _get_method_name(module, method)
     if (name, case) not in module.CASES:
         known = ", ".join(sorted({known for known, _ in module.CASES}))
         raise UsageError(
-            f"no canned case {case!r} of {name!r}", hint=f"known cases: default and failure of {known}"
+            f"no canned case {case!r} of {name!r}", hint=f"pass 'default' or 'failure' of {known}"
         )
     service_url = module.BASE_URL if base_url is None else base_url
     target: Any = responses if mock is None else mock

@@ -36,7 +36,7 @@ def missing_extents(
     """
     if block_size < 1:
         raise UsageError(
-            f"cannot cut {size} bytes into chunks of {block_size}", hint="pass a part size of 1 or more"
+            f"cannot split {size} bytes into blocks of {block_size}", hint="pass a part size of 1 or more"
         )
     return _iter_missing(size, [*merge_extents(present), (size, size)], block_size)
 

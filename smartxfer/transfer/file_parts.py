@@ -79,7 +79,7 @@ class MissingParts:
 def _check(size: int, part_size: int) -> None:
     if size < 0 or part_size < 1:
         raise UsageError(
-            f"cannot cut {size} bytes into chunks of {part_size}", hint="pass a part size of 1 or more"
+            f"cannot split {size} bytes into parts of {part_size}", hint="pass a part size of 1 or more"
         )
 
 

@@ -134,7 +134,7 @@ def as_iterable(sources: Any) -> Iterable[Any]:
     if isinstance(sources, Mapping) or not isinstance(sources, Iterable):
         raise UsageError(
             f"files must be a list of paths, not a {type(sources).__name__}",
-            hint="for example [path, (name, open_file)]",
+            hint="pass a list: [path, (name, open_file)]",
         )
     return sources
 

@@ -8,6 +8,7 @@ from typing import Callable, Iterator, Optional
 import attrs
 import requests
 
+from smartxfer.error_hints import PROXY_ENCODING_HINT
 from smartxfer.errors import DecodeError, RangeMismatch, SizeMismatch
 from smartxfer.transfer.buffers import (
     AdaptiveBlockSize,
@@ -125,7 +126,10 @@ def open_range(
         validate_response(response)
         encoding = response.headers.get("Content-Encoding", "")
         if not is_identity_encoding(encoding):
-            raise DecodeError(f"{request_spec.description}: unexpected Content-Encoding {encoding!r}")
+            raise DecodeError(
+                f"{request_spec.description}: unexpected Content-Encoding {encoding!r}",
+                hint=PROXY_ENCODING_HINT,
+            )
         declared = response.headers.get("Content-Length", "")
         length = int(declared) if _CONTENT_LENGTH.match(declared) else None
         if response.status_code == 206 and ranged:

@@ -51,14 +51,16 @@ def _compile_patterns(patterns: Any, name: str) -> Tuple[Pattern[str], ...]:
     if isinstance(given, bytes) or not isinstance(given, Iterable):
         raise UsageError(
             f"{name} must be a pattern or a list of patterns, not {patterns!r:.80}",
-            hint=f'for example {name}="*.csv"',
+            hint=f'pass {name}="*.csv", for example',
         )
     several = list(given)
     if not several:
         raise UsageError(f"{name} is an empty list", hint=f"leave {name}= out")
     for one in several:
         if not isinstance(one, str) or not one.strip("/"):
-            raise UsageError(f"invalid pattern in {name}: {one!r:.80}", hint=f'for example {name}="*.csv"')
+            raise UsageError(
+                f"invalid pattern in {name}: {one!r:.80}", hint=f'pass {name}="*.csv", for example'
+            )
     return tuple(_build_regex(one.strip("/"), "/" in one.rstrip("/")) for one in several)
 
 

@@ -54,7 +54,7 @@ def normalize_cert(cert: Any, source: str) -> Any:
     if not isinstance(cert, (tuple, list)) or len(cert) != 2:
         raise ConfigError(
             f"{source} must be a path or a (certificate, key) pair of paths, not {type(cert).__name__}",
-            hint="for example cert=('client.pem', 'client.key')",
+            hint="pass cert=('client.pem', 'client.key')",
         )
     return tuple(normalize_path(path, source) for path in cert)
 
@@ -95,7 +95,7 @@ def normalize_path(path: Any, source: str) -> str:
     except (TypeError, ValueError, LocalNotFound) as error:
         raise ConfigError(f"{source}: {getattr(error, 'summary', error)}", hint=f"correct {source}") from None
     if not os.fspath(path):
-        raise ConfigError(f"{source} is an empty path", hint=f"give {source} a path, or leave it out")
+        raise ConfigError(f"{source} is an empty path", hint=f"set {source} to a path, or leave it out")
     return text
 
 

@@ -7,6 +7,7 @@ from typing import Any, List, Mapping, Optional, Protocol, Sequence, Tuple, Type
 import attrs
 
 from smartxfer.error_families import GENERIC_ERRORS, ErrorFamily
+from smartxfer.error_hints import BASE_URL_HINT, PROXY_ENCODING_HINT
 from smartxfer.errors import DecodeError
 from smartxfer.secret_text import HiddenDict, HiddenList, Secret
 from smartxfer.transport.json_codec import parse_json
@@ -123,7 +124,7 @@ class BufferedResponse:
         kind = self.headers.get("Content-Type", "no content type")
         return self.error_family.class_for(DecodeError)(
             f"{self.description}: the response cannot be decoded ({reason}, {kind}): {self.excerpt!r}",
-            hint="check that the base URL is that of the service, not of a login page or a proxy",
+            hint=BASE_URL_HINT,
         )
 
 
@@ -155,12 +156,16 @@ def decompress_bounded(
     :raises DecodeError: the encoding is not supported, or the body is damaged.
     """
     if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise DecodeError(f"{description}: unexpected Content-Encoding {encoding!r}")
+        raise DecodeError(
+            f"{description}: unexpected Content-Encoding {encoding!r}", hint=PROXY_ENCODING_HINT
+        )
     decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)  # detects gzip and zlib by the first bytes
     try:
         plain = decompressor.decompress(data, max_bytes + 1)
     except zlib.error as error:
-        raise DecodeError(f"{description}: the response cannot be decompressed ({error})") from None
+        raise DecodeError(
+            f"{description}: the response cannot be decompressed ({error})", hint=PROXY_ENCODING_HINT
+        ) from None
     if not decompressor.eof and len(plain) <= max_bytes:
-        raise DecodeError(f"{description}: the compressed response ends early")
+        raise DecodeError(f"{description}: the compressed response ends early", hint=PROXY_ENCODING_HINT)
     return plain

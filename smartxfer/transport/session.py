@@ -169,7 +169,8 @@ class ConnectionSettings:
     ) -> None:
         if isinstance(cert_origins, (str, bytes)):
             raise UsageError(
-                "cert_origins is a list of URLs, not a string", hint=f"pass cert_origins=[{cert_origins!r}]"
+                "cert_origins must be a list of URLs, not a string",
+                hint=f"pass cert_origins=[{cert_origins!r}]",
             )
         self._cert_origins = [origin, *(Origin.parse(str(one)) for one in cert_origins)]
         self._proxies_arg = proxies

@@ -130,7 +130,7 @@ def remote() -> RemoteFile:
 @pytest.mark.parametrize("call", UNDER_DEADLINE)
 def test_a_deadline_is_a_number(clients: Dict[str, Any], tmp_path: Path, call: str, bad: Any) -> None:
     """Detect NaN, which no moment is later than: the deadline was ignored."""
-    with pytest.raises(UsageError, match="deadline is a number of seconds"):
+    with pytest.raises(UsageError, match="deadline must be a number of seconds"):
         UNDER_DEADLINE[call](clients, tmp_path, bad)
 
 

@@ -152,7 +152,7 @@ def test_a_guest_may_say_that_there_are_no_recipients() -> None:
         ({"options": {"guest": {"valid_only_once": True}}}, "write 'valid_only_one_time'"),
         ({"options": {"guest": ["can_only_send_to_you"]}}, "write 'can_only_send_to_me'"),
         ({"options": {"transfer": {"get_link": True}}}, "write 'get_a_link'"),
-        ({"options": {"valid_only_one_time": True}}, "known keys: guest, transfer"),
+        ({"options": {"valid_only_one_time": True}}, "write one of: guest, transfer"),
     ],
 )
 def test_vouchers(site: RawSite, client: FileSenderClient, wrong: Any, remedy: str) -> None:

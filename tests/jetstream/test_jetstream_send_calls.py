@@ -151,7 +151,7 @@ class TestMisspeltKeywords:
         before = len(api.send.getTransfers())
         with pytest.raises(TypeError, match="unexpected keyword"):
             api.send.createTransfer(destination, manifest, prioritty=7)
-        with pytest.raises(UsageError, match="'priority', which is known here"):
+        with pytest.raises(UsageError, match="the known field 'priority'"):
             api.send.createTransfer(destination, manifest, extra={"priority": 7})
         assert len(api.send.getTransfers()) == before
 

@@ -371,7 +371,7 @@ def test_a_question_mark_matches_the_query(server: LocalServer, site: wire.Site)
     ],
 )  # fmt: skip
 def test_what_is_not_in_the_language(server: LocalServer, effect: str) -> None:
-    with pytest.raises(UsageError, match=r"reset-after-sent N"):
+    with pytest.raises(UsageError, match=r"invalid fault .* \(write "):
         server.fault("filesender", CHUNK, effect)
 
 
@@ -382,7 +382,7 @@ def test_what_is_no_match(server: LocalServer, match: str) -> None:
 
 
 def test_other_misuse(server: LocalServer) -> None:
-    with pytest.raises(UsageError, match="no such service"):
+    with pytest.raises(UsageError, match="no service '"):
         server.fault("filsender", CHUNK, "stall")
     with pytest.raises(UsageError, match="times"):
         server.fault("filesender", CHUNK, "stall", times=0)

@@ -81,21 +81,21 @@ WRONG: Dict[str, Callable[[LocalServer, str], Any]] = {
     "no such record: zz .drafts": lambda server, record: server.nrp.files("zz"),
     "has no file 'x'.*entries": lambda server, record: server.nrp.read(record, "x"),
     r"missing record of the file.*read\(record": lambda server, record: server.nrp.read(record),
-    "data is bytes, not str": lambda server, record: server.nrp.write(record, "k", "text"),  # type: ignore[arg-type]
-    "files is a dictionary": lambda server, record: server.nrp.create(5),  # type: ignore[arg-type]
-    "metadata is a dictionary": lambda server, record: server.nrp.create(metadata=5),  # type: ignore[arg-type]
-    "access is a dictionary": lambda server, record: server.nrp.create(access=5),  # type: ignore[arg-type]
+    "data must be bytes, not str": lambda server, record: server.nrp.write(record, "k", "text"),  # type: ignore[arg-type]
+    "files must be a dictionary": lambda server, record: server.nrp.create(5),  # type: ignore[arg-type]
+    "metadata must be a dictionary": lambda server, record: server.nrp.create(metadata=5),  # type: ignore[arg-type]
+    "access must be a dictionary": lambda server, record: server.nrp.create(access=5),  # type: ignore[arg-type]
     "until must be a date": lambda server, record: server.nrp.share(record, until="tomorrow"),
     "nothing came for 'x' .records": lambda server, record: server.perseus.content("x"),
     "status must be text": lambda server, record: server.perseus.write("a", b"", status=5),  # type: ignore[arg-type]
-    "a: data is bytes|data is bytes": lambda server, record: server.perseus.write("a", "x"),  # type: ignore[arg-type]
+    "a: data must be bytes|data must be bytes": lambda server, record: server.perseus.write("a", "x"),  # type: ignore[arg-type]
     "/x.*files": lambda server, record: server.smartfile.read("/x"),
-    "data is bytes, not int": lambda server, record: server.smartfile.write("/x", 5),  # type: ignore[arg-type]
+    "data must be bytes, not int": lambda server, record: server.smartfile.write("/x", 5),  # type: ignore[arg-type]
     "/nope: No such file.*files": lambda server, record: server.jetstream.read("/nope"),
     "/file/below: .*(exists|directory)": lambda server, record: server.jetstream.write("/file/below", b""),
     "/: Is a directory": lambda server, record: server.jetstream.write("/", b""),
     "too long": lambda server, record: server.jetstream.write("/" + "x" * 300, b""),
-    "a match is a method": lambda server, record: server.filesender.count(5),  # type: ignore[arg-type]
+    "match must be a method": lambda server, record: server.filesender.count(5),  # type: ignore[arg-type]
 }
 
 

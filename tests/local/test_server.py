@@ -41,7 +41,7 @@ def test_a_port_in_use_is_a_usage_error(server: LocalServer) -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"prot": 1}, "no such FileSender option: prot; there are port, base_path"),
+        ({"prot": 1}, "no such FileSender option: prot .write 'port'"),
         ({"port": -1}, "port must be a whole number"),
         ({"port": "x"}, "port must be a whole number"),
         ({"upload_chunk_size": 0}, "upload_chunk_size must be above 0"),
@@ -297,7 +297,7 @@ def test_only_the_services_that_are_wanted_run() -> None:
         assert not hasattr(server, "nonsense")
         with pytest.raises(AttributeError, match="does not run filesender: name it in services="):
             _ = server.filesender
-        with pytest.raises(UsageError, match="there are nrp, perseus"):
+        with pytest.raises(UsageError, match="pass one of: nrp, perseus"):
             server.fault("filesender", "GET *", "stall")
 
 
@@ -305,8 +305,8 @@ def test_only_the_services_that_are_wanted_run() -> None:
     ("services", "message"),
     [
         ("nrp", "must be a list of names"),
-        ([], "runs nothing"),
-        (["nrq"], "no such service: nrq"),
+        ([], "services is an empty list"),
+        (["nrq"], "unknown service: nrq"),
         (["nrp"], "leaves out filesender, which has options"),
     ],
 )

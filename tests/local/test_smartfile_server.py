@@ -76,7 +76,7 @@ def test_methods_that_a_route_does_not_have(server: LocalServer, api: wire.Api) 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"prot": 1}, "no such SmartFile option: prot; there are port, api_key"),
+        ({"prot": 1}, "no such SmartFile option: prot .write 'port'"),
         ({"port": -1}, "port must be a whole number"),
         ({"page_size": 0}, "page_size must be above 0"),
         ({"users": []}, "users: at least one"),
@@ -90,7 +90,9 @@ def test_invalid_options(options: Any, expected: str) -> None:
 
 
 def test_a_service_that_is_none() -> None:
-    with pytest.raises(UsageError, match="no such service: smartfiles; there are filesender, smartfile"):
+    with pytest.raises(
+        UsageError, match="unknown service: smartfiles .pass one or more of: filesender, smartfile"
+    ):
         LocalServer(smartfiles={})
 
 

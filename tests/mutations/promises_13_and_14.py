@@ -57,7 +57,7 @@ MUTATIONS = [
         tests=("tests/nrp/test_nrp_transfers.py::test_misspelt_transfer_metadata_names_the_nearest",),
         why="A misspelt member of transfer_metadata is sent, and has no effect."),
     Mutation(id="extra-replaces-fields", promise=13, file="smartxfer/validation.py",
-        old="elif name in found:", new="elif False:",
+        old="elif name in merged:", new="elif False:",
         tests=("tests/filesender/test_request_body.py::test_extra_replaces_nothing",),
         why="A field in extra= replaces the recipients in silence."),
     Mutation(id="empty-metadata-removes", promise=13, file="smartxfer/nrp/file_metadata.py",

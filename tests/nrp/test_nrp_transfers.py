@@ -67,9 +67,9 @@ def test_transfer_metadata_is_merged_and_read() -> None:
         ("multipart", {"partsize": 6 * MIB}, "write 'part_size'"),
         ("multipart", {"part": 3}, "write 'parts'"),
         ("auto", {"part-size": 6 * MIB}, "write 'part_size'"),
-        ("local-file", {"parts": 3}, "known keys: type"),
+        ("local-file", {"parts": 3}, "write one of: type"),
         ("url-fetch", {"URL": "https://x"}, "write 'url'"),
-        ("url-fetch", {"checksum": "md5:x"}, "known keys"),
+        ("url-fetch", {"checksum": "md5:x"}, "write one of"),
         ("remote", {"check_sum": "md5:x"}, "write 'checksum'"),
     ],
 )

@@ -38,7 +38,7 @@ def test_edges() -> None:
 
 @pytest.mark.parametrize(("size", "chunk"), [(-1, 5), (5, 0), (5, -1)])
 def test_nonsense(size: int, chunk: int) -> None:
-    with pytest.raises(UsageError, match="cannot cut"):
+    with pytest.raises(UsageError, match="cannot split"):
         split_into_parts(size, chunk)
 
 
@@ -62,5 +62,5 @@ def test_gaps_are_what_is_missing(size: int, have: List[Tuple[int, int]], step: 
 @pytest.mark.parametrize("step", [0, -1])
 def test_gaps_of_no_step_are_refused(step: int) -> None:
     """Fails if such a chunk size of a site causes an endless loop."""
-    with pytest.raises(UsageError, match="chunks of"):
+    with pytest.raises(UsageError, match="blocks of"):
         list(missing_extents(10, [], step))

@@ -86,7 +86,10 @@ class FileSender(Service):
             raise UsageError("a transfer has several files", hint="stored(transfer.files[0])")
         number = require_member(file, "id")
         if isinstance(number, bool) or not isinstance(number, int):
-            raise UsageError(f"file must be a file or its id, a whole number, not {number!r:.60}")
+            raise UsageError(
+                f"file must be a file or its id, not {number!r:.60}",
+                hint="pass the file, or its id as a whole number",
+            )
         rows = self.backend.repository.db.fetchall
         if abs(number) >= 1 << 63 or not rows("SELECT id FROM files WHERE id = ?", number):
             raise UsageError(f"no such file: {number}", hint="transfers() lists the files")

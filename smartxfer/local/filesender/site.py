@@ -129,12 +129,16 @@ class Site(Options):
     def check(self) -> None:
         """Reject limits and rules that no site could have."""
         if not self.upload_chunk_size:
-            raise UsageError("upload_chunk_size must be above 0")
+            raise UsageError(
+                "upload_chunk_size must be above 0", hint="pass upload_chunk_size=5_000_000, for example"
+            )
         for rule in (self.valid_filename_regex, self.extension_whitelist_regex):
             try:
                 python_rule(rule)
             except re.error as error:
-                raise UsageError(f"invalid regular expression {rule!r}: {error}") from error
+                raise UsageError(
+                    f"invalid regular expression {rule!r}: {error}", hint="correct the regular expression"
+                ) from error
 
 
 def python_rule(rule: str) -> "re.Pattern[str]":

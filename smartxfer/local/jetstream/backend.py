@@ -56,7 +56,7 @@ class Backend(service.Backend):
         try:
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"root: {folder}: {error.strerror}") from error
+            raise UsageError(f"root: {folder}: {error.strerror}", hint="pass another root=") from error
         #: Folder on disk that ``/`` means.
         self.root = os.path.realpath(folder)
         #: New at each start.

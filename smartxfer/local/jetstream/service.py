@@ -156,13 +156,13 @@ class JetStream(Service):
         """
         full, content = self.stored_path(path), to_bytes(data)
         if self._has_ended:
-            raise UsageError("the local server has been stopped")
+            raise UsageError("the local server has been stopped", hint="call write() while it is running")
         try:
             os.makedirs(os.path.dirname(full), exist_ok=True)
             with open(full, "wb") as stream:
                 stream.write(content)
         except OSError as error:
-            raise UsageError(f"{path}: {error.strerror}") from None
+            raise UsageError(f"{path}: {error.strerror}", hint="pass another path") from None
 
     def stored_path(self, path: Any) -> str:
         """Return the path on disk.
@@ -173,7 +173,7 @@ class JetStream(Service):
             text = require_str(require_member(path, "path"), "path")
             return resolve_path(self.root, segments(text), text)
         except RpcError as error:
-            raise UsageError(error.message) from None
+            raise UsageError(error.message, hint="pass a path below the root, such as '/a/b.txt'") from None
 
 
 class JetStreamPeer(JetStream):

@@ -82,7 +82,7 @@ class Site(Options):
         """Reject superusers and group members that are not users."""
         for name in (*(self.superusers or ()), *(one for many in self.groups.values() for one in many)):
             if name not in self.users:
-                raise UsageError(f"{name!r} is not a user")
+                raise UsageError(f"{name!r} is not a user", hint="add it to users=")
 
     def may_be_superuser(self, user: str) -> bool:
         """Return True if a user may be a superuser."""

@@ -21,6 +21,7 @@ from smartxfer.local.service import Service
 
 T = TypeVar("T")
 
+_USERS_HINT = "pass a user of this server: LocalServer(nrp={'users': [...]})"
 #: Default metadata of created records.
 _METADATA: Dict[str, Any] = {
     "title": "Measurements",
@@ -82,10 +83,10 @@ class NRP(Service):
 
         :raises UsageError: the user does not exist.
         """
-        found = self.backend.users.by_name(require_str(user, "user"))
-        if found is None:
-            raise UsageError(f"no such user: {user}")
-        return found.token
+        account = self.backend.users.by_name(require_str(user, "user"))
+        if account is None:
+            raise UsageError(f"no such user: {user}", hint=_USERS_HINT)
+        return account.token
 
     def create(
         self,
@@ -113,10 +114,10 @@ class NRP(Service):
         shown = _METADATA if metadata is None else require_mapping(metadata, "metadata")
         owner = backend.users.first if user is None else backend.users.by_name(user)
         if owner is None:
-            raise UsageError(f"no such user: {user}")
+            raise UsageError(f"no such user: {user}", hint=_USERS_HINT)
         name = model or backend.site.models[0]
         if name not in backend.site.models:
-            raise UsageError(f"no such model: {name}")
+            raise UsageError(f"no such model: {name}", hint=f"pass one of: {', '.join(backend.site.models)}")
         body = {
             "metadata": dict(shown),
             "files": {"enabled": files is not None or not published},
@@ -143,7 +144,8 @@ class NRP(Service):
             _check_date(until)
         if permission not in secret_links.PERMISSIONS:
             raise UsageError(
-                f"permission must be one of {', '.join(secret_links.PERMISSIONS)}, not {permission!r}"
+                f"permission must be one of {', '.join(secret_links.PERMISSIONS)}, not {permission!r}",
+                hint="pass permission='view', for example",
             )
         backend = self.backend
         with backend.database.transaction():
@@ -260,4 +262,6 @@ def _check_date(text: Any) -> None:
     try:
         dt.date.fromisoformat(text)
     except (TypeError, ValueError):
-        raise UsageError(f"until must be a date such as '2026-12-31', not {text!r:.40}") from None
+        raise UsageError(
+            f"until must be a date, not {text!r:.40}", hint="pass until='2026-12-31', for example"
+        ) from None

@@ -105,12 +105,12 @@ class Site(Options):
             if token is not None and not re.fullmatch(r"[!-~]+", token):
                 raise UsageError(f"the token of {name} must be ASCII text without spaces")
         if not self.models:
-            raise UsageError("models: at least one is needed")
+            raise UsageError("models: at least one is needed", hint="pass models=['records']")
         for model in self.models:
             if not re.fullmatch(r"[a-z][a-z0-9-]*", model) or model in ("user", "requests", "communities"):
-                raise UsageError(f"models: invalid or reserved name {model!r} (use lower-case words)")
+                raise UsageError(f"models: invalid or reserved name {model!r}", hint="use lower-case words")
         if not self.rate_window > 0:
-            raise UsageError("rate_window must be above 0")
+            raise UsageError("rate_window must be above 0", hint="pass rate_window=60, for example")
 
     def open_schema(self, model: str) -> bool:
         """Return True if the records of a model accept any metadata."""

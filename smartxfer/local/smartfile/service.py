@@ -56,7 +56,7 @@ class SmartFile(Service):
         :raises UsageError: invalid style or match.
         """
         if style not in ("503", "429"):
-            raise UsageError(f"style must be 503 or 429, not {style!r}")
+            raise UsageError(f"invalid style: {style!r}", hint="pass style='503' or style='429'")
         self.backend.throttle = Throttle(times, style, seconds, match)
         return self.backend.throttle
 

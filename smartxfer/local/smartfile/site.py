@@ -23,7 +23,10 @@ def _zone(value: Union[float, str, dt.tzinfo]) -> dt.tzinfo:
 
         return ZoneInfo(value)
     except (ImportError, ValueError, LookupError) as error:
-        raise UsageError(f"time_zone: {value!r} is unknown here ({error}); use hours east of UTC") from None
+        raise UsageError(
+            f"time_zone: {value!r} is unknown on this machine ({error})",
+            hint="pass the hours east of UTC: time_zone=-5.0",
+        ) from None
 
 
 @attrs.frozen
@@ -104,7 +107,9 @@ class Site(Options):
             value = getattr(self, name)
             # A colon ends the user name of Basic authentication.
             if value is not None and not re.fullmatch(r"[!-9;-~]+", value):
-                raise UsageError(f"{name} must be ASCII text without spaces and colons")
+                raise UsageError(
+                    f"{name} must be ASCII text without spaces and colons", hint=f"pass another {name}="
+                )
 
     def secrets(self) -> Sequence[str]:
         """Return the names of the values that are generated if missing."""
