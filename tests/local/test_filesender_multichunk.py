@@ -4,13 +4,13 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, List
 
 import pytest
 
 from smartxfer.local import LocalServer
 from tests.support.local import bare_client as wire
-from tests.support.local.releases import RELEASES, running
+from tests.support.local.releases import each_release
 
 DATA = Path(__file__).parent.parent / "data"
 CAPTURED: List[Dict[str, Any]] = json.loads((DATA / "filesender-encrypted-multichunk.json").read_text("utf-8"))
@@ -18,10 +18,7 @@ C = 262144
 RANDOM = ("id", "transferid", "key-salt")
 
 
-@pytest.fixture(scope="module", params=RELEASES)
-def server(request: pytest.FixtureRequest) -> Iterator[LocalServer]:
-    with running(request.param, upload_chunk_size=C) as started:
-        yield started
+server = each_release(upload_chunk_size=C)
 
 
 def stored(sample: Dict[str, Any]) -> List[bytes]:

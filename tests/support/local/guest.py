@@ -40,6 +40,27 @@ class Guest:
         given = {"files": [{"name": "g.txt", "size": size}], "recipients": [], "options": {}}
         return self.call("POST", "/rest.php/transfer", {**given, **more})
 
+    def place(self, transfer: Any, tail: str = "") -> str:
+        """Path and keys of the first file of a transfer."""
+        file = transfer["files"][0]
+        keys = urlencode({"key": file["puid"], "roundtriptoken": transfer["roundtriptoken"]})
+        return "/rest.php/file/{}{}?{}".format(file["id"], tail, keys)
+
+    def complete(self, transfer: Any) -> wire.Reply:
+        return self.call("PUT", "/rest.php/transfer/{}".format(transfer["id"]), {"complete": True})
+
+    def send(self, body: bytes, **more: Any) -> Any:
+        """A whole transfer with one file and one chunk."""
+        size = more.pop("size", len(body))
+        transfer = self.create(files=[{"name": "g.bin", "size": size}], **more).json()
+        sizes: Dict[str, str] = {"X_Filesender_Chunk_Size": str(size)}
+        if transfer["options"]["encryption"]:
+            sizes.update(X_Filesender_Encrypted="1", X_Filesender_Chunk_Size_Encrypted=str(len(body)))
+        assert self.call("PUT", self.place(transfer, "/chunk/0"), body, **sizes).status == 200
+        assert self.call("PUT", self.place(transfer), {"complete": True}).body == b"true"
+        assert self.complete(transfer).status == 200
+        return transfer
+
 
 class _Body(HTMLParser):
     attributes: Dict[str, str]

@@ -3,6 +3,8 @@
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, Tuple
 
+import pytest
+
 from smartxfer.local import LocalServer
 from tests.support.local import bare_client as wire
 
@@ -39,3 +41,19 @@ def configured(server: LocalServer, **options: Any) -> Iterator[None]:
 def message(reply: wire.Reply) -> Tuple[int, str]:
     """Status and machine id of a refusal."""
     return reply.status, reply.json()["message"]
+
+
+def each_release(**options: Any) -> Any:
+    """Return a fixture that runs a server of each release for the tests of a module."""
+
+    @pytest.fixture(scope="module", params=RELEASES)
+    def server(request: pytest.FixtureRequest) -> Iterator[LocalServer]:
+        with running(request.param, **options) as started:
+            yield started
+
+    return server
+
+
+def is_2x(server: LocalServer) -> bool:
+    """Return whether it is the older release."""
+    return bool(server.filesender.backend.site.is_2x)
