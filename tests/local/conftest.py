@@ -9,6 +9,8 @@ import pytest
 
 from smartxfer.local import LocalServer
 from tests.support.local import bare_client
+from tests.support.local.nrp_calls import Api
+from tests.support.local.nrp_file_calls import Draft
 
 
 @pytest.fixture
@@ -24,6 +26,32 @@ def server() -> Iterator[LocalServer]:
 def site(server: LocalServer) -> bare_client.Site:
     """Return a bare client of its FileSender."""
     return bare_client.Site(server.filesender)
+
+
+@pytest.fixture
+def service(running: LocalServer) -> Iterator[Any]:
+    """Return the local repository of a module; restore its configuration after the test."""
+    before = running.nrp.backend.site
+    yield running.nrp
+    running.nrp.backend.site = before
+    running.clear_faults()
+
+
+@pytest.fixture
+def api(service: Any) -> Api:
+    """Return calls of the repository's first user."""
+    return Api(service)
+
+
+@pytest.fixture
+def guest(service: Any) -> Api:
+    return Api(service, "")
+
+
+@pytest.fixture
+def draft(service: Any) -> Draft:
+    """Return the files of a new draft."""
+    return Draft(service)
 
 
 class Files(http.server.SimpleHTTPRequestHandler):

@@ -3,12 +3,12 @@
 import hashlib
 import http.server
 import threading
-from typing import Any, Callable, Iterator, List
+from typing import Any, Iterator, List
 
 import pytest
 
 from smartxfer.local import LocalServer
-from tests.support.local.nrp_file_calls import Draft
+from tests.support.local.nrp_file_calls import Draft, until
 
 BLOB = b"0123456789" * 30_000
 PAGE = b"<html><h1>Error code: 404</h1></html>"
@@ -76,39 +76,17 @@ def origin() -> Iterator[Origin]:
 
 
 @pytest.fixture(scope="module")
-def repository(origin: Origin) -> Iterator[Any]:
-    options = {
-        "rate_limit": 100_000,
-        "fetch_hosts": [origin.host],
-        "remote_hosts": [origin.host, "far.example"],
-    }
+def running(origin: Origin) -> Iterator[LocalServer]:
+    options = {"rate_limit": 0, "fetch_hosts": [origin.host], "remote_hosts": [origin.host, "far.example"]}
     with LocalServer(services=["nrp"], nrp=options) as server:
-        yield server.nrp
+        yield server
         assert server.nrp.listener.crashes == []
 
 
 @pytest.fixture
-def configured(repository: Any) -> Iterator[Any]:
-    """Change the configuration for one test."""
-    yield repository.configure
-    repository.configure(max_file_size=0, fetch_delay=0.0)
-
-
-@pytest.fixture
-def draft(repository: Any) -> Draft:
+def draft(service: Any) -> Draft:
     """Return a draft as seen by a superuser."""
-    return Draft(repository, token=repository.superuser_token)
-
-
-def until(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
-    """Poll a condition for at most 10 seconds."""
-    pause = threading.Event()
-    for _ in range(1000):
-        seen = look()
-        if wanted(seen):
-            return seen
-        pause.wait(0.01)
-    raise AssertionError(seen)
+    return Draft(service, token=service.superuser_token)
 
 
 def settled(draft: Draft, key: str) -> Any:
@@ -135,7 +113,7 @@ def test_the_server_notes_what_an_archive_is(draft: Draft, origin: Origin) -> No
     assert settled(draft, "a.zip")["metadata"] == {"mine": 1, "error": "File is not a zip file"}
 
 
-def test_a_fetch_that_fails(draft: Draft, origin: Origin, configured: Any) -> None:
+def test_a_fetch_that_fails(service: Any, draft: Draft, origin: Origin) -> None:
     fetch(draft, "page", origin.url + "/nope")
     entry = settled(draft, "page")
     assert (entry["status"], entry["transfer"]) == ("failed", {"type": "F", "error": PAGE.decode()})
@@ -147,27 +125,27 @@ def test_a_fetch_that_fails(draft: Draft, origin: Origin, configured: Any) -> No
         entry = settled(draft, key)
         assert entry["status"] == "failed"
         assert entry["transfer"]["error"]
-    configured(max_file_size=1000)
+    service.configure(max_file_size=1000)
     fetch(draft, "large", origin.url + "/blob.bin")
     assert settled(draft, "large")["transfer"]["error"] == "Maximum file size exceeded."
     # A second attempt is not possible: delete the file and start again.
-    configured(max_file_size=0)
+    service.configure(max_file_size=0)
     assert draft.call("DELETE", "/large").status == 204
     fetch(draft, "large", origin.url + "/blob.bin")
     assert settled(draft, "large")["status"] == "completed"
 
 
-def test_a_host_that_does_not_answer(draft: Draft, repository: Any, origin: Origin) -> None:
+def test_a_host_that_does_not_answer(draft: Draft, service: Any, origin: Origin) -> None:
     # The host is allowed, but the server has stopped.
     gone = Origin()
     gone.server_close()
-    repository.configure(fetch_hosts=[origin.host, gone.host])
+    service.configure(fetch_hosts=[origin.host, gone.host])
     fetch(draft, "gone", gone.url + "/x")
     assert settled(draft, "gone")["status"] == "failed"
 
 
-def test_a_pending_fetch(draft: Draft, origin: Origin, configured: Any) -> None:
-    configured(fetch_delay=30.0)
+def test_a_pending_fetch(service: Any, draft: Draft, origin: Origin) -> None:
+    service.configure(fetch_delay=30.0)
     fetch(draft, "later", origin.url + "/later")
     assert draft.entry("later")["status"] == "pending"
     assert draft.commit("later").status == 500
@@ -193,22 +171,6 @@ def test_a_fetch_outlives_a_restart(tmp_path: Any, origin: Origin) -> None:
     assert [thread.name for thread in left if thread.name.startswith("local-")] == []
 
 
-def test_remote_files(draft: Draft, origin: Origin) -> None:
-    url = origin.url + "/blob.bin"
-    remote = {"type": "R", "url": url}
-    entry = draft.started("r.bin", size=300_000, checksum="md5:0", transfer=remote)
-    assert list(entry)[9:] == ["key", "checksum", "size", "transfer", "status", "storage_class"]
-    assert (entry["transfer"], entry["status"], entry["metadata"]) == ({"type": "R"}, "completed", None)
-    assert url not in str(entry)
-    for method in ("GET", "HEAD"):
-        reply = draft.call(method, "/r.bin/content")
-        assert (reply.status, reply.headers["Location"], reply.body) == (302, url, b"")
-    assert draft.commit("r.bin").json() == {**entry, "updated": draft.entry("r.bin")["updated"]}
-    assert draft.entry("r.bin")["metadata"] == {}
-    entry = draft.started("bare", transfer={"type": "R", "url": "https://far.example/x"})
-    assert (entry["size"], entry["checksum"]) == (0, None)
-
-
 @pytest.mark.parametrize(
     ("kind", "url", "message"),
     [
@@ -229,12 +191,3 @@ def test_urls_that_are_not_allowed(draft: Draft, kind: str, url: Any, message: s
     errors = [{"field": "0.transfer.url", "messages": [message]}]
     assert (reply.status, reply.json()["errors"]) == (400, errors)
     assert draft.keys() == []
-
-
-def test_only_the_superuser_may(repository: Any, origin: Origin) -> None:
-    owner = Draft(repository)
-    for kind in "FR":
-        transfer = {"type": kind, "url": origin.url + "/blob.bin"}
-        reply = owner.start({"key": "a"}, {"key": "x", "transfer": transfer})
-        assert (reply.status, reply.json()["message"]) == (403, "Permission denied.")
-    assert owner.keys() == []

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import math
-import zipfile
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, List, Tuple
 
 import pytest
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
-from tests.support.local.nrp_calls import COMPLETE, Api
+from tests.support.local.nrp_calls import Api, repository
 from tests.support.local.nrp_file_calls import Draft
 
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Any]:
-    with LocalServer(
-        services=["nrp"], nrp={"rate_limit": 0, "rate_limit_guest": 0, "remote_hosts": ["files.example"]}
-    ) as server:
-        yield server.nrp
-        assert server.nrp.listener.crashes == []
-
-
-@pytest.fixture
-def api(service: Any) -> Iterator[Api]:
-    yield Api(service)
-    service.configure(
-        rate_limit=0, rate_window=60, page_size=0, page_size_guest=0, remote_for_all=False, any_key=False
-    )
-
-
-@pytest.fixture
-def guest(service: Any) -> Api:
-    return Api(service, "")
+running = repository(remote_hosts=["files.example"])
 
 
 # -- the window --------------------------------------------------------------------------------------------
@@ -58,22 +36,7 @@ def test_the_window_moves(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     assert at(10.1) == (200, 4, 0)
     assert at(10.2) == (429, 4, 0)
     assert at(14.1) == (200, 6, 0)
-
-
-# -- pages -------------------------------------------------------------------------------------------------
-
-
-def test_pages_have_a_most_size(api: Api, guest: Api) -> None:
-    record = api.published()
-    api.service.configure(page_size=100, page_size_guest=25)
-    for caller, most in ((api, 100), (guest, 25)):
-        for path in ("records", "records/" + record["id"] + "/versions"):
-            assert caller.ok("GET", f"{path}?size={most}")["hits"]["hits"]
-            reply = caller.call("GET", f"{path}?size={most + 1}")
-            assert (reply.status, reply.json()["errors"]) == (
-                400, [{"field": "size", "messages": [f"Page size cannot be greater than {most}."]}],
-            )  # fmt: skip
-    assert api.refused("GET", "user/records?size=101")[0] == 400
+    assert at(30) == (200, 10, 1)
 
 
 # -- secret links ------------------------------------------------------------------------------------------
@@ -157,65 +120,3 @@ def test_who_is_sent_on_to_a_remote_file(service: Any, api: Api) -> None:
         assert (reply.status, reply.headers["Location"]) == (302, url)
     service.configure(remote_for_all=True)
     assert owner.call("GET", "/a/content").headers["Location"] == url
-
-
-# -- keys, containers --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("key", ["a\nb", "a\rb", "a\x01b", "a\x7f"])
-def test_any_key_can_be_let_through(service: Any, api: Api, key: str) -> None:
-    draft = Draft(service)
-    service.plant(draft.id, key, b"1")
-    assert draft.get(key).status in (404, 500)
-    service.configure(any_key=True)
-    reply = draft.get(key)
-    assert (reply.status, reply.body) == (200, b"1")
-    assert "_" in reply.headers["Content-Disposition"]
-
-
-@pytest.mark.parametrize("storage", ["local", "s3"])
-def test_members_of_a_zip_in_parts(storage: str) -> None:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        archive.writestr("in/a.txt", b"hello")
-    data = made.getvalue()
-    with LocalServer(services=["nrp"], nrp={"storage": storage}) as server:
-        draft = Draft(server.nrp)
-        server.nrp.write(draft.id, "whole.zip", data)
-        listed = draft.call("GET", "/whole.zip/container").json()
-        assert [(one["key"], one["size"]) for one in listed["entries"]] == [("in/a.txt", 5)]
-        assert draft.call("GET", "/whole.zip/container/in/a.txt").body == b"hello"
-        assert draft.call("HEAD", "/whole.zip/container/in/a.txt").headers["Content-Length"] == "5"
-
-
-def test_an_update_replaces_what_the_server_wrote(service: Any) -> None:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        archive.writestr("a", b"1")
-    draft = Draft(service)
-    draft.started("a.zip", metadata={"mine": 1})
-    draft.put("a.zip", made.getvalue())
-    assert draft.commit("a.zip").json()["metadata"] == {"mine": 1}, "a task of the server is later"
-    toc: Optional[int] = made.getvalue().index(b"PK\x01\x02")
-    assert draft.entry("a.zip")["metadata"] == {"mine": 1, "zip_toc_position": toc}
-    draft.json("PUT", "/a.zip", {"metadata": {"mine": 2}})
-    assert draft.entry("a.zip")["metadata"] == {"mine": 2}
-    draft.commit("a.zip")
-    assert draft.entry("a.zip")["metadata"] == {"mine": 2}, "a second commit writes nothing"
-
-
-# -- exports -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "kind", ["application/ld+json", "application/x-dc+xml", "application/linkset+json", "text/x-bibliography"]
-)
-def test_exports_of_any_record(api: Api, kind: str) -> None:
-    person: Dict[str, Any] = {"person_or_org": {"type": "organizational", "name": "Work & Co"}}
-    for metadata in (COMPLETE, {}, {**COMPLETE, "creators": [person], "publication_date": "2024/2025"}):
-        draft = api.draft(metadata)
-        reply = api.call("GET", draft["links"]["self"], None, {"Accept": kind})
-        label = "text/plain" if kind == "text/x-bibliography" else kind
-        assert (reply.status, reply.headers["Content-Type"]) == (200, label)
-        assert reply.body
-    assert b"Work &amp; Co" in reply.body or "xml" not in kind

@@ -1,13 +1,16 @@
 """Calls to a local repository: sockets, JSON and a token, nothing else."""
 
 import json
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 from urllib.parse import urlsplit
 
+import pytest
+
+from smartxfer.local import LocalServer
 from tests.support.local import bare_client
 from tests.support.local.bare_client import Reply
 
-__all__ = ["COMPLETE", "Api", "Reply", "fields", "ids"]
+__all__ = ["COMPLETE", "Api", "Reply", "fields", "ids", "repository"]
 
 #: Metadata that can be published.
 COMPLETE: Dict[str, Any] = {
@@ -17,6 +20,18 @@ COMPLETE: Dict[str, Any] = {
     "publisher": "ACME",
     "creators": [{"person_or_org": {"type": "personal", "family_name": "Doe", "given_name": "Jo"}}],
 }
+
+
+def repository(**options: Any) -> Any:
+    """Return a fixture that runs a local repository for the tests of a module; without rate limits, unless given."""
+
+    @pytest.fixture(scope="module")
+    def running() -> Iterator[LocalServer]:
+        with LocalServer(services=["nrp"], nrp={"rate_limit": 0, "rate_limit_guest": 0, **options}) as server:
+            yield server
+            assert server.nrp.listener.crashes == []
+
+    return running
 
 
 class Api:

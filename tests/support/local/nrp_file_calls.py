@@ -1,13 +1,14 @@
 """Calls to the files of a local repository: sockets, JSON and a token, nothing else."""
 
 import json
-from typing import Any, Dict, List, Optional
+import threading
+from typing import Any, Callable, Dict, List, Optional
 from urllib.parse import quote, urlsplit
 
 from tests.support.local import bare_client
 from tests.support.local.bare_client import Reply
 
-__all__ = ["Draft", "Reply"]
+__all__ = ["Draft", "Reply", "path_of", "place", "until"]
 
 
 class Draft:
@@ -90,3 +91,14 @@ def path_of(service: Any, url: str) -> str:
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(service.url))
     assert url.startswith(origin + "/"), url
     return url[len(origin) :]
+
+
+def until(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
+    """Poll a condition for at most 10 seconds; return what it saw."""
+    pause = threading.Event()
+    for _ in range(1000):
+        seen = look()
+        if wanted(seen):
+            return seen
+        pause.wait(0.01)
+    raise AssertionError(seen)
