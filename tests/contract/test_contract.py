@@ -15,14 +15,7 @@ import attrs
 import pytest
 
 from smartxfer import RetryPolicy, SmartxferError
-from smartxfer.errors import (
-    BatchError,
-    Cancelled,
-    DeadlineExceeded,
-    NetworkError,
-    NotFound,
-    UsageError,
-)
+from smartxfer.errors import BatchError, Cancelled, DeadlineExceeded, NetworkError, NotFound, UsageError
 from smartxfer.transfer import FileSink, MemorySink, ProgressEvent
 from tests.support.contract.services import lose_after, matrix, mend
 

@@ -10,16 +10,9 @@ import pytest
 
 #: What a server may call a file, and where it is put.
 HOSTILE = {
-    "../../evil.txt": "evil.txt",
-    "/etc/passwd": "etc/passwd",
-    "a\\..\\b.txt": "a/b.txt",
-    "C:\\x.txt": "x.txt",
-    "a/../../b.txt": "a/b.txt",
-    "CON": "CON",
-    "dots...": "dots...",
-    "new\nline": "new_line",
-    "~": "_",
-    "rtl\u202egnp.exe": "rtl_gnp.exe",
+    "../../evil.txt": "evil.txt", "/etc/passwd": "etc/passwd", "a\\..\\b.txt": "a/b.txt",
+    "C:\\x.txt": "x.txt", "a/../../b.txt": "a/b.txt", "CON": "CON", "dots...": "dots...",
+    "new\nline": "new_line", "~": "_", "rtl\u202egnp.exe": "rtl_gnp.exe",
 }
 
 

@@ -17,10 +17,7 @@ from .example import EXAMPLES, Example, Kind, Outcome
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "errors.rst"
 TITLES = {
-    "filesender": "FileSender",
-    "smartfile": "SmartFile",
-    "nrp": "NRP / Invenio",
-    "perseus": "Perseus",
+    "filesender": "FileSender", "smartfile": "SmartFile", "nrp": "NRP / Invenio", "perseus": "Perseus",
     "jetstream": "JetStream",
 }
 for _module in ("machine", "mistakes", *TITLES):

@@ -101,20 +101,9 @@ def test_addresses(address: str) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "",
-        "ann",
-        "ann@",
-        "@example.org",
-        "ann@localhost",
-        "ann@example.",
-        "ann @example.org",
-        "a@b@c.org",
-        "ann@example.org ",
-        "ann@example.org\n",
-        "ann@example.org,bob@example.org",
-        "Ann <ann@example.org>",
-        None,
-        7,
+        "", "ann", "ann@", "@example.org", "ann@localhost", "ann@example.", "ann @example.org", "a@b@c.org",
+        "ann@example.org ", "ann@example.org\n", "ann@example.org,bob@example.org", "Ann <ann@example.org>",
+        None, 7,
     ],
 )
 def test_invalid_addresses(address: Any) -> None:
@@ -136,18 +125,8 @@ def test_guests_have_two_addresses() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "a",
-        "run 1/a.fastq",
-        "a_b,;:!@#$%^&*)(][-.txt",
-        "\u00e9t\u00e9.txt",
-        "\u6f22\u5b57",
-        "\u0444.txt",
-        "\u0661",
-        "x" * 255,
-        ".bashrc",
-        "a.tar.gz",
-        "dir.d/file",
-        "a..b",
+        "a", "run 1/a.fastq", "a_b,;:!@#$%^&*)(][-.txt", "\u00e9t\u00e9.txt", "\u6f22\u5b57", "\u0444.txt",
+        "\u0661", "x" * 255, ".bashrc", "a.tar.gz", "dir.d/file", "a..b",
     ],
 )
 def test_names_that_a_stock_site_takes(name: str, config: SiteConfig) -> None:
@@ -241,20 +220,8 @@ def test_a_site_may_be_stricter() -> None:
 @pytest.mark.parametrize(
     "pattern",
     [
-        "[",
-        "(?<name>",
-        r"^[\p{M}\p{L}]+$",
-        r"^\p{Han}+$",
-        "x{99999999999999}",
-        "a" * 301,
-        "(a+)+$",
-        "(a|a)*$",
-        "([a-z]+)*",
-        "(?:a*){2,}",
-        ".*.*.*x",
-        "a?" * 60 + "a" * 60,
-        "(a{1,9}){1,9}",
-        "(?:x+x+)+y",
+        "[", "(?<name>", r"^[\p{M}\p{L}]+$", r"^\p{Han}+$", "x{99999999999999}", "a" * 301, "(a+)+$",
+        "(a|a)*$", "([a-z]+)*", "(?:a*){2,}", ".*.*.*x", "a?" * 60 + "a" * 60, "(a{1,9}){1,9}", "(?:x+x+)+y",
     ],
 )
 def test_a_rule_that_cannot_be_run_here_is_left_to_the_site(pattern: str) -> None:

@@ -9,9 +9,7 @@ import attrs
 import pytest
 
 from smartxfer.errors import IntegrityError
-from smartxfer.filesender.encryption import (
-    ChunkCipher,
-)
+from smartxfer.filesender.encryption import ChunkCipher
 from tests.support import reference_encryption as by_hand
 from tests.support.encrypted_transfers import IVS, decrypt_chunk, derive, encrypt_chunks
 

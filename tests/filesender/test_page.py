@@ -16,16 +16,9 @@ from smartxfer.filesender.html_pages import parse_download_page, parse_guest_pag
 
 DATA = Path(__file__).parent.parent / "data"
 FACTS = {
-    "id": "11",
-    "encrypted": "",
-    "mime": "text/plain",
-    "chunk-size": "1048576",
-    "crypted-chunk-size": "1048608",
-    "name": 'run 1/\u00e9t\u00e9 & "co" <1>.txt',
-    "size": "5",
-    "encrypted-size": "",
-    "key-version": "3",
-    "transferid": "7",
+    "id": "11", "encrypted": "", "mime": "text/plain", "chunk-size": "1048576",
+    "crypted-chunk-size": "1048608", "name": 'run 1/\u00e9t\u00e9 & "co" <1>.txt', "size": "5",
+    "encrypted-size": "", "key-version": "3", "transferid": "7",
 }
 
 

@@ -215,9 +215,7 @@ def test_the_file_that_sites_offer(ini: Path) -> None:
         "[user]\nusername = ann@example.org\napikey = 0123%abc\n"
     )
     assert read_user_ini() == {
-        "base_url": "https://fs.example.org/rest.php",
-        "username": "ann@example.org",
-        "api_key": "0123%abc",
+        "base_url": "https://fs.example.org/rest.php", "username": "ann@example.org", "api_key": "0123%abc",
     }
 
 

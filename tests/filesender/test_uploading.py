@@ -11,11 +11,7 @@ from typing import Any, Callable, Dict, List
 import pytest
 
 from smartxfer import FileSenderClient, RetryPolicy
-from smartxfer.errors import (
-    SizeMismatch,
-    SmartxferError,
-    UsageError,
-)
+from smartxfer.errors import SizeMismatch, SmartxferError, UsageError
 from smartxfer.filesender.request_body import build_transfer_body
 from smartxfer.transfer.local_files import collect_files
 
@@ -118,9 +114,7 @@ def test_options_reach_the_site(harness: Any, make: Any) -> None:
 # -- before anything is created ------------------------------------------------------------------------------
 
 LIMITS = {
-    "max_transfer_files": 2,
-    "max_transfer_size": 5000,
-    "max_transfer_file_size": 3000,
+    "max_transfer_files": 2, "max_transfer_size": 5000, "max_transfer_file_size": 3000,
     "max_transfer_recipients": 2,
 }
 A, B, C = "a@example.org", "b@example.org", "c@example.org"
@@ -152,16 +146,8 @@ A, B, C = "a@example.org", "b@example.org", "c@example.org"
     ids=[
         *["count", "total", "one file", "recipients", "an address", "the sender", "?", "+", ".."],
         *[
-            "absolute",
-            "a folder",
-            "an empty part",
-            "long",
-            "banned",
-            "not whitelisted",
-            "past",
-            "far future",
-            "twice",
-            "none",
+            "absolute", "a folder", "an empty part", "long", "banned", "not whitelisted", "past",
+            "far future", "twice", "none",
         ],
     ],
 )
@@ -211,11 +197,7 @@ def test_a_directory_keeps_its_names(harness: Any, make: Any, tmp_path: Path) ->
     harness.client().upload_workflow([folder / "run", folder / "alone.txt"], BOB)
     stored = harness.stored()
     assert sorted(stored) == [
-        "alone.txt",
-        "run/a.txt",
-        "run/deep/b.txt",
-        "run/deep/er/c.txt",
-        "run/empty.txt",
+        "alone.txt", "run/a.txt", "run/deep/b.txt", "run/deep/er/c.txt", "run/empty.txt",
     ]
     assert all(data == (folder / name).read_bytes() for name, data in stored.items())
 

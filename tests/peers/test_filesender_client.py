@@ -95,9 +95,7 @@ def test_what_we_upload_it_downloads(server: LocalServer, files: List[Path], tmp
     assert digests(tmp_path / "got") == digests(files[0].parent)
 
 
-def test_a_stock_server_refuses_its_signature(
-    files: List[Path], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_stock_server_refuses_its_signature(files: List[Path], caplog: pytest.LogCaptureFixture) -> None:
     """A stock site signs its host without the port: the server is as strict."""
     with LocalServer(services=["filesender"]) as stock:
         with pytest.raises(Exception, match="RetryError"):

@@ -10,10 +10,7 @@ from smartxfer.local.faults import Fault
 
 #: What a test may change by ``configure``, as it is before.
 PLAIN = {
-    "version": "3.8",
-    "expiry_extension_days": 0,
-    "guest_extension_days": 0,
-    "aup_required": False,
+    "version": "3.8", "expiry_extension_days": 0, "guest_extension_days": 0, "aup_required": False,
     "any_name": False,
 }
 

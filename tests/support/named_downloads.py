@@ -111,9 +111,6 @@ class SmartFileSingleDownloads(SmartFileDownloads):
 
 #: Every way of fetching such files, by its name.
 DOWNLOADS: Dict[str, Any] = {
-    "filesender": FileSenderDownloads,
-    "nrp": NRPDownloads,
-    "nrp-single": NRPSingleDownloads,
-    "smartfile": SmartFileDownloads,
-    "smartfile-single": SmartFileSingleDownloads,
+    "filesender": FileSenderDownloads, "nrp": NRPDownloads, "nrp-single": NRPSingleDownloads,
+    "smartfile": SmartFileDownloads, "smartfile-single": SmartFileSingleDownloads,
 }

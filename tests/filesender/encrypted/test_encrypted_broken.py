@@ -205,9 +205,7 @@ def test_an_upload_continues_with_salt_and_ivs(site: Any, make: Any, out: Path, 
     assert by_another_reading(site, transfer) == {"a.bin": path.read_bytes()}
 
 
-def test_an_upload_continues_with_its_chunk_size_after_the_site_changed_it(
-    secure: Any, make: Any
-) -> None:
+def test_an_upload_continues_with_its_chunk_size_after_the_site_changed_it(secure: Any, make: Any) -> None:
     site = secure()
     path = make("a.bin", 4 * CHUNK + 1)
     break_off(site, [path], 2)

@@ -11,12 +11,7 @@ from typing import Any, Dict, List
 import pytest
 
 from smartxfer import GuestAuth, RetryPolicy
-from smartxfer.errors import (
-    IntegrityError,
-    PasswordRequired,
-    SmartxferError,
-    UsageError,
-)
+from smartxfer.errors import IntegrityError, PasswordRequired, SmartxferError, UsageError
 from smartxfer.filesender.encryption import generate_password
 from smartxfer.transfer import MemorySink
 from tests.support import reference_encryption as by_hand
@@ -35,12 +30,7 @@ from tests.support.encrypted_transfers import (
 
 ONCE = RetryPolicy(attempts=1)
 SIZES = {
-    "0": 0,
-    "1": 1,
-    "chunk-1": CHUNK - 1,
-    "chunk": CHUNK,
-    "chunk+1": CHUNK + 1,
-    "3 chunks+1": 3 * CHUNK + 1,
+    "0": 0, "1": 1, "chunk-1": CHUNK - 1, "chunk": CHUNK, "chunk+1": CHUNK + 1, "3 chunks+1": 3 * CHUNK + 1,
 }
 
 

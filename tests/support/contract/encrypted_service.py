@@ -20,10 +20,8 @@ PASSWORD = "A-passw0rd-for-the-suite"
 #: What shows that bytes come and go, whatever they are wrapped in.
 _THERE_AND_BACK = frozenset(
     {
-        "test_every_size_comes_back",
-        "test_an_upload_goes_on_with_a_new_client",
-        "test_a_download_goes_on_with_a_new_client",
-        "test_a_broken_part_is_sent_again_whole",
+        "test_every_size_comes_back", "test_an_upload_goes_on_with_a_new_client",
+        "test_a_download_goes_on_with_a_new_client", "test_a_broken_part_is_sent_again_whole",
     }
 )
 
@@ -34,9 +32,7 @@ class OlderFileSender(FileSender):
     label = "filesender-2.67"
     #: Tests of the fast suite; the others repeat what is shown elsewhere.
     fast = _THERE_AND_BACK | {
-        "test_a_directory",
-        "test_an_error_is_typed_and_tells",
-        "test_what_is_not_there",
+        "test_a_directory", "test_an_error_is_typed_and_tells", "test_what_is_not_there",
     }
     site_options = {**FileSender.site_options, "version": "2.67"}
 

@@ -42,38 +42,22 @@ class JetStream:
     #: capability -> the section that says why not.
     cannot: Dict[str, str] = dict.fromkeys(
         (
-            "upload",
-            "download",
-            "server digest",
-            "upload resumes after a restart",
-            "directory upload resumes after a restart",
-            "download resumes after a restart",
-            "parallel parts up",
-            "parallel ranges down",
-            "directories",
-            "several files at once",
-            "any list of files",
-            "any file name",
-            "nothing of a changed source stays",
-            "accents composed",
+            "upload", "download", "server digest", "upload resumes after a restart",
+            "directory upload resumes after a restart", "download resumes after a restart",
+            "parallel parts up", "parallel ranges down", "directories", "several files at once",
+            "any list of files", "any file name", "nothing of a changed source stays", "accents composed",
         ),
         _WHY,
     )
     #: Tests that need no bytes of the client: files on the host of the server are sent instead.
     asked = frozenset(
         {
-            "test_what_is_stored_is_what_was_sent",
-            "test_each_part_goes_once",
-            "test_what_cannot_be_sent_is_said_before_anything_is",
-            "test_a_callback_that_raises_cancels",
-            "test_cancel_stops_a_stalled_transfer",
-            "test_a_cancel_that_is_set_already_sends_nothing",
-            "test_a_cancel_ends_a_dead_line_within_two_seconds",
-            "test_a_deadline",
-            "test_an_error_is_typed_and_tells",
-            "test_a_wrong_secret_is_shown_nowhere",
-            "test_a_server_that_is_not_there",
-            "test_a_client_is_not_pickled",
+            "test_what_is_stored_is_what_was_sent", "test_each_part_goes_once",
+            "test_what_cannot_be_sent_is_said_before_anything_is", "test_a_callback_that_raises_cancels",
+            "test_cancel_stops_a_stalled_transfer", "test_a_cancel_that_is_set_already_sends_nothing",
+            "test_a_cancel_ends_a_dead_line_within_two_seconds", "test_a_deadline",
+            "test_an_error_is_typed_and_tells", "test_a_wrong_secret_is_shown_nowhere",
+            "test_a_server_that_is_not_there", "test_a_client_is_not_pickled",
         }
     )
     #: Options of the local server.

@@ -19,20 +19,10 @@ from tests.support.contract.smartfile_service import SmartFile
 
 #: What the suite asks of every service.
 CAPABILITIES = (
-    "upload",
-    "download",
-    "server digest",
-    "upload resumes after a restart",
-    "directory upload resumes after a restart",
-    "download resumes after a restart",
-    "parallel parts up",
-    "parallel ranges down",
-    "directories",
-    "several files at once",
-    "any list of files",
-    "any file name",
-    "nothing of a changed source stays",
-    "accents composed",
+    "upload", "download", "server digest", "upload resumes after a restart",
+    "directory upload resumes after a restart", "download resumes after a restart", "parallel parts up",
+    "parallel ranges down", "directories", "several files at once", "any list of files", "any file name",
+    "nothing of a changed source stays", "accents composed",
 )
 
 
