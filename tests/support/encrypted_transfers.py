@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, List, Optional
 
 from smartxfer import FileSenderClient
 from smartxfer.errors import IntegrityError
@@ -45,35 +44,10 @@ def encrypt_chunks(chunks: ChunkCipher, data: bytes) -> List[bytes]:
     ]
 
 
-def running(harness: Any) -> Iterator[Dict[str, Any]]:
-    """A site of each release.
-
-    :param harness: the class of the sites.
-    """
-    sites = {release: harness(version=release, **SMALL) for release in RELEASES}
-    yield sites
-    for one in sites.values():
-        one.close()
-
-
-def lent(harness: Any) -> Iterator[Any]:
-    """A shared site, for one test: what it did for others is not counted."""
-    harness.site.listener.clear_log()
-    yield harness
-    unfired = harness.server.unfired()
-    harness.server.clear_faults()
-    harness.site.configure(encryption_mandatory=False)
-    assert unfired == []
-
-
 def latest(site: Any) -> Dict[str, Any]:
     """The transfer that was made last, as the site has it."""
     found: Dict[str, Any] = site.site.transfers()[-1]
     return found
-
-
-def content(out: Path) -> Dict[str, bytes]:
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 def anyone(site: Any, **options: Any) -> FileSenderClient:

@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from pathlib import Path
-from typing import Any, Callable, ClassVar, Dict, List
+from typing import Any, Callable, ClassVar, Dict, List, Mapping
 
 from smartxfer import FileSenderClient, UserAuth
 from tests.support.service_harness import ServiceHarness
@@ -46,6 +46,20 @@ def until(condition: Callable[[], Any], what: str = "it") -> Any:
         time.sleep(0.005)
 
 
+def publish(client: FileSenderClient, files: Mapping[str, bytes], **args: Any) -> Any:
+    """A finished transfer with a link, of files with names that a client would not send."""
+    announced = [
+        {"name": name, "size": len(data), "cid": f"file_{at}_0_0_0"} for at, (name, data) in enumerate(files.items())
+    ]
+    body = {"recipients": [], "files": announced, "options": {"get_a_link": True}, **args}
+    client.prepare()
+    made = client._api.create_transfer({"from": client.auth.username, **body})  # type: ignore[union-attr]
+    known = {(file.name, file.size): file for file in made.files}  # a folder has an entry of its own, of no bytes
+    for name, data in files.items():
+        client.upload_complete(known[name, len(data)], data)
+    return client.update_transfer(made.id, {"complete": True})
+
+
 class FileSenderHarness(ServiceHarness):
     """A running FileSender, and clients of it."""
 
@@ -77,6 +91,36 @@ class FileSenderHarness(ServiceHarness):
     def status(self) -> str:
         """State of the latest transfer."""
         return str(self.site.transfers()[-1]["status"])
+
+
+class FileSenderServer(FileSenderHarness):
+    """The same, for tests that have several transfers."""
+
+    chunk = CHUNK_SIZE
+
+    def publish(self, files: Dict[str, bytes], **args: Any) -> Any:
+        """A finished transfer with a link, of files with any names."""
+        self.site.configure(any_name=True)
+        return publish(self.client(), files, **args)
+
+    def stored(self) -> Dict[str, bytes]:
+        """Return the content of the files of complete transfers, by name."""
+        return stored(self.site)
+
+
+def stored(site: Any) -> Dict[str, bytes]:
+    """Return the content of the files of a site's complete transfers, by name."""
+    return {
+        file["name"]: Path(site.stored(file["id"])).read_bytes() if file["size"] else b""
+        for transfer in site.transfers()
+        if transfer["status"] == "available"
+        for file in transfer["files"]
+    }
+
+
+def content(out: Path) -> Dict[str, bytes]:
+    """Return the files below a directory, by their names."""
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 def waits(records: List[logging.LogRecord]) -> List[str]:

@@ -11,6 +11,7 @@ import threading
 from typing import Any, Callable, Dict, List, Optional, Tuple
 from urllib.parse import parse_qs, urlsplit
 
+from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
 VID = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
@@ -18,6 +19,12 @@ PUID = "11111111-2222-3333-4444-555555555555"
 TOKEN = "99999999-8888-7777-6666-555555555555"
 #: As a stock site publishes it: without an end, and escaped for JavaScript.
 STOCK_RULE = r"^[ \\/\\p{L}\\p{N}_\\.,;:!@#$%^&*)(\\]\\[_-]+"
+
+#: Content of the files that tests send to it.
+DATA = bytes(range(256)) * 20
+
+ANN = UserAuth("ann@example.org", "k3y")
+TO_BOB = {"recipients": ["bob@example.net"]}
 
 Answer = Tuple[int, Any, List[str]]
 
@@ -60,6 +67,19 @@ class RawSite:
     @property
     def requests(self) -> List[Request]:
         return self.server.requests
+
+    def client(self, **options: Any) -> FileSenderClient:
+        """A client of the site's user that makes one attempt and sends one chunk at a time."""
+        settings = {"auth": ANN, "retry": RetryPolicy(attempts=1), "concurrent_chunks": 1, **options}
+        return FileSenderClient(self.url, **settings)
+
+    def send(self, path: Any, args: Any = TO_BOB, client: Any = {}, **options: Any) -> Any:
+        """Send one file with a new client.
+
+        :param client: options of the client.
+        """
+        with self.client(**client) as made:
+            return made.upload_workflow([path], args, **options)
 
     def refuse(self, method: str, path: str, status: int, word: Any, *headers: str) -> None:
         body = {"message": word, "uid": "6b0c", "details": None} if isinstance(word, str) else word

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
 import pytest
 
-from tests.support.encrypted_transfers import RELEASES, SMALL, lent, running
+from tests.support.encrypted_transfers import RELEASES, SMALL
+from tests.support.filesender_harness import FileSenderServer
 
 
 @pytest.fixture(scope="module")
-def harnesses(pytestconfig: pytest.Config) -> Iterator[Dict[str, Any]]:
+def harnesses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dict[str, FileSenderServer]]:
     """A site of each release, for all tests of a module."""
-    above = Path(__file__).parent.parent / "conftest.py"
-    conftest: Any = pytestconfig.pluginmanager.get_plugin(str(above))
-    yield from running(conftest.FileSenderServer)
+    with contextlib.ExitStack() as stack:
+        yield {
+            release: stack.enter_context(FileSenderServer(tmp_path_factory.mktemp("site"), version=release, **SMALL))
+            for release in RELEASES
+        }
 
 
 @pytest.fixture(params=sorted(RELEASES))
-def site(harnesses: Dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Any]:
+def site(harnesses: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FileSenderServer]:
     """A site of either release."""
-    yield from lent(harnesses[request.param])
+    with harnesses[request.param].reuse(tmp_path) as harness:
+        yield harness
 
 
 @pytest.fixture
-def modern(harnesses: Dict[str, Any]) -> Iterator[Any]:
+def modern(harnesses: Any, tmp_path: Path) -> Iterator[FileSenderServer]:
     """The newer of the two."""
-    yield from lent(harnesses["3.8"])
+    with harnesses["3.8"].reuse(tmp_path) as harness:
+        yield harness
 
 
 @pytest.fixture
 def secure(site_with: Callable[..., Any]) -> Callable[..., Any]:
     """``secure(version="2.67")``: a site of its own, with small chunks and few rounds."""
     return lambda **options: site_with(**{**SMALL, **options})
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"

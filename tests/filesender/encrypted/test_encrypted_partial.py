@@ -18,7 +18,8 @@ from smartxfer.errors import DecodeError, LocalError
 from smartxfer.filesender.decryption import Decryptor, PartFileMac
 from smartxfer.transfer import FileSink
 from smartxfer.transfer.digest import CRC32
-from tests.support.encrypted_transfers import CHUNK, PASSWORD, anyone, content
+from tests.support.encrypted_transfers import CHUNK, PASSWORD, anyone
+from tests.support.filesender_harness import content
 
 DATA = os.urandom(3 * CHUNK + 1)
 SECRET = bytes(range(32))

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import pytest
 
 from smartxfer import GuestAuth, RetryPolicy
-from smartxfer.errors import IntegrityError, PasswordRequired, SmartxferError, UsageError
+from smartxfer.errors import IntegrityError, PasswordRequired, SmartxferError, UsageError, WrongPassword
 from smartxfer.filesender.encryption import generate_password
 from smartxfer.transfer import MemorySink
-from tests.support import reference_encryption as by_hand
+from smartxfer.transport import redaction
 from tests.support.encrypted_transfers import (
     CHUNK,
     CHUNKS,
@@ -24,11 +23,10 @@ from tests.support.encrypted_transfers import (
     RELEASES,
     anyone,
     by_another_reading,
-    content,
     latest,
 )
+from tests.support.filesender_harness import content
 
-ONCE = RetryPolicy(attempts=1)
 SIZES = {
     "0": 0, "1": 1, "chunk-1": CHUNK - 1, "chunk": CHUNK, "chunk+1": CHUNK + 1, "3 chunks+1": 3 * CHUNK + 1,
 }
@@ -51,15 +49,12 @@ def test_there_and_back(site: Any, make: Any, out: Path, shape: str) -> None:
     assert content(out) == {"a.bin": data}
     assert (result.bytes, result.retries, result.verified) == (len(data), 0, "size")
     # The chunk that proved the password is not fetched twice.
-    assert site.site.count(FETCH) == -(-len(data) // CHUNK)
-    assert site.site.count(CHUNKS) == -(-len(data) // CHUNK)
+    assert site.site.count(FETCH) == site.site.count(CHUNKS) == -(-len(data) // CHUNK)
 
 
 @pytest.mark.parametrize("version", [0, 1, 3])
 @pytest.mark.parametrize("generated", [False, True])
-def test_the_key_version_may_be_chosen(
-    site: Any, make: Any, out: Path, version: int, generated: bool
-) -> None:
+def test_the_key_version_may_be_chosen(site: Any, make: Any, out: Path, version: int, generated: bool) -> None:
     password = generate_password() if generated else PASSWORD
     path = make("a.bin", 2 * CHUNK + 100)
     transfer = site.client().upload_workflow([path], password=password, key_version=version)
@@ -70,84 +65,22 @@ def test_the_key_version_may_be_chosen(
     assert content(out) == {"a.bin": path.read_bytes()}
 
 
-def test_files_folders_bytes_and_streams(site: Any, make: Any, out: Path) -> None:
-    folder = make("run/deep/b.bin", CHUNK + 1).parent.parent
-    make("run/empty.bin", 0)
-    stream = io.BytesIO(os.urandom(2 * CHUNK))
-    things: List[Any] = [
-        make("a.bin", 10),
-        folder,
-        ("memory.bin", b"m" * (3 * CHUNK)),
-        ("stream.bin", stream),
-    ]
-    expected = {
-        "a.bin": things[0].read_bytes(),
-        "run/deep/b.bin": (folder / "deep" / "b.bin").read_bytes(),
-        "run/empty.bin": b"",
-        "memory.bin": b"m" * (3 * CHUNK),
-        "stream.bin": stream.getvalue(),
-    }
-    transfer = site.client().upload_workflow(things, {"recipients": ["bob@example.net"]}, password=PASSWORD)
-    assert by_another_reading(site, transfer) == expected
-    anyone(site).download_files(transfer.recipients[0].token, out, password=PASSWORD)
-    assert content(out) == expected
-
-
-def test_into_sinks_and_open_files(site: Any, out: Path) -> None:
-    data = os.urandom(3 * CHUNK + 5)
-    transfer = site.client().upload_workflow([("a.bin", data)], password=PASSWORD)
-    [file] = anyone(site).list_files(transfer.token)
-    sink, stream = MemorySink(), io.BytesIO()
-    anyone(site).download_file(transfer.token, file.id, sink, password=PASSWORD)
-    anyone(site).download_file(transfer.token, file.id, stream, len(data), password=PASSWORD)
-    anyone(site).download_file(transfer.token, file.id, out, file_name="other.bin", password=PASSWORD)
-    assert (sink.data, stream.getvalue(), content(out)) == (data, data, {"other.bin": data})
-
-
-def test_files_encrypted_by_the_reference_implementation_are_read(modern: Any, out: Path) -> None:
-    """Another program has sent the files of the site."""
-    site = modern
-    data = os.urandom(2 * CHUNK + 9)
-    transfer = site.client().upload_workflow([("a.bin", bytes(len(data)))], password=PASSWORD)
-    [file] = anyone(site).list_files(transfer.token)
-    key = by_hand.key_of(PASSWORD, 3, 1, file.key_salt or "", 7)
-    Path(site.site.stored(file.id)).write_bytes(
-        b"".join(by_hand.encrypt_file(3, key, data, CHUNK, file.fileiv or ""))
-    )
-    anyone(site).download_files(transfer.token, out, password=PASSWORD)
-    assert content(out) == {"a.bin": data}
-
-
-@pytest.mark.parametrize("strict", [True, False])
-def test_ranges_with_the_faults_of_real_servers_and_without(secure: Any, out: Path, strict: bool) -> None:
-    site = secure(strict_ranges=strict)
-    data = os.urandom(5 * CHUNK + 1)
-    transfer = site.client().upload_workflow([("a.bin", data)], password=PASSWORD)
-    [result] = anyone(site, retry=ONCE).download_files(transfer.token, out, password=PASSWORD)
-    assert (content(out), result.retries) == ({"a.bin": data}, 0)
-
-
 @pytest.mark.parametrize("security", ["key", "auth"])
 def test_chunks_in_base64(secure: Any, make: Any, out: Path, security: str) -> None:
     # A 3.8 with this setting takes no chunk at all.
     site = secure(version="2.67", base64_chunks=True, chunk_security=security)
     path = make("a.bin", 2 * CHUNK + 7)
     transfer = site.client().upload_workflow([path, make("empty.bin", 0)], password=PASSWORD)
-    expected = {"a.bin": path.read_bytes(), "empty.bin": b""}
-    assert by_another_reading(site, transfer) == expected
     anyone(site).download_files(transfer.token, out, password=PASSWORD)
-    assert content(out) == expected
+    assert by_another_reading(site, transfer) == content(out) == {"a.bin": path.read_bytes(), "empty.bin": b""}
 
 
 def test_a_guest_sends_and_another_reads(site: Any, make: Any, out: Path) -> None:
     voucher = site.client().create_guest({"from": "ann@example.org", "recipient": "gus@example.net"})
     path = make("a.bin", 2 * CHUNK + 1)
-    guest = site.client(auth=GuestAuth(voucher.token))
-    transfer = guest.upload_workflow([path], password=PASSWORD)
-    token = latest(site)["recipients"][0]["token"]
-    assert by_another_reading(site, transfer) == {"a.bin": path.read_bytes()}
-    anyone(site).download_files(token, out, password=PASSWORD)
-    assert content(out) == {"a.bin": path.read_bytes()}
+    transfer = site.client(auth=GuestAuth(voucher.token)).upload_workflow([path], password=PASSWORD)
+    anyone(site).download_files(latest(site)["recipients"][0]["token"], out, password=PASSWORD)
+    assert by_another_reading(site, transfer) == content(out) == {"a.bin": path.read_bytes()}
 
 
 def test_chunks_are_the_sites_whatever_size_the_client_prefers(site: Any, make: Any) -> None:
@@ -157,21 +90,7 @@ def test_chunks_are_the_sites_whatever_size_the_client_prefers(site: Any, make: 
     assert by_another_reading(site, transfer) == {"a.bin": path.read_bytes()}
 
 
-# -- what the caller sees ----------------------------------------------------------------------------------------
-
-
-def test_progress_counts_the_bytes_of_the_file(site: Any, make: Any, out: Path) -> None:
-    size = 3 * CHUNK + 1
-    path = make("a.bin", size)
-    site.fault(CHUNKS, "reset-after 100")
-    seen: List[Any] = []
-    transfer = site.client().upload_workflow([path], password=PASSWORD, progress=seen.append)
-    down: List[Any] = []
-    anyone(site).download_files(transfer.token, out, password=PASSWORD, progress=down.append)
-    for events in (seen, down):
-        assert {event.total for event in events} == {size}
-        assert all(0 <= event.done <= size for event in events)
-        assert (events[-1].state, events[-1].done) == ("done", size)
+# -- passwords ---------------------------------------------------------------------------------------------------
 
 
 def test_a_function_is_asked_once_and_only_where_it_matters(site: Any, make: Any, out: Path) -> None:
@@ -192,18 +111,45 @@ def test_a_function_is_asked_once_and_only_where_it_matters(site: Any, make: Any
     assert content(out) == {"a.bin": paths[0].read_bytes(), "b.bin": paths[1].read_bytes(), "c.bin": b"plain"}
 
 
+class Untouched(MemorySink):
+    """Sink that must not be used."""
+
+    def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Any:
+        pytest.fail("the sink was begun with")
+
+
+def test_without_the_right_password_nothing_is_written(site: Any, out: Path) -> None:
+    # Full chunks: CBC detects a wrong key by its padding only, and 16 bytes of padding cannot be valid by chance.
+    files = [("a.bin", bytes(2 * CHUNK)), ("b.bin", bytes(3 * CHUNK)), ("c.bin", b"")]
+    transfer = site.client().upload_workflow(files, password=PASSWORD)
+    number, stream = transfer.files[1].id, io.BytesIO()
+    secret = generate_password()  # one that no other test has had masked
+    for wrong in (PASSWORD + "?", lambda: secret):
+        asked = site.site.count(FETCH)
+        with pytest.raises(WrongPassword):
+            anyone(site).download_files(transfer.token, out, password=wrong)
+        assert site.site.count(FETCH) == asked + 1
+    assert secret not in redaction.redact(f"given was {secret}.")
+    for target, wrong in ((out, secret), (stream, PASSWORD.lower()), (Untouched(), PASSWORD + "?")):
+        with pytest.raises(WrongPassword):
+            anyone(site).download_file(transfer.token, number, target, password=wrong)
+    with pytest.raises(PasswordRequired):
+        anyone(site).download_file(transfer.token, number, out)
+    assert not out.exists()
+    assert stream.getvalue() == b""
+
+
 def test_without_the_package_nothing_is_sent_or_made(
     modern: Any, make: Any, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site = modern
-    transfer = site.client().upload_workflow([make("a.bin", 10)], password=PASSWORD)
-    posted, fetched = site.site.count(CREATE), site.site.count(FETCH)
+    transfer = modern.client().upload_workflow([make("a.bin", 10)], password=PASSWORD)
+    posted, fetched = modern.site.count(CREATE), modern.site.count(FETCH)
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers", None)
     with pytest.raises(UsageError, match="cryptography"):
-        site.client().upload_workflow([make("b.bin", 10)], password=PASSWORD)
+        modern.client().upload_workflow([make("b.bin", 10)], password=PASSWORD)
     with pytest.raises(UsageError, match="cryptography"):
-        anyone(site).download_files(transfer.token, out, password=PASSWORD)
-    assert (site.site.count(CREATE), site.site.count(FETCH)) == (posted, fetched)
+        anyone(modern).download_files(transfer.token, out, password=PASSWORD)
+    assert (modern.site.count(CREATE), modern.site.count(FETCH)) == (posted, fetched)
     assert not out.exists()
 
 
@@ -217,17 +163,14 @@ def test_without_the_package_nothing_is_sent_or_made(
         ({"key_version": 3}, "requires password="),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_sent(
-    modern: Any, make: Any, options: Dict[str, Any], message: str
-) -> None:
-    site = modern
+def test_what_cannot_be_is_refused_before_anything_is_sent(modern: Any, options: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        site.client().upload_workflow([make("a.bin", 10)], **options)
-    assert site.site.count(CREATE) == 0
+        modern.client().upload_workflow([("a.bin", b"1")], **options)
+    assert modern.site.count(CREATE) == 0
 
 
-def test_a_site_that_insists(site: Any, make: Any) -> None:
-    site.site.configure(encryption_mandatory=True)
+def test_a_site_that_insists(secure: Any, make: Any) -> None:
+    site = secure(encryption_mandatory=True)
     path = make("a.bin", 10)
     with pytest.raises(UsageError, match="password="):
         site.client().upload_workflow([path])
@@ -242,14 +185,6 @@ def test_a_limit_for_encrypted_files(secure: Any, make: Any) -> None:
         site.client().upload_workflow([make("a.bin", 101)], password=PASSWORD)
     assert site.site.count(CREATE) == 0
     site.client().upload_workflow([make("a.bin", 101)])
-
-
-def test_no_archive_of_what_is_encrypted(site: Any, make: Any, tmp_path: Path) -> None:
-    transfer = site.client().upload_workflow([make("a.bin", 10)], password=PASSWORD)
-    with pytest.raises(PasswordRequired, match="password="):
-        anyone(site).download_archive(transfer.token, tmp_path / "all.zip")
-    assert site.site.count(FETCH) == 0
-    assert not (tmp_path / "all.zip").exists()
 
 
 def test_a_site_that_denies_or_weakens_the_encryption_is_rejected(site: Any, tmp_path: Path) -> None:
@@ -272,3 +207,37 @@ def test_a_site_that_denies_or_weakens_the_encryption_is_rejected(site: Any, tmp
     anyone(site).download_files(plain.token, out, password=lambda: asked.append("") or PASSWORD)
     assert ((out / "a.bin").read_bytes(), asked) == (b"plain", [])
     anyone(site).download_files(encrypted.token, tmp_path / "more", password=PASSWORD, key_version=3)
+
+
+# -- interrupted and continued ------------------------------------------------------------------------------------
+
+
+def break_off(site: Any, path: Path, after: int, password: Any = PASSWORD) -> None:
+    site.fault(CHUNKS, "status 502", times=None, after=after)
+    with pytest.raises(SmartxferError):
+        client = site.client(retry=RetryPolicy(attempts=1), concurrent_chunks=1)
+        client.upload_workflow([path], password=password)
+    site.server.clear_faults()
+    assert latest(site)["status"] != "available"
+
+
+def test_an_upload_continues_with_its_chunk_size_after_the_site_changed_it(secure: Any, make: Any) -> None:
+    site = secure()
+    path = make("a.bin", 4 * CHUNK + 1)
+    break_off(site, path, 2)
+    site.site.configure(upload_chunk_size=2 * CHUNK)
+    site.site.listener.clear_log()
+    transfer = site.client().upload_workflow([path], password=PASSWORD)
+    assert site.site.count(CHUNKS) == 3
+    assert by_another_reading(site, transfer) == {"a.bin": path.read_bytes()}
+
+
+@pytest.mark.parametrize("first", [None, PASSWORD])
+def test_plain_and_encrypted_runs_do_not_mix(modern: Any, make: Any, first: Optional[str]) -> None:
+    path = make("a.bin", 3 * CHUNK)
+    break_off(modern, path, 1, first)
+    second = None if first else PASSWORD
+    transfer = modern.client().upload_workflow([path], password=second)
+    [file] = anyone(modern).list_files(transfer.token)
+    assert file.encrypted is bool(second)
+    assert modern.site.count(CREATE) == 2

@@ -19,6 +19,7 @@ import pytest
 from smartxfer import FileSenderClient, RetryPolicy
 from smartxfer.errors import RangeMismatch
 from tests.support.amounts import EVERY
+from tests.support.filesender_harness import content
 from tests.support.minimal_encrypted_filesender import (
     CHUNK,
     PASSWORD,
@@ -53,15 +54,6 @@ def _turns() -> List[Any]:
         for turn, way in enumerate(WAYS)
         if EVERY or (number + turn) % 2 == 0
     ]
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
-def content(out: Path) -> Dict[str, bytes]:
-    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 def fetch(site: Witness, out: Path, **options: Any) -> List[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
@@ -10,17 +11,16 @@ from tests.support.management_site import ManagementSite
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[ManagementSite]:
-    site = ManagementSite()
-    yield site
-    site.server.stop()
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManagementSite]:
+    with ManagementSite(tmp_path_factory.mktemp("site")) as site:
+        yield site
 
 
 @pytest.fixture
-def new(running: ManagementSite) -> Iterator[ManagementSite]:
+def new(running: ManagementSite, tmp_path: Path) -> Iterator[ManagementSite]:
     """A site of today's release."""
-    yield running
-    running.clear()
+    with running.reuse(tmp_path) as site:
+        yield site
 
 
 @pytest.fixture(params=["3.8", "2.67"])

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Mapping
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.local import LocalServer
 from smartxfer.transfer import FileResult
+from tests.support.filesender_harness import publish, stored
 
 
 class FileSender:
@@ -79,25 +80,12 @@ class FileSender:
     def plant(self, files: Mapping[str, bytes]) -> Any:
         """Have the server hold files, of names too that our own client would not send; the handle to them."""
         self.site.configure(any_name=True)
-        announced = [{"name": name, "size": len(data)} for name, data in files.items()]
         with self.client() as client:
-            made = client._api.create_transfer(
-                {"from": self.site.username, "files": announced, "options": {"get_a_link": True}}
-            )
-            # A folder has an entry of its own there, of no bytes.
-            known = {(file.name, file.size): file for file in made.files}
-            for name, data in files.items():
-                client.upload_complete(known[name, len(data)], data)
-            return client.update_transfer(made.id, {"complete": True})
+            return publish(client, files)
 
     def stored(self) -> Dict[str, bytes]:
         """Return the content of complete uploads on the server, by name."""
-        return {
-            file["name"]: Path(self.site.stored(file["id"])).read_bytes() if file["size"] else b""
-            for transfer in self.site.transfers()
-            if transfer["status"] == "available"
-            for file in transfer["files"]
-        }
+        return stored(self.site)
 
     def acknowledged(self) -> int:
         """Parts that the server took."""
