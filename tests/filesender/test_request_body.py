@@ -2,37 +2,97 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-from typing import Any, Dict, Iterator
+from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
 
-from smartxfer import FileSenderClient, UserAuth
+from smartxfer import FileSenderClient
 from smartxfer.errors import UsageError
-from smartxfer.filesender.request_body import build_guest_body, build_raw_transfer_body, build_transfer_body
+from smartxfer.filesender.request_body import (
+    build_guest_body,
+    build_raw_transfer_body,
+    build_transfer_body,
+    build_update_body,
+)
+from smartxfer.filesender.request_types import TransferUpdate
 from smartxfer.transfer.local_files import collect_files
 from smartxfer.validation import merge_extra
 from tests.support.minimal_filesender import RawSite
 
-ANN = UserAuth("ann@example.org", "k3y")
 FILES = [{"name": "a", "size": 5}]
 INVITATION = {"from": "ann@example.org", "recipient": "gus@example.net"}
-
-
-@pytest.fixture
-def site() -> Iterator[RawSite]:
-    with RawSite() as running:
-        yield running
+BOB = {"recipients": ["bob@example.net"]}
 
 
 @pytest.fixture
 def client(site: RawSite) -> Iterator[FileSenderClient]:
-    with FileSenderClient(site.url, auth=ANN) as made:
+    with site.client() as made:
         yield made
 
 
-def body(args: Any, link: bool = False, extra: Any = None) -> Dict[str, Any]:
-    return build_transfer_body(collect_files([("a.txt", b"12")]), args, "ann@example.org", link, extra)
+def body(args: Any = None, link: bool = False, extra: Any = None, sender: Any = "ann@example.org") -> Dict[str, Any]:
+    return build_transfer_body(collect_files([("a.txt", b"12")]), args or {}, sender, link, extra)
+
+
+BODIES: List[Callable[[Any], Any]] = [
+    build_guest_body,
+    lambda given: build_raw_transfer_body(given, guest=False),
+    lambda given: build_update_body(given, TransferUpdate),
+    lambda given: build_transfer_body([], given, "ann@example.org", True),
+]
+
+
+@pytest.mark.parametrize("given", [None, "text", 5, [("a", 1)], object()], ids=type)
+def test_arguments_of_another_type(given: Any) -> None:
+    for build in BODIES:
+        with pytest.raises(UsageError, match="dict"):
+            build(given)
+    for things in ({"subject": "x"}, None, 5, object()):
+        with pytest.raises(UsageError, match="list"):
+            collect_files(things)
+
+
+@pytest.mark.parametrize(
+    ("args", "link", "wanted"),
+    [
+        ({}, False, True),
+        ({}, True, True),
+        ({"subject": "s"}, False, True),
+        ({"options": {}}, False, True),
+        ({"options": {"get_a_link": True}}, False, True),
+        ({"options": ["email_me_copies"]}, True, True),
+        (BOB, False, False),
+        ({**BOB, "options": {"email_me_copies": True}}, False, False),
+        ({"options": {"get_a_link": False, "add_me_to_recipients": True}}, False, False),
+    ],
+)
+def test_a_link_is_always_asked_for_or_declined(args: Any, link: bool, wanted: bool) -> None:
+    """Without recipients, an absent key makes a link."""
+    made = body(args, link)
+    assert made["recipients"] == args.get("recipients", [])
+    assert (made["options"]["get_a_link"], made["options"]["email_download_complete"]) == (wanted, True)
+
+
+@pytest.mark.parametrize(
+    ("args", "link"),
+    [(BOB, True), ({**BOB, "options": {"get_a_link": True}}, False), ({"options": {"get_a_link": False}}, False)],
+)
+def test_either_a_link_or_recipients(args: Any, link: bool) -> None:
+    with pytest.raises(UsageError, match="recipients"):
+        body(args, link)
+
+
+def test_what_is_announced() -> None:
+    made = body({"recipients": "bob@example.net", "subject": None, "expires": 1_800_000_000})
+    assert "subject" not in made
+    assert {name: made[name] for name in ("from", "recipients", "expires", "files")} == {
+        "from": "ann@example.org", "recipients": ["bob@example.net"], "expires": 1_800_000_000,
+        "files": [{"name": "a.txt", "size": 2, "mime_type": "text/plain", "cid": "file_0_2_0_0"}],
+    }
+    assert "from" not in body(BOB, sender=None)
+    assert body({**BOB, "from": "cy@example.org"})["from"] == "cy@example.org"
 
 
 @pytest.mark.parametrize(
@@ -67,16 +127,9 @@ def test_recipients_are_a_list_of_addresses(client: FileSenderClient, site: RawS
     assert site.count("POST", "/.*") == 0
 
 
-@pytest.mark.parametrize("args", [{}, {"subject": "s"}, {"options": {}}, {"options": {"get_a_link": True}}])
-def test_an_absent_key_still_makes_a_link(args: Any) -> None:
-    made = body(args)
-    assert made["recipients"] == []
-    assert made["options"]["get_a_link"] is True
-
-
 def test_unknown_fields_are_sent_deliberately(site: RawSite, client: FileSenderClient) -> None:
     extra = {"options": {"brand_new": True}, "lifetime": 7}
-    client.upload_workflow([("a.txt", b"12")], {"recipients": ["bob@example.net"]}, extra=extra)
+    client.upload_workflow([("a.txt", b"12")], BOB, extra=extra)
     [created] = [json.loads(one.body) for one in site.requests if one.method == "POST"]
     assert created["lifetime"] == 7
     assert created["options"]["brand_new"] is True
@@ -86,7 +139,7 @@ def test_unknown_fields_are_sent_deliberately(site: RawSite, client: FileSenderC
 @pytest.mark.parametrize("extra", [{"subject": "s"}, {"options": {"get_a_link": True}}, {"files": []}, [1]])
 def test_extra_replaces_nothing(extra: Any) -> None:
     with pytest.raises(UsageError, match="extra"):
-        body({"subject": "t", "recipients": ["bob@example.net"]}, extra=extra)
+        body({**BOB, "subject": "t"}, extra=extra)
 
 
 def test_merging_leaves_both_as_they_were() -> None:
@@ -153,13 +206,17 @@ def test_a_guest_may_say_that_there_are_no_recipients() -> None:
         ({"options": {"guest": ["can_only_send_to_you"]}}, "write 'can_only_send_to_me'"),
         ({"options": {"transfer": {"get_link": True}}}, "write 'get_a_link'"),
         ({"options": {"valid_only_one_time": True}}, "write one of: guest, transfer"),
+        ({"recipient": "no-address"}, "recipient 'no-address' is not an e-mail address"),
+        ({"recipient": ""}, "recipient '' is not an e-mail address"),
+        ({"from": "me"}, "'from' 'me' is not an e-mail address"),
+        ({"expires": "soon"}, "invalid expires: 'soon'"),
     ],
 )
 def test_vouchers(site: RawSite, client: FileSenderClient, wrong: Any, remedy: str) -> None:
     with pytest.raises(UsageError) as caught:
         client.create_guest({**INVITATION, **wrong})
-    assert caught.value.hint.startswith(remedy)
-    assert site.requests == []
+    assert any(text.startswith(remedy) for text in (str(caught.value), caught.value.hint))
+    assert site.count("POST", "/.*") == 0
 
 
 @pytest.mark.parametrize(
@@ -201,3 +258,18 @@ def test_changes(site: RawSite, client: FileSenderClient, wrong: Any) -> None:
 def test_a_change_that_is_not_known_here(site: RawSite, client: FileSenderClient) -> None:
     client.update_transfer(7, {}, extra={"archive": True})
     assert json.loads(site.requests[-1].body) == {"archive": True}
+
+
+# -- dates as text: sites ignore them without an error, so the client sends seconds -----------------------------
+
+DAY = (dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=5)).date()
+BEGINS = int(dt.datetime(DAY.year, DAY.month, DAY.day, tzinfo=dt.timezone.utc).timestamp())
+
+
+@pytest.mark.parametrize("given", [DAY.isoformat(), str(BEGINS), BEGINS])
+def test_a_transfer_expires_when_it_was_asked_to(harness: Any, given: Any) -> None:
+    client = harness.client()
+    client.upload_workflow([("a.txt", b"A")], {"expires": given}, link=True)
+    client.create_transfer({"from": "ann@example.org", "files": FILES, "expires": given, "options": {}})
+    assert [row["expires"] for row in harness.site.transfers()] == [BEGINS, BEGINS]
+    assert client.create_guest({**INVITATION, "expires": given}).expires.raw == BEGINS

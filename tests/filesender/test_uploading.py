@@ -1,4 +1,4 @@
-"""The upload workflow against a site: recipients, checks before the upload, and incomplete uploads."""
+"""The upload workflow against a site: recipients, checks before the upload, chunk sizes, and incomplete uploads."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import json
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 import pytest
 
 from smartxfer import FileSenderClient, RetryPolicy
-from smartxfer.errors import SizeMismatch, SmartxferError, UsageError
-from smartxfer.filesender.request_body import build_transfer_body
-from smartxfer.transfer.local_files import collect_files
+from smartxfer.errors import BatchError, DecodeError, NetworkError, SizeMismatch, SmartxferError, UsageError
+from tests.support.filesender_harness import CHUNK as CHUNKS
+from tests.support.minimal_filesender import RawSite
 
 ONCE = RetryPolicy(attempts=1)
 BOB = {"recipients": ["bob@example.net"]}
-CREATE = "POST /rest.php/transfer"
-CHUNKS = "PUT /rest.php/file/*/chunk/*"
 
 
 # -- recipients and links ------------------------------------------------------------------------------------------
@@ -31,72 +29,19 @@ def test_recipients_really_get_a_mail(harness: Any, make: Any) -> None:
     mails = {mail["to"]: mail for mail in harness.site.mails if mail["kind"] == "transfer_available"}
     assert sorted(mails) == people
     assert {mail["subject"] for mail in mails.values()} == {"Reads"}
-    assert {recipient.email: recipient.token for recipient in transfer.recipients} == {
-        address: mail["token"] for address, mail in mails.items()
-    }
+    found = {recipient.email: recipient.token for recipient in transfer.recipients}
+    assert found == {address: mail["token"] for address, mail in mails.items()}
 
 
-def test_a_link_is_for_the_caller_to_pass_on(harness: Any, make: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [{"link": True}, {}], ids=["a link", "no recipients"])
+def test_a_link_is_for_the_caller_to_pass_on(harness: Any, make: Any, out: Path, options: Any) -> None:
     path = make("a.bin", 1000)
-    transfer = harness.client().upload_workflow([path], link=True)
+    transfer = harness.client().upload_workflow([path], **options)
     assert transfer.download_url.startswith(f"{harness.url}/?s=download&token=")
     assert harness.site.mails == []
     with FileSenderClient(harness.url) as anyone:
-        anyone.download_files(transfer.download_url, tmp_path / "out")
-    assert (tmp_path / "out" / "a.bin").read_bytes() == path.read_bytes()
-
-
-def test_an_upload_without_recipients_makes_a_link(harness: Any, make: Any) -> None:
-    assert harness.client().upload_workflow([make("a.bin")]).download_url
-
-
-def body(args: Any = None, link: bool = False, sender: Any = "ann@example.org") -> Dict[str, Any]:
-    return build_transfer_body(collect_files([("a.txt", b"12")]), args or {}, sender, link)
-
-
-@pytest.mark.parametrize(
-    ("args", "link", "wanted"),
-    [
-        ({}, False, True),
-        ({}, True, True),
-        (BOB, False, False),
-        ({**BOB, "options": {"email_me_copies": True}}, False, False),
-        ({"options": ["email_me_copies"]}, True, True),
-        ({"options": {"get_a_link": True}}, False, True),
-    ],
-)
-def test_a_link_is_always_asked_for_or_declined(args: Any, link: bool, wanted: bool) -> None:
-    options = body(args, link)["options"]
-    assert options["get_a_link"] is wanted
-    assert options["email_download_complete"] is True
-
-
-@pytest.mark.parametrize(("args", "link"), [(BOB, True), ({**BOB, "options": {"get_a_link": True}}, False)])
-def test_a_link_and_recipients_exclude_each_other(args: Any, link: bool) -> None:
-    with pytest.raises(UsageError, match="recipients"):
-        body(args, link)
-
-
-def test_one_recipient_may_be_given_as_text() -> None:
-    assert body({"recipients": "bob@example.net"})["recipients"] == ["bob@example.net"]
-
-
-def test_neither_link_nor_recipients_is_rejected() -> None:
-    args: Dict[str, Any] = {"options": {"get_a_link": False}}
-    with pytest.raises(UsageError, match="recipients"):
-        body(args)
-    args["options"]["add_me_to_recipients"] = True
-    assert body(args)["options"]["get_a_link"] is False
-
-
-def test_what_is_announced() -> None:
-    made = body({**BOB, "subject": None, "expires": 1_800_000_000})
-    assert made["from"] == "ann@example.org"
-    assert "subject" not in made
-    assert made["expires"] == 1_800_000_000
-    assert made["files"] == [{"name": "a.txt", "size": 2, "mime_type": "text/plain", "cid": "file_0_2_0_0"}]
-    assert "from" not in body(BOB, sender=None)
-    assert body({**BOB, "from": "cy@example.org"})["from"] == "cy@example.org"
+        anyone.download_files(transfer.download_url, out)
+    assert (out / "a.bin").read_bytes() == path.read_bytes()
 
 
 def test_options_reach_the_site(harness: Any, make: Any) -> None:
@@ -105,8 +50,7 @@ def test_options_reach_the_site(harness: Any, make: Any) -> None:
     transfer = harness.client().upload_workflow([make("a.bin")], args)
     [held] = harness.site.transfers()
     options = json.loads(held["options"])
-    assert (options["email_me_copies"], options["hide_sender_email"]) == (True, True)
-    assert options["get_a_link"] is False
+    assert [options[name] for name in ("email_me_copies", "hide_sender_email", "get_a_link")] == [True, True, False]
     assert abs(held["expires"] - expires) <= 1
     assert transfer.expires.raw == held["expires"]
 
@@ -118,55 +62,49 @@ LIMITS = {
     "max_transfer_recipients": 2,
 }
 A, B, C = "a@example.org", "b@example.org", "c@example.org"
+#: What the site would refuse: the files, and arguments beside one recipient.
+REFUSED: Dict[str, Tuple[Any, Dict[str, Any]]] = {
+    "count": ([("a", b"1"), ("b", b"1"), ("c", b"1")], {}),
+    "total": ([("a", bytes(2600)), ("b", bytes(2600))], {}),
+    "one file": ([("a", bytes(3001))], {}),
+    "twice": ([("a", b"1"), ("a", b"2")], {}),
+    "none": ([], {}),
+    "recipients": ([("a", b"1")], {"recipients": [A, B, C]}),
+    "an address": ([("a", b"1")], {"recipients": [A, "no address"]}),
+    "the sender": ([("a", b"1")], {"from": "no address"}),
+    "past": ([("a", b"1")], {"expires": 1}),
+    "far future": ([("a", b"1")], {"expires": "2199-01-01"}),
+    **{
+        f"the name {name[:20]!r}": ([(name, b"1")], {})
+        for name in ("what?.txt", "a+b.txt", "../a.txt", "/a.txt", "folder/", "a//b.txt", "a" * 256, "virus.exe", "a.t_t")
+    },
+}
 
 
-@pytest.mark.parametrize(
-    ("files", "args"),
-    [
-        ([("a", b"1"), ("b", b"1"), ("c", b"1")], BOB),
-        ([("a", bytes(2600)), ("b", bytes(2600))], BOB),
-        ([("a", bytes(3001))], BOB),
-        ([("a", b"1")], {"recipients": [A, B, C]}),
-        ([("a", b"1")], {"recipients": [A, "no address"]}),
-        ([("a", b"1")], {**BOB, "from": "no address"}),
-        ([("what?.txt", b"1")], BOB),
-        ([("a+b.txt", b"1")], BOB),
-        ([("../a.txt", b"1")], BOB),
-        ([("/a.txt", b"1")], BOB),
-        ([("folder/", b"1")], BOB),
-        ([("a//b.txt", b"1")], BOB),
-        ([("a" * 256, b"1")], BOB),
-        ([("virus.exe", b"1")], BOB),
-        ([("a.t_t", b"1")], BOB),
-        ([("a", b"1")], {**BOB, "expires": 1}),
-        ([("a", b"1")], {**BOB, "expires": "2199-01-01"}),
-        ([("a", b"1"), ("a", b"2")], BOB),
-        ([], BOB),
-    ],
-    ids=[
-        *["count", "total", "one file", "recipients", "an address", "the sender", "?", "+", ".."],
-        *[
-            "absolute", "a folder", "an empty part", "long", "banned", "not whitelisted", "past",
-            "far future", "twice", "none",
-        ],
-    ],
-)
-def test_what_the_site_would_refuse_is_found_before(
-    site_with: Callable[..., Any], files: Any, args: Any
-) -> None:
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_the_site_would_refuse_is_found_before(site_with: Callable[..., Any], case: str) -> None:
     harness = site_with(**LIMITS)
+    files, args = REFUSED[case]
     with pytest.raises(UsageError):
-        harness.client().upload_workflow(files, args)
+        harness.client().upload_workflow(files, {**BOB, **args})
     assert harness.site.count("POST *") == 0
     assert harness.site.transfers() == []
 
 
+def test_a_file_may_be_called_like_a_folder(harness: Any) -> None:
+    """A folder has an entry of its own in the answer, of the same name."""
+    harness.client().upload_workflow([("dir", b"5"), ("dir/x", b"66")], BOB)
+    assert harness.stored() == {"dir": b"5", "dir/x": b"66"}
+
+
+# -- chunks -----------------------------------------------------------------------------------------------------
+
+
 def test_a_chunk_size_above_the_sites_is_found_in_prepare(harness: Any) -> None:
     client = harness.client(chunk_size=harness.chunk + 1)
-    with pytest.raises(UsageError, match="chunk_size"):
-        client.prepare()
-    with pytest.raises(UsageError, match="chunk_size"):
-        client.upload_workflow([("a", b"1")], BOB)
+    for call in (client.prepare, lambda: client.upload_workflow([("a", b"1")], BOB)):
+        with pytest.raises(UsageError, match="chunk_size"):
+            call()
     assert harness.site.count("POST *") == 0
 
 
@@ -185,70 +123,30 @@ def test_prepare_takes_the_sites_chunk_size(harness: Any) -> None:
     assert client.chunk_size == harness.chunk
 
 
-# -- directories ----------------------------------------------------------------------------------------------
-
-
-def test_a_directory_keeps_its_names(harness: Any, make: Any, tmp_path: Path) -> None:
-    for name in ("run/a.txt", "run/deep/b.txt", "run/deep/er/c.txt"):
-        make(name)
-    make("run/empty.txt", 0)
-    make("alone.txt")
-    folder = tmp_path / "sources"
-    harness.client().upload_workflow([folder / "run", folder / "alone.txt"], BOB)
-    stored = harness.stored()
-    assert sorted(stored) == [
-        "alone.txt", "run/a.txt", "run/deep/b.txt", "run/deep/er/c.txt", "run/empty.txt",
-    ]
-    assert all(data == (folder / name).read_bytes() for name, data in stored.items())
-
-
-def test_links_are_skipped_and_said(
-    harness: Any, make: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("reported", "script", "chunks"),
+    [(None, "", 1), (0, "", 1), (-1, "", 1), (None, "    upload_chunk_size: 2560,\n", 2)],
+    ids=["none", "0", "-1", "in the script"],
+)
+def test_a_site_without_a_chunk_size_gets_the_default(
+    site: RawSite, path: Path, reported: Any, script: str, chunks: int
 ) -> None:
-    make("run/a.txt")
-    folder = tmp_path / "sources" / "run"
-    (folder / "link.txt").symlink_to(make("elsewhere.txt"))
-    (folder / "nowhere").symlink_to(folder / "missing")
-    (folder / "loop").symlink_to(folder)
-    harness.client().upload_workflow([folder], BOB)
-    assert list(harness.stored()) == ["run/a.txt"]
-    assert caplog.text.count("is skipped") == 3
+    site.chunk_size = reported
+    site.script += script
+    site.send(path)
+    assert site.count("PUT", r"/rest.php/file/\d+/chunk/\d+") == chunks
 
 
-def test_links_are_followed_when_asked_for(
-    harness: Any, make: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    make("run/a.txt")
-    target = make("elsewhere.txt")
-    folder = tmp_path / "sources" / "run"
-    (folder / "link.txt").symlink_to(target)
-    (folder / "loop").symlink_to(folder)
-    harness.client().upload_workflow([folder], BOB, follow_symlinks=True)
-    assert sorted(harness.stored()) == ["run/a.txt", "run/link.txt"]
-    assert harness.stored()["run/link.txt"] == target.read_bytes()
-    assert "leads to a parent directory" in caplog.text
-
-
-def test_an_empty_directory_is_nothing_to_send(harness: Any, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="no files"):
-        harness.client().upload_workflow([tmp_path / "empty"], BOB)
-    assert harness.site.count("POST *") == 0
-
-
-def test_a_file_may_be_called_like_a_folder(harness: Any) -> None:
-    """A folder has an entry of its own in the answer, of the same name."""
-    harness.client().upload_workflow([("dir", b"5"), ("dir/x", b"66")], BOB)
-    assert harness.stored() == {"dir": b"5", "dir/x": b"66"}
-
-
-# -- widths, and the small calls ----------------------------------------------------------------------------------
+def test_a_chunk_size_that_would_take_millions_of_requests_is_refused(site: RawSite) -> None:
+    site.chunk_size = 1
+    with pytest.raises(DecodeError, match="20000 chunks of 1 bytes"):
+        site.send(("a.bin", bytes(20_000)))
+    assert site.count("PUT", r"/rest.php/file/\d+/chunk/\d+") == 0
 
 
 @pytest.mark.parametrize(("chunks", "most"), [(1, 1), (3, 3), (None, 16)])
 def test_as_many_chunks_at_a_time_as_said(harness: Any, chunks: Any, most: int) -> None:
     """All of them wait for the last: as many are on their way as were allowed, and no more."""
-    parts = most + 4
     fault = harness.fault(CHUNKS, "stall", times=None)
     cancel = threading.Event()
     seen: List[int] = []
@@ -260,10 +158,9 @@ def test_as_many_chunks_at_a_time_as_said(harness: Any, chunks: Any, most: int) 
 
     watcher = threading.Thread(target=watch)
     watcher.start()
+    data = bytes((most + 4) * harness.chunk)
     with pytest.raises(SmartxferError):
-        harness.client(concurrent_chunks=chunks).upload_workflow(
-            [("a.bin", bytes(parts * harness.chunk))], BOB, cancel=cancel
-        )
+        harness.client(concurrent_chunks=chunks, timeout=60).upload_workflow([("a.bin", data)], BOB, cancel=cancel)
     watcher.join()
     assert seen == [most]
     assert fault.fired == most
@@ -275,27 +172,23 @@ def test_widths_of_nothing_are_refused(harness: Any, wrong: str) -> None:
         harness.client(**{wrong: 0})
 
 
+# -- step by step, and incomplete ---------------------------------------------------------------------------------
+
+
 def test_step_by_step(harness: Any, make: Any) -> None:
     path = make("a.bin", 3 * harness.chunk)
     client = harness.client()
+    announced = [{"name": "a.bin", "size": 3 * harness.chunk}]
     made = client.create_transfer(
-        {
-            "from": "ann@example.org",
-            "recipients": ["bob@example.net"],
-            "options": {"get_a_link": False},
-            "files": [{"name": "a.bin", "size": 3 * harness.chunk}],
-        }
+        {**BOB, "from": "ann@example.org", "options": {"get_a_link": False}, "files": announced}
     )
     [file] = made.files
     assert client.upload_file(file, path).bytes == 3 * harness.chunk
     client.update_file(file, {"complete": True})
-    done = client.update_transfer(made, {"complete": True})
-    assert done.id == made.id
+    assert client.update_transfer(made, {"complete": True}).id == made.id
     assert harness.stored() == {"a.bin": path.read_bytes()}
     # A plain dictionary, as the answer shows it, serves as well.
-    again = client.create_transfer(
-        {"from": "ann@example.org", "files": [{"name": "b", "size": 3}], "options": {"get_a_link": True}}
-    )
+    again = client.create_transfer({"from": "ann@example.org", "files": [{"name": "b", "size": 3}]})
     client.upload_complete(dict(again.files[0]), b"123")
     assert client.update_transfer(again.id, {"complete": True})["id"] == again.id
 
@@ -307,3 +200,28 @@ def test_a_file_of_another_size_than_announced(harness: Any, make: Any) -> None:
         client.upload_file(made.files[0], make("a.bin", 6))
     assert (caught.value.expected, caught.value.actual) == (5, 6)
     assert harness.site.count(CHUNKS) == 0
+
+
+def test_a_chunk_that_was_not_acknowledged_completes_nothing(harness: Any, make: Any) -> None:
+    paths = [make("a.bin", 4 * harness.chunk), make("b.bin", 10)]
+    harness.fault("PUT /rest.php/file/1/chunk/*", "status 502", times=None, after=2)
+    with pytest.raises(BatchError) as caught:
+        harness.client(retry=ONCE).upload_workflow(paths, BOB)
+    assert [result.ok for result in caught.value.results] == [False, True]
+    assert harness.site.count("PUT /rest.php/file/1") == harness.site.count("PUT /rest.php/transfer/*") == 0
+    assert harness.site.transfers()[0]["status"] == "uploading"
+    assert harness.site.mails == []
+
+
+def test_a_failed_upload_is_dropped_with_one_call(
+    harness: Any, make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness.fault(CHUNKS, "reset-before", after=3)
+    with pytest.raises(NetworkError) as caught:
+        harness.client(retry=ONCE).upload_workflow([make("a.bin", 6 * harness.chunk)], BOB)
+    number = caught.value.transfer_id  # type: ignore[attr-defined]
+    assert f"transfers.delete({number})" in caplog.text
+    client = harness.client()
+    client.transfers.delete(number)
+    assert harness.site.transfers() == []
+    client.transfers.delete(number)  # a deleted transfer is not an error

@@ -55,7 +55,7 @@ MUTATIONS = [
         why="A chunk of another place or file is taken for the right one."),
     Mutation(id="chunk-length-not-compared", promise=1, file="smartxfer/filesender/upload.py",
         old="if written != expected:", new="if False:",
-        tests=("tests/filesender/test_uploading_broken.py::test_a_chunk_that_was_written_in_part_is_not_acknowledged",),
+        tests=("tests/faults/test_answers.py::test_f35_a_chunk_of_which_less_was_written",),
         why="A chunk that FileSender stored in part counts as sent."),
     Mutation(id="smartfile-size-not-compared", promise=1, file="smartxfer/smartfile/upload.py",
         old="if size is not None and size != self._item.size:", new="if False:",

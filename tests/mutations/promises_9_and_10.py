@@ -107,7 +107,7 @@ MUTATIONS = [
         why="A list of files with a ~ in it sends the whole home directory."),
     Mutation(id="filesender-keeps-a-changed-transfer", promise=10, file="smartxfer/filesender/upload.py",
         old="self._discard_transfer(transfer.id)", new="pass",
-        tests=("tests/filesender/test_uploading_broken.py::test_a_file_that_changes_discards_the_transfer",),
+        tests=("tests/faults/test_sources.py::test_f38_a_file_changes_while_it_is_sent",),
         why="A transfer with parts of two states of a file stays on the site."),
     Mutation(id="perseus-file-changed-while-hashed", promise=10, file="smartxfer/perseus/upload.py",
         old="content.check_unchanged()", new="pass",
