@@ -12,7 +12,7 @@ from smartxfer.errors import UsageError
 from smartxfer.filesender.email_addresses import is_email_address, validate_email_address
 
 #: As the captured sites took them.
-TAKEN = ["a@example.net", "a+b@example.net", "ann@example.org"]
+TAKEN = ["a@example.net", "a+b@example.net", "ann@example.org", "1@2.com"]
 #: As the captured sites, or the protocol page, refused them: each made a site discard all recipients.
 REFUSED = ["bad", "x", "", "\u00fc@example.net", "a.@example.net"]
 
@@ -41,7 +41,7 @@ def test_addresses_that_php_takes(address: str) -> None:
         "a@example..org", "a@ex\u00e4mple.org", "a@2.34", "a@example.1rg", "x" * 65 + "@example.org",
         "a@" + "b" * 64 + ".org", "a@" + "b." * 130 + "org", '"a b"@example.org', '"a@example.org',
         "a@[192.0.2.256]", "a@[192.0.2.1", "a@[IPv6:2001:db8::%1]", "a@[]", "a@example.org\n",
-        " a@example.org", "Ann <a@example.org>", None, 7, b"a@example.org",
+        " a@example.org", "Ann <a@example.org>", "a@example.org,b@example.org", None, 7, b"a@example.org",
     ],
 )
 def test_addresses_that_php_refuses(address: Any) -> None:

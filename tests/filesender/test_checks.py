@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 import unicodedata
@@ -12,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
-from smartxfer.filesender.email_addresses import validate_email_address
 from smartxfer.filesender.site_address import SiteConfig, parse_config
 from smartxfer.filesender.validation import filename_pattern, validate_guest, validate_name, validate_transfer
 
@@ -69,46 +69,24 @@ def test_what_is_wrong_is_named(wrong: Dict[str, Any], said: str) -> None:
         validate_transfer(body(**wrong), STOCK, NOW)
 
 
-def test_one_file_may_be_too_large_for_itself() -> None:
-    config = SiteConfig(max_transfer_size=0, max_transfer_file_size=10)
-    validate_transfer(body(files=files(10, 10, 10)), config, NOW)
-    with pytest.raises(UsageError, match=r"'f1.txt' \(11 bytes\)"):
-        validate_transfer(body(files=files(10, 11)), config, NOW)
-
-
 def test_zero_means_no_limit() -> None:
     config = SiteConfig(max_transfer_size=0, max_transfer_files=0, max_transfer_recipients=0)
     validate_transfer(body(files=files(*[10**12] * 100), recipients=["a@b.org"] * 100), config, NOW)
 
 
-@pytest.mark.parametrize("expires", [NOW + 1, int(NOW + 20 * DAY), str(int(NOW + DAY)), "2023-11-20", None])
-def test_good_dates(expires: Any) -> None:
-    validate_transfer(body(expires=expires), STOCK, NOW)
+@pytest.mark.parametrize("days", [1, 20, 20.5, 21])
+def test_the_last_day_is_exact(days: float) -> None:
+    """The captured sites refused 20.5 days where 20 are allowed."""
+    for expires in (NOW + days * DAY, int(NOW + days * DAY), str(int(NOW + days * DAY))):
+        with contextlib.nullcontext() if days <= 20 else pytest.raises(UsageError, match="20 days"):
+            validate_transfer(body(expires=expires), STOCK, NOW)
+    for expires in ("2023-11-20", None):
+        validate_transfer(body(expires=expires), STOCK, NOW)
 
 
 def test_a_site_for_encrypted_transfers_only() -> None:
     with pytest.raises(UsageError, match="accepts only encrypted transfers"):
         validate_transfer(body(), SiteConfig(encryption_mandatory=True), NOW)
-
-
-@pytest.mark.parametrize(
-    "address", ["ann@example.org", "a.b+c@sub.example.org", "o'neil@example.org", "1@2.com"]
-)
-def test_addresses(address: str) -> None:
-    validate_email_address(address, "recipient")
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "", "ann", "ann@", "@example.org", "ann@localhost", "ann@example.", "ann @example.org", "a@b@c.org",
-        "ann@example.org ", "ann@example.org\n", "ann@example.org,bob@example.org", "Ann <ann@example.org>",
-        None, 7,
-    ],
-)
-def test_invalid_addresses(address: Any) -> None:
-    with pytest.raises(UsageError, match="not an e-mail address"):
-        validate_email_address(address, "recipient")
 
 
 def test_guests_have_two_addresses() -> None:
@@ -120,80 +98,60 @@ def test_guests_have_two_addresses() -> None:
 
 # -- names -----------------------------------------------------------------------------------------------
 
+#: As a stock site publishes it: without its end. The captured sites refused other names, and left an orphan.
+PUBLISHED = parse_config(
+    r"""    valid_filename_regex: '^[ \\/\\p{L}\\p{N}_\\.,;:!@#$%^&*)(\\]\\[_-]+',
+    ban_extension: 'exe,bat',
+"""
+)
+CONFIGS = pytest.mark.parametrize("config", [STOCK, NOTHING_KNOWN, PUBLISHED], ids=["stock", "nothing known", "published"])
 
-@pytest.mark.parametrize("config", [STOCK, NOTHING_KNOWN])
+
+@CONFIGS
 @pytest.mark.parametrize(
     "name",
     [
-        "a", "run 1/a.fastq", "a_b,;:!@#$%^&*)(][-.txt", "\u00e9t\u00e9.txt", "\u6f22\u5b57", "\u0444.txt",
-        "\u0661", "x" * 255, ".bashrc", "a.tar.gz", "dir.d/file", "a..b",
+        "a", "0", "run 1/a.fastq", "a_b,;:!@#$%^&*)(][-.txt", "\u00e9t\u00e9.txt", "\u6f22\u5b57", "\u0444.txt",
+        "\u0661", "x" * 255, ".bashrc", "a.tar.gz", "dir.d/file", "a..b", unicodedata.normalize("NFC", "e\u0301t.txt"),
     ],
 )
 def test_names_that_a_stock_site_takes(name: str, config: SiteConfig) -> None:
     validate_name(name, config, filename_pattern(config.valid_filename_regex))
 
 
-@pytest.mark.parametrize("config", [STOCK, NOTHING_KNOWN])
+@CONFIGS
 @pytest.mark.parametrize(
     "name",
-    [f"a{character}b" for character in "+'=~\"<>?{}\\|`\n\t\x00"]
-    + ["", "/etc/x", "../x", "a/../b", "..", "x" * 256, "e\u0301"],
+    [f"a{character}b" for character in "+'=~\"<>?{}\\|`\n\t\x00\u2013\u0301"]
+    + ["", "/etc/x", "../x", "a/../b", "..", "x" * 256, "e\u0301", "x" * 100 + "?", "a\n"],
 )
 def test_names_that_a_stock_site_refuses(name: str, config: SiteConfig) -> None:
     with pytest.raises(UsageError):
         validate_name(name, config, filename_pattern(config.valid_filename_regex))
 
 
-def test_composed_accents_pass_where_decomposed_do_not() -> None:
-    decomposed = "e\u0301t.txt"
-    rule = filename_pattern(STOCK.valid_filename_regex)
-    with pytest.raises(UsageError, match="invalid characters: \u0301"):
-        validate_name(decomposed, STOCK, rule)
-    validate_name(unicodedata.normalize("NFC", decomposed), STOCK, rule)
+@pytest.mark.parametrize("name", ["a.EXE", "a.bat", "a.exe.txt", "exe", "dir.exe/a.txt", "a."])
+def test_extensions_that_pass(name: str) -> None:
+    validate_name(name, STOCK, None)
 
 
-def test_the_remedy_is_named() -> None:
-    with pytest.raises(UsageError) as caught:
-        validate_name("a=b", STOCK, filename_pattern(None))
-    assert "other_name" in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ("name", "passes"),
-    [
-        ("a.exe", False),
-        ("a.EXE", True),
-        ("a.bat", True),
-        ("a.BAT", False),
-        ("a.exe.txt", True),
-        ("exe", True),
-        ("dir.exe/a.txt", True),
-        ("a.t-t", False),
-        ("a.", True),
-    ],
-)
-def test_extensions(name: str, passes: bool) -> None:
-    if passes:
+@pytest.mark.parametrize("name", ["a.exe", "a.BAT", "a.t-t"])
+def test_extensions_that_do_not_pass(name: str) -> None:
+    with pytest.raises(UsageError, match="extension"):
         validate_name(name, STOCK, None)
-    else:
-        with pytest.raises(UsageError, match="extension"):
-            validate_name(name, STOCK, None)
 
 
 # -- the site's own rule ---------------------------------------------------------------------------------
 
 
-def test_a_rule_without_anchors_is_searched_for() -> None:
-    rule = filename_pattern("ok")
-    assert rule is not None
-    validate_name("this is ok", STOCK, rule)
-    with pytest.raises(UsageError):
-        validate_name("this is not", STOCK, rule)
-
-
 @pytest.mark.parametrize(
     ("pattern", "name", "passes"),
     [
+        ("ok", "this is ok", True),
+        ("ok", "this is not", False),
+        ("a|b", "xb", True),
+        ("^[a-z]+", "ab", True),
+        ("^[a-z]+", "ab1", False),
         ("^[[a]+$", "[a", True),
         ("^[a&&b]+$", "a&b", True),
         ("^[a||b~~]+$", "a|b~", True),
@@ -204,7 +162,8 @@ def test_a_rule_without_anchors_is_searched_for() -> None:
         (r"^\[a\]$", "[a]", True),
     ],
 )
-def test_sets_mean_what_they_mean_to_a_site(pattern: str, name: str, passes: bool) -> None:
+def test_a_rule_means_what_it_means_to_a_site(pattern: str, name: str, passes: bool) -> None:
+    """The server adds an end, and sets may hold brackets and doubled signs."""
     rule = filename_pattern(pattern)
     assert rule is not None
     assert (rule.search(name) is not None) is passes
@@ -239,64 +198,23 @@ def test_no_rule_takes_long(pattern: str) -> None:
     assert time.process_time() - begun < 2
 
 
-# -- as a stock site publishes it: without its end -----------------------------------------------------------
-
-PUBLISHED = r"^[ \\/\\p{L}\\p{N}_\\.,;:!@#$%^&*)(\\]\\[_-]+"
-
-
-def published() -> SiteConfig:
-    return parse_config(f"    valid_filename_regex: '{PUBLISHED}',\n    ban_extension: 'exe,bat',\n")
-
-
-@pytest.mark.parametrize("name", ["a", "run 1/a.fastq", "a_b,;:!@#$%^&*)(][-.txt", "\u00e9t\u00e9.txt", "0"])
-def test_names_that_the_published_rule_takes(name: str) -> None:
-    validate_name(name, published(), filename_pattern(published().valid_filename_regex))
-
-
-@pytest.mark.parametrize("name", ["a+b", "it's", "a=b", "a\u2013b", "a~", "x" * 100 + "?", "a\n", "e\u0301"])
-def test_the_published_rule_is_for_the_whole_name(name: str) -> None:
-    """The captured sites refused such names, and left an orphan."""
-    with pytest.raises(UsageError):
-        validate_name(name, published(), filename_pattern(published().valid_filename_regex))
-
-
-@pytest.mark.parametrize(("pattern", "name", "passes"), [("^[a-z]+", "ab", True), ("^[a-z]+", "ab1", False), ("a|b", "xb", True)])
-def test_the_server_adds_the_end(pattern: str, name: str, passes: bool) -> None:
-    rule = filename_pattern(pattern)
-    assert rule is not None
-    assert (rule.search(name) is not None) is passes
-
-
 def test_every_bad_name_is_listed() -> None:
     names = ["good.txt", "a+b.txt", "it's.txt", "fine", "virus.exe", "a/../b", "x" * 256, "c=d"]
     with pytest.raises(UsageError) as caught:
-        validate_transfer(body(files=[{"name": name, "size": 1} for name in names]), published(), NOW)
+        validate_transfer(body(files=[{"name": name, "size": 1} for name in names]), PUBLISHED, NOW)
     said = str(caught.value)
     assert said.startswith("6 invalid names: ")
-    for name in ("a+b.txt", "it's.txt", "virus.exe", "a/../b", "x" * 40, "c=d"):
-        assert name in said
-    assert "good.txt" not in said
-    assert "'fine'" not in said
+    bad = ("a+b.txt", "it's.txt", "virus.exe", "a/../b", "x" * 40, "c=d")
+    assert [name for name in (*bad, "good.txt", "'fine'") if name in said] == [*bad]
     assert "(other_name, path)" in caught.value.hint
 
 
 def test_a_thousand_bad_names_make_no_endless_message() -> None:
     with pytest.raises(UsageError, match="and 900 more"):
-        validate_transfer(body(files=[{"name": f"{at}+", "size": 1} for at in range(1000)]), published(), NOW)
+        validate_transfer(body(files=[{"name": f"{at}+", "size": 1} for at in range(1000)]), PUBLISHED, NOW)
 
 
 def test_every_file_that_is_too_large_is_listed() -> None:
     config = SiteConfig(max_transfer_file_size=10)
     with pytest.raises(UsageError, match=r"'f0.txt' \(11 bytes\); 'f2.txt' \(12 bytes\); the site allows 10 "):
         validate_transfer(body(files=files(11, 10, 12)), config, NOW)
-
-
-@pytest.mark.parametrize(("days", "passes"), [(20, True), (20.5, False), (21, False)])
-def test_the_last_day_is_exact(days: float, passes: bool) -> None:
-    """The captured sites refused 20.5 days where 20 are allowed."""
-    made = body(expires=int(NOW + days * DAY))
-    if passes:
-        validate_transfer(made, STOCK, NOW)
-    else:
-        with pytest.raises(UsageError, match="20 days"):
-            validate_transfer(made, STOCK, NOW)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Type
+from typing import Dict, List, Type
 
 import pytest
 
@@ -20,69 +20,65 @@ from smartxfer.errors import (
 )
 from smartxfer.filesender.error_codes import ERROR_TABLE
 
+#: Words of the protocol by the error that they are, and by the status that they come with.
+WORDS: Dict[Type[HTTPError], Dict[int, List[str]]] = {
+    AuthError: {
+        500: [
+            "auth_remote_too_late", "auth_remote_signature_check_failed", "auth_remote_user_rejected",
+            "guest_expired",
+        ],
+        403: ["rest_authentication_required"],
+        400: ["rest_security_token_did_not_match", "rest_xsrf_token_did_not_match"],
+    },
+    Forbidden: {403: ["rest_ownership_required", "rest_admin_required", "rest_roundtrip_token_invalid"]},
+    BadRequest: {
+        400: [
+            "rest_sanity_check_failed", "rest_bad_parameter", "rest_missing_parameter",
+            "rest_endpoint_missing",
+        ],
+        501: ["rest_endpoint_not_implemented", "rest_method_not_implemented"],
+        405: ["rest_method_not_allowed"],
+        500: [
+            "token_has_bad_format", "file_chunk_out_of_bounds", "transfer_no_files",
+            "transfer_no_recipients", "bad_email", "checksum validation failed",
+        ],
+    },
+    NotFound: {
+        404: ["rest_unknown_principal", "rest_data_stale"],
+        500: ["transfer_not_found", "file_not_found", "recipient_not_found", "guest_not_found"],
+    },
+    Conflict: {
+        400: ["cannot_add_data_to_complete_transfer"],
+        403: ["cannot_alter_closed_transfer"],
+        500: ["file_integrity_check_failed", "transfer_files_incomplete"],
+    },
+    Maintenance: {503: ["undergoing_maintenance"]},
+    LimitExceeded: {
+        500: [
+            "storage_chunk_too_large", "transfer_too_many_files", "transfer_too_many_recipients",
+            "transfer_maximum_size_exceeded", "transfer_maximum_file_size_exceeded",
+            "transfer_maximum_encrypted_file_size_exceeded", "transfer_user_quota_exceeded",
+            "transfer_host_quota_exceeded", "transfer_file_name_invalid", "file_extension_not_allowed",
+            "transfer_must_be_encrypted", "transfer_rejected", "bad_expire",
+            "transfer_expiry_extension_not_allowed", "storage_not_enough_space_left",
+            "guest_rate_limit_reached", "rate_limit_exceeded",
+        ],
+    },
+    ServerError: {500: ["failed_to_connect_to_database", "database_access_failure"]},
+}
+#: Words after which the same request is sent again.
+AGAIN = {
+    "auth_remote_too_late", "rest_sanity_check_failed", "undergoing_maintenance", "failed_to_connect_to_database", "checksum validation failed",
+}
+
 
 @pytest.mark.parametrize(
-    ("status", "word", "kind", "again"),
-    [
-        (500, "auth_remote_too_late", AuthError, True),
-        (500, "auth_remote_signature_check_failed", AuthError, False),
-        (500, "auth_remote_user_rejected", AuthError, False),
-        (403, "rest_authentication_required", AuthError, False),
-        (403, "rest_ownership_required", Forbidden, False),
-        (403, "rest_admin_required", Forbidden, False),
-        (400, "rest_security_token_did_not_match", AuthError, False),
-        (400, "rest_xsrf_token_did_not_match", AuthError, False),
-        (403, "rest_roundtrip_token_invalid", Forbidden, False),
-        (400, "rest_sanity_check_failed", BadRequest, True),
-        (400, "rest_bad_parameter", BadRequest, False),
-        (400, "rest_missing_parameter", BadRequest, False),
-        (400, "rest_endpoint_missing", BadRequest, False),
-        (501, "rest_endpoint_not_implemented", BadRequest, False),
-        (501, "rest_method_not_implemented", BadRequest, False),
-        (405, "rest_method_not_allowed", BadRequest, False),
-        (404, "rest_unknown_principal", NotFound, False),
-        (404, "rest_data_stale", NotFound, False),
-        (400, "cannot_add_data_to_complete_transfer", Conflict, False),
-        (403, "cannot_alter_closed_transfer", Conflict, False),
-        (503, "undergoing_maintenance", Maintenance, True),
-        (500, "transfer_not_found", NotFound, False),
-        (500, "file_not_found", NotFound, False),
-        (500, "recipient_not_found", NotFound, False),
-        (500, "guest_not_found", NotFound, False),
-        (500, "guest_expired", AuthError, False),
-        (500, "token_has_bad_format", BadRequest, False),
-        (500, "file_chunk_out_of_bounds", BadRequest, False),
-        (500, "storage_chunk_too_large", LimitExceeded, False),
-        (500, "file_integrity_check_failed", Conflict, False),
-        (500, "transfer_files_incomplete", Conflict, False),
-        (500, "transfer_no_files", BadRequest, False),
-        (500, "transfer_no_recipients", BadRequest, False),
-        (500, "transfer_too_many_files", LimitExceeded, False),
-        (500, "transfer_too_many_recipients", LimitExceeded, False),
-        (500, "transfer_maximum_size_exceeded", LimitExceeded, False),
-        (500, "transfer_maximum_file_size_exceeded", LimitExceeded, False),
-        (500, "transfer_maximum_encrypted_file_size_exceeded", LimitExceeded, False),
-        (500, "transfer_user_quota_exceeded", LimitExceeded, False),
-        (500, "transfer_host_quota_exceeded", LimitExceeded, False),
-        (500, "transfer_file_name_invalid", LimitExceeded, False),
-        (500, "file_extension_not_allowed", LimitExceeded, False),
-        (500, "transfer_must_be_encrypted", LimitExceeded, False),
-        (500, "transfer_rejected", LimitExceeded, False),
-        (500, "bad_email", BadRequest, False),
-        (500, "bad_expire", LimitExceeded, False),
-        (500, "transfer_expiry_extension_not_allowed", LimitExceeded, False),
-        (500, "storage_not_enough_space_left", LimitExceeded, False),
-        (500, "guest_rate_limit_reached", LimitExceeded, False),
-        (500, "rate_limit_exceeded", LimitExceeded, False),
-        (500, "failed_to_connect_to_database", ServerError, True),
-        (500, "checksum validation failed", BadRequest, True),
-        (500, "database_access_failure", ServerError, False),
-    ],
+    ("kind", "status", "word"),
+    [(kind, status, word) for kind, rows in WORDS.items() for status, words in rows.items() for word in words],
 )
-def test_every_word_of_the_protocol(status: int, word: str, kind: Type[HTTPError], again: bool) -> None:
+def test_every_word_of_the_protocol(kind: Type[HTTPError], status: int, word: str) -> None:
     found = ERROR_TABLE.find_error_kwargs(status, word)
-    assert found["kind"] is kind
-    assert found["retryable"] is again
+    assert (found["kind"], found["retryable"]) == (kind, word in AGAIN)
 
 
 @pytest.mark.parametrize("status", [500, 503, 403, 400])
