@@ -7,7 +7,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Dict, List
 
 import attrs
 import pytest
@@ -48,10 +48,9 @@ def test_chunks_of_the_web_page_are_decrypted(number: int) -> None:
     version, index, iv = vector["key_version"], vector["chunk_index"], vector["file_iv"]
     plain, blob = bytes.fromhex(vector["plaintext_hex"]), bytes.fromhex(vector["blob_hex"])
     aead = vector["aead"] or ""
-    parameters = (version, vector["password_version"], vector["salt"], vector["iterations"])
-    key = Key.derive(
-        vector["password"], version=parameters[0], password_version=parameters[1], salt=parameters[2], iterations=parameters[3]
-    )
+    keys = ("password_version", "salt", "iterations")
+    parameters = (version, *(vector[name] for name in keys))
+    key = Key.derive(vector["password"], version=version, **{name: vector[name] for name in keys})
     assert key.secret == by_hand.key_of(vector["password"], *parameters)
     assert by_hand.decrypt(version, key.secret, blob, aead) == plain
     # The vectors are short chunks of long files. Here each chunk has the full chunk size.
@@ -67,13 +66,6 @@ def test_chunks_of_the_web_page_are_decrypted(number: int) -> None:
 
 
 # -- round trips, and a second reading ---------------------------------------------------------------------------
-
-SHAPES: Dict[str, Callable[[int], int]] = {
-    "0": lambda chunk: 0, "1": lambda chunk: 1, "chunk-1": lambda chunk: chunk - 1,
-    "chunk": lambda chunk: chunk, "chunk+1": lambda chunk: chunk + 1,
-    "3 chunks+1": lambda chunk: 3 * chunk + 1,
-}
-
 
 def check_both_ways(version: int, chunk: int, data: bytes) -> None:
     key = derive(version=version)
@@ -94,21 +86,15 @@ def check_both_ways(version: int, chunk: int, data: bytes) -> None:
         assert back == blobs
 
 
-@given(
-    version=st.sampled_from(WRITTEN),
-    shape=st.sampled_from(sorted(SHAPES)),
-    chunk=st.integers(1, 200),
-    seed=st.binary(min_size=1, max_size=20),
-)
-def test_round_trips(version: int, shape: str, chunk: int, seed: bytes) -> None:
-    size = SHAPES[shape](chunk)
-    check_both_ways(version, chunk, (seed * (size + 1))[:size])
+@given(version=st.sampled_from(WRITTEN), chunk=st.integers(1, 200), count=st.integers(0, 3), more=st.integers(-1, 1))
+def test_round_trips(version: int, chunk: int, count: int, more: int) -> None:
+    check_both_ways(version, chunk, os.urandom(max(0, count * chunk + more)))
 
 
 @pytest.mark.parametrize("version", WRITTEN)
-@pytest.mark.parametrize("shape", sorted(SHAPES))
-def test_round_trips_of_every_shape(version: int, shape: str) -> None:
-    check_both_ways(version, 64, os.urandom(SHAPES[shape](64)))
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 3 * 64 + 1])
+def test_round_trips_of_every_shape(version: int, size: int) -> None:
+    check_both_ways(version, 64, os.urandom(size))
 
 
 @pytest.mark.parametrize("version", WRITTEN)
@@ -119,14 +105,11 @@ def test_chunks_encrypted_in_several_pieces(version: int, more: int) -> None:
 
 @given(version=st.sampled_from([0, 1, 2, 3]), length=st.integers(1, 5000))
 @example(version=1, length=16)
+@example(version=0, length=5 << 20)
+@example(version=3, length=5 << 20)
 def test_length_of_an_encrypted_chunk(version: int, length: int) -> None:
     blob = by_hand.encrypt(version, bytes(32), 0, bytes(length), IVS[version], "")
     assert ciphertext_length(version, length) == len(blob)
-
-
-def test_full_chunks_of_real_sites_are_32_bytes_longer_for_either_cipher() -> None:
-    for version in range(4):
-        assert ciphertext_length(version, 5 << 20) == (5 << 20) + 32
 
 
 @pytest.mark.parametrize("index", [0, 1, 255, 256, 65536, 2**24, 2**32 - 1])
@@ -162,13 +145,8 @@ def test_wrong_key_decrypts_nothing(version: int) -> None:
 
 @pytest.mark.parametrize("version", [1, 3])
 def test_salt_and_rounds_are_part_of_the_key(version: int) -> None:
-    keys = {
-        derive(version=version).secret,
-        derive(version=version, salt=SALT.lower()).secret,
-        derive(version=version, rounds=6).secret,
-        derive(version=version, password=PASSWORD + " ").secret,
-    }
-    assert len(keys) == 4
+    others: List[Dict[str, Any]] = [{}, {"salt": SALT.lower()}, {"rounds": 6}, {"password": PASSWORD + " "}]
+    assert len({derive(version=version, **other).secret for other in others}) == 4
 
 
 @pytest.mark.parametrize("version", [0, 2])
@@ -180,8 +158,6 @@ def test_a_salt_is_read_as_text_though_it_looks_like_something_else() -> None:
     """32 digits are hex, and base64 too; neither is meant."""
     digits = "00112233445566778899aabbccddeeff"
     assert derive(salt=digits).secret == by_hand.key_of(PASSWORD, 3, 1, digits, 5)
-    readings = (bytes.fromhex(digits), base64.b64decode(digits))
-    assert digits.encode("ascii") not in readings
 
 
 @pytest.mark.parametrize(("salt", "rounds"), [("", 5), (SALT, 0), (SALT, -1)])
@@ -226,14 +202,13 @@ def test_the_bytes_of_a_password() -> None:
 
 
 def test_a_later_run_knows_the_password_again_without_knowing_it() -> None:
-    mark = derive().fingerprint(SALT)
-    assert mark == derive().fingerprint(SALT)
+    key = derive()
+    mark = key.fingerprint(SALT)
+    assert mark == derive().fingerprint(SALT) != derive(PASSWORD + "x").fingerprint(SALT)
     assert re.fullmatch("[0-9a-f]{8,}", mark)
-    assert mark != derive(PASSWORD + "x").fingerprint(SALT)
-    assert mark not in derive().secret.hex()
-    assert derive().secret not in repr(derive()).encode()
-    assert derive().secret.hex() not in repr(ChunkCipher.new(3, 1, 1).with_key(derive()))
-    assert repr(derive().secret) not in repr(ChunkCipher.new(3, 1, 1).with_key(derive()))
+    assert mark not in key.secret.hex()
+    for thing in (key, ChunkCipher.new(3, 1, 1).with_key(key)):
+        assert [text for text in (key.secret.hex(), repr(key.secret)[2:-1]) if text in repr(thing)] == []
 
 
 # -- what is authenticated ---------------------------------------------------------------------------------------
@@ -247,25 +222,19 @@ def test_the_authenticated_text_is_exactly_this(size: int, chunk: int, iv: bytes
     chunks.validate_aead()
 
 
-def test_cbc_authenticates_nothing() -> None:
-    for version in (0, 1):
-        assert ChunkCipher.new(version, 100, 10).aead == ""
-        ChunkCipher.new(version, 100, 10).validate_aead()
+@pytest.mark.parametrize("version", [0, 1])
+def test_cbc_authenticates_nothing(version: int) -> None:
+    chunks = ChunkCipher.new(version, 100, 10)
+    assert chunks.aead == ""
+    chunks.validate_aead()
 
 
 @pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize(
     "change",
     [
-        {"size": 101},
-        {"size": 90},
-        {"chunk_size": 11},
-        {"iv": IVS[0]},
-        {"aead": ""},
-        {"aead": "{}"},
-        {"aead": "[]"},
-        {"aead": "null"},
-        {"aead": '{"aeadversion":1,'},
+        {"size": 101}, {"size": 90}, {"chunk_size": 11}, {"iv": IVS[0]}, {"aead": ""}, {"aead": "{}"},
+        {"aead": "[]"}, {"aead": "null"}, {"aead": '{"aeadversion":1,'},
         {"aead": '{"aeadversion":1,"chunkcount":"10","chunksize":"10","iv":"","aeadterminator":1}'},
     ],
 )
@@ -279,7 +248,6 @@ def test_a_text_that_speaks_of_another_file_is_refused(version: int, change: Dic
 @pytest.mark.parametrize("iv", ["", "AAAA", "no base64", "A" * 24, "ä" * 16])
 def test_invalid_iv_is_rejected(iv: str) -> None:
     chunks = ChunkCipher(3, 16, 16, iv, "text", derive())
-    with pytest.raises(DecodeError, match="12 bytes"):
-        chunks.encrypt(0, memoryview(bytes(16)))
-    with pytest.raises(DecodeError, match="12 bytes"):
-        chunks.decrypt(0, memoryview(bytes(48)))
+    for call, size in ((chunks.encrypt, 16), (chunks.decrypt, 48)):
+        with pytest.raises(DecodeError, match="12 bytes"):
+            call(0, memoryview(bytes(size)))

@@ -76,19 +76,16 @@ def test_gcm_every_change_of_the_file_parameters_is_detected() -> None:
 
 
 def test_gcm_swapped_chunks_and_chunks_of_another_file_are_caught() -> None:
-    one = ChunkCipher.new(3, 96, 48).with_key(derive())
-    blobs = encrypt_chunks(one, bytes(96))
-    assert decrypt_chunk(one, 0, blobs[1]) is None
-    assert decrypt_chunk(one, 1, blobs[0]) is None
+    one, other = (ChunkCipher.new(3, 96, 48).with_key(derive()) for _ in range(2))
+    first, second = encrypt_chunks(one, bytes(96))
     with pytest.raises(IntegrityError, match="another chunk"):
-        one.decrypt(0, memoryview(blobs[1]))
-    # Even with the counter put right.
-    assert decrypt_chunk(one, 1, one_with_counter(blobs[0], 1)) is None
-    other = ChunkCipher.new(3, 96, 48).with_key(derive())
-    assert decrypt_chunk(one, 0, encrypt_chunks(other, bytes(96))[0]) is None
+        one.decrypt(0, memoryview(second))
     # The same IV, but for a file of another size.
     longer = ChunkCipher.new(3, 97, 48, one.iv).with_key(derive())
-    assert decrypt_chunk(one, 0, encrypt_chunks(longer, bytes(97))[0]) is None
+    foreign = [encrypt_chunks(cipher, bytes(cipher.size))[0] for cipher in (other, longer)]
+    # The last one even with the counter put right.
+    for index, blob in ((0, second), (1, first), (0, foreign[0]), (0, foreign[1]), (1, one_with_counter(first, 1))):
+        assert decrypt_chunk(one, index, blob) is None
 
 
 def one_with_counter(blob: bytes, index: int) -> bytes:

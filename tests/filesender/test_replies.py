@@ -68,7 +68,8 @@ WORDS: Dict[Type[HTTPError], Dict[int, List[str]]] = {
 }
 #: Words after which the same request is sent again.
 AGAIN = {
-    "auth_remote_too_late", "rest_sanity_check_failed", "undergoing_maintenance", "failed_to_connect_to_database", "checksum validation failed",
+    "auth_remote_too_late", "rest_sanity_check_failed", "undergoing_maintenance", "failed_to_connect_to_database",
+    "checksum validation failed",
 }
 
 
