@@ -4,43 +4,24 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any, Iterator, List, Tuple
+from typing import Any, List, Tuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from smartxfer.errors import LimitExceeded, ServerError, TooLarge
 from smartxfer.filesender.models import File
 from smartxfer.filesender.upload import FileUpload
 from smartxfer.filesender.upload_journal import get_sent_ranges
 from smartxfer.transfer.local_files import collect_files
-from tests.support.minimal_filesender import RawSite
+from tests.support.minimal_filesender import DATA, RawSite
 
-ANN = UserAuth("ann@example.org", "k3y")
-ONCE = RetryPolicy(attempts=1)
-DATA = bytes(range(256)) * 20  # 5120 bytes
-TO_BOB = {"recipients": ["bob@example.net"]}
 PASSWORD = "Correct-Horse-9-Battery"
 
 
-@pytest.fixture
-def site() -> Iterator[RawSite]:
-    with RawSite() as running:
-        yield running
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    found = tmp_path / "a.bin"
-    found.write_bytes(DATA)
-    return found
-
-
 def send(site: RawSite, path: Path, chunk_size: Any = None, **options: Any) -> Any:
-    with FileSenderClient(site.url, chunk_size, ANN, retry=ONCE, concurrent_chunks=1) as client:
-        return client.upload_workflow([path], TO_BOB, **options)
+    return site.send(path, client={"chunk_size": chunk_size}, **options)
 
 
 def extents(site: RawSite, begin: int = 0) -> List[Tuple[int, int]]:
@@ -51,10 +32,8 @@ def extents(site: RawSite, begin: int = 0) -> List[Tuple[int, int]]:
 
 @pytest.mark.parametrize("refusal", ["413", "storage_chunk_too_large"])
 def test_a_smaller_chunk_size_continues_what_was_refused(site: RawSite, path: Path, refusal: str) -> None:
-    if refusal == "413":
-        site.refuse("PUT", r"/rest.php/file/20/chunk/2000", 413, b"<html>413 Request Entity Too Large</html>")
-    else:
-        site.refuse("PUT", r"/rest.php/file/20/chunk/2000", 500, refusal)
+    answer = (413, b"<html>413 Request Entity Too Large</html>") if refusal == "413" else (500, refusal)
+    site.refuse("PUT", r"/rest.php/file/20/chunk/2000", *answer)
     with pytest.raises((TooLarge, LimitExceeded)) as caught:
         send(site, path)
     assert "chunk_size=500" in caught.value.hint
@@ -62,9 +41,8 @@ def test_a_smaller_chunk_size_continues_what_was_refused(site: RawSite, path: Pa
     begin = len(site.requests)
     [result] = send(site, path, 300).results
     assert result.resumed == 2000
-    assert extents(site, begin)[0] == (2000, 100)
-    assert sum(size for _, size in extents(site, begin)) == 3120
-    assert max(size for _, size in extents(site, begin)) == 300
+    sent = extents(site, begin)
+    assert (sent[0], sum(size for _, size in sent), max(size for _, size in sent)) == ((2000, 100), 3120, 300)
     assert bytes(site.stored[20]) == DATA
     assert site.count("POST", "/rest.php/transfer") == 1
     assert site.status == "available"
@@ -86,15 +64,11 @@ def test_a_limit_that_the_site_has_changed_holds(site: RawSite, path: Path, limi
 
 
 def test_a_client_that_prepares_again_takes_the_new_limit(site: RawSite) -> None:
-    with FileSenderClient(site.url, auth=ANN) as client:
-        client.prepare()
-        site.chunk_size = 400
-        client.prepare()
-        assert client.chunk_size == 400
-    with FileSenderClient(site.url, 300, ANN) as client:
-        client.prepare()
-        client.prepare()
-        assert client.chunk_size == 300
+    with site.client() as client, site.client(chunk_size=300) as smaller:
+        for site.chunk_size in (1000, 400):
+            client.prepare()
+            smaller.prepare()
+        assert (client.chunk_size, smaller.chunk_size) == (400, 300)
 
 
 def test_the_journal_of_an_older_version_holds_numbers_of_chunks() -> None:

@@ -5,32 +5,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import List
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from smartxfer import FileSenderClient, RetryPolicy, UserAuth
+from smartxfer import RetryPolicy
 from smartxfer.errors import AuthError, Truncated
-from tests.support.minimal_filesender import RawSite
+from tests.support.minimal_filesender import DATA, RawSite
 from tests.support.raw_server import Request
 
-ANN = UserAuth("ann@example.org", "k3y")
-QUICK = RetryPolicy(attempts=3, backoff=0)
-DATA = bytes(range(256)) * 10
-TO_BOB = {"recipients": ["bob@example.net"]}
-
-
-@pytest.fixture
-def site() -> Iterator[RawSite]:
-    with RawSite() as running:
-        yield running
-
-
-def ann(site: RawSite, **options: Any) -> FileSenderClient:
-    return FileSenderClient(site.url, auth=ANN, retry=QUICK, **options)
-
-
+QUICK = {"retry": RetryPolicy(attempts=3, backoff=0)}
 def chunks(site: RawSite) -> List[Request]:
     return [one for one in site.requests if "/chunk/" in one.path]
 
@@ -42,14 +27,11 @@ def check_digests(site: RawSite) -> None:
 
 @pytest.mark.parametrize("kind", ["file", "bytes"])
 @pytest.mark.parametrize("signed", [False, True])
-def test_the_digest_of_each_chunk_is_sent(site: RawSite, tmp_path: Path, kind: str, signed: bool) -> None:
-    path = tmp_path / "a.bin"
-    path.write_bytes(DATA)
+def test_the_digest_of_each_chunk_is_sent(site: RawSite, path: Path, kind: str, signed: bool) -> None:
     if signed:
         site.refuse("PUT", r"/rest.php/file/20/chunk/\d+", 400, "rest_security_token_did_not_match")
-    with ann(site, concurrent_chunks=1) as client:
-        client.upload_workflow([path if kind == "file" else ("a.bin", DATA)], TO_BOB)
-    assert len(chunks(site)) == 3 + signed
+    site.send(path if kind == "file" else ("a.bin", DATA), client=QUICK)
+    assert len(chunks(site)) == 6 + signed
     assert bytes(site.stored[20]) == DATA
     check_digests(site)
 
@@ -62,12 +44,11 @@ def test_of_an_encrypted_chunk_it_is_that_of_the_encrypted_bytes(site: RawSite, 
         site.script += "    encryption_encode_encrypted_chunks_in_base64_during_upload: true,\n"
     sent: List[Request] = []
     site.watch = lambda request: sent.append(request) if "/chunk/" in request.path else None
-    with ann(site) as client:
-        # The few-line site writes what comes as text, so that its count does not fit: the first chunk is enough.
-        try:
-            client.upload_workflow([("a.bin", DATA)], TO_BOB, password="Correct-Horse-9-Battery")
-        except Truncated:
-            assert as_text
+    # The few-line site writes what comes as text, so that its count does not fit: the first chunk is enough.
+    try:
+        site.send(("a.bin", DATA), client=QUICK, password="Correct-Horse-9-Battery")
+    except Truncated:
+        assert as_text
     assert DATA[:1000] not in sent[0].body
     assert len(sent) >= 3
     check_digests(site)
@@ -75,8 +56,7 @@ def test_of_an_encrypted_chunk_it_is_that_of_the_encrypted_bytes(site: RawSite, 
 
 def test_a_digest_that_the_site_disputes_has_the_chunk_sent_again(site: RawSite) -> None:
     site.refuse("PUT", r"/rest.php/file/20/chunk/1000", 500, "checksum validation failed")
-    with ann(site) as client:
-        [result] = client.upload_workflow([("a.bin", DATA)], TO_BOB).results
+    [result] = site.send(("a.bin", DATA), client=QUICK).results
     assert result.retries == 1
     assert bytes(site.stored[20]) == DATA
 
@@ -100,8 +80,7 @@ def test_a_signed_chunk_of_the_one_byte_0_is_signed_like_no_body(site: RawSite, 
 
     site.watch = watch
     site.refuse("PUT", r"/rest.php/file/20/chunk/0", 400, "rest_security_token_did_not_match")
-    with ann(site) as client:
-        client.upload_workflow([("zero.txt", data)], TO_BOB)
+    site.send(("zero.txt", data), client=QUICK)
     assert len(chunks(site)) == 2
     assert wrong == []
     assert bytes(site.stored[20]) == data
@@ -110,8 +89,7 @@ def test_a_signed_chunk_of_the_one_byte_0_is_signed_like_no_body(site: RawSite, 
 def test_a_database_that_restarts_is_waited_for(site: RawSite) -> None:
     for method, path in (("POST", "/rest.php/transfer"), ("PUT", r"/rest.php/file/20/chunk/\d+"), ("PUT", "/rest.php/file/20")):
         site.refuse(method, path, 500, "failed_to_connect_to_database")
-    with ann(site) as client:
-        client.upload_workflow([("a.bin", DATA)], TO_BOB)
+    site.send(("a.bin", DATA), client=QUICK)
     assert site.status == "available"
     assert site.count("POST", "/rest.php/transfer") == 2
 
@@ -119,5 +97,5 @@ def test_a_database_that_restarts_is_waited_for(site: RawSite) -> None:
 def test_a_wrong_key_is_still_an_error(site: RawSite) -> None:
     for _ in range(2):
         site.refuse("POST", "/rest.php/transfer", 500, "auth_remote_signature_check_failed")
-    with ann(site) as client, pytest.raises(AuthError):
-        client.upload_workflow([("a.bin", DATA)], TO_BOB)
+    with pytest.raises(AuthError):
+        site.send(("a.bin", DATA), client=QUICK)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterator
+from typing import Any, Callable, Dict
 
 import pytest
 
-from smartxfer import FileSenderClient, UserAuth
+from smartxfer import FileSenderClient
 from smartxfer.errors import UsageError
 from smartxfer.filesender.models import Recipient
 from smartxfer.filesender.site_address import get_link_base_url, is_same_site
 from tests.support.minimal_filesender import TOKEN, RawSite
 
-ANN = UserAuth("ann@example.org", "k3y")
 FOREIGN = f"https://other.example.org/?s=download&token={TOKEN}"
 
 USES: Dict[str, Callable[[FileSenderClient, Any, Any], Any]] = {
@@ -24,19 +23,13 @@ USES: Dict[str, Callable[[FileSenderClient, Any, Any], Any]] = {
 }
 
 
-@pytest.fixture
-def site() -> Iterator[RawSite]:
-    with RawSite() as running:
-        yield running
-
-
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("shape", ["link", "structure"])
 def test_a_link_of_another_site_is_refused(site: RawSite, tmp_path: Any, use: str, shape: str) -> None:
     link: Any = FOREIGN
     if shape == "structure":
         link = Recipient.from_wire({"id": 1, "token": TOKEN, "download_url": FOREIGN})
-    with FileSenderClient(site.url, auth=ANN) as client, pytest.raises(UsageError) as caught:
+    with site.client() as client, pytest.raises(UsageError) as caught:
         USES[use](client, link, tmp_path)
     assert "https://other.example.org" in str(caught.value)
     assert TOKEN not in str(caught.value)

@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 
-from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from smartxfer.errors import ClientError, RateLimited, ServerError
-from tests.support.minimal_filesender import RawSite
+from tests.support.minimal_filesender import DATA, RawSite
 
-ANN = UserAuth("ann@example.org", "k3y")
-ONCE = RetryPolicy(attempts=1)
-DATA = bytes(range(256)) * 20
 PAGE = b"<html>blocked</html>"
 LOOK, CREATE = ("GET", r"/rest.php/transfer/7"), ("POST", r"/rest.php/transfer")
 
 
-@pytest.fixture
-def site() -> Iterator[RawSite]:
-    with RawSite() as running:
-        yield running
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    found = tmp_path / "a.bin"
-    found.write_bytes(DATA)
-    return found
-
-
 def send(site: RawSite, path: Path) -> Any:
-    with FileSenderClient(site.url, auth=ANN, retry=ONCE, concurrent_chunks=1) as client:
-        [result] = client.upload_workflow([path], {"recipients": ["bob@example.net"]}).results
-        return result
+    [result] = site.send(path).results
+    return result
 
 
 def break_off(site: RawSite, path: Path) -> None:
