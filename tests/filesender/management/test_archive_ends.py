@@ -28,33 +28,38 @@ QUICK = RetryPolicy(backoff=0)
 
 def packed(form: str, files: Dict[str, bytes]) -> bytes:
     made = io.BytesIO()
-    if form == "zip":
-        with zipfile.ZipFile(made, "w") as pack:
-            for name, data in files.items():
+    with zipfile.ZipFile(made, "w") if form == "zip" else tarfile.open(fileobj=made, mode="w") as pack:
+        for name, data in files.items():
+            if form == "zip":
                 pack.writestr(zipfile.ZipInfo(name), data)
-    else:
-        with tarfile.open(fileobj=made, mode="w") as tape:
-            for name, data in files.items():
+            else:
                 info = tarfile.TarInfo(name)
                 info.size = len(data)
-                tape.addfile(info, io.BytesIO(data))
+                pack.addfile(info, io.BytesIO(data))
     return made.getvalue()
 
 
-def with_length(peer: Peer, kind: str, body: bytes) -> None:
-    peer.answer(200, body, kind)
+Reply = Callable[[Peer], None]
 
 
-def in_chunks(peer: Peer, kind: str, body: bytes) -> None:
-    peer.answer(200, b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body), kind, "Transfer-Encoding: chunked", length=None)
+def reply(body: bytes, end: str = "length", form: str = "zip") -> Reply:
+    """An answer with an archive, whose end is known by its length, by the last chunk or by the end of the connection."""
+
+    def answer(peer: Peer) -> None:
+        kind = f"Content-Type: {KINDS[form]}"
+        if end == "length":
+            peer.answer(200, body, kind)
+        elif end == "chunks":
+            chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+            peer.answer(200, chunked, kind, "Transfer-Encoding: chunked", length=None)
+        else:
+            peer.answer(200, body, kind, "Connection: close", length=None)
+            peer.close()
+
+    return answer
 
 
-def by_closing(peer: Peer, kind: str, body: bytes) -> None:
-    peer.answer(200, body, kind, "Connection: close", length=None)
-    peer.close()
-
-
-ENDS = [with_length, in_chunks, by_closing]
+ENDS = ["length", "chunks", "closing"]
 
 
 class Packing(Witness):
@@ -62,7 +67,7 @@ class Packing(Witness):
 
     def __init__(self, files: Dict[str, bytes]) -> None:
         super().__init__(*(plain(number, name, data) for number, (name, data) in enumerate(files.items(), 11)))
-        self.replies: List[Callable[[Peer], None]] = []
+        self.replies: List[Reply] = []
         self.archives = 0
 
     def _answer(self, request: Request, peer: Peer) -> None:
@@ -86,9 +91,9 @@ def fetch(site: Packing, target: Any, form: str, **options: Any) -> Any:
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("form", KINDS)
-def test_a_whole_archive_counts(site: Packing, tmp_path: Path, form: str, end: Any) -> None:
+def test_a_whole_archive_counts(site: Packing, tmp_path: Path, form: str, end: str) -> None:
     body = packed(form, FILES)
-    site.replies = [lambda peer: end(peer, f"Content-Type: {KINDS[form]}", body)]
+    site.replies = [reply(body, end, form)]
     result = fetch(site, tmp_path / "all", form)
     assert (tmp_path / "all").read_bytes() == body
     assert (result.ok, result.bytes, site.archives) == (True, len(body), 1)
@@ -98,14 +103,14 @@ def test_a_whole_archive_counts(site: Packing, tmp_path: Path, form: str, end: A
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("form", KINDS)
 def test_an_archive_that_ends_early_does_not_count(
-    site: Packing, tmp_path: Path, form: str, end: Any, percent: int
+    site: Packing, tmp_path: Path, form: str, end: str, percent: int
 ) -> None:
     """The archive is fetched once more; then the call fails."""
     whole = packed(form, FILES)
     if form == "tar":
         whole = whole[: len(whole.rstrip(b"\0")) // 512 * 512 + 512 + 1024]
     body = whole[: len(whole) * percent // 100]
-    site.replies = [lambda peer: end(peer, f"Content-Type: {KINDS[form]}", body)]
+    site.replies = [reply(body, end, form)]
     (tmp_path / "all").write_bytes(b"older")
     with pytest.raises(Truncated, match="is incomplete") as caught:
         fetch(site, tmp_path / "all", form)
@@ -117,15 +122,11 @@ def test_an_archive_that_ends_early_does_not_count(
 
 @pytest.mark.parametrize("form", KINDS)
 def test_an_archive_that_ends_early_once_is_fetched_again(site: Packing, tmp_path: Path, form: str) -> None:
-    body, kind = packed(form, FILES), f"Content-Type: {KINDS[form]}"
-    for number, end in enumerate(ENDS):
-        site.replies = [
-            lambda peer, end=end: end(peer, kind, body[: len(body) * 6 // 10]),
-            lambda peer, end=end: end(peer, kind, body),
-        ]
-        target = tmp_path / str(number)
-        result = fetch(site, target, form)
-        assert target.read_bytes() == body
+    body = packed(form, FILES)
+    for end in ENDS:
+        site.replies = [reply(body[: len(body) * 6 // 10], end, form), reply(body, end, form)]
+        result = fetch(site, tmp_path / end, form)
+        assert (tmp_path / end).read_bytes() == body
         assert result.bytes == len(body)
 
 
@@ -133,7 +134,7 @@ def test_an_archive_that_ends_early_once_is_fetched_again(site: Packing, tmp_pat
 def test_an_archive_without_one_of_the_files_does_not_count(site: Packing, tmp_path: Path, form: str) -> None:
     fewer = {name: data for name, data in FILES.items() if name != "0"}
     body = packed(form, fewer)
-    site.replies = [lambda peer: with_length(peer, f"Content-Type: {KINDS[form]}", body)]
+    site.replies = [reply(body, form=form)]
     with pytest.raises(IntegrityError, match="contains 2 files, not 3"):
         fetch(site, tmp_path / "all", form)
     assert list(tmp_path.iterdir()) == []
@@ -144,10 +145,7 @@ def test_an_archive_without_one_of_the_files_does_not_count(site: Packing, tmp_p
 def test_other_sinks(site: Packing, tmp_path: Path) -> None:
     """Memory and an open file forget what came first; a pipe cannot, and the error comes at once."""
     body = packed("zip", FILES)
-    replies = [
-        lambda peer: with_length(peer, "X: y", body[:-22]),
-        lambda peer: with_length(peer, "X: y", body),
-    ]
+    replies = [reply(body[:-22]), reply(body)]
     sink = MemorySink()
     site.replies = list(replies)
     fetch(site, sink, "zip")
@@ -160,7 +158,7 @@ def test_other_sinks(site: Packing, tmp_path: Path) -> None:
     reader, writer = os.pipe()
     small = packed("zip", {"0": b"z"})
     with os.fdopen(reader, "rb"), os.fdopen(writer, "wb") as right:
-        site.replies = [lambda peer: with_length(peer, "X: y", small[:-22])]
+        site.replies = [reply(small[:-22])]
         site.archives = 0
         with pytest.raises(Truncated):
             fetch(site, right, "zip", files=["0"])
@@ -178,12 +176,12 @@ def _tar_of_real_sites(peer: Peer) -> None:
     peer.close()
 
 
-@pytest.mark.parametrize(("form", "reply"), [("zip", _zip_of_real_sites), ("tar", _tar_of_real_sites)])
-def test_an_archive_with_an_empty_file(tmp_path: Path, form: str, reply: Any) -> None:
+@pytest.mark.parametrize(("form", "failure"), [("zip", _zip_of_real_sites), ("tar", _tar_of_real_sites)])
+def test_an_archive_with_an_empty_file(tmp_path: Path, form: str, failure: Any) -> None:
     """Both releases fail, each time: the error says so, and the files come one by one."""
     files = {**FILES, "empty.bin": b""}
     with Packing(files) as site:
-        site.replies = [reply]
+        site.replies = [failure]
         with pytest.raises(IntegrityError, match=r"'empty\.bin' is empty") as caught:
             fetch(site, tmp_path / "all", form)
         assert "download_files(token, directory)" in caught.value.hint
@@ -194,7 +192,7 @@ def test_an_archive_with_an_empty_file(tmp_path: Path, form: str, reply: Any) ->
         assert {result.name: result.path.read_bytes() for result in results} == files
         # Where a site can pack it, the archive counts.
         body = packed(form, files)
-        site.replies = [lambda peer: with_length(peer, "X: y", body)]
+        site.replies = [reply(body)]
         fetch(site, tmp_path / "all", form)
         assert (tmp_path / "all").read_bytes() == body
 
