@@ -73,12 +73,12 @@ class RawSite:
         settings = {"auth": ANN, "retry": RetryPolicy(attempts=1), "concurrent_chunks": 1, **options}
         return FileSenderClient(self.url, **settings)
 
-    def send(self, path: Any, args: Any = TO_BOB, client: Any = {}, **options: Any) -> Any:
+    def send(self, path: Any, args: Any = TO_BOB, client: Any = None, **options: Any) -> Any:
         """Send one file with a new client.
 
         :param client: options of the client.
         """
-        with self.client(**client) as made:
+        with self.client(**(client or {})) as made:
             return made.upload_workflow([path], args, **options)
 
     def refuse(self, method: str, path: str, status: int, word: Any, *headers: str) -> None:
