@@ -177,7 +177,7 @@ def test_a_piece_is_continued_at_any_byte(harness: Any, out: Path, cut: int) -> 
 def test_a_new_run_continues_at_any_byte(
     site_with: Callable[..., Any], out: Path, cut: int, plain_ranges: bool
 ) -> None:
-    """Where the site has no ranges, it is read from the start."""
+    """A site without ranges is read from the start."""
     harness = site_with(plain_ranges=plain_ranges)
     data = os.urandom(3 * harness.chunk)
     transfer = harness.publish({"a.bin": data})
