@@ -30,7 +30,7 @@ from tests.support.raw_server import Peer, RawServer, answering, status
 from tests.support.stopwatch import Stopwatch
 
 #: Words that every error about a port without a usable JetStream server contains.
-EXPLAINED = r"smartxfer jetstream-bridge"
+EXPLAINED = r"8886.*smartxfer serve.*smartxfer jetstream-bridge"
 
 
 @pytest.fixture(autouse=True)

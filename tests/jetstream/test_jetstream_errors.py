@@ -5,10 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import pickle
-import re
-import ssl
-import warnings
-from pathlib import Path
 from typing import Any, Dict, Iterator, Type
 
 import pytest
@@ -20,25 +16,17 @@ from smartxfer.errors import (
     AuthError,
     BadRequest,
     Conflict,
-    CredentialError,
     DecodeError,
     Forbidden,
     HTTPError,
-    NotAnHTTPServer,
     NotFound,
     ServerError,
     TaskFailed,
-    TLSError,
     Unsupported,
 )
 from smartxfer.jetstream import API, JetStream
 from smartxfer.jetstream.errors import ERRORS
 from tests.support.jetstream_servers import BOUND, USERS, JetStreamServers
-from tests.support.raw_server import Peer, RawServer, Request, answering
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import trustme
 
 URL = "http://127.0.0.1:1/jsonrpc"
 
@@ -61,180 +49,92 @@ CODES: Dict[int, Any] = {
 }
 
 
-def said(result: Any) -> Any:
-    """A reply with that result."""
-
-    def reply(request: Request, peer: Peer) -> None:
-        id = json.loads(request.body or b"{}").get("id")
-        body = json.dumps({"jsonrpc": "2.0", "id": id, "result": result}).encode()
-        peer.answer(200, body, "Content-Type: application/json")
-
-    return reply
+def _pending(harness: JetStreamServers, api: API) -> Any:
+    harness.near.configure(manifest_delay=5.0)
+    harness.near.write("/out/a.txt", b"a")
+    return harness.destination(api), api.send.createManifest({"/in/a": "/out/a.txt"})
 
 
-class TestDocumented:
-    """Section 6.2 of the reference, line by line."""
+def _unlicensed(harness: JetStreamServers, api: API) -> Any:
+    ready = harness.destination(api), harness.manifest(api)
+    harness.near.configure(licensed=False)
+    return ready
 
-    def test_wrong_login(self, harness: JetStreamServers) -> None:
-        api = harness.anonymous()
-        for user, password in (("ann", "wrong-password"), ("unknown-user", USERS["ann"])):
-            with pytest.raises(AuthError) as raised:
-                api.server.auth(user, password)
-            assert raised.value.code == "AuthenticationFailed"
-            assert not isinstance(raised.value, Forbidden)
-            assert password not in str(raised.value)
 
-    def test_a_missing_login(self, harness: JetStreamServers) -> None:
-        api = harness.anonymous()
-        api.connect()
-        assert api.server.getServerInfo().auth_required is True
-        with pytest.raises(CredentialError, match="JETSTREAM_API_USER"):
-            api.send.getManifests()
+def _token(harness: JetStreamServers, api: API, **limits: Any) -> Any:
+    return api.send.createSharedToken(harness.manifest(api), **limits)
 
-    def test_no_login_is_needed(self, harness: JetStreamServers) -> None:
-        harness.near.configure(auth_required=False)
-        with harness.anonymous() as api:
-            assert api.server.getServerInfo().auth_required is False
-            assert harness.manifest(api).status == "complete"
 
-    @pytest.mark.parametrize(
-        ("version", "call"),
-        [
-            (39, lambda api: api.mkfile("/x")),
-            (39, lambda api: api.server.lsListAsync("/")),
-            (33, lambda api: api.server.createAPIToken()),
-            (26, lambda api: api.server.setLicenseKeyAsync(key="K-1")),
-        ],
+def _expired(harness: JetStreamServers, api: API) -> Any:
+    token = _token(harness, api, expiryTime=dt.timedelta(hours=1))
+    harness.near.configure(clock_offset=3700.0)
+    return token
+
+
+def _used_up(harness: JetStreamServers, api: API) -> Any:
+    token = _token(harness, api, downloadLimit=1)
+    guest = harness.anonymous()
+    guest.login_token(token)
+    guest.send.createTransfer(harness.destination(guest), token.manifest_id)
+    return token
+
+
+def _older(harness: JetStreamServers, version: int) -> API:
+    harness.near.configure(api_version=version)
+    return harness.api()
+
+
+def _complete(harness: JetStreamServers, api: API) -> Any:
+    made = api.send.createTransfer(harness.destination(api), harness.manifest(api))
+    return api.send.waitForTransfer(made, timeout=BOUND)
+
+
+#: Section 6.2 of the reference, line by line: (call, code, words of the message)
+DOCUMENTED: Dict[str, Any] = {
+    "wrong password": (lambda h, api: h.anonymous().server.auth("ann", "wrong"), "AuthenticationFailed", ""),
+    "unknown user": (lambda h, api: h.anonymous().server.auth("eve", USERS["ann"]), "AuthenticationFailed", ""),
+    "newer method": (lambda h, api: _older(h, 39).mkfile("/x"), "ApiVersion", "API version 40"),
+    "newer list": (lambda h, api: _older(h, 39).server.lsListAsync("/"), "ApiVersion", "API version 40"),
+    "newer token": (lambda h, api: _older(h, 33).server.createAPIToken(), "ApiVersion", "API version 34"),
+    "early transfer": (lambda h, api: api.send.createTransfer(*_pending(h, api)), "InvalidState", "not complete"),
+    "no licence": (lambda h, api: api.send.createTransfer(*_unlicensed(h, api)), "NotLicensed", ""),
+    "manifest of another": (lambda h, api: h.api("bob").send.getManifest(h.manifest(api)), "NotFound", ""),
+    "destination of another": (lambda h, api: h.api("bob").send.getDestination(h.destination(api)), "NotFound", ""),
+    "transfer of another": (lambda h, api: h.api("bob").send.suspendTransfer(_complete(h, api)), "NotFound", ""),
+    "token of another": (lambda h, api: h.api("bob").send.getSharedToken(_token(h, api)), "NotFound", ""),
+    "expired": (lambda h, api: h.anonymous().login_token(_expired(h, api)), "AuthenticationFailed", "expired"),
+    "used up": (lambda h, api: h.anonymous().login_token(_used_up(h, api)), "AuthenticationFailed", "used up"),
+    "superusers only": (lambda h, api: api.recv.getSourcesAsync(), "PermissionDenied", "superuser"),
+    "not suspended": (lambda h, api: api.send.resumeTransfer(_complete(h, api)), "InvalidState", ""),
+    "not active": (lambda h, api: api.send.suspendTransfer(_complete(h, api)), "InvalidState", ""),
+    "over": (lambda h, api: api.send.failTransfer(_complete(h, api), "x"), "InvalidState", ""),
+    "unknown method": (lambda h, api: api.call("send.createWormhole"), "MethodNotFound", ""),
+    "unknown parameter": (lambda h, api: api.send.createManifest({"/a": "/b"}, extra={"speed": 9}), "InvalidParams", "speed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_documented_errors(harness: JetStreamServers, api: API, name: str) -> None:
+    call, code, words = DOCUMENTED[name]
+    [kind] = [kind for word, kind, _ in CODES.values() if word == code]
+    with pytest.raises(kind) as raised:
+        call(harness, api)
+    assert (type(raised.value), raised.value.code) == (ERRORS.class_for(kind), code)
+    assert (raised.value.retryable, words in raised.value.message) == (False, True)
+    assert USERS["ann"] not in str(raised.value)
+
+
+def test_a_failed_transfer_is_data_with_its_reason(harness: JetStreamServers, api: API) -> None:
+    """A failed manifest too; see test_jetstream_seed.py."""
+    manifest = harness.manifest(api, "/out/a.txt")
+    harness.near.write("/out/a.txt", b"changed meanwhile")
+    made = api.send.createTransfer(harness.destination(api), manifest)
+    ended = api.send.waitForTransfer(made, timeout=BOUND)
+    assert (ended.status, ended.processing, "/out/a.txt" in (ended.error_message or "")) == (
+        "error",
+        False,
+        True,
     )
-    def test_a_method_newer_than_the_server_s_version(
-        self, harness: JetStreamServers, root: API, version: int, call: Any
-    ) -> None:
-        harness.near.configure(api_version=version)
-        assert root.server.getServerInfo().api_version == version
-        with pytest.raises(Unsupported) as raised:
-            call(root)
-        assert (raised.value.code, raised.value.retryable) == ("ApiVersion", False)
-        assert re.search(r"API version \d+", raised.value.message)
-
-    def test_an_unknown_server_certificate(self, tmp_path: Path) -> None:
-        authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1").configure_cert(tls)
-        pem = tmp_path / "authority.pem"
-        authority.cert_pem.write_to_path(str(pem))
-        with RawServer(answering(said("")), tls=tls) as server:
-            options = {"retry": RetryPolicy(attempts=1, backoff=0)}
-            with pytest.raises(TLSError) as raised:
-                JetStream().api(f"https://127.0.0.1:{server.port}", **options).connect()
-            assert server.requests == []
-            assert "verify=" in str(raised.value)
-            trusting = JetStream().api(f"https://127.0.0.1:{server.port}", verify=str(pem), **options)
-            assert trusting.server.echo("") == ""
-            trusting.close()
-
-    def test_a_failed_manifest_is_data_with_its_reason(self, harness: JetStreamServers, api: API) -> None:
-        made = api.send.createManifest({"/in/a": "/out/missing"})
-        ended = api.send.waitForManifest(made, timeout=BOUND)
-        assert (ended.status, ended.processing) == ("error", False)
-        assert "/out/missing" in (ended.error_message or "")
-
-    def test_a_failed_transfer_is_data_with_its_reason(self, harness: JetStreamServers, api: API) -> None:
-        manifest = harness.manifest(api, "/out/a.txt")
-        harness.near.write("/out/a.txt", b"changed meanwhile")
-        made = api.send.createTransfer(harness.destination(api), manifest)
-        ended = api.send.waitForTransfer(made, timeout=BOUND)
-        assert (ended.status, ended.processing) == ("error", False)
-        assert "/out/a.txt" in (ended.error_message or "")
-
-    def test_a_transfer_of_a_manifest_that_is_not_complete(self, harness: JetStreamServers, api: API) -> None:
-        harness.near.configure(manifest_delay=5.0)
-        harness.near.write("/out/a.txt", b"a")
-        pending = api.send.createManifest({"/in/a": "/out/a.txt"})
-        destination = harness.destination(api)
-        with pytest.raises(Conflict) as raised:
-            api.send.createTransfer(destination, pending)
-        assert raised.value.code == "InvalidState"
-        assert "not complete" in raised.value.message
-        api.send.deleteManifest(pending)
-
-    def test_no_licence_no_transfers(self, harness: JetStreamServers) -> None:
-        api = harness.api("bob")
-        manifest, destination = harness.manifest(api), harness.destination(api)
-        harness.near.configure(licensed=False)
-        with pytest.raises(Forbidden) as raised:
-            api.send.createTransfer(destination, manifest)
-        assert raised.value.code == "NotLicensed"
-
-    def test_what_others_own_is_not_there(self, harness: JetStreamServers, api: API) -> None:
-        manifest, destination = harness.manifest(api), harness.destination(api)
-        transfer = api.send.createTransfer(destination, manifest)
-        token = api.send.createSharedToken(manifest)
-        other = harness.api("bob")
-        assert [one for one in other.send.getManifests() if one.owner == "ann"] == []
-        send = other.send
-        for call, thing in (
-            (send.getManifest, manifest),
-            (send.deleteManifest, manifest),
-            (send.getManifestFiles, manifest),
-            (send.createSharedToken, manifest),
-            (send.getDestination, destination),
-            (send.getTransfer, transfer),
-            (send.suspendTransfer, transfer),
-            (send.getSharedToken, token),
-        ):
-            with pytest.raises(NotFound) as raised:
-                call(thing)
-            assert raised.value.code == "NotFound"
-
-    def test_an_expired_token(self, harness: JetStreamServers, api: API) -> None:
-        token = api.send.createSharedToken(harness.manifest(api), expiryTime=dt.timedelta(hours=1))
-        guest = harness.anonymous()
-        guest.login_token(token)
-        harness.near.configure(clock_offset=3700.0)
-        with pytest.raises(AuthError) as raised:
-            harness.anonymous().login_token(token)
-        assert (raised.value.code, "expired" in raised.value.message) == ("AuthenticationFailed", True)
-        with pytest.raises(AuthError):
-            guest.send.getManifests()
-
-    def test_a_token_whose_downloads_are_used_up(self, harness: JetStreamServers, api: API) -> None:
-        manifest = harness.manifest(api)
-        token = api.send.createSharedToken(manifest, downloadLimit=1)
-        guest = harness.anonymous()
-        guest.login_token(token)
-        destination = harness.destination(guest)
-        guest.send.createTransfer(destination, manifest)
-        with pytest.raises(AuthError) as raised:
-            guest.send.createTransfer(destination, manifest)
-        assert "used up" in raised.value.message
-        with pytest.raises(AuthError, match="used up"):
-            harness.anonymous().login_token(token)
-
-    def test_methods_for_superusers(self, api: API) -> None:
-        with pytest.raises(Forbidden, match="superuser") as raised:
-            api.recv.getSourcesAsync()
-        assert raised.value.code == "PermissionDenied"
-
-
-class TestStates:
-    def test_what_is_not_suspended_is_not_resumed(self, harness: JetStreamServers, api: API) -> None:
-        made = api.send.createTransfer(harness.destination(api), harness.manifest(api))
-        api.send.waitForTransfer(made, timeout=BOUND)
-        for call in (
-            api.send.resumeTransfer,
-            api.send.suspendTransfer,
-            lambda made: api.send.failTransfer(made, "x"),
-        ):
-            with pytest.raises(Conflict) as raised:
-                call(made)
-            assert raised.value.code == "InvalidState"
-
-    def test_unknown_methods_and_parameters(self, harness: JetStreamServers, api: API) -> None:
-        with pytest.raises(Unsupported) as unknown:
-            api.call("send.createWormhole")
-        assert unknown.value.code == "MethodNotFound"
-        with pytest.raises(BadRequest, match="speed") as wrong:
-            api.send.createManifest({"/a": "/b"}, extra={"speed": 9})
-        assert wrong.value.code == "InvalidParams"
 
 
 @pytest.fixture
@@ -269,15 +169,11 @@ def test_each_code(mock: RequestsMock, canned: API, code: int) -> None:
     with pytest.raises(HTTPError) as raised:
         canned.server.echo("x")
     error = raised.value
-    assert type(error) is ERRORS.class_for(kind)
-    assert (error.code, error.message) == (name or str(code), "it is so and so")
-    assert (error.status, error.method, error.url) == (200, "POST", URL)
+    assert (type(error), error.code) == (ERRORS.class_for(kind), name or str(code))
+    assert (error.message, error.status, error.method, error.url) == ("it is so and so", 200, "POST", URL)
     method = "getServerInfo" if code == -32001 else "echo"  # after which a new session is opened
     assert str(error).startswith(f"{method}: {name or code}: it is so and so")
-    assert hint in error.hint
-    assert bool(error.hint) == bool(hint) or type(error).hint
-    assert error.retryable is False
-    assert error.details["code"] == code
+    assert (hint in error.hint, error.retryable, error.details["code"]) == (True, False, code)
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
@@ -330,48 +226,6 @@ def test_params_that_json_cannot_say(canned: API) -> None:
     for value in (float("nan"), object(), {1, 2}, b"x", endless):
         with pytest.raises(errors.UsageError, match="not JSON serializable"):
             canned.call("echo", text=value)
-
-
-class TestBarePort:
-    """A port that does not speak HTTP: the error explains it and has a hint."""
-
-    def refused(self, port: int, kind: Type[BaseException]) -> str:
-        api = JetStream().api("127.0.0.1", port, retry=RetryPolicy(attempts=1, backoff=0), timeout=(5, 0.2))
-        with pytest.raises(kind) as raised:
-            api.connect()
-        assert raised.value.__cause__ is None
-        assert raised.value.__context__ is None
-        for word in ("8886", "smartxfer serve", "smartxfer jetstream-bridge"):
-            assert word in str(raised.value)
-        return str(raised.value)
-
-    @pytest.mark.parametrize(
-        "greeting", [b"\x00\x00\x00\x10JETSTREAM\r\n", b"220 ready\r\n\r\n", b"\x16\x03\x03\x00\n"]
-    )
-    def test_it_answers_something_else(self, greeting: bytes) -> None:
-        def greet(peer: Peer) -> None:
-            peer.head()
-            peer.send(greeting)
-
-        with RawServer(greet) as server:
-            self.refused(server.port, NotAnHTTPServer)
-
-    def test_it_says_nothing(self) -> None:
-        def silent(peer: Peer) -> None:
-            peer.request()
-            peer.hang()
-
-        with RawServer(silent) as server:
-            self.refused(server.port, errors.ReadTimeout)
-        assert server.connections == 1
-
-    def test_it_hangs_up(self) -> None:
-        with RawServer(lambda peer: peer.close()) as server:
-            self.refused(server.port, errors.NetworkError)
-
-    def test_it_is_another_http_server(self) -> None:
-        with RawServer(answering(lambda request, peer: peer.answer(404, b"no such page"))) as server:
-            self.refused(server.port, NotFound)
 
 
 def test_a_failure_carries_its_structure(harness: JetStreamServers, api: API) -> None:
