@@ -169,12 +169,6 @@ class TestConstructor:
         assert JetStream().api("localhost", 8886).base_url == "http://localhost:8886"
         assert JetStream().api(address="localhost", port=8886).base_url == "http://localhost:8886"
 
-    def test_without_any(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert JetStream().api().base_url == "http://localhost:8886"
-        assert JetStream().api(port=9000).base_url == "http://localhost:9000"
-        monkeypatch.setenv("JETSTREAM_API_HOST", "files.example.org")
-        assert JetStream().api(port=9000).base_url == "https://files.example.org:9000"
-
     def test_the_address_is_validated_at_once_and_is_in_the_repr(self) -> None:
         with pytest.raises(UsageError):
             JetStream().api("jetstream://h/connect")

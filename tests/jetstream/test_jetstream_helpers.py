@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import threading
 from typing import Any, List
 
 import pytest
@@ -12,18 +11,16 @@ import pytest
 from smartxfer import BasicClient
 from smartxfer.errors import (
     AuthError,
-    Cancelled,
     Conflict,
     NotFound,
     OutcomeUnknown,
     TaskFailed,
-    TaskSuspended,
     UsageError,
     WaitTimeout,
 )
-from smartxfer.jetstream import API, JetStream, Manifest, Share, Status, Transfer
+from smartxfer.jetstream import API, JetStream, Manifest, Share, Status
 from smartxfer.transfer import ProgressEvent
-from tests.support.jetstream_servers import BOUND, JetStreamServers, until
+from tests.support.jetstream_servers import BOUND, JetStreamServers
 
 
 def there(harness: JetStreamServers) -> Any:
@@ -32,12 +29,6 @@ def there(harness: JetStreamServers) -> Any:
 
 
 class TestSendFiles:
-    def test_one_file(self, harness: JetStreamServers, api: API) -> None:
-        harness.near.write("/out/a.txt", b"aaa")
-        done = api.send_files("/out/a.txt", there(harness), timeout=BOUND)
-        assert isinstance(done, Transfer)
-        assert (done.status, done.fraction, harness.far.read("/a.txt")) == ("complete", 1.0, b"aaa")
-
     @pytest.mark.parametrize("form", ["text", "pair", "destination"])
     def test_where_to(self, harness: JetStreamServers, api: API, form: str) -> None:
         to = {
@@ -83,12 +74,6 @@ class TestSendFiles:
         counts = [event.done for event in events]
         assert counts == sorted(counts)
 
-    def test_a_mapping_is_refused_before_anything_is_sent(self, harness: JetStreamServers, api: API) -> None:
-        before = len(harness.calls)
-        with pytest.raises(UsageError, match="which side is the source"):
-            api.send_files({"/x": "/y"}, there(harness))  # type: ignore[arg-type]
-        assert len(harness.calls) == before
-
     def test_a_manifest_that_fails_is_cleared_away(self, harness: JetStreamServers, api: API) -> None:
         before = len(api.send.getManifests())
         with pytest.raises(TaskFailed, match="/missing") as raised:
@@ -97,16 +82,6 @@ class TestSendFiles:
         assert raised.value.task.status == Status.ERROR
         assert len(api.send.getManifests()) == before
         assert "send.createTransfer" not in harness.calls
-
-    def test_a_transfer_that_is_refused_leaves_no_manifest(self, harness: JetStreamServers, api: API) -> None:
-        harness.near.write("/a.txt", b"a")
-        before = len(api.send.getManifests())
-        harness.destination(api)
-        harness.near.configure(licensed=False)
-        with pytest.raises(AuthError) as raised:
-            api.send_files("/a.txt", there(harness), timeout=BOUND)
-        assert raised.value.code == "NotLicensed"
-        assert len(api.send.getManifests()) == before
 
     def test_a_transfer_that_fails(self, harness: JetStreamServers, api: API) -> None:
         harness.near.write("/a.txt", b"a")
@@ -133,52 +108,6 @@ class TestSendFiles:
         assert harness.far.read("/big") == harness.near.read("/big")
         later = api.send_files("/big", there(harness), timeout=BOUND)
         assert later.transfer_id != first.transfer_id
-
-    def test_a_suspended_transfer_is_an_error_and_the_next_call_resumes_it(
-        self, harness: JetStreamServers, api: API
-    ) -> None:
-        harness.near.write("/big", os.urandom(1 << 20))
-        harness.near.configure(rate=50_000)
-        other = harness.api()
-
-        def suspend() -> None:
-            until(lambda: [one for one in other.send.getTransfers() if one.status == "sending"])
-            other.send.suspendTransfer(other.send.getTransfers()[-1])
-
-        thread = threading.Thread(target=suspend)
-        thread.start()
-        with pytest.raises(TaskSuspended, match="suspended") as raised:
-            api.send_files("/big", there(harness), timeout=BOUND)
-        thread.join(BOUND)
-        task = raised.value.task
-        assert (task.status, "resumeTransfer" in raised.value.hint) == (Status.SUSPENDED, True)
-        assert harness.far.files() == {}
-        harness.near.configure(rate=0)
-        done = api.send_files("/big", there(harness), timeout=BOUND)
-        assert done.transfer_id == task.transfer_id
-        assert harness.far.read("/big") == harness.near.read("/big")
-
-    def test_one_whose_making_was_never_answered_is_looked_for(self, harness: JetStreamServers, api: API) -> None:
-        """Detect a second transfer of the same files."""
-        harness.near.write("/big", os.urandom(500_000))
-        lost = harness.server.fault("jetstream", "POST /jsonrpc/send.createTransfer", "lose-answer", times=2)
-        with pytest.raises(OutcomeUnknown):
-            api.send_files("/big", there(harness), timeout=BOUND)
-        assert lost.fired == 2
-        [made] = [one for one in api.send.getTransfers() if one.total_bytes == 500_000][-1:]
-        done_already = api.send.waitForTransfer(made, timeout=BOUND)
-        assert done_already.status == Status.COMPLETE
-        # The earlier transfer is complete. Its files may have changed since then, so the call makes a new one.
-        assert api.send_files("/big", there(harness), timeout=BOUND).transfer_id != made.transfer_id
-        harness.near.configure(rate=50_000)
-        lost = harness.server.fault("jetstream", "POST /jsonrpc/send.createTransfer", "lose-answer", times=2)
-        with pytest.raises(OutcomeUnknown):
-            api.send_files("/big", there(harness), timeout=BOUND)
-        assert lost.fired == 2
-        before = {one.transfer_id for one in api.send.getTransfers()}
-        full: Any = lambda event: harness.near.configure(rate=0)  # noqa: E731 - once it was taken up
-        done = api.send_files("/big", there(harness), timeout=BOUND, progress=full)
-        assert done.transfer_id in before
 
     def test_it_is_looked_for_though_an_older_one_is_remembered(self, harness: JetStreamServers, api: API) -> None:
         """Detect the note of a transfer that is over, which hides that of the one after it."""
@@ -207,22 +136,6 @@ class TestSendFiles:
         harness.near.configure(rate=0)
         done = api.send_files("/big", there(harness), timeout=BOUND)
         assert done.transfer_id != raised.value.last.transfer_id
-
-    def test_cancelling_ends_the_waiting_alone(self, harness: JetStreamServers, api: API) -> None:
-        harness.near.write("/big", os.urandom(500_000))
-        harness.near.configure(rate=20_000)
-        cancel = threading.Event()
-
-        def seen(event: ProgressEvent) -> None:
-            if event.done:
-                cancel.set()
-
-        with pytest.raises(Cancelled):
-            api.send_files("/big", there(harness), progress=seen, cancel=cancel)
-        [transfer] = [one for one in api.send.getTransfers() if one.processing]
-        harness.near.configure(rate=0)
-        assert api.send.waitForTransfer(transfer, timeout=BOUND).status == Status.COMPLETE
-        assert harness.far.read("/big") == harness.near.read("/big")
 
 
 class TestShare:
@@ -318,9 +231,6 @@ class TestWaitAll:
         with pytest.raises(NotFound):
             api.wait_all([api.server.lsRootsAsync(), api.server.duAsync("/missing")], timeout=BOUND)
 
-    def test_none(self, api: API) -> None:
-        assert api.wait_all([]) == []
-
     @pytest.mark.parametrize("tasks", [["17"], [17], [None], [{"transferId": "17"}]])
     def test_invalid_tasks(self, harness: JetStreamServers, api: API, tasks: Any) -> None:
         with pytest.raises(UsageError, match="Manifest, Transfer and Request"):
@@ -328,12 +238,6 @@ class TestWaitAll:
 
 
 class TestRaw:
-    def test_call_gives_plain_results(self, harness: JetStreamServers, api: API) -> None:
-        made = harness.manifest(api)
-        found = api.call("send.getManifest", manifestId=made.manifest_id)
-        assert type(found) is dict
-        assert found["manifestId"] == made.manifest_id
-
     @pytest.mark.parametrize("verb", ["get", "put", "post", "delete", "__call__"])
     def test_verbs_of_http_are_not_there(self, api: API, verb: str) -> None:
         """Regression: ``api.delete("getServerInfo")``, which read."""

@@ -6,14 +6,13 @@ import os
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from smartxfer import RetryPolicy
-from smartxfer.errors import AuthError, CredentialError, NetworkError
+from smartxfer.errors import AuthError, CredentialError
 from smartxfer.jetstream import API, JetStream
 from smartxfer.local import LocalServer
 from tests.support.jetstream_servers import BOUND, USERS, JetStreamServers
@@ -53,10 +52,6 @@ class TestConnect:
         with pytest.raises(AuthError):
             api.mkdir("/made")
         assert os.listdir(harness.near.root) == []
-
-    def test_no_server_answers(self) -> None:
-        with pytest.raises(NetworkError):
-            JetStream().api("127.0.0.1", 1, retry=RetryPolicy(attempts=1)).connect()
 
     def test_no_login_is_sent_to_a_server_without_authentication(self, harness: JetStreamServers) -> None:
         harness.near.configure(auth_required=False)
@@ -111,37 +106,12 @@ class TestDisconnect:
             url = f"http://127.0.0.1:{harness.near.port}/jsonrpc"
             assert session.post(url, json={}, timeout=5).status_code == 200
 
-    def test_two_servers_of_one_host_in_one_session(self, harness: JetStreamServers) -> None:
-        """A cookie jar does not tell ports apart; the clients do."""
-        with requests.Session() as session:
-            near = harness.api(session=session)
-            far = JetStream().api(
-                "127.0.0.1", harness.far.port, user="bob", password=USERS["bob"], session=session
-            )
-            for api in (near, far, near, far):
-                assert api.ls() == []
-            assert harness.calls.count("auth") == 1
-            far.close()
-
 
 def lose_every_session(harness: JetStreamServers) -> None:
     harness.near.sessions.clear()
 
 
 class TestLostSession:
-    def test_one_new_login_and_the_call_is_made_once_more(self, harness: JetStreamServers, api: API) -> None:
-        lose_every_session(harness)
-        before = len(harness.calls)
-        api.mkdir("/made")
-        assert harness.calls[before:] == ["mkdirAsync", "auth", "mkdirAsync", "getRequestResult"]
-        assert [entry["name"] for entry in api.ls()] == ["made"]
-
-    def test_the_rights_are_raised_again(self, harness: JetStreamServers, root: API) -> None:
-        lose_every_session(harness)
-        before = len(harness.calls)
-        assert root.server.getSandboxMappings() == {}
-        assert harness.calls[before:] == ["getSandboxMappings", "auth", "superuser", "getSandboxMappings"]
-
     def test_of_both_rights(self, harness: JetStreamServers, root: API) -> None:
         root.server.wrangler()
         root.server.superuser()
@@ -223,24 +193,3 @@ class TestLostSession:
         before = len(harness.calls)
         assert api.ls() == []
         assert harness.calls[before:] == ["lsAsync", "auth", "lsAsync", "getRequestResult"]
-
-
-def test_a_restart_of_the_server(tmp_path: Path) -> None:
-    """At the same port, with the same data: what was made is there, the sessions are not."""
-    options: Any = {"users": USERS, "superusers": ("root",)}
-    with LocalServer(tmp_path, services=["jetstream", "jetstream_peer"], jetstream=options) as server:
-        port = server.jetstream.port
-        login = {"user": "root", "password": USERS["root"]}
-        api = JetStream().api("127.0.0.1", port, retry=RetryPolicy(backoff=0), **login)
-        api.connect()
-        api.server.superuser()
-        made = api.send.createDestination("localhost", 7)
-    with LocalServer(
-        tmp_path, services=["jetstream", "jetstream_peer"], jetstream={**options, "port": port}
-    ) as server:
-        assert api.server.getSandboxMappings() == {}
-        assert api.send.getDestination(made).owner == "root"
-        api.close()
-        methods = [path.rpartition("/")[2] for _, path, _ in server.jetstream.requests]
-    again = ["getSandboxMappings", "auth", "superuser", "getSandboxMappings", "send.getDestination"]
-    assert methods == [*again, "jsonrpc"]

@@ -73,8 +73,8 @@ def test_invalid_files(files: Any, why: str) -> None:
 
 
 def test_a_mapping_is_an_error_that_names_both_alternatives() -> None:
-    with pytest.raises(UsageError) as raised:
-        build_mappings({"/far": "/near"})  # type: ignore[arg-type]
+    with pytest.raises(UsageError) as raised:  # nothing is sent: no server answers at port 1
+        JetStream().api("127.0.0.1", 1).send_files({"/far": "/near"}, "far")  # type: ignore[arg-type]
     assert "(source, destination) pairs" in raised.value.hint
     assert "createManifest" in raised.value.hint
 

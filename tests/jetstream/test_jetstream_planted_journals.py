@@ -14,12 +14,12 @@ from smartxfer.transfer.journal import state_directory
 from tests.support.jetstream_servers import BOUND, JetStreamServers
 
 
-def break_off(harness: JetStreamServers, api: API) -> Transfer:
+def break_off(harness: JetStreamServers, api: API, to: Any = None) -> Transfer:
     """Return a transfer that continues after its call has ended."""
     harness.near.write("/big", os.urandom(200_000))
     harness.near.configure(rate=10_000)
     with pytest.raises(WaitTimeout) as raised:
-        api.send_files("/big", (harness.far.host, harness.far.port), timeout=0.1)
+        api.send_files("/big", to or (harness.far.host, harness.far.port), timeout=0.1)
     last: Transfer = raised.value.last
     return last
 
@@ -31,49 +31,37 @@ def changed(**values: Any) -> None:
     path.write_text(json.dumps(found))
 
 
-def again(harness: JetStreamServers, api: API, own: Transfer) -> Transfer:
-    """The result of the same call, made while every transfer is still on its way."""
+def again(harness: JetStreamServers, api: API, own: Transfer, to: Any = None) -> Transfer:
+    """The result of the same call, made while every transfer but the own one is still on its way."""
     api.send.deleteTransfer(own)
-    return finished(harness, api, (harness.far.host, harness.far.port))
-
-
-def finished(harness: JetStreamServers, api: API, to: Any) -> Transfer:
     full: Any = lambda event: harness.near.configure(rate=0)  # noqa: E731 - once it was taken up
-    return api.send_files("/big", to, timeout=BOUND, progress=full)
+    return api.send_files("/big", to or (harness.far.host, harness.far.port), timeout=BOUND, progress=full)
 
 
-def test_an_own_transfer_is_continued(harness: JetStreamServers, api: API) -> None:
-    own = break_off(harness, api)
-    done = finished(harness, api, (harness.far.host, harness.far.port))
-    assert done.transfer_id == own.transfer_id
-
-
-def test_one_to_another_server_is_not_continued(
-    harness: JetStreamServers, api: API, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("other", ["server", "destination id", "manifest"])
+def test_one_of_another_kind_is_not_continued(
+    harness: JetStreamServers, api: API, caplog: pytest.LogCaptureFixture, other: str
 ) -> None:
-    own = break_off(harness, api)
-    elsewhere = api.send.createDestination("127.0.0.1", 9)
-    other = api.send.createTransfer(elsewhere, own.manifest_id)
-    changed(transfer=other.transfer_id)
-    done = again(harness, api, own)
-    assert done.transfer_id != other.transfer_id
+    to = harness.destination(api) if other == "destination id" else None
+    own = break_off(harness, api, to)
+    destination: Any = own.destination_id
+    manifest: Any = own.manifest_id
+    if other == "manifest":
+        harness.near.write("/secret", b"x" * 100_000)
+        manifest = api.send.waitForManifest(
+            api.send.createManifest({"/s": "/secret"}), timeout=BOUND
+        ).manifest_id
+        why = f"it sends manifest {manifest}"
+    else:
+        destination = api.send.createDestination("127.0.0.1", 9).destination_id
+        why = f"its destination is {destination}" if to else "its destination is 127.0.0.1, port 9"
+    planted = api.send.createTransfer(destination, manifest)
+    changed(transfer=planted.transfer_id)
+    done = again(harness, api, own, to)
+    assert (done.transfer_id != planted.transfer_id, done.destination_id) == (True, own.destination_id)
+    assert why in caplog.text
     assert harness.far.read("/big") == harness.near.read("/big")
-    assert "its destination is 127.0.0.1, port 9" in caplog.text
-    api.send.deleteTransfer(other)
-
-
-def test_one_of_another_manifest_is_not_continued(
-    harness: JetStreamServers, api: API, caplog: pytest.LogCaptureFixture
-) -> None:
-    own = break_off(harness, api)
-    harness.near.write("/secret", b"x" * 100_000)
-    manifest = api.send.waitForManifest(api.send.createManifest({"/s": "/secret"}), timeout=BOUND)
-    other = api.send.createTransfer(own.destination_id, manifest)
-    changed(transfer=other.transfer_id)
-    done = again(harness, api, own)
-    assert done.transfer_id != other.transfer_id
-    assert f"it sends manifest {manifest.manifest_id}" in caplog.text
-    assert harness.far.read("/big") == harness.near.read("/big")
+    api.send.deleteTransfer(planted)
 
 
 def test_one_of_another_user_is_not_continued(harness: JetStreamServers, caplog: pytest.LogCaptureFixture) -> None:
@@ -88,24 +76,6 @@ def test_one_of_another_user_is_not_continued(harness: JetStreamServers, caplog:
     done = again(harness, root, own)
     assert done.transfer_id != other.transfer_id
     assert "it belongs to bob" in caplog.text
-
-
-def test_one_to_another_destination_id_is_not_continued(
-    harness: JetStreamServers, api: API, caplog: pytest.LogCaptureFixture
-) -> None:
-    harness.near.write("/big", os.urandom(200_000))
-    harness.near.configure(rate=10_000)
-    wanted = harness.destination(api)
-    with pytest.raises(WaitTimeout) as raised:
-        api.send_files("/big", wanted, timeout=0.1)
-    own = raised.value.last
-    other = api.send.createTransfer(api.send.createDestination("127.0.0.1", 9), own.manifest_id)
-    changed(transfer=other.transfer_id)
-    api.send.deleteTransfer(own)
-    done = finished(harness, api, wanted)
-    assert done.destination_id == wanted.destination_id
-    assert f"its destination is {other.destination_id}" in caplog.text
-    api.send.deleteTransfer(other)
 
 
 @pytest.mark.parametrize("value", [5, ["x"], {"a": 1}, True, 1e300])

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from smartxfer.errors import AuthError, NotFound, UsageError, WaitTimeout
-from smartxfer.jetstream import API, Request, RequestStatus
-from tests.support.jetstream_servers import BOUND, USERS, JetStreamServers
+from smartxfer.jetstream import API, RequestStatus
+from tests.support.jetstream_servers import BOUND, JetStreamServers
 from tests.support.stopwatch import Stopwatch
 
 
@@ -73,38 +73,6 @@ def test_invalid_requests(harness: JetStreamServers, id: Any) -> None:
     assert harness.calls == []
 
 
-@pytest.mark.parametrize("timeout", [-1, "5", None])
-def test_the_time_out_is_a_number_of_seconds(api: API, timeout: Any) -> None:
-    request = api.server.lsRootsAsync()
-    if timeout is None:
-        assert len(request.result(timeout)) == 1
-        return
-    with pytest.raises(UsageError, match="timeout"):
-        request.result(timeout)
-
-
-def test_requests_are_numbered_from_one_in_each_session(harness: JetStreamServers, api: API) -> None:
-    other = harness.api("bob")
-    assert [api.server.lsRootsAsync().request_id for _ in range(3)] == [1, 2, 3]
-    assert other.server.lsRootsAsync()["requestId"] == 1
-    with pytest.raises(NotFound):
-        other.server.getRequestStatus(3)
-
-
-def test_a_server_without_long_polls_is_asked_with_growing_pauses(harness: JetStreamServers, clock: Any) -> None:
-    harness.near.configure(long_polls=False, request_delay=60.0)
-    api = harness.api(clock=clock)
-    api.connect()
-    before = len(harness.calls)
-    with pytest.raises(WaitTimeout):
-        api.server.sendDiscoverPacketAsync().result(timeout=30)
-    waits = [wait for wait in clock.waits if wait]
-    assert waits[:4] == pytest.approx([0.2, 0.3, 0.45, 0.675])
-    assert max(waits) == 5.0
-    assert sum(waits) == pytest.approx(30)
-    assert harness.calls[before:].count("getRequestResult") == len(waits) + 1
-
-
 def test_a_long_poll_answers_as_soon_as_it_is_done(harness: JetStreamServers, api: API) -> None:
     harness.near.configure(request_delay=0.1)
     watch = Stopwatch()
@@ -112,12 +80,3 @@ def test_a_long_poll_answers_as_soon_as_it_is_done(harness: JetStreamServers, ap
     assert api.server.lsRootsAsync().result() != []
     assert watch.seconds() < 5
     assert harness.calls[before:] == ["lsRootsAsync", "getRequestResult"]
-
-
-def test_an_asynchronous_login_is_one(harness: JetStreamServers) -> None:
-    api = harness.anonymous()
-    api.connect()
-    request = api.server.authAsync("ann", USERS["ann"])
-    assert isinstance(request, Request)
-    assert api.server.getRequestResult(request) is None
-    assert api.ls() == []

@@ -36,7 +36,7 @@ MUTATIONS = [
         why="A link is made without the limit that was given."),
     Mutation(id="jetstream-limit-dropped", promise=13, file="smartxfer/jetstream/send.py",
         old="downloadLimit=downloadLimit,", new="downloadLimit=None,",
-        tests=("tests/jetstream/test_jetstream_tokens_calls.py",),
+        tests=("tests/jetstream/test_jetstream_tokens_calls.py::TestShared::test_create_shared_token_with_limits",),
         why="A shared token is made without the limit that was given."),
     Mutation(id="metadata-overwritten", promise=13, file="smartxfer/nrp/file_metadata.py",
         old='return files_api.update(entry.key, {"metadata": {**current, **added}})',
