@@ -76,7 +76,7 @@ def test_f40_every_size_of_every_kind(harness: PerseusHarness, kind: str, size: 
     assert harness.held() == {"a.bin": data}
 
 
-@pytest.mark.parametrize("name", ["", "a\0b", "..", "."])
+@pytest.mark.parametrize("name", ["", "a\0b", "..", ".", "a/b.txt"])
 def test_f40_an_invalid_name(harness: PerseusHarness, name: str) -> None:
     """Detect a record without a name, or an address that leads elsewhere."""
     with pytest.raises(UsageError):

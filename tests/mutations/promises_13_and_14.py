@@ -104,7 +104,7 @@ MUTATIONS = [
     Mutation(id="perseus-name-checked-by-the-service", promise=14, file="smartxfer/perseus/files.py",
         old='if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\\0" in name:',
         new="if False:",
-        tests=("tests/perseus/test_perseus_uploads.py::TestNew::test_an_invalid_name",),
+        tests=("tests/faults/test_perseus_sources.py::test_f40_an_invalid_name",),
         why="A record is created under an invalid name."),
     Mutation(id="jetstream-token-checked-after-its-manifest",
         promise=14, file="smartxfer/jetstream/client.py",

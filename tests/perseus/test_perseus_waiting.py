@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict
 
 import pytest
 
-from smartxfer import RetryPolicy
-from smartxfer.errors import AuthError, NotFound, UploadFailed, WaitTimeout
-from smartxfer.perseus import File, FileStatus, PerseusClient
+from smartxfer.errors import UploadFailed, WaitTimeout
+from smartxfer.perseus import FileStatus, PerseusClient
 from tests.support.fake_clock import FakeClock
 from tests.support.perseus_server import PerseusServer
 
@@ -58,71 +57,6 @@ def test_the_waits_are_of_uneven_length(harness: PerseusServer, pending: str, ch
         harness.client(clock=clock).file.wait_for_file_upload(pending, 2.0, 3.0)
     assert clock.waits[0] == pytest.approx(2.0 * factor)
     assert sum(clock.waits) == pytest.approx(3.0)
-
-
-def test_too_long(harness: PerseusServer, live: PerseusClient, clock: FakeClock, pending: str) -> None:
-    with pytest.raises(WaitTimeout, match=r"'a\.txt' is not uploaded after 7 s") as raised:
-        live.file.wait_for_file_upload(pending, timeout=7)
-    assert (raised.value.last.id, raised.value.last.status) == (pending, FileStatus.PENDING)
-    assert not isinstance(raised.value, OSError)
-    assert sum(clock.waits) == pytest.approx(7.0)
-
-
-def test_one_look_is_taken_however_short_the_time(
-    harness: PerseusServer, live: PerseusClient, clock: FakeClock, pending: str
-) -> None:
-    with pytest.raises(WaitTimeout):
-        live.file.wait_for_file_upload(pending, timeout=0)
-    assert (clock.waits, harness.calls) == ([], ["find"])
-    harness.site.backend.records.set_status(pending, "uploaded")
-    assert live.file.wait_for_file_upload(pending, timeout=0).id == pending
-
-
-def test_failed(harness: PerseusServer, pending: str) -> None:
-    clock = Moving({2: settle(harness, pending, "failed")})
-    with pytest.raises(UploadFailed, match=r"a\.txt") as raised:
-        harness.client(clock=clock).file.wait_for_file_upload(pending)
-    assert (raised.value.file.id, raised.value.file.status) == (pending, FileStatus.FAILED)
-    assert len(clock.waits) == 2
-
-
-def test_gone(harness: PerseusServer, pending: str) -> None:
-    clock = Moving({1: lambda: harness.site.backend.delete(pending)})
-    with pytest.raises(NotFound, match=pending):
-        harness.client(clock=clock).file.wait_for_file_upload(pending)
-
-
-def test_answers_that_fail_are_waited_out(harness: PerseusServer, pending: str) -> None:
-    clock = Moving({3: settle(harness, pending)})
-    client = harness.client(clock=clock, retry=RetryPolicy(attempts=1, backoff=0))
-    harness.fault("POST /api/v0/file/find", "status 503", times=1)
-    harness.fault("POST /api/v0/file/find", "reset-before", times=1, after=1)
-    assert client.file.wait_for_file_upload(pending).status == FileStatus.UPLOADED
-    assert len(clock.waits) == 3
-
-
-def test_answers_that_fail_to_the_end(harness: PerseusServer, clock: FakeClock, pending: str) -> None:
-    client = harness.client(clock=clock, retry=RetryPolicy(attempts=1, backoff=0))
-    harness.fault("POST /api/v0/file/find", "status 503", times=None)
-    with pytest.raises(WaitTimeout) as raised:
-        client.file.wait_for_file_upload(pending, timeout=2)
-    assert "503" in str(raised.value.__cause__)
-
-
-def test_a_refusal_is_not_waited_out(harness: PerseusServer, clock: FakeClock, pending: str) -> None:
-    with pytest.raises(AuthError):
-        harness.client(clock=clock, api_key="sk-wrong").file.wait_for_file_upload(pending)
-    assert clock.waits == []
-
-
-def test_a_word_that_is_not_known_is_not_final(harness: PerseusServer, pending: str) -> None:
-    clock = Moving({1: settle(harness, pending, "scanning"), 3: settle(harness, pending)})
-    seen: List[File] = []
-    client = harness.client(clock=clock)
-    file = client.file.wait_for_file_upload(pending, progress=seen.append)
-    assert file.status == FileStatus.UPLOADED
-    assert [one.status for one in seen] == ["pending", "scanning", "scanning", "uploaded"]
-    assert not seen[1].status.final
 
 
 class TestMany:
