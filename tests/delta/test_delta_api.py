@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any, Callable, List, Type
+from typing import Any, Callable, List
 
 import pytest
 
@@ -20,20 +20,18 @@ from smartxfer.delta import make_signature, output_file, parallel
 from smartxfer.delta.input_file import InputSlice
 from smartxfer.delta.output_file import OutputFile
 from smartxfer.delta.worker_threads import resolve_worker_count
-from smartxfer.errors import DeltaError, LocalError, SourceChanged, UsageError
+from smartxfer.errors import LocalError, SourceChanged, UsageError
 from tests.support.amounts import amount
+from tests.support.delta_edits import Line, noise
+from tests.support.jobs import engine_threads
 
 MIB = 1024 * 1024
-
-
-def noise(size: int, seed: int = 1) -> bytes:
-    return random.Random(seed).getrandbits(8 * size).to_bytes(size, "big") if size else b""
 
 
 @pytest.fixture(name="room")
 def _room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An old and a new file of 9 MiB and some bytes, and a directory that all temporary files go to."""
-    old = noise(9 * MIB + 777)
+    old = noise(random.Random(1), 9 * MIB + 777)
     new = old[:MIB] + b"inserted" + old[MIB : 5 * MIB] + old[5 * MIB + 100 :]
     (tmp_path / "old").write_bytes(old)
     (tmp_path / "new").write_bytes(new)
@@ -43,7 +41,7 @@ def _room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def names(room: Path) -> List[str]:
+def files(room: Path) -> List[str]:
     assert os.listdir(room / "temporary") == []
     return sorted(path.name for path in room.iterdir() if path.is_file())
 
@@ -65,7 +63,7 @@ def test_parts_make_the_same_signature(room: Path, block: int, hash_name: str) -
     header = delta.read_signature(room / "signature", basis_size=(room / "old").stat().st_size)
     assert header.magic == {"md4": 0x72730136, "blake2": 0x72730137}[hash_name]
     assert header.block_length == block or delta.block_length_for((room / "old").stat().st_size)
-    assert names(room) == ["new", "old", "signature"]
+    assert files(room) == ["new", "old", "signature"]
 
 
 def test_parts_of_small_blocks_are_small(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +92,7 @@ def test_there_and_back(room: Path, workers: int, options: Any) -> None:
     assert size == (room / "change").stat().st_size < MIB
     delta.patch(room / "old", room / "change", room / "made")
     assert (room / "made").read_bytes() == (room / "new").read_bytes()
-    assert names(room) == ["change", "made", "new", "old", "signature"]
+    assert files(room) == ["change", "made", "new", "old", "signature"]
 
 
 def test_several_workers_do_work(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,19 +134,7 @@ def test_files_streams_and_places_in_them(room: Path) -> None:
     change.seek(0)
     assert delta.patch(room / "old", change, room / "made") == len(old)
     assert (room / "made").read_bytes() == old
-    assert names(room) == ["made", "new", "old"]
-
-
-class Line:
-    """A stream with ``read`` alone, in short pieces."""
-
-    def __init__(self, content: bytes) -> None:
-        self._rest = content
-
-    def read(self, most: int = -1) -> bytes:
-        most = min(most, 10007)
-        piece, self._rest = self._rest[:most], self._rest[most:]
-        return piece
+    assert files(room) == ["made", "new", "old"]
 
 
 def test_a_stream_of_unknown_size_has_usual_blocks(room: Path) -> None:
@@ -169,7 +155,7 @@ def test_a_stream_of_unknown_size_has_usual_blocks(room: Path) -> None:
 def test_without_an_old_file_all_is_literal(size: int, block: int, tmp_path: Path) -> None:
     (tmp_path / "empty").write_bytes(b"")
     assert delta.signature(tmp_path / "empty", tmp_path / "signature", block_length=block) == 12
-    new = noise(size)
+    new = noise(random.Random(1), size)
     delta.delta(tmp_path / "signature", io.BytesIO(new), tmp_path / "change")
     assert delta.patch(tmp_path / "empty", tmp_path / "change", tmp_path / "made") == size
     assert (tmp_path / "made").read_bytes() == new
@@ -191,18 +177,10 @@ WORK: List[Work] = [
 @pytest.mark.parametrize("work", WORK)
 @pytest.mark.parametrize(
     ("failure", "raised"),
-    [
-        (OSError(5, "Input/output error"), OSError),
-        (MemoryError(), LocalError),
-        (KeyboardInterrupt(), KeyboardInterrupt),
-    ],
+    [(OSError(5, "I/O error"), OSError), (MemoryError(), LocalError), (KeyboardInterrupt(), KeyboardInterrupt)],
 )
 def test_what_fails_in_a_thread_comes_out_and_leaves_nothing(
-    room: Path,
-    work: Work,
-    failure: BaseException,
-    raised: Type[BaseException],
-    monkeypatch: pytest.MonkeyPatch,
+    room: Path, work: Work, failure: BaseException, raised: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (room / "signature").write_bytes(in_memory(room))
     (room / "target").write_bytes(b"what was here")
@@ -216,9 +194,9 @@ def test_what_fails_in_a_thread_comes_out_and_leaves_nothing(
     monkeypatch.setattr(parallel, "InputSlice", type("Failing", (InputSlice,), {"readinto": readinto}))
     with pytest.raises(raised):
         work(room)
-    assert names(room) == ["new", "old", "signature", "target"]
+    assert files(room) == ["new", "old", "signature", "target"]
     assert (room / "target").read_bytes() == b"what was here"
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")]
+    assert engine_threads() == []
 
 
 @pytest.mark.parametrize("work", WORK)
@@ -237,96 +215,59 @@ def test_an_interrupt_while_threads_work_ends_them(
     monkeypatch.setattr(parallel, "InputSlice", type("Endless", (InputSlice,), {"readinto": readinto}))
     with pytest.raises(KeyboardInterrupt):
         work(room)
-    assert names(room) == ["new", "old", "signature"]
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")]
+    assert files(room) == ["new", "old", "signature"]
+    assert engine_threads() == []
 
 
-def test_a_file_that_shrinks_while_it_is_read(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+@pytest.mark.parametrize(
+    ("work", "change", "message"),
+    [("signature", lambda path: os.truncate(path, MIB), "truncated"), ("delta", append, "changed")],
+)
+def test_a_file_that_changes_while_it_is_read(
+    room: Path, monkeypatch: pytest.MonkeyPatch, work: str, change: Any, message: str
+) -> None:
     monkeypatch.setattr(output_file, "_MIN_DIRECT_SIZE", 1)
 
     class Spiteful(io.BytesIO):
         def write(self, data: Any) -> int:
-            os.truncate(room / "old", MIB)
+            change(room / ("old" if work == "signature" else "new"))
             return super().write(data)
 
-    with pytest.raises(SourceChanged, match="truncated"):
-        delta.signature(room / "old", Spiteful())
-
-
-def test_a_file_that_is_written_to_while_it_is_read(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output_file, "_MIN_DIRECT_SIZE", 1)
-
-    class Spiteful(io.BytesIO):
-        def write(self, data: Any) -> int:
-            with open(room / "new", "ab") as file:
-                file.write(b"more")
-            return super().write(data)
-
-    with pytest.raises(SourceChanged, match="changed"):
-        delta.delta(io.BytesIO(in_memory(room)), room / "new", Spiteful(), workers=1)
-
-
-def test_a_signature_that_was_cut_short_is_found_out_first(room: Path) -> None:
-    whole = in_memory(room)
-    for made in (whole[:-1], whole[:5], b"", b"\x00" * 1000):
-        (room / "signature").write_bytes(made)
-        with pytest.raises(DeltaError):
-            delta.delta(room / "signature", room / "new", room / "change")
-        with pytest.raises(DeltaError):
-            delta.delta(Line(made), room / "new", room / "change")  # type: ignore[arg-type]
-    assert names(room) == ["new", "old", "signature"]
+    signature = io.BytesIO(in_memory(room))
+    with pytest.raises(SourceChanged, match=message):
+        if work == "signature":
+            delta.signature(room / "old", Spiteful())
+        else:
+            delta.delta(signature, room / "new", Spiteful(), workers=1)
 
 
 def test_numbers_out_of_range(room: Path) -> None:
-    wrong: List[Any] = [
-        {"block_length": 0},
-        {"block_length": -1},
-        {"block_length": 2**31},
-        {"strong_length": 0},
-        {"strong_length": 17},
-        {"strong_length": 33, "hash": "blake2"},
-        {"hash": "md5"},
-    ]
+    wrong: List[Any] = [{"block_length": length} for length in (0, -1, 2**31)]
+    wrong += [{"strong_length": 0}, {"strong_length": 17}, {"strong_length": 33, "hash": "blake2"}, {"hash": "md5"}]
     for options in wrong:
         with pytest.raises(UsageError):
             delta.signature(room / "old", room / "signature", **options)
     with pytest.raises(UsageError):
         delta.delta(io.BytesIO(in_memory(room)), room / "new", room / "change", workers=0)
-    assert names(room) == ["new", "old"]
+    assert files(room) == ["new", "old"]
 
 
 def test_no_file_is_written_over_its_source(room: Path) -> None:
     (room / "signature").write_bytes(in_memory(room))
     os.link(room / "old", room / "same")
-    for source, into in (("old", "old"), ("old", "same")):
+    for call, into in ((delta.signature, "old"), (delta.signature, "same"), (delta.delta, "signature"), (delta.delta, "new")):
+        sources = [room / "old"] if call is delta.signature else [room / "signature", room / "new"]
         with pytest.raises(UsageError, match="both input and output"):
-            delta.signature(room / source, room / into)
-    for into in ("signature", "new"):
-        with pytest.raises(UsageError, match="both input and output"):
-            delta.delta(room / "signature", room / "new", room / into)
-    assert names(room) == ["new", "old", "same", "signature"]
+            call(*sources, room / into)
+    assert files(room) == ["new", "old", "same", "signature"]
 
 
-def test_missing_files_and_text(room: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        delta.signature(room / "none", room / "signature")
-    with pytest.raises(FileNotFoundError):
-        delta.delta(room / "none", room / "new", room / "change")
-    with pytest.raises(FileNotFoundError):
-        delta.read_signature(room / "none")
-    with open(room / "old", encoding="latin-1") as text:
-        wrong: List[Any] = [text, io.StringIO("text"), 7]
-        for thing in wrong:
-            with pytest.raises(UsageError):
-                delta.signature(thing, room / "signature")
-            with pytest.raises(UsageError):
-                delta.read_signature(thing)
-    with open(room / "sink", "wb") as sink, pytest.raises(UsageError, match="not open for reading"):
-        delta.signature(sink, room / "signature")
-    assert names(room) == ["new", "old", "sink"]
-
-
-def test_a_stream_without_bytes_yet_does_not_end_the_file(room: Path) -> None:
+def test_what_cannot_be_read_or_written(room: Path) -> None:
     class Idle(io.RawIOBase):
         def readable(self) -> bool:
             return True
@@ -334,18 +275,29 @@ def test_a_stream_without_bytes_yet_does_not_end_the_file(room: Path) -> None:
         def readinto(self, view: Any) -> None:  # type: ignore[override]
             return None
 
-    with pytest.raises(LocalError, match="non-blocking stream"):
-        delta.signature(Idle(), room / "signature")  # type: ignore[arg-type]
-    assert names(room) == ["new", "old"]
+    with open(room / "old", encoding="latin-1") as text, open(room / "sink", "wb") as sink:
+        wrong: List[Any] = [(room / "none", FileNotFoundError, "")]
+        wrong += [(thing, UsageError, "") for thing in (text, io.StringIO("text"), 7)]
+        wrong += [(sink, UsageError, "not open for reading"), (Idle(), LocalError, "non-blocking stream")]
+        calls: List[Any] = [
+            lambda thing: delta.signature(thing, room / "signature"),
+            lambda thing: delta.delta(thing, room / "new", room / "change"),
+            delta.read_signature,
+        ]
+        for thing, error, message in wrong:
+            for call in calls:
+                with pytest.raises(error) as caught:
+                    call(thing)
+                assert message in str(caught.value)
+    assert files(room) == ["new", "old", "sink"]
 
 
 def test_workers() -> None:
     assert resolve_worker_count(9) == 9
     assert 1 <= resolve_worker_count() <= 4
-    small = delta.Signature(0x72730136, "md4", "rollsum", 2048, 8, 131072)
-    assert parallel.limit_delta_workers(small, 2) == 2
-    large = delta.Signature(0x72730136, "md4", "rollsum", 2048, 8, 10**7)
-    assert parallel.limit_delta_workers(large, 4) == 1
+    for blocks, workers, expected in ((131072, 2, 2), (10**7, 4, 1)):
+        signature = delta.Signature(0x72730136, "md4", "rollsum", 2048, 8, blocks)
+        assert parallel.limit_delta_workers(signature, workers) == expected
 
 
 @pytest.mark.slow

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
-import stat
 from pathlib import Path
 from typing import Any, List
 
@@ -14,13 +14,9 @@ import pytest
 from smartxfer import delta
 from smartxfer._system import SYSTEM_FILESYSTEM
 from smartxfer.delta import output_file
-from smartxfer.delta import output_file as target_module
 from smartxfer.errors import DeltaError, DiskFull, LocalError, SourceChanged, UsageError
-
-OLD = bytes(range(256)) * 40
-#: "new", then bytes 256 to 9256 of the old file.
-CHANGE = b"rs\x026\x03new\x4a\x01\x00\x23\x28\x00"
-NEW = b"new" + OLD[256:9256]
+from tests.support.delta_edits import CHANGE, NEW, OLD
+from tests.support.sinks import mode_of, names, raising
 
 
 @pytest.fixture(name="room")
@@ -30,20 +26,13 @@ def _room(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def names(room: Path) -> List[str]:
-    return sorted(path.name for path in room.iterdir())
-
-
 @pytest.mark.parametrize("kind", [str, Path, os.fsencode])
 def test_paths_of_any_kind(kind: Any, room: Path) -> None:
     old, change, new = (kind(str(room / name)) for name in ("old", "change", "new"))
-    if kind is os.fsencode:
-        with pytest.raises(UsageError):
-            delta.patch(old, change, new)
-        return
-    assert delta.patch(old, change, new) == len(NEW)
-    assert (room / "new").read_bytes() == NEW
-    assert names(room) == ["change", "new", "old"]
+    with pytest.raises(UsageError) if kind is os.fsencode else contextlib.nullcontext():
+        assert delta.patch(old, change, new) == len(NEW)
+        assert (room / "new").read_bytes() == NEW
+    assert names(room) == (["change", "old"] if kind is os.fsencode else ["change", "new", "old"])
 
 
 def test_open_files(room: Path) -> None:
@@ -81,7 +70,7 @@ def test_in_place(room: Path) -> None:
     os.chmod(room / "old", 0o640)
     assert delta.patch(room / "old", room / "change", room / "old") == len(NEW)
     assert (room / "old").read_bytes() == NEW
-    assert stat.S_IMODE((room / "old").stat().st_mode) == 0o640
+    assert mode_of(room / "old") == 0o640
     assert names(room) == ["change", "old"]
 
 
@@ -132,28 +121,26 @@ def test_a_kernel_that_does_not_copy(how: str, room: Path, monkeypatch: pytest.M
     assert calls
 
 
-def test_a_full_disk_leaves_what_was_there(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def copy(*arguments: int) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "copy_file_range", copy, raising=False)
-    monkeypatch.setattr(output_file, "_MIN_DIRECT_SIZE", 1)
-    with pytest.raises(DiskFull):
+def in_place_fails(room: Path, error: Any, **attributes: Any) -> Any:
+    """A patch in place raises the error, and leaves the file as it was; return what was raised."""
+    with pytest.raises(error, **attributes) as caught:
         delta.patch(room / "old", room / "change", room / "old")
     assert (room / "old").read_bytes() == OLD
     assert names(room) == ["change", "old"]
+    return caught.value
+
+
+def test_a_full_disk_leaves_what_was_there(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = raising(OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr(os, "copy_file_range", full, raising=False)
+    monkeypatch.setattr(output_file, "_MIN_DIRECT_SIZE", 1)
+    in_place_fails(room, DiskFull)
 
 
 def test_a_rename_that_fails_leaves_what_was_there(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def replace(source: str, into: str) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(SYSTEM_FILESYSTEM, "replace", replace)
-    with pytest.raises(LocalError, match="cannot write") as caught:
-        delta.patch(room / "old", room / "change", room / "old")
-    assert caught.value.errno == errno.EACCES
-    assert (room / "old").read_bytes() == OLD
-    assert names(room) == ["change", "old"]
+    refused = raising(PermissionError(errno.EACCES, "Permission denied"))
+    monkeypatch.setattr(SYSTEM_FILESYSTEM, "replace", refused)
+    assert in_place_fails(room, LocalError, match="cannot write").errno == errno.EACCES
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, RuntimeError])
@@ -162,33 +149,32 @@ def test_an_interrupted_run_leaves_nothing(failure: Any, room: Path, monkeypatch
         assert len(names(room)) == 3  # the temporary file is there
         raise failure
 
-    monkeypatch.setattr(target_module.OutputFile, "copy", stop)
-    with pytest.raises(failure):
-        delta.patch(room / "old", room / "change", room / "old")
-    assert (room / "old").read_bytes() == OLD
-    assert names(room) == ["change", "old"]
+    monkeypatch.setattr(output_file.OutputFile, "copy", stop)
+    in_place_fails(room, failure)
 
 
-def test_a_file_that_changes_during_the_call(room: Path) -> None:
+def append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+def replace(path: Path) -> None:
+    path.with_name("other").write_bytes(OLD)
+    path.with_name("other").replace(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [(append, ""), (lambda path: os.truncate(path, 300), "truncated"), (replace, "")]
+)
+def test_a_file_that_changes_during_the_call(room: Path, change: Any, message: str) -> None:
     class Slow(io.BytesIO):
         def read(self, most: Any = -1) -> bytes:
-            with open(room / "old", "ab") as file:
-                file.write(b"more")
+            change(room / "old")
             return super().read(most)
 
-    with pytest.raises(SourceChanged):
+    with pytest.raises(SourceChanged) as caught:
         delta.patch(room / "old", Slow(CHANGE), room / "new")
-    assert names(room) == ["change", "old"]
-
-
-def test_a_file_that_shrinks_during_the_call(room: Path) -> None:
-    class Slow(io.BytesIO):
-        def read(self, most: Any = -1) -> bytes:
-            os.truncate(room / "old", 300)
-            return super().read(most)
-
-    with pytest.raises(SourceChanged, match="truncated"):
-        delta.patch(room / "old", Slow(CHANGE), room / "new")
+    assert message in str(caught.value)
     assert names(room) == ["change", "old"]
 
 
@@ -229,34 +215,21 @@ def test_missing_files(room: Path) -> None:
 
 def test_what_cannot_be(room: Path) -> None:
     (room / "folder").mkdir()
-    with pytest.raises(LocalError, match="is a directory"):
-        delta.patch(room / "old", room / "change", room / "folder")
-    with pytest.raises(UsageError, match="not a regular file"):
-        delta.patch(room / "folder", room / "change", room / "new")
-    with pytest.raises(UsageError, match="both input and output"):
-        delta.patch(room / "old", room / "change", room / "change")
-    with open(room / "old", "r+b") as file:
-        with pytest.raises(UsageError, match="both input and output"):
-            delta.patch(room / "old", room / "change", file)
-        with pytest.raises(UsageError, match="both input and output"):
-            delta.patch(file, room / "change", file)
     both = io.BytesIO(OLD)
-    with pytest.raises(UsageError, match="both input and output"):
-        delta.patch(both, room / "change", both)
+    with open(room / "old", "r+b") as file, open(room / "old", "rb") as reading:
+        for old, change, new, error, message in (
+            (room / "old", room / "change", room / "folder", LocalError, "is a directory"),
+            (room / "folder", room / "change", room / "new", UsageError, "not a regular file"),
+            (room / "old", room / "change", room / "change", UsageError, "both input and output"),
+            (room / "old", room / "change", file, UsageError, "both input and output"),
+            (file, room / "change", file, UsageError, "both input and output"),
+            (both, room / "change", both, UsageError, "both input and output"),
+            (room / "old", room / "change", reading, UsageError, "not open for writing"),
+        ):
+            with pytest.raises(error, match=message):
+                delta.patch(old, change, new)
     assert names(room) == ["change", "folder", "old"]
     assert (room / "old").read_bytes() == OLD
-
-
-def test_a_file_that_is_replaced_during_the_call(room: Path) -> None:
-    class Slow(io.BytesIO):
-        def read(self, most: Any = -1) -> bytes:
-            (room / "other").write_bytes(OLD)
-            (room / "other").replace(room / "old")
-            return super().read(most)
-
-    with pytest.raises(SourceChanged):
-        delta.patch(room / "old", Slow(CHANGE), room / "new")
-    assert names(room) == ["change", "old"]
 
 
 def test_a_device_gets_the_bytes_in_order(room: Path) -> None:
@@ -268,11 +241,6 @@ def test_a_device_gets_the_bytes_in_order(room: Path) -> None:
         assert reader.read() == NEW
 
 
-def test_a_file_that_is_open_for_reading_is_not_a_target(room: Path) -> None:
-    with open(room / "old", "rb") as file, pytest.raises(UsageError, match="not open for writing"):
-        delta.patch(room / "old", room / "change", file)
-
-
 def test_a_directory_that_is_missing_is_made(room: Path) -> None:
     assert delta.patch(room / "old", room / "change", room / "far" / "off" / "new") == len(NEW)
     assert (room / "far" / "off" / "new").read_bytes() == NEW
@@ -282,16 +250,12 @@ def test_a_directory_that_is_missing_is_made(room: Path) -> None:
 
 
 def test_a_writer_without_flush_is_enough(room: Path) -> None:
-    class Plain:
-        def __init__(self) -> None:
-            self.data = b""
-
-        def write(self, data: Any) -> None:
-            self.data += data
+    class Plain(bytearray):
+        write = bytearray.extend
 
     plain: Any = Plain()
     assert delta.patch(room / "old", room / "change", plain) == len(NEW)
-    assert plain.data == NEW
+    assert plain == NEW
 
 
 def test_a_pipe_as_basis_is_refused_and_as_delta_is_read(room: Path) -> None:

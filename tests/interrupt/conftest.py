@@ -15,7 +15,6 @@ from tests.support.filesender_harness import FileSenderHarness
 _SCRIPT = """
 import sys
 from smartxfer import FileSenderClient, UserAuth
-from smartxfer.transport import RetryPolicy
 
 way, url, username, api_key, workers, what, out = sys.argv[1:]
 client = FileSenderClient(
@@ -23,9 +22,11 @@ client = FileSenderClient(
 )
 try:
     if way == "up":
-        client.upload_workflow([what], link=True)
+        transfer = client.upload_workflow([what], link=True)
+        print(transfer.token, transfer.results[0].resumed)
     else:
-        client.download_files(what, out)
+        [result] = client.download_files(what, out)
+        print(result.resumed)
 except KeyboardInterrupt:
     sys.exit(130)
 """
@@ -49,18 +50,17 @@ def throttled(tmp_path: Path) -> Iterator[Callable[..., FileSenderHarness]]:
 
 @pytest.fixture
 def process() -> Iterator[Callable[..., Any]]:
-    """``process(stage, way, what, workers)``: a client at work; killed at the end if need be."""
+    """``process(harness, way, what, workers)``: a client at work; killed at the end if need be."""
     started: List[Any] = []
 
     def start(harness: FileSenderHarness, way: str, what: Any, workers: int) -> Any:
         auth = harness.auth
         words = [way, harness.url, auth.username, auth.api_key, workers, what, harness.out]
         command = [sys.executable, "-c", _SCRIPT, *map(str, words)]
-        started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
         return started[-1]
 
     yield start
     for one in started:
         one.kill()
-        one.wait()
-        one.stderr.close()
+        one.communicate()

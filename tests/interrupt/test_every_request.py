@@ -6,14 +6,13 @@ made again.
 
 from __future__ import annotations
 
-import signal
 from typing import Any, List
 
 import pytest
 
 from tests.support.amounts import EVERY
 from tests.support.filesender_harness import CHUNK, DOWNLOAD, noise, until
-from tests.support.process_signals import seconds_to_end
+from tests.support.process_signals import interrupt, kill
 
 pytestmark = pytest.mark.slow
 
@@ -27,23 +26,7 @@ REQUESTS_DOWN = 2
 WORKERS = 1
 
 
-def _interrupt(process: Any) -> None:
-    """Ctrl-C; the process ends in time and as it should."""
-    assert process.poll() is None
-    seconds = seconds_to_end(process, signal.SIGINT)
-    said = process.stderr.read()
-    assert process.wait(20) == 130, said
-    assert seconds < 2.0
-    assert "Traceback" not in said
-
-
-def _kill(process: Any) -> None:
-    assert process.poll() is None
-    process.kill()
-    process.wait(20)
-
-
-ENDS = {"SIGINT": _interrupt, "SIGKILL": _kill}
+ENDS = {"SIGINT": interrupt, "SIGKILL": kill}
 HELD = {"unseen": "stall", "unanswered": "no-answer"}
 
 
@@ -78,8 +61,8 @@ def test_f23_an_upload(throttled: Any, process: Any, end: Any, effect: str, numb
     orphans = number == 2 and effect == "no-answer"  # created, but the client does not know it
     assert len(harness.site.transfers()) == 1 + orphans
     acknowledged = max(0, min(number - 3, 4))
-    assert harness.site.count(CHUNK, status=200) <= 4 + (4 if end is _kill else 1)
-    if end is _interrupt:
+    assert harness.site.count(CHUNK, status=200) <= 4 + (4 if end is kill else 1)
+    if end is interrupt:
         assert transfer.results[0].resumed == min(acknowledged * CHUNK_SIZE, len(DATA))
 
 
@@ -103,7 +86,7 @@ def test_f22_while_it_waits_to_try_again(throttled: Any, process: Any) -> None:
     harness.fault(CHUNK, "status 503 retry-after=60", times=None)
     running = process(harness, "up", harness.file(DATA), WORKERS)
     until(lambda: harness.site.count(CHUNK, status=503), "the answer")
-    _interrupt(running)
+    interrupt(running)
 
 
 @pytest.mark.parametrize("match", ["GET /rest.php/info", DOWNLOAD])
@@ -114,7 +97,7 @@ def test_f22_while_an_answer_drips(throttled: Any, process: Any, match: str) -> 
     up = match != DOWNLOAD
     running = process(harness, "up" if up else "down", harness.file(DATA) if up else token, WORKERS)
     assert fault.wait(20)
-    _interrupt(running)
+    interrupt(running)
 
 
 @pytest.mark.parametrize("workers", [1, 8])
@@ -123,4 +106,4 @@ def test_f22_while_every_connection_hangs(throttled: Any, process: Any, workers:
     fault = harness.fault(CHUNK, "stall", times=None)
     running = process(harness, "up", harness.file(noise(100 * CHUNK_SIZE)), workers)
     assert fault.wait(20, times=workers)
-    _interrupt(running)
+    interrupt(running)

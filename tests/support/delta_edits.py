@@ -5,26 +5,9 @@ from __future__ import annotations
 import random
 import subprocess
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from hypothesis import strategies as st
-
-__all__ = [
-    "BLOCK_LENGTHS",
-    "DELTA_MAGIC",
-    "FORMATS",
-    "Format",
-    "Pair",
-    "edited",
-    "encode",
-    "large_pair",
-    "noise",
-    "pairs",
-    "rdiff",
-    "sizes",
-    "spoil_delta",
-    "spoil_signature",
-]
 
 #: Smallest, odd, and usual ones.
 BLOCK_LENGTHS = (1, 2, 7, 16, 64, 100, 256, 1000, 2048)
@@ -124,6 +107,33 @@ def pairs(draw: Callable[[Any], Any]) -> Pair:
     return Pair(basis, edited(chance, basis, edits, 2 * block), block)
 
 
+#: An old file; a delta of "new" and of bytes 256 to 9256 of the old file; the new file.
+OLD = bytes(range(256)) * 40
+CHANGE = b"rs\x026\x03new\x4a\x01\x00\x23\x28\x00"
+NEW = b"new" + OLD[256:9256]
+
+
+class Line:
+    """A stream with ``read`` alone, in short pieces: no seek, no name, no descriptor."""
+
+    def __init__(self, content: bytes, most: int = 10007) -> None:
+        self._rest, self._most = content, most
+
+    def read(self, most: int = -1) -> bytes:
+        most = self._most if most < 0 else min(most, self._most)
+        piece, self._rest = self._rest[:most], self._rest[most:]
+        return piece
+
+
+class FillingLine(Line):
+    """A stream that fills a buffer."""
+
+    def readinto(self, view: memoryview) -> int:
+        piece = self.read(len(view))
+        view[: len(piece)] = piece
+        return len(piece)
+
+
 def rdiff(*words: Any) -> None:
     """Run Debian's program; the test fails if the program fails or is not installed."""
     done = subprocess.run(
@@ -165,23 +175,40 @@ _MAGICS = (b"rs\x016", b"rs\x017", b"rs\x01F", b"rs\x01G", DELTA_MAGIC, b"\x00\x
 _HUGE = (2**7, 2**8 - 1, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**63 - 1, 2**63, 2**64 - 1)
 
 
-def commands(change: bytes) -> List[Tuple[int, int, int]]:
-    """Each command of a delta as far as it is sound: where it starts, where its parameters end, its end."""
+class Command(NamedTuple):
+    """A command of a delta: where it starts, where its parameters end, its end, and what it says.
+
+    :param place: where a copy begins in the old file; None for literal data.
+    """
+
+    at: int
+    head: int
+    stop: int
+    op: int
+    place: Optional[int]
+    length: int
+
+
+def commands(change: bytes) -> List[Command]:
+    """Return the commands of a delta as far as it is sound."""
     found, at = [], 4
     while at < len(change):
-        op = change[at]
-        head, data = at + 1, 0
+        op, place, length = change[at], None, 0
+        head = at + 1
         if 0 < op <= 64:
-            data = op
+            length = op
         elif 65 <= op <= 68:
             head += 1 << (op - 65)
-            data = int.from_bytes(change[at + 1 : head], "big")
+            length = int.from_bytes(change[at + 1 : head], "big")
         elif op >= 69:
-            head += (1 << ((op - 69) >> 2)) + (1 << ((op - 69) & 3))
-        if op > 84 or head + data > len(change):
+            middle = head + (1 << ((op - 69) >> 2))
+            head = middle + (1 << ((op - 69) & 3))
+            place, length = (int.from_bytes(change[a:b], "big") for a, b in ((at + 1, middle), (middle, head)))
+        stop = head + (length if place is None else 0)
+        if op > 84 or stop > len(change):
             break
-        found.append((at, head, head + data))
-        at = head + data
+        found.append(Command(at, head, stop, op, place, length))
+        at = stop
     return found
 
 
@@ -217,9 +244,9 @@ def spoil_delta(chance: random.Random, change: bytes, other: bytes) -> bytes:
     return change
 
 
-def _spoil_command(chance: random.Random, change: bytes, parts: List[Tuple[int, int, int]]) -> bytes:
+def _spoil_command(chance: random.Random, change: bytes, parts: List[Command]) -> bytes:
     way = chance.randrange(6)
-    at, head, stop = chance.choice(parts)
+    at, head, stop = chance.choice(parts)[:3]
     if way == 0:  # another command with the same parameters
         return change[:at] + bytes([chance.randrange(256)]) + change[at + 1 :]
     if way == 1 and head > at + 1:  # huge in the width that it has
@@ -235,31 +262,25 @@ def _spoil_command(chance: random.Random, change: bytes, parts: List[Tuple[int, 
     first, second = sorted(chance.choice(parts) for _ in range(2))  # two change places
     if first == second:
         return change
-    return (
-        change[: first[0]]
-        + change[second[0] : second[2]]
-        + change[first[2] : second[0]]
-        + change[first[0] : first[2]]
-        + change[second[2] :]
-    )
+    between = change[first.stop : second.at]
+    moved = change[second.at : second.stop] + between + change[first.at : first.stop]
+    return change[: first.at] + moved + change[second.stop :]
 
 
 def _spoil_bytes(chance: random.Random, content: bytes, other: bytes) -> bytes:
     way = chance.randrange(7)
     at = chance.randrange(len(content) + 1)
     stop = min(len(content), at + chance.randint(1, 40))
-    if way == 0:
-        return content[:at]
-    if way == 1:
-        return content[:at] + noise(chance, chance.randint(1, 40)) + content[at:]
-    if way == 2:
-        return content[:at] + content[stop:]
-    if way == 3:
-        return content[:at] + other[chance.randrange(len(other) + 1) :]
-    if way == 4:
-        return content + bytes(chance.randint(1, 3))
-    if way == 5:
-        return chance.choice(_MAGICS) + content[4:]
+    ways: List[Callable[[], bytes]] = [
+        lambda: content[:at],
+        lambda: content[:at] + noise(chance, chance.randint(1, 40)) + content[at:],
+        lambda: content[:at] + content[stop:],
+        lambda: content[:at] + other[chance.randrange(len(other) + 1) :],
+        lambda: content + bytes(chance.randint(1, 3)),
+        lambda: chance.choice(_MAGICS) + content[4:],
+    ]
+    if way < len(ways):
+        return ways[way]()
     changed = bytearray(content)
     for _ in range(chance.randint(1, 4)):
         if changed:

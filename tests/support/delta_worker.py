@@ -21,6 +21,7 @@ from smartxfer.errors import DeltaError
 from tests.support.delta_edits import (
     DELTA_MAGIC,
     FORMATS,
+    commands,
     edited,
     encode,
     noise,
@@ -33,10 +34,6 @@ MIB = 1024 * 1024
 ROOM = 256 * MIB
 #: Seconds of CPU time, and of wall time for what waits in vain, after which one case counts as a hang.
 CPU_PATIENCE, WALL_PATIENCE = 20, 90
-
-
-#: Bytes of the place and of the length of a copy, by its command from 69 on.
-_WIDTHS = [(wide, narrow) for wide in (1, 2, 4, 8) for narrow in (1, 2, 4, 8)]
 
 
 class Outcome(NamedTuple):
@@ -52,37 +49,17 @@ class Outcome(NamedTuple):
 
 def interpret(change: bytes, basis: bytes) -> Outcome:
     """The new file, command by command."""
-    if change[:4] != DELTA_MAGIC:
-        return Outcome(None)
     made, doubtful = bytearray(), False
-    rest = change[4:]
-    while rest:
-        op, rest = rest[0], rest[1:]
-        if op == 0:
-            return Outcome(None if rest else bytes(made), doubtful)
-        if op > 84:
+    for command in commands(change) if change[:4] == DELTA_MAGIC else []:
+        if command.op == 0:
+            return Outcome(None if command.stop < len(change) else bytes(made), doubtful)
+        if command.place is None:
+            made += change[command.head : command.stop]
+        elif command.place + command.length > len(basis):
             return Outcome(None)
-        if op <= 68:
-            width = (0, 1, 2, 4, 8)[max(0, op - 64)]
-            if len(rest) < width:
-                return Outcome(None)
-            length = int.from_bytes(rest[:width], "big") if width else op
-            rest = rest[width:]
-            if len(rest) < length:
-                return Outcome(None)
-            made += rest[:length]
-            rest = rest[length:]
         else:
-            wide, narrow = _WIDTHS[op - 69]
-            if len(rest) < wide + narrow:
-                return Outcome(None)
-            start = int.from_bytes(rest[:wide], "big")
-            length = int.from_bytes(rest[wide : wide + narrow], "big")
-            rest = rest[wide + narrow :]
-            if start + length > len(basis):
-                return Outcome(None)
-            made += basis[start : start + length]
-        doubtful = doubtful or length == 0
+            made += basis[command.place : command.place + command.length]
+        doubtful = doubtful or command.length == 0
     return Outcome(None)
 
 

@@ -10,18 +10,19 @@ from __future__ import annotations
 import collections
 import contextlib
 import errno
+import fcntl
 import logging
 import os
-import time
+import threading
 from pathlib import Path
-from typing import Any, Callable, Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from smartxfer.error_families import GENERIC_ERRORS
-from smartxfer.errors import SmartxferError
+from smartxfer.errors import AlreadyInProgress, SmartxferError
 from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transport import HTTPTransport, RetryPolicy, attempt
 from smartxfer.transport.http_errors import build_http_error
@@ -43,10 +44,6 @@ STATUSES = {"busy": 503, "throttled": 429, "failing": 500, "refused": 400, "miss
 #: Steps that happen to up to four requests in a row.
 _REPEATED = {"fine", "busy", "throttled", "failing", "dropped", "cut", "lost", "short", "ends early"}
 _FINAL = {"refused", "missing", "expired again"}
-
-#: Rule executions, requests and seconds of all machines of one test.
-counts: Dict[str, float] = collections.Counter()
-
 
 class Killed(BaseException):
     """The process ends here, as by SIGKILL: nothing that runs after it changes the disk."""
@@ -92,16 +89,6 @@ class DiskState:
             path.chmod(mode)
 
 
-class Flag:
-    """A cancel flag."""
-
-    def __init__(self) -> None:
-        self.is_on = False
-
-    def is_set(self) -> bool:
-        return self.is_on
-
-
 class Model:
     """The environment of the engine, and the checks that hold for both directions."""
 
@@ -126,13 +113,16 @@ class Model:
             for again in range(1 + (step.where // 64 if step.kind in _REPEATED else 0))
         )
         self._used: List[Step] = []
-        self.cancel = Flag()
+        self.cancel = threading.Event()
         self.injected: List[BaseException] = []
         self.events: List[Any] = []
         self.requests = 0
         self.deadline = deadline
         self._ends_at = float("inf") if deadline is None else self.clock.monotonic() + deadline
         self._began_at = self._socket_at = self.clock.monotonic()
+        #: Offsets that were done when the run began; (when, offsets) of what it has stored since.
+        self.at_start: Set[int] = set()
+        self.stored_at: List[Tuple[float, Set[int]]] = []
         #: Of the latest try of each part, if it failed: when, by which step, and as which one in a row
         #: without progress.
         self._failures: Dict[Any, Tuple[float, str, int]] = {}
@@ -216,9 +206,8 @@ class Model:
         """
         now = self.clock.monotonic()
         self.requests += 1
-        counts["requests"] += 1
         self.require(now < self._ends_at, "a request after the deadline")
-        self.require(not self.cancel.is_on, "a request after the transfer was cancelled")
+        self.require(not self.cancel.is_set(), "a request after the transfer was cancelled")
         self.require(not self.injected, "a request after the process ended")
         self._part, self._failed_last = part, False
         if part in self._failures:
@@ -231,7 +220,7 @@ class Model:
         elif step.kind == "late":
             self.advance(step.where * 4)
         elif step.kind == "cancel":
-            self.cancel.is_on = True
+            self.cancel.set()
         elif step.kind == "interrupt":
             self.end_process(KeyboardInterrupt() if step.where % 2 else SystemExit(1))
         elif step.kind in STATUSES:
@@ -307,11 +296,38 @@ class Model:
         """Check that a call that is over ends soon."""
         now = self.clock.monotonic()
         last = max(self._began_at, self._socket_at)
-        if self.cancel.is_on or self.injected:
+        if self.cancel.is_set() or self.injected:
             assert now <= last + TICK + _TINY, "a wait in a call that was cancelled"
         elif self._failed_last and self._ends_at == float("inf"):
             assert now == self._failures[self._part][0], "a wait that no try follows"
         assert now <= max(last, self._ends_at + TICK) + _TINY, "a wait after the deadline"
+
+    def noted_in_time(self, seconds: float) -> Set[int]:
+        """Return what has to be noted: what a run finds is written once bytes come so many seconds later."""
+        last = max([when for when, _ in self.stored_at], default=0.0)
+        early = [offsets for when, offsets in self.stored_at if when <= last - seconds]
+        return set().union(self.at_start, *early)
+
+    def require_refused(self, act: Callable[[], Any], otherwise: bool = False) -> None:
+        """Check that another process is refused, unless something else makes it another transfer."""
+        try:
+            act()
+        except AlreadyInProgress:
+            return
+        self.require(otherwise, "two processes transfer the same file")
+
+    @staticmethod
+    @contextlib.contextmanager
+    def lock(path: Path) -> Iterator[None]:
+        """Hold a lock, which must be free."""
+        fd = os.open(str(path), os.O_RDWR)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise AssertionError("the lock outlived the run") from None
+        finally:
+            os.close(fd)
 
     def true_progress(self) -> Sequence[int]:
         """Return the numbers of bytes that an event may have at this moment."""
@@ -330,9 +346,10 @@ class Model:
 
 
 class Machine(RuleBasedStateMachine):
-    """Gives every example a directory of its own, and counts."""
+    """Gives every example a directory of its own."""
 
     top: Path
+    model: Any
     _number = 0
 
     def __init__(self) -> None:
@@ -342,15 +359,20 @@ class Machine(RuleBasedStateMachine):
         self.directory.mkdir()
         os.environ["SMARTXFER_STATE_DIR"] = str(self.directory / "state")
 
-    def count(self, rules: int = 1) -> None:
-        counts["rules"] += rules
+    @rule(seconds=st.integers(0, 255))
+    def time_passes(self, seconds: int) -> None:
+        self.model.clock.advance(seconds)
+
+    def check_refused(self, script: Any) -> None:
+        """Run while another process transfers the same file."""
+        self.model.run(script)
+        assert isinstance(self.model.error, AlreadyInProgress)
+        assert not self.model.requests
 
 
-def run_machine(machine: Any, top: Path, capture: Callable[[str], None] = print) -> None:
-    """Run a state machine by the profile, and print how fast that was."""
+def run_machine(machine: Any, top: Path) -> None:
+    """Run a state machine by the profile."""
     machine.top = top
-    counts.clear()
-    began, used = time.perf_counter(), time.process_time()
     many = settings.default.max_examples > 1000
     examples = settings.default.max_examples if many else 60
     logging.disable(logging.CRITICAL)  # thousands of warnings of tries that failed
@@ -358,9 +380,3 @@ def run_machine(machine: Any, top: Path, capture: Callable[[str], None] = print)
         run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=25))
     finally:
         logging.disable(logging.NOTSET)
-    took, used = time.perf_counter() - began, time.process_time() - used
-    rules, runs, requests = counts["rules"], counts["runs"], counts["requests"]
-    capture(
-        f"{machine.__name__}: {rules:.0f} rules, {runs:.0f} runs of the engine, {requests:.0f} requests in {took:.1f} s "
-        f"({used:.1f} s of CPU): {(rules + requests) / took:.0f} steps/s, {(rules + requests) / used:.0f} per CPU second"
-    )

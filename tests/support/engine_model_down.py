@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import zlib
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, Optional, Sequence, Set, Tuple
 
 from smartxfer.errors import AlreadyInProgress
 from smartxfer.transfer.download import DownloadJob, DownloadSpec
@@ -19,7 +18,7 @@ from smartxfer.transfer.ranges import open_range
 from smartxfer.transfer.result import raise_for_errors
 from smartxfer.transport import RequestSpec
 from tests.support.engine_faults_down import NAME, Disk, FakeWire, Response, Shape, Sink
-from tests.support.engine_model import DiskState, Killed, Model, Step, counts
+from tests.support.engine_model import DiskState, Killed, Model, Step
 
 
 class DownloadModel(Model):
@@ -57,9 +56,6 @@ class DownloadModel(Model):
         self._identity: Dict[str, Any] = {}
         self._promised: Optional[str] = None
         self._alive = [self.data]
-        #: (when, offsets) of each write since the last restart.
-        self._writes: List[Tuple[float, Set[int]]] = []
-        self._at_start: Set[int] = set()
         self._farthest = self._new = 0
         self._ranged = self.step is not None and self.shape.size == "known"
         self._resumed = 0
@@ -133,18 +129,11 @@ class DownloadModel(Model):
     @contextlib.contextmanager
     def held_by_another(self) -> Iterator[bool]:
         """Hold the lock of the partial file; False if the file does not exist."""
-        try:
-            fd = os.open(str(self.out / f"{NAME}.part"), os.O_RDWR)
-        except FileNotFoundError:
+        if not (self.out / f"{NAME}.part").exists():
             yield False
             return
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with self.lock(self.out / f"{NAME}.part"):
             yield True
-        except BlockingIOError:
-            raise AssertionError("the lock outlived the run") from None
-        finally:
-            os.close(fd)
 
     # -- the client -------------------------------------------------------------------------------------
 
@@ -154,7 +143,6 @@ class DownloadModel(Model):
         return made
 
     def transfer(self) -> None:
-        counts["runs"] += 1
         shape, wire = self.shape, FakeWire(self)
         size = len(self.data) if shape.size == "known" else None
         same = ObjectVersionCheck(NAME, digest_known=shape.digest == "md5")
@@ -249,12 +237,7 @@ class DownloadModel(Model):
             files.most = 1 + step.where % 3
         elif kind == "rival":
             names = sorted(os.listdir(self.out))
-            try:
-                FileSink(self.path, clock=self.clock).begin(len(self.data), self._identity)
-            except AlreadyInProgress:
-                pass
-            else:
-                self.require(False, "two processes write the same file")
+            self.require_refused(lambda: FileSink(self.path, clock=self.clock).begin(len(self.data), self._identity))
             self.require(sorted(os.listdir(self.out)) == names, "a refused run left a file")
 
     def received(self) -> None:
@@ -275,7 +258,7 @@ class DownloadModel(Model):
         """Check what the engine takes over of an earlier run."""
         self._began, self._touched = True, ""
         self.have = {at for start, stop in have for at in range(start, stop)}
-        self._at_start = set(self.have)
+        self.at_start = set(self.have)
         self._resumed = len(self.have)
         good = all(at < len(raw) and self._shadow.get(at) == raw[at] for at in self.have)
         self.require(good, "damaged bytes are taken over")
@@ -295,11 +278,11 @@ class DownloadModel(Model):
         self._new += len(data)
         self.have |= offsets
         self._shadow.update(zip(range(offset, offset + len(data)), data))
-        self._writes.append((self.clock.monotonic(), offsets))
+        self.stored_at.append((self.clock.monotonic(), offsets))
 
     def restarted(self) -> None:
         """Nothing is in the partial file."""
-        self.have, self._at_start, self._writes, self._resumed = set(), set(), [], 0
+        self.have, self.at_start, self.stored_at, self._resumed = set(), set(), [], 0
         if self.shape.digest == "doubt":
             self._promised = None  # it was asked for because of what is gone now
 
@@ -316,17 +299,12 @@ class DownloadModel(Model):
     def true_progress(self) -> Sequence[int]:
         return (len(self.have),)
 
-    def _noted_in_time(self) -> Set[int]:
-        """Return what has to be in the side file: it is written once bytes come a second later."""
-        last = max([when for when, _ in self._writes], default=0.0)
-        return set().union(self._at_start, *(offsets for when, offsets in self._writes if when <= last - 1.0))
-
     def _side_file(self) -> Dict[str, Any]:
         state: Dict[str, Any] = json.loads((self.out / f"{NAME}.part.json").read_text(encoding="utf-8"))
         return state
 
     def _check_side_file(self) -> None:
-        wanted = self._noted_in_time()
+        wanted = self.noted_in_time(1.0)
         if wanted and self.files.room is None:
             late = wanted - {at for start, stop, _ in self._side_file()["runs"] for at in range(start, stop)}
             self.require(not late, "%s were written long ago, and are not in the side file", late)
@@ -344,7 +322,7 @@ class DownloadModel(Model):
         if self._promised is not None:
             self.require(hashlib.md5(data).hexdigest() == self._promised, "it has another digest")
         self.require(data in self._alive, "bytes that the server never had get the final name")
-        self.require(not self.cancel.is_on, "a cancelled transfer is completed")
+        self.require(not self.cancel.is_set(), "a cancelled transfer is completed")
         self._committed = data
 
     def check_run(self) -> None:
@@ -364,7 +342,7 @@ class DownloadModel(Model):
                 assert self.result.verified == "md5"
             self._expected = None
         elif self.killed:
-            self._expected = (self._identity, self._noted_in_time(), False) if now == self.before and self._began else None
+            self._expected = (self._identity, self.noted_in_time(1.0), False) if now == self.before and self._began else None
         else:
             assert now == self.before, "it failed, and has its final name"
             assert names <= {NAME, f"{NAME}.part", f"{NAME}.part.json"} or self._leftovers, names

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Optional, Sequence, Set, Tuple
 
-from smartxfer.errors import AlreadyInProgress, IntegrityError, SourceChanged, Truncated
+from smartxfer.errors import IntegrityError, SourceChanged, Truncated
 from smartxfer.transfer.file_parts import MissingParts, Part
 from smartxfer.transfer.journal import Journal, state_directory
 from smartxfer.transfer.local_files import LocalFile
 from smartxfer.transfer.result import raise_for_errors
 from smartxfer.transfer.upload import UploadJob, UploadSpec
 from smartxfer.transport import attempt
-from tests.support.engine_model import Killed, Model, Step, counts
+from tests.support.engine_model import Killed, Model, Step
 
 KINDS = (
     "fine", "fine", "fine", "slow", "lost", "dropped", "cut", "busy", "throttled", "failing", "refused", "expired", "short", "restart",
@@ -33,17 +32,13 @@ class Trickle:
 
     def __init__(self, source: Any, most: int) -> None:
         self._source, self._most = source, most
-        self.name, self.size, self.path = source.name, source.size, source.path
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
 
     def read_at(self, buffer: memoryview, offset: int) -> int:
         found: int = self._source.read_at(buffer[: self._most], offset)
         return found
-
-    def check_unchanged(self) -> None:
-        self._source.check_unchanged()
-
-    def close(self) -> None:
-        self._source.close()
 
 
 class Notes:
@@ -104,11 +99,8 @@ class UploadModel(Model):
         self._in_flight = 0
         self._opened: Optional[bytes] = None
         self._changed = self._completing = self._dropped = False
-        self._at_start: Set[int] = set()
         #: Offsets that the client knows to be acknowledged.
         self._known: Set[int] = set()
-        #: (when, offsets) of each acknowledgement of this run.
-        self._acknowledgements: List[Tuple[float, Set[int]]] = []
         self.retries = 0
         self.result: Any = None
         self._name = ""
@@ -156,7 +148,6 @@ class UploadModel(Model):
         return LocalFile(_NAME, self.path, found.st_size, self.path, found.st_mtime_ns)
 
     def transfer(self) -> None:
-        counts["runs"] += 1
         item = self.item()
         with self.journal(item) as journal, self.operation() as doing:
             self._name = journal._name
@@ -169,9 +160,9 @@ class UploadModel(Model):
     def _send_file(self, item: LocalFile, journal: Journal, doing: Any) -> None:
         self.number = number = doing.run_one(lambda: self._find_or_create(journal))
         have = [tuple(extent) for extent in journal.state["acknowledged"].get(_NAME, ())]
-        self._at_start = {at for extent in have for at in range(*extent)}
-        self._known = set(self._at_start)
-        self.require(self._at_start <= self.acknowledged[number], "the journal has what was never acknowledged")
+        self.at_start = {at for extent in have for at in range(*extent)}
+        self._known = set(self.at_start)
+        self.require(self.at_start <= self.acknowledged[number], "the journal has what was never acknowledged")
 
         def finish() -> Tuple[str, Optional[str]]:
             try:
@@ -239,30 +230,19 @@ class UploadModel(Model):
             self.reset(step.kind)
         self.acknowledged[number] |= offsets
         self._known |= offsets
-        self._acknowledgements.append((self.clock.monotonic(), offsets))
+        self.stored_at.append((self.clock.monotonic(), offsets))
         self._in_flight = 0
         self.succeed()
         if step.kind == "forgets":
             self.forget(step.where)
         return part.size
 
-    def _noted_in_time(self) -> Set[int]:
-        """Return what has to be in the journal: it is written once an acknowledgement comes half a second later."""
-        latest = max([when for when, _ in self._acknowledgements], default=0.0)
-        early = [offsets for when, offsets in self._acknowledgements if when <= latest - 0.5]
-        return set().union(self._at_start, *early)
-
     def _begin_request(self, part: Any) -> Step:
-        late = self._noted_in_time() - self.offsets(self.storage.state(self._name))
+        late = self.noted_in_time(0.5) - self.offsets(self.storage.state(self._name))
         self.require(not late, "%s were acknowledged long ago, and are not in the journal", late)
         step = self.request(part)
         if step.kind == "rival":
-            try:
-                self.journal(self.item()).close()
-            except AlreadyInProgress:
-                pass
-            else:
-                self.require(self._changed, "two processes send the same file")
+            self.require_refused(lambda: self.journal(self.item()).close(), self._changed)
         elif step.kind == "kill":
             self.end_process(Killed())
         elif step.kind == "kill at a note":
@@ -327,7 +307,7 @@ class UploadModel(Model):
 
     def unnoted(self) -> None:
         """The process is killed before its latest acknowledgement is on the disk."""
-        del self._acknowledgements[-1:]
+        del self.stored_at[-1:]
 
     @staticmethod
     def offsets(state: Dict[str, Any]) -> Set[int]:
@@ -335,13 +315,13 @@ class UploadModel(Model):
         return {at for start, stop in extents for at in range(start, stop)}
 
     def check_run(self) -> None:
-        self._check_lock()
+        if self._name:
+            with self.lock(state_directory() / "locks" / f"{self._name}.lock"):
+                pass  # it is free
         if self.error is None:
             self._check_success()
         elif self._name and self.number and not self._dropped and not isinstance(self.error, SourceChanged):
-            acknowledged = self._known
-            if self.killed:
-                acknowledged = self._noted_in_time()
+            acknowledged = self.noted_in_time(0.5) if self.killed else self._known
             kept = self.offsets(self.storage.state(self._name))
             assert acknowledged <= kept, f"{acknowledged - kept} were acknowledged, and the journal does not say so"
             if self.events and not self.killed:
@@ -351,17 +331,6 @@ class UploadModel(Model):
     def _check_success(self) -> None:
         assert self.completed.get(self.number) == self._opened, "done, and the server has other bytes"
         assert self.result.bytes == len(self._opened or b"")
-        assert self.result.resumed == len(self._at_start)
+        assert self.result.resumed == len(self.at_start)
         assert self.storage.load(self._name) is None, "the journal outlived the upload"
         assert self.events[-1].state == "done"
-
-    def _check_lock(self) -> None:
-        if not self._name:
-            return
-        fd = os.open(str(state_directory() / "locks" / f"{self._name}.lock"), os.O_RDWR)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AssertionError("the lock outlived the run") from None
-        finally:
-            os.close(fd)

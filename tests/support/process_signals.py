@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -26,6 +27,22 @@ def seconds_to_end(process: subprocess.Popen[Any], number: int) -> float:
         time.sleep(0.005)
     # Of a process that has ended only the main thread has an account, until it is waited for.
     return watch.seconds()
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Send Ctrl-C; the process is gone within two seconds, with the exit code of an interrupted program."""
+    assert process.poll() is None
+    seconds = seconds_to_end(process, signal.SIGINT)
+    _, errors = process.communicate(timeout=_PATIENCE)
+    assert process.returncode == 130, errors
+    assert seconds < 2
+    assert "Traceback" not in errors
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    assert process.poll() is None
+    process.kill()
+    process.communicate(timeout=_PATIENCE)
 
 
 def until_asleep(process: subprocess.Popen[Any]) -> None:

@@ -234,6 +234,20 @@ def ranged(data: bytes) -> Callable[[Request, Peer], None]:
     return reply
 
 
+def unfinished(data: bytes, count: int) -> Callable[[Request, Peer], None]:
+    """A reply that promises ``data``, or the range asked for, and ends the connection after ``count`` bytes."""
+
+    def reply(request: Request, peer: Peer) -> None:
+        asked = request.headers.get("range")
+        first, last = (asked or f"bytes=0-{len(data) - 1}")[len("bytes=") :].split("-")
+        piece = data[int(first) : int(last) + 1]
+        fields = [f"Content-Range: bytes {first}-{last}/{len(data)}"] if asked else []
+        peer.answer(206 if asked else 200, piece[:count], *fields, length=len(piece))
+        peer.close()
+
+    return reply
+
+
 @contextlib.contextmanager
 def refused_port() -> Iterator[int]:
     """Reserve a port on which no server listens."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import tracemalloc
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
 
 import attrs
 import pytest
@@ -13,6 +13,7 @@ from smartxfer.errors import Truncated
 from smartxfer.transfer.body import PartBody
 from smartxfer.transfer.download import DownloadJob, DownloadSpec
 from smartxfer.transfer.file_parts import Part, split_into_parts
+from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.ranges import open_range
 from smartxfer.transfer.result import FileResult, raise_for_errors
@@ -23,6 +24,8 @@ from smartxfer.transport import HTTPTransport, Origin, RequestSpec, RetryPolicy
 from smartxfer.transport.http_errors import build_http_error
 from smartxfer.transport.s3_response import STORED_EXPECTATION
 from tests.support.fake_clock import FakeClock
+from tests.support.part_store import PartStore
+from tests.support.raw_server import RawServer
 
 #: Quick, so that real waits cost nothing.
 POLICY = RetryPolicy(backoff=0.001)
@@ -41,22 +44,22 @@ class Engine:
     def operation(self, max_workers: int = 4, **settings: Any) -> TransferRunner:
         return TransferRunner(policy=self.policy, max_workers=max_workers, **{**self.settings, **settings})
 
-    def upload(
+    def upload_job(
         self,
         thing: Any,
+        operation: TransferRunner,
         *,
         chunk: int = 4,
         acknowledged: Any = (),
         finish: Any = None,
         name: str = "file",
-        operation: Optional[TransferRunner] = None,
-        check: bool = True,
-        **settings: Any,
-    ) -> FileResult:
-        """PUT every part to ``/name/start``."""
+        **described: Any,
+    ) -> UploadJob:
+        """Return a job that PUTs every part to ``/name/start``."""
 
         def send_part(part: Part, body: Any) -> None:
-            answer = self.wire.request_once(RequestSpec("PUT", f"{self.url}/{name}/{part.start}", body=body, success=STORED_EXPECTATION))
+            spec = RequestSpec("PUT", f"{self.url}/{name}/{part.start}", body=body, success=STORED_EXPECTATION)
+            answer = self.wire.request_once(spec)
             if answer.headers.get("X-Written", str(part.size)) != str(part.size):
                 raise Truncated("not all of it was written")
 
@@ -68,20 +71,23 @@ class Engine:
             complete=finish or (lambda: ("size", None)),
             completed_parts=acknowledged,
             on_part_sent=lambda part: self.notes.append(part.number),
+            **described,
         )
-        with contextlib.ExitStack() as stack:
-            doing = operation or stack.enter_context(self.operation(**settings))
-            job = UploadJob(upload, doing, 4)
+        return UploadJob(upload, operation, 4)
+
+    def upload(self, thing: Any, *, settings: Any = None, check: bool = True, **described: Any) -> FileResult:
+        with self.operation(**(settings or {})) as doing:
+            job = self.upload_job(thing, doing, **described)
             doing.run_jobs([job], 1)
         return raise_for_errors([job.result])[0] if check else job.result
 
     def job(
         self, sink: Sink, operation: TransferRunner, path: str = "/x", at_once: int = 4, **described: Any
     ) -> DownloadJob:
-        call, size = RequestSpec("GET", self.url + path), described.get("size")
+        call, size, accept = RequestSpec("GET", self.url + path), described.get("size"), described.pop("accept", lambda response: None)
         described.setdefault("name", "file")
         described.setdefault("identity", {"object": path})
-        described.setdefault("open_range", lambda start, stop: open_range(self.wire, call, start, stop, size))
+        described.setdefault("open_range", lambda start, stop: open_range(self.wire, call, start, stop, size, accept))
         described.setdefault("on_complete", lambda: self.notes.append("done"))
         return DownloadJob(DownloadSpec(sink=sink, **described), operation, at_once)
 
@@ -115,6 +121,60 @@ def engine() -> Iterator[Callable[..., Engine]]:
     yield make
     for wire in wires:
         wire.close()
+
+
+class Fetch:
+    """``fetch(handler, ...)``: download ``/x`` from a server with that handler, into ``out`` or another sink.
+
+    What the latest download asked for and reported is in ``requests``, ``events`` and ``notes``.
+    """
+
+    def __init__(self, engine: Callable[..., Engine], out: Path) -> None:
+        self._engine, self.out = engine, out
+
+    def __call__(
+        self, handler: Any, sink: Any = None, policy: RetryPolicy = POLICY, check: bool = True, **described: Any
+    ) -> FileResult:
+        self.events: List[Any] = []
+        operation = {"max_workers": described.pop("workers", 4), "progress": self.events.append}
+        operation.update(described.pop("operation", {}))
+        with RawServer(handler) as server:
+            self.requests, made = server.requests, self._engine(server.url, policy)
+            self.notes = made.notes
+            return made.download(FileSink(self.out) if sink is None else sink, check, operation, **described)
+
+    @property
+    def ranges(self) -> List[Any]:
+        """Return the range of each request."""
+        return [request.headers.get("range") for request in self.requests]
+
+
+@pytest.fixture
+def fetch(engine: Callable[..., Engine], tmp_path: Path) -> Fetch:
+    return Fetch(engine, tmp_path / "out")
+
+
+class Send:
+    """``send(data, handler, ...)``: upload to a server with that handler, by default to ``store``.
+
+    What the latest upload asked for and reported is in ``requests``, ``events`` and ``notes``.
+    """
+
+    def __init__(self, engine: Callable[..., Engine]) -> None:
+        self._engine, self.store = engine, PartStore()
+
+    def __call__(self, data: Any, handler: Any = None, policy: RetryPolicy = POLICY, **described: Any) -> FileResult:
+        self.events: List[Any] = []
+        settings = {"max_workers": described.pop("workers", 4), "progress": self.events.append}
+        with RawServer(handler or self.store.handler) as server:
+            self.requests, made = server.requests, self._engine(server.url, policy)
+            self.notes = made.notes
+            return made.upload(data, settings=settings, **described)
+
+
+@pytest.fixture
+def send(engine: Callable[..., Engine]) -> Send:
+    return Send(engine)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 from smartxfer.errors import LocalError, SourceChanged
 from smartxfer.transfer.body import PartBody
 from smartxfer.transfer.buffers import BLOCK_SIZE, MIN_BLOCK_SIZE, AdaptiveBlockSize
-from smartxfer.transfer.file_parts import Part
 from smartxfer.transport import Attempt
 from tests.support.fake_clock import FakeClock
 
@@ -86,17 +85,6 @@ def test_a_source_that_became_shorter(body_of: BodyOf) -> None:
     assert bytes(body.read(1)) == b"12345"
     with pytest.raises(SourceChanged, match="was truncated while"):
         body.read(1)
-
-
-def test_a_source_that_cannot_be_read() -> None:
-    class Broken:
-        name, size = "tape", 10
-
-        def read_at(self, buffer: memoryview, offset: int) -> int:
-            raise OSError(5, "Input/output error")
-
-    with pytest.raises(LocalError, match="cannot read tape: Input/output error"):
-        PartBody(Broken(), Part(0, 0, 10), lambda count: None).read(1)  # type: ignore[arg-type]
 
 
 def test_blocks_grow_on_a_fast_line_and_shrink_on_a_slow_one() -> None:

@@ -7,118 +7,78 @@ import hashlib
 import json
 import threading
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any
 
 import pytest
 
 from smartxfer.errors import AlreadyInProgress, Cancelled, ChecksumMismatch, LocalError, Stalled
 from smartxfer.transfer.sink import FileSink, StreamSink
 from smartxfer.transport import RetryPolicy
-from tests.support.raw_server import PATIENCE, Peer, RawServer, Request, answering, ranged
+from tests.support.jobs import engine_threads
+from tests.support.raw_server import (
+    PATIENCE,
+    Peer,
+    RawServer,
+    Request,
+    answering,
+    ranged,
+    scripted,
+    status,
+    unfinished,
+)
+from tests.support.sinks import names, part_of, side_of
 from tests.support.stopwatch import Stopwatch
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
 STEP = 200_000
 MD5 = ("md5", hashlib.md5(DATA).hexdigest())
 RANGED = {"size": len(DATA), "range_size": STEP}
-
-
-def gone(request: Request, peer: Peer) -> None:
-    peer.answer(404)
-
-
-def faulty(*faults: Any, then: Any = None) -> Callable[[Peer], None]:
-    """Serves DATA with ranges; the first requests get the faults."""
-    lock, waiting = threading.Lock(), list(faults)
-
-    def reply(request: Request, peer: Peer) -> None:
-        with lock:
-            fault = waiting.pop(0) if waiting else None
-        (fault or then or ranged(DATA))(request, peer)
-
-    return answering(reply)
-
-
-def cut_after(count: int) -> Callable[[Request, Peer], None]:
-    """Promises all, sends ``count`` bytes, and resets or ends the connection."""
-
-    def reply(request: Request, peer: Peer) -> None:
-        first, last = request.headers.get("range", f"bytes=0-{len(DATA) - 1}")[len("bytes=") :].split("-")
-        piece = DATA[int(first) : int(last) + 1]
-        field = f"Content-Range: bytes {first}-{last}/{len(DATA)}"
-        peer.answer(206 if "range" in request.headers else 200, piece[:count], field, length=len(piece))
-        peer.close()
-
-    return reply
-
-
-def left_behind(directory: Path) -> List[str]:
-    return sorted(path.name for path in directory.iterdir())
+WHOLE = answering(ranged(DATA))
+GONE = status(404)
 
 
 # -- resuming ------------------------------------------------------------------------------------------
 
 
-def test_a_later_run_goes_on(engine: Any, tmp_path: Path) -> None:
-    with RawServer(faulty(ranged(DATA), ranged(DATA), cut_after(50_000), then=gone)) as server:
-        failed = engine(server.url).download(
-            FileSink(tmp_path / "out"), check=False, **RANGED, operation={"max_workers": 1}
-        )
-    assert failed.error is not None
-    assert left_behind(tmp_path) == ["out.part", "out.part.json"]
-    events: List[Any] = []
-    with RawServer(faulty()) as server:
-        result = engine(server.url).download(
-            FileSink(tmp_path / "out"), **RANGED, operation={"progress": events.append}
-        )
-        moved = sum(
-            int(request.headers["range"].split("-")[1]) + 1 - int(request.headers["range"][6:].split("-")[0])
-            for request in server.requests
-        )
-    assert (tmp_path / "out").read_bytes() == DATA
+def test_a_later_run_continues(fetch: Any) -> None:
+    handler = scripted(ranged(DATA), ranged(DATA), unfinished(DATA, 50_000), GONE)
+    assert fetch(handler, check=False, workers=1, **RANGED).error is not None
+    assert names(fetch.out.parent) == ["out.part", "out.part.json"]
+    result = fetch(WHOLE, **RANGED)
+    assert fetch.out.read_bytes() == DATA
     assert result.resumed == 2 * STEP + 50_000
-    assert moved == len(DATA) - result.resumed
-    assert next(event.done for event in events) == result.resumed
-    assert left_behind(tmp_path) == ["out"]
+    bounds = [list(map(int, asked[len("bytes=") :].split("-"))) for asked in fetch.ranges]
+    assert sum(last + 1 - first for first, last in bounds) == len(DATA) - result.resumed
+    assert fetch.events[0].done == result.resumed
+    assert names(fetch.out.parent) == ["out"]
 
 
-def test_another_object_is_never_resumed(engine: Any, tmp_path: Path) -> None:
-    with RawServer(faulty(ranged(bytes(len(DATA))), then=gone)) as server:
-        engine(server.url).download(
-            FileSink(tmp_path / "out"), check=False, **RANGED, operation={"max_workers": 1}
-        )
-    with RawServer(faulty()) as server:
-        result = engine(server.url).download(
-            FileSink(tmp_path / "out"), **RANGED, identity={"object": "other"}
-        )
-    assert result.resumed == 0
-    assert (tmp_path / "out").read_bytes() == DATA
+def test_another_object_is_never_resumed(fetch: Any) -> None:
+    fetch(scripted(ranged(bytes(len(DATA))), GONE), check=False, workers=1, **RANGED)
+    assert fetch(WHOLE, identity={"object": "other"}, **RANGED).resumed == 0
+    assert fetch.out.read_bytes() == DATA
 
 
-def test_a_damaged_byte_is_fetched_again(
-    engine: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with RawServer(faulty(ranged(DATA), ranged(DATA), then=gone)) as server:
-        engine(server.url).download(
-            FileSink(tmp_path / "out"), check=False, **RANGED, operation={"max_workers": 1}
-        )
-    with (tmp_path / "out.part").open("r+b") as part:
+def test_a_damaged_byte_is_fetched_again(fetch: Any, caplog: pytest.LogCaptureFixture) -> None:
+    fetch(scripted(ranged(DATA), ranged(DATA), GONE), check=False, workers=1, **RANGED)
+    with part_of(fetch.out).open("r+b") as part:
         part.seek(300_000)
         part.write(b"\xff\xfe\xfd")
-    with RawServer(faulty()) as server:
-        result = engine(server.url).download(FileSink(tmp_path / "out"), **RANGED)
-    assert (tmp_path / "out").read_bytes() == DATA
+    result = fetch(WHOLE, **RANGED)
+    assert fetch.out.read_bytes() == DATA
     assert "damaged" in caplog.text
     assert result.resumed in (0, STEP)  # the damaged run is given up, whether it is one piece or two
 
 
-def test_a_stream_takes_it_in_order(engine: Any, tmp_path: Path) -> None:
-    with (tmp_path / "out").open("w+b") as file, RawServer(faulty(cut_after(5))) as server:
+BROKEN_ONCE = (unfinished(DATA, 5), ranged(DATA))
+
+
+def test_a_stream_takes_it_in_order(fetch: Any) -> None:
+    with fetch.out.open("w+b") as file:
         file.write(b"head")
-        result = engine(server.url).download(StreamSink(file), digest=MD5, **RANGED)
-    assert (tmp_path / "out").read_bytes() == b"head" + DATA
-    assert result.verified == "md5"
-    assert result.path is None
+        result = fetch(scripted(*BROKEN_ONCE), StreamSink(file), digest=MD5, **RANGED)
+    assert fetch.out.read_bytes() == b"head" + DATA
+    assert (result.verified, result.path) == ("md5", None)
 
 
 class Pipe:
@@ -134,29 +94,23 @@ class Pipe:
         return
 
 
-def test_a_pipe_is_checked_as_its_bytes_come(engine: Any) -> None:
-    pipe = Pipe()
-    with RawServer(faulty(cut_after(5))) as server:
-        result = engine(server.url).download(StreamSink(pipe), digest=MD5, **RANGED)  # type: ignore[arg-type]
-    assert pipe.taken == DATA
-    assert result.verified == "md5"
-
-
-def test_wrong_bytes_in_a_pipe_are_reported(engine: Any) -> None:
-    pipe = Pipe()
-    with RawServer(faulty()) as server, pytest.raises(ChecksumMismatch):
-        engine(server.url).download(
-            StreamSink(pipe),  # type: ignore[arg-type]
-            digest=("md5", "0" * 32),
-            **RANGED,
-        )
+def test_a_pipe_is_checked_as_its_bytes_come(fetch: Any) -> None:
+    pipe: Any = Pipe()
+    assert fetch(scripted(*BROKEN_ONCE), StreamSink(pipe), digest=MD5, **RANGED).verified == "md5"
     assert pipe.taken == DATA
 
 
-def test_a_stream_that_cannot_go_back_says_so(engine: Any) -> None:
-    with RawServer(faulty(cut_after(5))) as server:
-        with pytest.raises(LocalError, match="cannot be rewound"):
-            engine(server.url).download(StreamSink(Pipe()), size=len(DATA))  # type: ignore[arg-type]
+def test_wrong_bytes_in_a_pipe_are_reported(fetch: Any) -> None:
+    pipe: Any = Pipe()
+    with pytest.raises(ChecksumMismatch):
+        fetch(WHOLE, StreamSink(pipe), digest=("md5", "0" * 32), **RANGED)
+    assert pipe.taken == DATA
+
+
+def test_a_stream_that_cannot_be_rewound_is_an_error(fetch: Any) -> None:
+    pipe: Any = Pipe()
+    with pytest.raises(LocalError, match="cannot be rewound"):
+        fetch(scripted(*BROKEN_ONCE), StreamSink(pipe), size=len(DATA))
 
 
 # -- slow lines, cancel, two at once -------------------------------------------------------------------
@@ -169,8 +123,8 @@ def test_a_slow_drip_is_a_stall(engine: Any, tmp_path: Path, every: float, lengt
         while not peer.server.ended.wait(every):
             peer.send(b"x")
 
+    policy = RetryPolicy(attempts=1, stall_speed=1024, stall_window=1.0)
     with RawServer(answering(drip)) as server:
-        policy = RetryPolicy(attempts=1, stall_speed=1024, stall_window=1.0)
         watch = Stopwatch()
         with pytest.raises(Stalled):
             engine(server.url, policy).download(FileSink(tmp_path / "out"), size=length)
@@ -180,28 +134,23 @@ def test_a_slow_drip_is_a_stall(engine: Any, tmp_path: Path, every: float, lengt
 
 
 def test_cancel_keeps_what_is_there(engine: Any, tmp_path: Path) -> None:
-    cancel = threading.Event()
+    cancel, target = threading.Event(), tmp_path / "out"
 
     def half(request: Request, peer: Peer) -> None:
         peer.answer(200, DATA[: len(DATA) // 2], length=len(DATA))
         peer.hang()
 
-    def callback(event: Any) -> None:
-        if event.done > 0:
-            cancel.set()
-
+    operation = {"cancel": cancel, "progress": lambda event: event.done > 0 and cancel.set()}
     with RawServer(answering(half)) as server:
         watch = Stopwatch()
         with pytest.raises(Cancelled):
-            engine(server.url).download(
-                FileSink(tmp_path / "out"), size=len(DATA), operation={"cancel": cancel, "progress": callback}
-            )
+            engine(server.url).download(FileSink(target), size=len(DATA), operation=operation)
         assert watch.seconds() < 3
         assert server.hung_up.wait(PATIENCE)
-    assert not (tmp_path / "out").exists()
-    saved = json.loads((tmp_path / "out.part.json").read_text())
+    assert not target.exists()
+    saved = json.loads(side_of(target).read_text())
     assert sum(stop - start for start, stop, _ in saved["runs"]) > 0
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")]
+    assert engine_threads() == []
 
 
 def test_two_at_once_on_one_target(engine: Any, tmp_path: Path) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
-from typing import Any, Callable, ContextManager, Dict, Iterator, List
+from typing import Any, ContextManager, Iterator, List
 
 import pytest
 from hypothesis import given
@@ -14,12 +13,10 @@ from hypothesis import strategies as st
 from smartxfer.errors import LocalError, NetworkError, SourceChanged
 from smartxfer.transfer.body import PartBody, ScaledProgress
 from smartxfer.transfer.buffers import BLOCK_SIZE, BufferPool
-from smartxfer.transfer.file_parts import Part, split_into_parts
+from smartxfer.transfer.file_parts import Part
 from smartxfer.transfer.source import open_source
-from smartxfer.transfer.upload import UploadJob, UploadSpec
-from smartxfer.transport import RequestSpec
-from smartxfer.transport.s3_response import STORED_EXPECTATION
-from tests.support.raw_server import Peer, RawServer, Request, answering
+from tests.support.raw_server import reset
+from tests.support.sinks import raising
 
 # -- all bytes of a part -----------------------------------------------------------------------------------------
 
@@ -59,14 +56,12 @@ def test_parts_longer_than_a_block() -> None:
     assert whole(open_source(data), Part(0, 5, len(data) - 2)) == data[5:-2]
 
 
-def test_a_source_that_cannot_be_read() -> None:
-    class Broken(Sparing):
-        def read_at(self, buffer: memoryview, offset: int) -> int:
-            raise OSError(5, "Input/output error")
-
-    broken: Any = Broken(b"", 1)
+@pytest.mark.parametrize("read", [whole, lambda source, part: PartBody(source, part, lambda count: None).read(1)])
+def test_a_source_that_cannot_be_read(read: Any) -> None:
+    source: Any = Sparing(b"", 1)
+    source.read_at = raising(OSError(5, "Input/output error"))
     with pytest.raises(LocalError, match="cannot read tape: Input/output error"):
-        whole(broken, Part(0, 0, 1))
+        read(source, Part(0, 0, 1))
 
 
 # -- progress in another measure ---------------------------------------------------------------------------------
@@ -93,27 +88,6 @@ def test_scaled_progress_adds_up(size: int, meant: int, steps: List[int]) -> Non
 # -- uploads -----------------------------------------------------------------------------------------------------
 
 
-class Store:
-    """Takes parts; the first tries of those in ``broken`` are read and lost."""
-
-    def __init__(self, *broken: int, times: int = 1) -> None:
-        self.bodies: Dict[int, List[bytes]] = {}
-        self.left = dict.fromkeys(broken, times)
-        self.lock = threading.Lock()
-
-    def reply(self, request: Request, peer: Peer) -> None:
-        start = int(request.path.rsplit("/", 1)[1])
-        with self.lock:
-            self.bodies.setdefault(start, []).append(request.body)
-            lost = self.left.get(start, 0) > 0
-            if lost:
-                self.left[start] -= 1
-        if lost:
-            peer.reset()
-        else:
-            peer.answer(200)
-
-
 ROOMS = BufferPool()
 
 
@@ -126,28 +100,9 @@ def unlike_any(part: Part, pieces: Any) -> Iterator[memoryview]:
         yield view
 
 
-def send(engine: Any, url: str, data: Any, chunk: int, **described: Any) -> Any:
-    def send_part(part: Part, body: Any) -> None:
-        made.wire.request_once(RequestSpec("PUT", f"{url}/{part.start}", body=body, success=STORED_EXPECTATION))
-
-    made = engine(url)
-    progress = described.pop("progress", None)
-    upload = UploadSpec(
-        name="file",
-        open_source=lambda: open_source(data, "file"),
-        make_parts=lambda size: split_into_parts(size, chunk),
-        send_part=send_part,
-        complete=lambda: ("size", None),
-        **described,
-    )
-    with made.operation(progress=progress) as doing:
-        job = UploadJob(upload, doing, 4)
-        doing.run_jobs([job], 1)
-    return job.result
-
-
-def test_each_part_is_encoded_once_for_all_attempts(engine: Callable[..., Any]) -> None:
-    data, store, encoded = os.urandom(1050), Store(0, 300, times=2), []
+def test_each_part_is_encoded_once_for_all_attempts(send: Any) -> None:
+    data, encoded = os.urandom(1050), []  # type: bytes, List[int]
+    send.store.faults = {start: [reset] * 2 for start in (0, 300)}
 
     def encode(part: Part, pieces: Any) -> ContextManager[memoryview]:
         plain = b"".join(bytes(piece) for piece in pieces)
@@ -155,75 +110,54 @@ def test_each_part_is_encoded_once_for_all_attempts(engine: Callable[..., Any]) 
         encoded.append(part.number)
         return unlike_any(part, [plain])
 
-    events: List[Any] = []
-    with RawServer(answering(store.reply)) as server:
-        result = send(engine, server.url, data, 100, encode_part=encode, progress=events.append)
-    assert result.error is None
+    result = send(data, chunk=100, encode_part=encode)
     assert (result.bytes, result.retries) == (1050, 4)
     assert sorted(encoded) == list(range(11))
-    assert {start: len(bodies) for start, bodies in store.bodies.items() if len(bodies) > 1} == {0: 3, 300: 3}
-    for start, bodies in store.bodies.items():
+    bodies_of = send.store.bodies
+    assert {start: len(bodies) for start, bodies in bodies_of.items() if len(bodies) > 1} == {0: 3, 300: 3}
+    for start, bodies in bodies_of.items():
         assert len(set(bodies)) == 1
         assert bodies[0][16:] == data[start : start + 100][::-1] + b"#%d" % (start // 100)
     # Progress counts bytes of the file, whatever the length of the encoded parts.
-    assert {event.total for event in events} == {1050}
-    assert all(0 <= event.done <= 1050 for event in events)
-    assert (events[-1].state, events[-1].done) == ("done", 1050)
+    assert {event.total for event in send.events} == {1050}
+    assert all(0 <= event.done <= 1050 for event in send.events)
+    assert (send.events[-1].state, send.events[-1].done) == ("done", 1050)
 
 
 @pytest.mark.parametrize("length", [1, 99, 100_000])
-def test_a_part_may_become_shorter_or_longer(engine: Callable[..., Any], length: int) -> None:
-    store, events = Store(), []  # type: Store, List[Any]
-    with RawServer(answering(store.reply)) as server:
-        send(
-            engine,
-            server.url,
-            bytes(1000),
-            1000,
-            encode_part=lambda part, pieces: contextlib.nullcontext(memoryview(bytes(length))),
-            progress=lambda event: events.append(event),
-        )
-    assert store.bodies == {0: [bytes(length)]}
-    assert events[-1].done == 1000
+def test_a_part_may_become_shorter_or_longer(send: Any, length: int) -> None:
+    encoded = memoryview(bytes(length))
+    send(bytes(1000), chunk=1000, encode_part=lambda part, pieces: contextlib.nullcontext(encoded))
+    assert send.store.bodies == {0: [bytes(length)]}
+    assert send.events[-1].done == 1000
 
 
-def test_a_part_that_is_never_taken_counts_for_nothing(engine: Callable[..., Any]) -> None:
-    events: List[Any] = []
-    store = Store(0, times=100)
-    with RawServer(answering(store.reply)) as server:
-        result = send(engine, server.url, bytes(1000), 1000, encode_part=unlike_any, progress=events.append)
-    assert isinstance(result.error, NetworkError)
-    assert (events[-1].state, events[-1].done) == ("failed", 0)
-    assert len(set(store.bodies[0])) == 1
+def test_a_part_that_is_never_taken_counts_for_nothing(send: Any) -> None:
+    send.store.faults[0] = [reset] * 100
+    with pytest.raises(NetworkError):
+        send(bytes(1000), chunk=1000, encode_part=unlike_any)
+    assert (send.events[-1].state, send.events[-1].done) == ("failed", 0)
+    assert len(set(send.store.bodies[0])) == 1
 
 
-def test_acknowledged_parts_are_not_encoded(engine: Callable[..., Any]) -> None:
+def test_acknowledged_parts_are_not_encoded(send: Any) -> None:
     encoded: List[int] = []
 
     def encode(part: Part, pieces: Any) -> ContextManager[memoryview]:
         encoded.append(part.number)
         return unlike_any(part, pieces)
 
-    store = Store()
-    with RawServer(answering(store.reply)) as server:
-        result = send(engine, server.url, bytes(400), 100, encode_part=encode, completed_parts={0, 2})
-    assert (sorted(encoded), sorted(store.bodies)) == ([1, 3], [100, 300])
+    result = send(bytes(400), chunk=100, encode_part=encode, acknowledged={0, 2})
+    assert (sorted(encoded), sorted(send.store.bodies)) == ([1, 3], [100, 300])
     assert result.resumed == 200
 
 
-def test_an_empty_file_has_no_part_to_encode(engine: Callable[..., Any]) -> None:
-    store = Store()
-    with RawServer(answering(store.reply)) as server:
-        result = send(engine, server.url, b"", 100, encode_part=lambda part, pieces: pytest.fail("encoded"))
-    assert (result.error, result.bytes, store.bodies) == (None, 0, {})
+def test_an_empty_file_has_no_part_to_encode(send: Any) -> None:
+    result = send(b"", chunk=100, encode_part=lambda part, pieces: pytest.fail("encoded"))
+    assert (result.bytes, send.store.bodies) == (0, {})
 
 
-def test_an_error_while_encoding_ends_the_upload(engine: Callable[..., Any]) -> None:
-    def encode(part: Part, data: memoryview) -> bytearray:
-        raise LocalError("no more randomness")
-
-    store = Store()
-    with RawServer(answering(store.reply)) as server:
-        result = send(engine, server.url, bytes(1000), 100, encode_part=encode)
-    assert isinstance(result.error, LocalError)
-    assert store.bodies == {}
+def test_an_error_while_encoding_ends_the_upload(send: Any) -> None:
+    with pytest.raises(LocalError, match="no more randomness"):
+        send(bytes(1000), chunk=100, encode_part=raising(LocalError("no more randomness")))
+    assert send.store.bodies == {}

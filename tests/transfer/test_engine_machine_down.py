@@ -10,7 +10,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from smartxfer.errors import AlreadyInProgress, ChecksumMismatch, LocalError, RangeMismatch, SourceChanged
+from smartxfer.errors import ChecksumMismatch, LocalError, RangeMismatch, SourceChanged
 from tests.support.engine_faults_down import KINDS, Shape
 from tests.support.engine_model import Machine, Step, run_machine, scripts
 from tests.support.engine_model_down import DownloadModel
@@ -42,38 +42,25 @@ class Downloads(Machine):
 
     @rule(script=scripts(KINDS), deadline=st.sampled_from([None, None, None, None, 0.5, 3.0, 30.0]))
     def run(self, script: Any, deadline: Optional[float]) -> None:
-        self.count()
         self.model.run(script, deadline)
 
     @rule(where=_BYTE)
     def object_changes(self, where: int) -> None:
-        self.count()
         self.model.change_object(where)
 
     @rule(where=_BYTE)
     def partial_file_is_damaged(self, where: int) -> None:
-        self.count()
         self.model.damage(where)
 
     @rule()
     def directory_is_copied(self) -> None:
-        self.count()
         self.model.copy()
-
-    @rule(seconds=_BYTE)
-    def time_passes(self, seconds: int) -> None:
-        self.count()
-        self.model.clock.advance(seconds)
 
     @rule(script=scripts(KINDS))
     def run_beside_another_process(self, script: Any) -> None:
-        self.count()
         with self.model.held_by_another() as held:
-            if not held:
-                return
-            self.model.run(script)
-        assert isinstance(self.model.error, AlreadyInProgress)
-        assert not self.model.requests
+            if held:
+                self.check_refused(script)
 
     def teardown(self) -> None:
         if not hasattr(self, "model"):
@@ -91,46 +78,42 @@ def test_downloads(tmp_path: Path) -> None:
 # -- what the machine has found, as plain tests: the model checks every step of these runs, too -------------
 
 
+def ran(directory: Path, size: int, shape: Shape, step: int, block: int, *script: Step) -> DownloadModel:
+    model = DownloadModel(directory, bytes(range(1, size + 1)), shape, step, block, None)
+    model.run(script)
+    return model
+
+
 def test_progress_stays_above_0_where_a_range_is_ignored_and_another_fails(tmp_path: Path) -> None:
-    model = DownloadModel(tmp_path, bytes(range(1, 32)), Shape(), 8, 3, None)
-    model.run([Step("ignores the range", 0), Step("failing", 0)])
+    model = ran(tmp_path, 31, Shape(), 8, 3, Step("ignores the range", 0), Step("failing", 0))
     assert model.error is None
 
 
 def test_a_connection_that_breaks_after_the_last_byte_of_a_piece(tmp_path: Path) -> None:
     """Fails if the engine asks for the empty range that is left."""
-    model = DownloadModel(tmp_path, bytes(range(1, 23)), Shape(), 16, 7, None)
-    model.run([Step("cut", 16), Step("fine", 0)])
+    model = ran(tmp_path, 22, Shape(), 16, 7, Step("cut", 16), Step("fine", 0))
     assert (model.error, model.requests) == (None, 2)
 
 
 def test_bytes_that_were_discarded_do_not_count(tmp_path: Path) -> None:
-    model = DownloadModel(tmp_path, bytes(range(1, 15)), Shape(etag=False), 16, 9, None)
-    model.run([Step("flip", 0), Step("flip", 0)])
+    model = ran(tmp_path, 14, Shape(etag=False), 16, 9, Step("flip", 0), Step("flip", 0))
     assert isinstance(model.error, ChecksumMismatch)
     assert model.events[-1].done == 0
 
 
 def test_a_partial_file_that_is_too_long_is_cut(tmp_path: Path) -> None:
     """Fails if every later run finds the same file too long."""
-    model = DownloadModel(tmp_path, bytes(range(1, 15)), Shape(digest=""), 8, 9, None)
-    model.run([Step("grows", 0)])
+    model = ran(tmp_path, 14, Shape(digest=""), 8, 9, Step("grows", 0))
     assert isinstance(model.error, LocalError)
     model.run([])
     assert (model.error, model.result.resumed) == (None, 14)
 
 
-# -- what the machine meets rarely ------------------------------------------------------------------------
-
-
-def test_an_object_that_changes_between_two_ranges(tmp_path: Path) -> None:
-    model = DownloadModel(tmp_path, bytes(range(1, 15)), Shape(digest=""), 8, 9, None)
-    model.run([Step("fine", 0), Step("changes", 2)])
-    assert isinstance(model.error, SourceChanged)
-
-
-@pytest.mark.parametrize("where", [0, 1, 2])
-def test_another_range_than_the_one_asked_for(tmp_path: Path, where: int) -> None:
-    model = DownloadModel(tmp_path, bytes(range(1, 15)), Shape(digest=""), 8, 9, None)
-    model.run([Step("fine", 0), Step("wrong range", where)])
-    assert isinstance(model.error, RangeMismatch)
+@pytest.mark.parametrize(
+    ("kind", "where", "error"),
+    [("changes", 2, SourceChanged), *(("wrong range", where, RangeMismatch) for where in range(3))],
+)
+def test_what_the_machine_meets_rarely(tmp_path: Path, kind: str, where: int, error: Any) -> None:
+    """Another object, or another range than the one asked for, with the second range."""
+    model = ran(tmp_path, 14, Shape(digest=""), 8, 9, Step("fine", 0), Step(kind, where))
+    assert isinstance(model.error, error)

@@ -11,7 +11,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from smartxfer.errors import AlreadyInProgress, Cancelled, IntegrityError
+from smartxfer.errors import Cancelled, IntegrityError
 from tests.support.engine_model import Machine, Step, run_machine, scripts
 from tests.support.engine_model_up import KINDS, UploadModel
 
@@ -30,46 +30,32 @@ class Uploads(Machine):
 
     @rule(script=scripts(KINDS), deadline=st.sampled_from([None, None, None, None, 0.5, 3.0, 30.0]))
     def run(self, script: Any, deadline: Optional[float]) -> None:
-        self.count()
         self.model.run(script, deadline)
 
     @rule(where=_BYTE)
     def source_changes(self, where: int) -> None:
-        self.count()
         self.model.change_source(where)
 
     @rule(where=_BYTE)
     def server_forgets_a_part(self, where: int) -> None:
-        self.count()
         self.model.forget(where)
 
     @rule()
     def server_forgets_everything(self) -> None:
-        self.count()
         self.model.stored.clear()
 
     @rule()
     def server_restarts(self) -> None:
-        self.count()
         self.model.restart()
 
     @rule(chunk=st.integers(1, 16))
     def chunk_size_changes(self, chunk: int) -> None:
-        self.count()
         self.model.chunk = chunk
-
-    @rule(seconds=_BYTE)
-    def time_passes(self, seconds: int) -> None:
-        self.count()
-        self.model.clock.advance(seconds)
 
     @rule(script=scripts(KINDS))
     def run_beside_another_process(self, script: Any) -> None:
-        self.count()
         with contextlib.closing(self.model.journal(self.model.item())):
-            self.model.run(script)
-        assert isinstance(self.model.error, AlreadyInProgress)
-        assert not self.model.requests
+            self.check_refused(script)
 
     def teardown(self) -> None:
         if not hasattr(self, "model"):

@@ -11,10 +11,10 @@ from typing import Any, Dict, List, Optional
 
 import pytest
 
-from smartxfer._system import FileSystem
 from smartxfer.errors import AlreadyInProgress
 from smartxfer.transfer.journal import DirectoryStorage, FileLock, Journal, state_directory, write_atomic
 from tests.support.fake_clock import FakeClock
+from tests.support.sinks import hooked, raising
 
 KEY = {"service": "s", "origin": "http://h", "account": "me", "recipients": ["a"]}
 
@@ -84,55 +84,33 @@ def test_one_process_at_a_time() -> None:
             Journal(KEY, "the upload")
         assert "wait" in caught.value.hint
         code = f"from smartxfer.transfer.journal import Journal\nJournal({KEY!r}, 'x')"
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=_env()
-        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert "AlreadyInProgress" in done.stderr
     Journal(KEY, "the upload").close()
-
-
-def _env() -> Dict[str, str]:
-    import smartxfer
-
-    root = str(Path(smartxfer.__file__).parent.parent)
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ('{"version": 99, "state": {"a": 1}}', "unknown version"),
-        ('{"state": {"a": 1}}', "unknown version"),
-        ("[]", "unknown version"),
-        ("{", "cannot read"),
-        ("", "cannot read"),
-        ("[" * 5_000, "cannot read"),
+        (b'{"version": 99, "state": {"a": 1}}', "unknown version"),
+        (b'{"state": {"a": 1}}', "unknown version"),
+        (b"[]", "unknown version"),
+        *((text, "cannot read") for text in (b"{", b"", b"[" * 5_000, b"\xff\xfe")),
     ],
-    ids=["a later version", "no version", "a list", "cut short", "empty", "too deep"],
+    ids=["a later version", "no version", "a list", "cut short", "empty", "too deep", "no text"],
 )
 def test_what_cannot_be_understood_is_ignored_with_a_warning(
-    caplog: pytest.LogCaptureFixture, text: str, why: str
+    caplog: pytest.LogCaptureFixture, text: bytes, why: str
 ) -> None:
     with Journal(KEY, "it") as journal:
         journal.update(a=1)
-    (path,) = files()
-    path.write_text(text)
-    with caplog.at_level(logging.WARNING, "smartxfer"):
-        with Journal(KEY, "it") as journal:
-            assert journal.state == {}
-            journal.update(b=2)
+    files()[0].write_bytes(text)
+    with caplog.at_level(logging.WARNING, "smartxfer"), Journal(KEY, "it") as journal:
+        assert journal.state == {}
+        journal.update(b=2)
     assert why in caplog.text
     with Journal(KEY, "it") as journal:
         assert journal.state == {"b": 2}
-
-
-def test_bytes_that_are_no_text(caplog: pytest.LogCaptureFixture) -> None:
-    with Journal(KEY, "it") as journal:
-        journal.update(a=1)
-    files()[0].write_bytes(b"\xff\xfe")
-    with Journal(KEY, "it") as journal:
-        assert journal.state == {}
-    assert "cannot read" in caplog.text
 
 
 def test_an_unwritable_directory_costs_the_resume_only(
@@ -181,14 +159,10 @@ def test_old_entries_expire() -> None:
 
 
 def test_a_small_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    class Broken(FileSystem):
-        def replace(self, source: Any, target: Any) -> None:
-            raise OSError("no")
-
     path = tmp_path / "state.json"
     write_atomic(path, "one")
     with pytest.raises(OSError, match="no"):
-        write_atomic(path, "two", Broken())
+        write_atomic(path, "two", hooked(replace=raising(OSError("no"))))
     assert path.read_text() == "one"
     assert [found.name for found in tmp_path.iterdir()] == ["state.json"]
 

@@ -7,18 +7,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, List
+from typing import Any
 
 import pytest
 
 from smartxfer import delta
 from smartxfer.delta.output_file import OutputFile
+from smartxfer.transfer import file_locks
 from smartxfer.transfer.temporary_files import make_temporary_file, remove_stale_temporary_files
-
-OLD = bytes(range(256)) * 40
-#: "new", then bytes 256 to 9256 of the old file.
-CHANGE = b"rs\x026\x03new\x4a\x01\x00\x23\x28\x00"
-NEW = b"new" + OLD[256:9256]
+from tests.support.delta_edits import CHANGE, NEW, OLD
+from tests.support.sinks import names, raising
 
 #: Kills itself before the system does something to a file: an audit event, words in its arguments.
 KILLED = """
@@ -48,10 +46,6 @@ def killed(program: str, *words: str, directory: Path, **environment: str) -> No
         check=False,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-
-
-def names(directory: Path) -> List[str]:
-    return sorted(os.listdir(directory))
 
 
 @pytest.fixture(name="room")
@@ -111,8 +105,6 @@ def test_what_another_user_left_is_left_alone(tmp_path: Path, monkeypatch: pytes
 
 
 def test_one_that_is_taken_for_left_before_it_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from smartxfer.transfer import file_locks
-
     lock, calls = file_locks.lock_file, []
 
     def late(fd: int) -> Any:
@@ -129,12 +121,7 @@ def test_one_that_is_taken_for_left_before_it_is_locked(tmp_path: Path, monkeypa
 
 
 def test_without_locks_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from smartxfer.transfer import file_locks
-
-    def none(fd: int) -> bool:
-        raise OSError("no locks")
-
-    monkeypatch.setattr(file_locks, "lock_file", none)
+    monkeypatch.setattr(file_locks, "lock_file", raising(OSError("no locks")))
     make_temporary_file(str(tmp_path), 0o600)[1].close()
     make_temporary_file(str(tmp_path), 0o600)[1].close()
     assert len(names(tmp_path)) == 2

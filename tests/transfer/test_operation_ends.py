@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import _thread
-import contextlib
 import threading
 import time
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import pytest
 
 from smartxfer.errors import Cancelled, UsageError
 from smartxfer.transfer.job import Job, Task
-from tests.support.jobs import Tasks, engine_threads, operation
+from smartxfer.transfer.runner import TransferRunner
+from tests.support.jobs import Flag, Tasks, engine_threads, operation
 from tests.support.raw_server import PATIENCE
+from tests.support.sinks import raising
 from tests.support.stopwatch import Stopwatch
 
 
-def test_call_hands_back_what_the_step_gave_or_raised() -> None:
-    with operation() as doing:
-        assert doing.run_one(lambda: threading.current_thread().name).startswith("smartxfer")
-        with pytest.raises(UsageError, match="mine"):
-            doing.run_one(lambda: (_ for _ in ()).throw(UsageError("mine")))
-        assert doing.run_one(lambda: 5) == 5
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    yield
     assert engine_threads() == []
 
 
-def test_aside_hands_back_what_the_step_gave_or_raised() -> None:
+def watch_calling_thread(doing: TransferRunner, check: Callable[[Callable[[], None]], Any]) -> None:
+    """Call ``check`` in place of the check that the calling thread makes now and then, with that one."""
+    real = doing._check_abort_conditions
+    doing._check_abort_conditions = lambda: check(real)  # type: ignore[method-assign]
+
+
+def interrupt_when(event: threading.Event, doing: TransferRunner) -> None:
+    """Raise KeyboardInterrupt in the calling thread after an event."""
+
+    def check(real: Any) -> None:
+        assert event.wait(PATIENCE)
+        raise KeyboardInterrupt
+
+    watch_calling_thread(doing, check)
+
+
+@pytest.mark.parametrize("method", ["run_one", "run_uninterruptible"])
+def test_it_hands_back_what_the_step_returned_or_raised(method: str) -> None:
     with operation() as doing:
-        assert doing.run_uninterruptible(lambda: 5) == 5
+        call = getattr(doing, method)
+        assert call(lambda: threading.current_thread().name).startswith("smartxfer")
         with pytest.raises(UsageError, match="mine"):
-            doing.run_uninterruptible(lambda: (_ for _ in ()).throw(UsageError("mine")))
+            call(raising(UsageError("mine")))
+        assert call(lambda: 5) == 5
 
 
 def test_an_ended_call_does_not_wait_for_uninterruptible_work() -> None:
@@ -39,8 +56,11 @@ def test_an_ended_call_does_not_wait_for_uninterruptible_work() -> None:
     with pytest.raises(Cancelled), operation(cancel=cancel) as doing:
         doing.run_one(lambda: doing.run_uninterruptible(lambda: (cancel.set(), over.wait(PATIENCE))))
     assert watch.seconds() < PATIENCE / 2
-    assert engine_threads() == [thread for thread in threading.enumerate() if thread.name == "smartxfer-aside"]
+    threads = engine_threads()
+    assert {thread.name for thread in threads} <= {"smartxfer-aside"}
     over.set()
+    for thread in threads:
+        thread.join(PATIENCE)
 
 
 def test_a_call_that_never_began_is_cancelled() -> None:
@@ -63,30 +83,19 @@ def test_a_job_between_two_tasks_is_abandoned_when_the_call_ends() -> None:
 
 
 def test_a_worker_hands_out_what_comes_next_while_the_calling_thread_is_busy() -> None:
-    third = threading.Event()
+    third, seen = threading.Event(), []
     with operation() as doing:
-        real = doing._check_abort_conditions
-
-        def watch() -> None:
-            assert third.wait(PATIENCE)
-            real()
-
-        doing._check_abort_conditions = watch  # type: ignore[method-assign]
+        watch_calling_thread(doing, lambda real: (seen.append(third.wait(PATIENCE)), real()))
         job = Tasks(lambda: None, lambda: None, third.set)
         doing.run_jobs([job], 1)
+    assert all(seen)
     assert job.errors == [None, None, None]
 
 
 def test_nothing_begins_after_a_cancel_that_the_calling_thread_has_not_seen() -> None:
     cancel, first = threading.Event(), threading.Event()
     with operation(cancel=cancel) as doing:
-        real = doing._check_abort_conditions
-
-        def watch() -> None:
-            if first.is_set():
-                real()
-
-        doing._check_abort_conditions = watch  # type: ignore[method-assign]
+        watch_calling_thread(doing, lambda real: first.is_set() and real())
         job = Tasks(lambda: (cancel.set(), None), lambda: pytest.fail("it has begun"))
         other = Tasks(lambda: doing._lifecycle.aborted.wait(PATIENCE))
         threading.Timer(0.2, first.set).start()
@@ -99,8 +108,7 @@ def test_nothing_begins_after_a_cancel_that_the_calling_thread_has_not_seen() ->
 def test_a_cancel_during_the_last_task_is_too_late() -> None:
     cancel, watched = threading.Event(), threading.Event()
     with operation(cancel=cancel) as doing:
-        real = doing._check_abort_conditions
-        doing._check_abort_conditions = lambda: (real(), watched.set())[0]  # type: ignore[method-assign]
+        watch_calling_thread(doing, lambda real: (real(), watched.set()))
         job = Tasks(lambda: watched.wait(PATIENCE), cancel.set)
         doing.run_jobs([job], 1)
     assert job.errors == [None, None]
@@ -117,54 +125,22 @@ def test_an_exception_in_a_job_is_raised_to_the_caller(where: str) -> None:
 
     with operation() as doing, pytest.raises(ZeroDivisionError):
         doing.run_jobs([Broken(lambda: None, lambda: None)], 1)
-    assert engine_threads() == []
 
 
-def test_an_exception_of_the_callers_ends_everything() -> None:
-    released: List[Any] = []
-
-    begun = threading.Event()
-
-    def interrupted() -> None:
-        with operation() as doing:
-            real = doing._check_abort_conditions
-
-            def watch() -> Any:
-                assert begun.wait(PATIENCE)
-                doing._check_abort_conditions = real  # type: ignore[method-assign]
-                raise KeyboardInterrupt
-
-            doing._check_abort_conditions = watch  # type: ignore[method-assign]
-            doing.run_jobs([Tasks(lambda: (begun.set(), released.append(doing._lifecycle.aborted.wait(PATIENCE))))], 1)
-
-    watch = Stopwatch()
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert watch.seconds() < 2
-    assert released == [True]
-    assert engine_threads() == []
-
-
-def test_nothing_begins_once_an_exception_has_left_run() -> None:
+def test_an_exception_of_the_callers_ends_everything_once_it_has_left_run() -> None:
     """The caller closes journals and releases locks before the operation itself ends."""
-    begun = threading.Event()
-
-    def first() -> None:
-        begun.set()
-        doing._lifecycle.aborted.wait(PATIENCE)
-
-    def watch() -> None:
-        assert begun.wait(PATIENCE)
-        raise KeyboardInterrupt
-
+    begun, released = threading.Event(), []
+    watch = Stopwatch()
     with pytest.raises(KeyboardInterrupt), operation() as doing:
+        first = lambda: (begun.set(), released.append(doing._lifecycle.aborted.wait(PATIENCE)))  # noqa: E731
         job = Tasks(first, lambda: pytest.fail("it has begun"))
-        doing._check_abort_conditions = watch  # type: ignore[method-assign]
+        interrupt_when(begun, doing)
         try:
             doing.run_jobs([job], 1)
         finally:
             assert doing._lifecycle.aborted.is_set()
-    assert job.errors == [None]
+    assert watch.seconds() < 2
+    assert (released, job.errors) == ([True], [None])
     assert isinstance(job.abandoned, Cancelled)
 
 
@@ -184,32 +160,18 @@ def test_a_job_is_abandoned_in_its_turn() -> None:
             if not inside.acquire(blocking=False):
                 overlaps.append(name)
                 return
-            with inside_released(inside):
+            try:
+                time.sleep(0.05)  # long enough for another thread to come in
                 method(*given)
-
-    def first() -> None:
-        begun.set()
-        doing._lifecycle.aborted.wait(PATIENCE)
-
-    def watch() -> None:
-        assert begun.wait(PATIENCE)
-        raise KeyboardInterrupt
+            finally:
+                inside.release()
 
     with pytest.raises(KeyboardInterrupt), operation() as doing:
-        doing._check_abort_conditions = watch  # type: ignore[method-assign]
-        job = Watched(first, lambda: None)
+        interrupt_when(begun, doing)
+        job = Watched(lambda: (begun.set(), doing._lifecycle.aborted.wait(PATIENCE)), lambda: None)
         doing.run_jobs([job], 1)
     assert overlaps == []
     assert isinstance(job.abandoned, Cancelled)
-
-
-@contextlib.contextmanager
-def inside_released(lock: threading.Lock) -> Iterator[None]:
-    try:
-        time.sleep(0.05)  # long enough for another thread to come in
-        yield
-    finally:
-        lock.release()
 
 
 def test_ctrl_c_in_the_middle_of_handing_out_loses_no_task() -> None:
@@ -226,7 +188,6 @@ def test_ctrl_c_in_the_middle_of_handing_out_loses_no_task() -> None:
     [error] = job.errors
     assert isinstance(error, Cancelled)
     assert watch.seconds() < 1
-    assert engine_threads() == []
 
 
 def test_a_task_that_is_handed_out_while_the_call_ends_never_begins() -> None:
@@ -241,19 +202,10 @@ def test_a_task_that_is_handed_out_while_the_call_ends_never_begins() -> None:
                 emptied.wait(0.3)
             return found
 
-    def watch() -> None:
-        assert handing_out.wait(PATIENCE)
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt), operation() as doing:
         clear = doing._workers.discard_queued
-
-        def cleared() -> None:
-            clear()
-            emptied.set()
-
-        doing._workers.discard_queued = cleared  # type: ignore[method-assign]
-        doing._check_abort_conditions = watch  # type: ignore[method-assign]
+        doing._workers.discard_queued = lambda: (clear(), emptied.set())[0]  # type: ignore[method-assign]
+        interrupt_when(handing_out, doing)
         job = Slow(lambda: None, lambda: pytest.fail("it has begun"))
         doing.run_jobs([job], 1)
     first, second = job.errors
@@ -263,17 +215,13 @@ def test_a_task_that_is_handed_out_while_the_call_ends_never_begins() -> None:
 
 @pytest.mark.parametrize("step", ["_abort_all", "_join_running", "_close"])
 def test_ctrl_c_at_the_end_of_a_call_leaves_no_thread(step: str) -> None:
-    def interrupted(*given: Any) -> None:
-        raise KeyboardInterrupt
-
     closed: List[bool] = []
     with pytest.raises(KeyboardInterrupt), operation() as doing:
         doing.run_one(lambda: None)
-        setattr(doing, step, interrupted)
+        setattr(doing, step, raising(KeyboardInterrupt))
         doing.reporter.close = lambda: closed.append(True)  # type: ignore[method-assign]
         raise ZeroDivisionError
     assert closed == [True]
-    assert engine_threads() == []
 
 
 def test_a_task_that_is_taken_back_is_settled_once() -> None:
@@ -300,13 +248,9 @@ def test_a_task_that_is_taken_back_is_settled_once() -> None:
         def cancel(self, abort_error: BaseException) -> None:
             pytest.fail("its tasks have ended")
 
-    def watch() -> None:
-        assert settling.wait(PATIENCE)
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt), operation(max_workers=1) as doing:
         end_all, drain = doing._abort_all, doing._join_running
-        doing._check_abort_conditions = watch  # type: ignore[method-assign]
+        interrupt_when(settling, doing)
         doing._join_running = lambda: (ended.set(), drain())  # type: ignore[method-assign, assignment, func-returns-value]
         job = Slow()
         try:
@@ -320,13 +264,8 @@ def test_a_task_that_is_taken_back_is_settled_once() -> None:
 
 
 def test_what_asks_for_a_cancel_and_raises() -> None:
-    class Spiteful:
-        def is_set(self) -> bool:
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError), operation(cancel=Spiteful()) as doing:
+    with pytest.raises(ZeroDivisionError), operation(cancel=Flag(raising(ZeroDivisionError))) as doing:
         doing.run_jobs([Tasks(lambda: None)], 1)
-    assert engine_threads() == []
 
 
 def test_a_thread_that_ends_after_the_call_leaves_its_job() -> None:

@@ -13,7 +13,7 @@ from smartxfer.errors import Cancelled, DeadlineExceeded, Stalled
 from smartxfer.transfer.hashing_source import HashingSource
 from smartxfer.transfer.progress import ProgressReporter
 from smartxfer.transfer.source import BytesSource
-from smartxfer.transport import RetryPolicy
+from smartxfer.transport import RequestSpec, RetryPolicy
 from tests.support.fake_clock import JumpingClock
 from tests.support.jobs import Tasks, engine_threads, operation
 from tests.support.raw_server import PATIENCE
@@ -151,8 +151,6 @@ def slow_lookup(stuck: _Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_resolver_that_hangs_keeps_no_deadline(stuck: _Stuck, slow_lookup: None, engine: Any) -> None:
-    from smartxfer.transport import RequestSpec
-
     made = engine("http://slow.invalid:9", policy=RetryPolicy(attempts=1))
     watch = Stopwatch()
     with made.operation(**_deadline(stuck)) as doing, pytest.raises(DeadlineExceeded):
@@ -166,8 +164,6 @@ def test_a_resolver_that_hangs_keeps_no_deadline(stuck: _Stuck, slow_lookup: Non
 
 def test_a_resolver_that_hangs_keeps_no_budget(slow_lookup: None, engine: Any) -> None:
     """Of a request that no other thread watches."""
-    from smartxfer.transport import RequestSpec
-
     wire = engine("http://slow.invalid:9", policy=RetryPolicy(budget=0.3)).wire
     watch = Stopwatch()
     with pytest.raises(Stalled) as caught:

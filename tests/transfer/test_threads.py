@@ -17,10 +17,11 @@ from smartxfer.errors import Cancelled, DeadlineExceeded, LocalError, NetworkErr
 from smartxfer.transfer.hashing_source import HashingSource
 from smartxfer.transfer.job import CallableJob, ScheduledTask
 from smartxfer.transfer.source import BytesSource
-from smartxfer.transport import RetryPolicy
+from smartxfer.transport import RequestSpec, RetryPolicy
 from smartxfer.worker_pool import WorkerPool, run_in_daemon_thread
 from tests.support.jobs import Tasks, engine_threads, operation
 from tests.support.raw_server import RawServer
+from tests.support.sinks import raising
 from tests.support.stopwatch import Stopwatch
 
 
@@ -61,35 +62,26 @@ def test_every_task_is_done_once_with_the_threads_that_there_are(few_threads: An
 
 def test_a_pool_that_is_not_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its module registers a callback when it is loaded, which fails once the main thread has ended."""
-
-    def refused(*given: Any) -> Any:
-        raise RuntimeError("can't register atexit after shutdown")
-
+    refused = raising(RuntimeError("can't register atexit after shutdown"))
     monkeypatch.setattr(concurrent.futures, "ThreadPoolExecutor", refused)
     with operation() as doing:
         assert doing.run_one(lambda: 5) == 5
 
 
-def test_without_threads_the_deadline_ends_a_pause(few_threads: Any) -> None:
-    few_threads(0)
-    policy = RetryPolicy(backoff=600, backoff_cap=600)
-    watch = Stopwatch()
-    with operation(deadline=0.3, policy=policy) as doing, pytest.raises(DeadlineExceeded):
-        doing.run_one(lambda: doing.retry("GET x", lambda: (_ for _ in ()).throw(NetworkError("broken"))))
-    assert watch.seconds() < 1.3
-
-
-def test_without_threads_the_deadline_ends_a_wait_at_a_rate_limit(few_threads: Any, engine: Any) -> None:
-    from smartxfer.transport import RequestSpec
-
-    url = "http://127.0.0.1:9"
-    made = engine(url)
-    made.wire.rate_limits.block(url, 60.0)
-    few_threads(0)
-    watch = Stopwatch()
-    with made.operation(deadline=0.3) as doing, pytest.raises(DeadlineExceeded):
-        doing.run_one(lambda: doing.retry("x", lambda: made.wire.request_once(RequestSpec("GET", url))))
-    assert watch.seconds() < 1.3
+@pytest.mark.parametrize("what", ["a pause", "a wait at a rate limit", "a read of a dead line"])
+def test_without_threads_the_deadline_ends(few_threads: Any, engine: Any, what: str) -> None:
+    with RawServer(lambda peer: (peer.request(), peer.hang())) as server:
+        made = engine(server.url, policy=RetryPolicy(backoff=600, backoff_cap=600))
+        if what == "a wait at a rate limit":
+            made.wire.rate_limits.block(server.url, 60.0)
+        broken = raising(NetworkError("broken"))
+        step = broken if what == "a pause" else lambda: made.wire.request_once(RequestSpec("GET", server.url))
+        few_threads(0)
+        watch = Stopwatch()
+        with made.operation(deadline=0.3) as doing, pytest.raises(DeadlineExceeded):
+            doing.run_one(lambda: doing.retry("x", step))
+        assert watch.seconds() < 1.3
+        assert bool(server.requests) == (what == "a read of a dead line")
 
 
 def test_without_threads_a_cancel_is_seen_between_two_blocks(few_threads: Any) -> None:
@@ -111,26 +103,9 @@ def test_without_threads_a_cancel_is_seen_between_two_blocks(few_threads: Any) -
     assert [type(error) for error in job.errors + other.errors] == [Cancelled, Cancelled]
 
 
-def test_without_threads_a_read_of_a_dead_line_ends_with_the_deadline(few_threads: Any, engine: Any) -> None:
-    from smartxfer.transport import RequestSpec
-
-    server = RawServer(lambda peer: (peer.request(), peer.hang()))
-    with server:
-        made = engine(server.url)
-        few_threads(0)
-        watch = Stopwatch()
-        with made.operation(deadline=0.5) as doing, pytest.raises(DeadlineExceeded):
-            doing.run_one(lambda: doing.retry("x", lambda: made.wire.request_once(RequestSpec("GET", server.url))))
-        assert watch.seconds() < 1.5
-
-
 def test_without_threads_ctrl_c_in_a_task_is_raised(few_threads: Any) -> None:
     few_threads(0)
-
-    def task() -> None:
-        raise KeyboardInterrupt
-
-    job = Tasks(task, lambda: None)
+    job = Tasks(raising(KeyboardInterrupt), lambda: None)
     with pytest.raises(KeyboardInterrupt), operation() as doing:
         doing.run_jobs([job], 1)
     assert [type(error) for error in job.errors] == [KeyboardInterrupt]
@@ -140,8 +115,7 @@ def test_aside_digest_and_delta_without_threads(few_threads: Any) -> None:
     few_threads(0)
     assert run_in_daemon_thread(lambda: 5, lambda: pytest.fail("nothing to wait for")) == 5
     source = HashingSource(BytesSource(b"abc"), "md5")
-    assert source.digest() == "900150983cd24fb0d6963f7d28e17f72"
-    assert source.digest() == "900150983cd24fb0d6963f7d28e17f72"
+    assert [source.digest() for _ in range(2)] == ["900150983cd24fb0d6963f7d28e17f72"] * 2
     source.close()
     results: List[int] = []
     run_in_threads([lambda check, number=number: 2**number for number in range(5)], 4, results.append)  # type: ignore[misc]
@@ -157,11 +131,8 @@ def test_a_delta_with_one_thread_computes_each_part_once(few_threads: Any) -> No
 
 
 def test_too_little_memory_is_an_error_that_says_what_to_do() -> None:
-    def task() -> None:
-        raise MemoryError
-
     with operation() as doing, pytest.raises(LocalError, match="memory") as caught:
-        doing.run_one(task)
+        doing.run_one(raising(MemoryError))
     assert "max_workers=" in caught.value.hint
 
 
@@ -176,12 +147,9 @@ def test_after_a_call_no_thread_of_it_is_left() -> None:
 
 
 def test_ctrl_c_while_a_thread_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    def submit(*given: Any) -> Any:
-        raise KeyboardInterrupt
-
     workers = WorkerPool(2, "smartxfer")
     with monkeypatch.context() as patched:
-        patched.setattr(concurrent.futures.ThreadPoolExecutor, "submit", submit)
+        patched.setattr(concurrent.futures.ThreadPoolExecutor, "submit", raising(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             workers.submit(ScheduledTask(CallableJob(lambda: None), lambda: None, contextlib.nullcontext, lambda work: None))
     assert not workers._busy_by_thread  # which close() waits for

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, List
 
 import pytest
 
@@ -24,212 +24,128 @@ from smartxfer.transfer.file_parts import split_into_parts
 from smartxfer.transfer.source import BytesSource
 from smartxfer.transfer.upload import UploadJob, UploadSpec
 from smartxfer.transport import RetryPolicy
-from tests.support.jobs import operation
-from tests.support.raw_server import PATIENCE, Peer, RawServer, Request, answering
+from tests.support.jobs import engine_threads, operation
+from tests.support.raw_server import PATIENCE, Peer, RawServer, answering, reset, status
 from tests.support.stopwatch import Stopwatch
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
 CHUNK = 200_000
 
 
-class Store:
-    """Takes parts; ``faults[start]`` is what happens, in order, to those that begin there."""
-
-    def __init__(self, **faults: Any) -> None:
-        self.parts: Dict[int, bytes] = {}
-        self.faults: Dict[str, List[Any]] = {key: list(value) for key, value in faults.items()}
-        self.lock = threading.Lock()
-
-    def handler(self, peer: Peer) -> None:
-        answering(self.reply)(peer)
-
-    def reply(self, request: Request, peer: Peer) -> None:
-        start = request.path.rsplit("/", 1)[1]
-        with self.lock:
-            waiting = self.faults.get(f"at_{start}")
-            fault = waiting.pop(0) if waiting else None
-        if fault is not None:
-            fault(request, peer)
-            return
-        with self.lock:
-            assert int(start) not in self.parts, "a part came twice"
-            self.parts[int(start)] = request.body
-        peer.answer(200)
-
-    @property
-    def bytes(self) -> bytes:
-        return b"".join(self.parts[start] for start in sorted(self.parts))
+BUSY = status(503)
 
 
-def reset(request: Request, peer: Peer) -> None:
-    peer.reset()
-
-
-def busy(request: Request, peer: Peer) -> None:
-    peer.answer(503)
-
-
-def test_every_part_once(engine: Any) -> None:
-    store = Store()
-    with RawServer(store.handler) as server:
-        made = engine(server.url)
-        result = made.upload(DATA, chunk=CHUNK)
-    assert store.bytes == DATA
-    assert sorted(made.notes) == [0, 1, 2, 3, 4, 5]
+def test_every_part_once(send: Any) -> None:
+    result = send(DATA, chunk=CHUNK)
+    assert send.store.content == DATA
+    assert sorted(send.notes) == [0, 1, 2, 3, 4, 5]
     assert (result.bytes, result.verified, result.resumed, result.retries) == (len(DATA), "size", 0, 0)
     assert result.seconds > 0
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1])
-def test_sizes(engine: Any, size: int) -> None:
-    store = Store()
-    with RawServer(store.handler) as server:
-        assert engine(server.url).upload(DATA[:size], chunk=CHUNK).bytes == size
-    assert store.bytes == DATA[:size]
-    assert len(store.parts) == -(-size // CHUNK)
+def test_sizes(send: Any, size: int) -> None:
+    assert send(DATA[:size], chunk=CHUNK).bytes == size
+    assert send.store.content == DATA[:size]
+    assert len(send.store.parts) == -(-size // CHUNK)
 
 
-def test_a_reset_costs_one_part(engine: Any) -> None:
-    store = Store(at_200000=[reset])
-    with RawServer(store.handler) as server:
-        result = engine(server.url).upload(DATA, chunk=CHUNK)
-        assert len(server.requests) == 6 + 1
-    assert store.bytes == DATA
-    assert result.retries == 1
+@pytest.mark.parametrize(("start", "faults"), [(200_000, [reset]), (0, [BUSY]), (0, [BUSY] * 5)])
+def test_a_fault_costs_one_part(send: Any, start: int, faults: Any) -> None:
+    send.store.faults[start] = list(faults)
+    assert send(DATA, chunk=CHUNK).retries == len(faults)
+    assert len(send.requests) == 6 + len(faults)
+    assert send.store.content == DATA
 
 
-def test_a_reset_in_the_middle_of_a_part(engine: Any) -> None:
-    store = Store()
+def test_a_reset_in_the_middle_of_a_part(send: Any) -> None:
     broken = threading.Event()
 
     def handler(peer: Peer) -> None:
-        if not broken.is_set():
-            broken.set()
-            peer.head()
-            peer.file.read(CHUNK // 2)
-            peer.reset()
+        if broken.is_set():
+            send.store.handler(peer)
             return
-        store.handler(peer)
+        broken.set()
+        peer.head()
+        peer.file.read(CHUNK // 2)
+        peer.reset()
 
-    events: List[Any] = []
-    with RawServer(handler) as server:
-        engine(server.url).upload(DATA, chunk=CHUNK, progress=events.append, max_workers=1)
-    assert store.bytes == DATA
-    assert max(event.done for event in events) == len(DATA) == events[-1].done
-    assert events[-1].state == "done"
-    assert [event.state for event in events].count("retrying") == 1
+    send(DATA, handler, chunk=CHUNK, workers=1)
+    assert send.store.content == DATA
+    assert max(event.done for event in send.events) == len(DATA) == send.events[-1].done
+    assert send.events[-1].state == "done"
+    assert [event.state for event in send.events].count("retrying") == 1
 
 
-def test_reset_for_good(engine: Any) -> None:
-    store = Store(at_200000=[reset] * 100)
+@pytest.mark.parametrize(
+    ("fault", "error", "message"),
+    [(reset, NetworkError, r"PUT http://127.0.0.1:\d+/file/200000"), (BUSY, ServerError, "503")],
+)
+def test_a_fault_for_good(send: Any, fault: Any, error: Any, message: str) -> None:
+    send.store.faults[200_000] = [fault] * 100
     finished: List[int] = []
-    with RawServer(store.handler) as server:
-        with pytest.raises(NetworkError, match=rf"PUT {server.url}/file/200000"):
-            engine(server.url).upload(DATA, chunk=CHUNK, finish=lambda: finished.append(1))
-        assert [request.path for request in server.requests].count("/file/200000") == 6
+    with pytest.raises(error, match=message):
+        send(DATA, chunk=CHUNK, finish=lambda: finished.append(1))
+    assert [request.path for request in send.requests].count("/file/200000") == 6
     assert finished == []  # what was not acknowledged is never called complete
 
 
-@pytest.mark.parametrize("times", [1, 5])
-def test_a_busy_server(engine: Any, times: int) -> None:
-    store = Store(at_0=[busy] * times)
-    with RawServer(store.handler) as server:
-        assert engine(server.url).upload(DATA, chunk=CHUNK).retries == times
-    assert store.bytes == DATA
-
-
-def test_too_busy_a_server(engine: Any) -> None:
-    with RawServer(Store(at_0=[busy] * 6).handler) as server:
-        with pytest.raises(ServerError, match="503"):
-            engine(server.url).upload(DATA, chunk=CHUNK)
-
-
-def test_a_part_that_was_not_written_whole_is_sent_again(engine: Any) -> None:
-    store = Store(at_0=[lambda request, peer: peer.answer(200, b"", "X-Written: 7")])
-    with RawServer(store.handler) as server:
+@pytest.mark.parametrize("attempts", [1, 6])
+def test_a_part_that_was_not_written_whole_is_sent_again(send: Any, attempts: int) -> None:
+    send.store.faults[0] = [status(200, b"", "X-Written: 7")]
+    if attempts == 1:
         with pytest.raises(Truncated):
-            engine(server.url, RetryPolicy(attempts=1)).upload(DATA, chunk=CHUNK)
-    store = Store(at_0=[lambda request, peer: peer.answer(200, b"", "X-Written: 7")])
-    with RawServer(store.handler) as server:
-        assert engine(server.url).upload(DATA, chunk=CHUNK).retries == 1
-    assert store.bytes == DATA
+            send(DATA, policy=RetryPolicy(attempts=1), chunk=CHUNK)
+        return
+    assert send(DATA, chunk=CHUNK).retries == 1
+    assert send.store.content == DATA
 
 
-def test_a_refusal_stops_the_file_and_takes_its_progress_back(engine: Any) -> None:
-    store = Store(at_0=[lambda request, peer: peer.answer(400)])
-    events: List[Any] = []
-    with RawServer(store.handler) as server:
-        with pytest.raises(BadRequest):
-            engine(server.url).upload(DATA, chunk=CHUNK, progress=events.append, max_workers=1)
-        assert len(server.requests) <= 4
-    assert events[-1].state == "failed"
-    assert events[-1].done == sum(map(len, store.parts.values()))
+def test_a_refusal_stops_the_file_and_takes_its_progress_back(send: Any) -> None:
+    send.store.faults[0] = [status(400)]
+    with pytest.raises(BadRequest):
+        send(DATA, chunk=CHUNK, workers=1)
+    assert len(send.requests) <= 4
+    assert send.events[-1].state == "failed"
+    assert send.events[-1].done == len(send.store.content)
 
 
-def test_acknowledged_parts_are_not_sent_again(engine: Any) -> None:
-    store = Store()
-    events: List[Any] = []
-    with RawServer(store.handler) as server:
-        result = engine(server.url).upload(
-            DATA, chunk=CHUNK, acknowledged={0, 2, 5}, progress=events.append, max_workers=1
-        )
-        assert len(server.requests) == 3
-    assert sorted(store.parts) == [200_000, 600_000, 800_000]
+def test_acknowledged_parts_are_not_sent_again(send: Any) -> None:
+    result = send(DATA, chunk=CHUNK, acknowledged={0, 2, 5}, workers=1)
+    assert len(send.requests) == 3
+    assert sorted(send.store.parts) == [200_000, 600_000, 800_000]
     assert result.resumed == 2 * CHUNK + len(DATA) % CHUNK
-    assert events[-1].done == len(DATA)
+    assert send.events[-1].done == len(DATA)
 
 
-def test_a_file_that_changes_is_no_success(engine: Any, tmp_path: Path) -> None:
+def test_a_file_that_changes_is_no_success(send: Any, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(DATA)
-    store = Store(
-        at_0=[lambda request, peer: (path.open("ab").close(), path.write_bytes(b"x"), peer.answer(200))]
-    )
+    send.store.faults[0] = [lambda request, peer: (path.write_bytes(b"x"), peer.answer(200))]
     finished: List[int] = []
-    with RawServer(store.handler) as server:
-        with pytest.raises(SourceChanged):
-            engine(server.url).upload(path, chunk=len(DATA), finish=lambda: finished.append(1))
+    with pytest.raises(SourceChanged):
+        send(path, chunk=len(DATA), finish=lambda: finished.append(1))
     assert finished == []
 
 
 def test_of_several_files_the_others_continue(engine: Any, tmp_path: Path) -> None:
-    from smartxfer.transfer.source import open_source
-    from smartxfer.transport import RequestSpec
-    from smartxfer.transport.s3_response import STORED_EXPECTATION
-
     paths = [tmp_path / str(number) for number in range(20)]
     for path in paths[:-1]:
         path.write_bytes(path.name.encode())
-    with RawServer(answering(lambda request, peer: peer.answer(200))) as server:
+    with RawServer(answering(status(200))) as server:
         made = engine(server.url)
         with made.operation() as doing:
-            jobs = [
-                UploadJob(
-                    UploadSpec(
-                        name=path.name,
-                        open_source=lambda path=path: open_source(path),
-                        make_parts=lambda size: split_into_parts(size, 10),
-                        send_part=lambda part, body: made.wire.request_once(
-                            RequestSpec("PUT", f"{server.url}/0", body=body, success=STORED_EXPECTATION)
-                        ),
-                        complete=lambda: ("size", None),
-                    ),
-                    doing,
-                    2,
-                )
-                for path in paths
-            ]
+            jobs = [made.upload_job(path, doing, chunk=10, name=path.name) for path in paths]
             doing.run_jobs(jobs, 3)
     results = [job.result for job in jobs]
     assert [result.ok for result in results] == [True] * 19 + [False]
     assert isinstance(results[-1].error, FileNotFoundError)
 
 
-def test_text_is_a_usage_error(engine: Any, tmp_path: Path) -> None:
-    with RawServer(lambda peer: None) as server, (tmp_path / "t").open("w+") as file:
-        with pytest.raises(UsageError, match="text"):
-            engine(server.url).upload(file)
-        assert server.connections == 0
+def test_text_is_a_usage_error(send: Any, tmp_path: Path) -> None:
+    with (tmp_path / "t").open("w+") as file, pytest.raises(UsageError, match="text"):
+        send(file)
+    assert send.requests == []
 
 
 # -- slow lines ----------------------------------------------------------------------------------------
@@ -238,53 +154,30 @@ SLOW = RetryPolicy(attempts=1, stall_speed=1024, stall_window=1.0)
 
 
 def test_a_server_that_stops_reading_is_a_stall(engine: Any) -> None:
-    def deaf(peer: Peer) -> None:
-        peer.head()
-        server.ended.wait(PATIENCE)
-
-    with RawServer(deaf) as server:
+    with RawServer(lambda peer: (peer.head(), peer.server.ended.wait(PATIENCE))) as server:
         watch = Stopwatch()
         with pytest.raises(Stalled, match="less than 1024 bytes/s"):
             engine(server.url, SLOW).upload(bytes(32 * 1024 * 1024), chunk=32 * 1024 * 1024)
         assert watch.seconds() < 1 + 1
 
 
-def test_a_server_that_thinks_is_no_stall(engine: Any) -> None:
-    def slow(request: Request, peer: Peer) -> None:
-        time.sleep(1.5)
-        peer.answer(200)
-
-    with RawServer(answering(slow)) as server:
-        engine(server.url, SLOW).upload(b"12", chunk=2)
+def test_a_server_that_thinks_is_no_stall(send: Any) -> None:
+    send(b"12", answering(lambda request, peer: (time.sleep(1.5), peer.answer(200))), policy=SLOW, chunk=2)
 
 
 def test_cancel_in_the_middle_leaves_no_thread_and_the_source_closed(engine: Any, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(DATA)
     cancel = threading.Event()
-
-    def silent(peer: Peer) -> None:
-        peer.head()
-        cancel.set()
-        peer.hang()
-
-    with RawServer(silent) as server:
+    with RawServer(lambda peer: (peer.head(), cancel.set(), peer.hang())) as server:
         made = engine(server.url)
-        opened: List[Any] = []
-        with made.operation(cancel=cancel) as doing:
-            real = doing.run_jobs
-
-            def run(jobs: Any, max_jobs: int) -> None:
-                opened.extend(jobs)
-                real(jobs, max_jobs)
-
-            doing.run_jobs = run  # type: ignore[method-assign]
-            watch = Stopwatch()
-            with pytest.raises(Cancelled):
-                made.upload(path, chunk=1000, operation=doing)
-            assert watch.seconds() < 2
-    assert opened[0]._source._descriptor.number == -1
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")]
+        watch = Stopwatch()
+        with pytest.raises(Cancelled), made.operation(cancel=cancel) as doing:
+            job = made.upload_job(path, doing, chunk=1000)
+            doing.run_jobs([job], 1)
+        assert watch.seconds() < 2
+    assert job._source._descriptor.number == -1
+    assert engine_threads() == []
 
 
 @pytest.mark.parametrize("refusal", [None, Forbidden("no", status=403)])
