@@ -13,7 +13,8 @@ import pytest
 
 from tests.support.client_program import ClientProgram
 from tests.support.filesender_harness import FileSenderHarness
-from tests.support.nrp_harness import NRPHarness, Served
+from tests.support.nrp_harness import DATA, NRPHarness, Served
+from tests.support.raw_server import RawServer, answering, ranged
 from tests.support.service_harness import ServiceHarness
 
 with warnings.catch_warnings():
@@ -76,6 +77,20 @@ def signed(storing: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
     """The same, emptied for each test."""
     with storing.reuse(tmp_path) as shared:
         yield shared
+
+
+@pytest.fixture(params=["harness", "signed"])
+def either(request: pytest.FixtureRequest) -> NRPHarness:
+    """A repository that keeps the parts of files itself, and one that has a storage at another origin."""
+    made: NRPHarness = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture
+def thief() -> Iterator[RawServer]:
+    """Another origin, which answers every request with a file and remembers it."""
+    with RawServer(answering(ranged(DATA))) as started:
+        yield started
 
 
 @pytest.fixture

@@ -1,179 +1,155 @@
-"""Files that go up in parts, to the repository or to its storage: F02, F03, F08, F12, F17, F24, F25."""
+"""Files that go up in parts, to the repository or to its storage: F02, F03, F08, F09, F12, F17, F24."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import threading
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import pytest
 import requests
 
-from smartxfer.errors import (
-    AlreadyInProgress,
-    ChecksumMismatch,
-    NetworkError,
-    NotFound,
-    ServerError,
-    SmartxferError,
-)
+from smartxfer import errors
+from smartxfer.transport import RetryPolicy
 from tests.support.filesender_harness import noise
-from tests.support.nrp_harness import COMMIT, INIT, MIB, PART, NRPHarness
-from tests.support.nrp_multipart import DATA, STEP, part_of, send
+from tests.support.nrp_harness import COMMIT, INIT, MIB, PART, STEP, NRPHarness, Polling
 
+#: Two whole parts and a short one; and one whole part and a byte.
+DATA = noise(2 * STEP + 1000)
+SHORT = DATA[: STEP + 1]
 SHARED = NRPHarness
 
 
-@pytest.fixture(params=["harness", "signed"])
-def either(request: pytest.FixtureRequest) -> NRPHarness:
-    """A repository that keeps the parts itself, and one that has a storage at another origin."""
-    made: NRPHarness = request.getfixturevalue(request.param)
-    return made
-
-
-# -- resets -------------------------------------------------------------------------------------------------
+# -- resets, refusals and lost answers ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("effect", ["reset-before", "reset-after 256K", f"reset-after {STEP}", "lose-answer"])
 def test_f02_one_part_is_sent_again(either: NRPHarness, effect: str) -> None:
     """F02, F03, F12: broken by the whole file again, by half a part, or by a part that is there twice."""
-    record = either.site.create()
-    match = part_of(either)
-    fault = either.fault(match, effect, after=0 if effect.endswith(str(STEP)) else 1)
-    seen: List[Any] = []
-    file = send(either, record, progress=seen.append, client=either.client(max_workers=1))
-    assert either.site.read(record, "a.bin") == DATA
-    assert (fault.fired, file.result.retries) == (1, 1)
-    assert either.count(match) == 4, "three parts, and one of them again"
-    assert either.count(COMMIT) == 1
-    steps = [event.done for event in seen]
+    fault = either.fault(either.part, effect, after=0 if effect.endswith(str(STEP)) else 1)
+    steps: List[int] = []
+    result = either.send_parts(DATA, progress=lambda event: steps.append(event.done)).result
+    assert either.held() == {"a.bin": DATA}
+    assert (fault.fired, result.retries, either.count(COMMIT)) == (1, 1, 1)
+    assert either.count(either.part) == 4, "three parts, and one of them again"
     assert max(steps) == steps[-1] == len(DATA), "no more than all of it, ever"
-    assert file.result.verified in ("md5", "multipart")
+    assert result.verified in ("md5", "multipart")
 
 
 def test_f02_always_reset(either: NRPHarness) -> None:
     """Detect a commit although a part is missing: the repository would fill the gap with zeros."""
-    record = either.site.create()
-    match = part_of(either)
-    fault = either.fault(match, "reset-before", times=6, after=2)
+    fault = either.fault(either.part, "reset-before", times=6, after=2)
     path = either.file(DATA)
-    with pytest.raises(NetworkError, match="PUT http"):
-        send(either, record, path, client=either.client(max_workers=1))
-    assert (fault.fired, either.count(COMMIT)) == (6, 0)
-    assert either.site.files(record) == {}
+    with pytest.raises(errors.NetworkError, match="PUT http"):
+        either.send_parts(path)
+    assert (fault.fired, either.count(COMMIT), either.held()) == (6, 0, {})
     either.forget()
-    file = send(either, record, path)
-    assert file.result.resumed == 2 * STEP
-    assert either.site.read(record, "a.bin") == DATA
+    assert either.send_parts(path).result.resumed == 2 * STEP
+    assert either.held() == {"a.bin": DATA}
 
 
 @pytest.mark.parametrize("effect", ["status 500", "status 502", "status 504", "status 503 retry-after=0"])
-@pytest.mark.parametrize("times", [1, 5])
+@pytest.mark.parametrize("times", [1, 5, 6])
 def test_f08_passing_failures(either: NRPHarness, effect: str, times: int) -> None:
-    record = either.site.create()
-    fault = either.fault(part_of(either), effect, times=times)
-    send(either, record, DATA[: STEP + 1], client=either.client(max_workers=1))
-    assert either.site.read(record, "a.bin") == DATA[: STEP + 1]
-    assert fault.fired == times
+    """Six in a row are an error, and nothing is committed."""
+    fault = either.fault(either.part, effect, times=times)
+    with pytest.raises(errors.ServerError) if times == 6 else contextlib.nullcontext():
+        either.send_parts(SHORT)
+    assert (fault.fired, either.count(COMMIT)) == (times, 0 if times == 6 else 1)
+    assert either.held() == ({} if times == 6 else {"a.bin": SHORT})
 
 
-def test_f08_six_times(either: NRPHarness) -> None:
-    record = either.site.create()
-    fault = either.fault(part_of(either), "status 500", times=6)
-    with pytest.raises(ServerError):
-        send(either, record, DATA[: STEP + 1], client=either.client(max_workers=1))
-    assert (fault.fired, either.count(COMMIT)) == (6, 0)
+@pytest.mark.parametrize("code", [429, 503])
+def test_f09_a_part_is_turned_away(harness: NRPHarness, code: int) -> None:
+    clock = Polling()
+    fault = harness.fault(PART, f"status {code} retry-after=2", after=1)
+    file = harness.send_parts(SHORT, clock=clock, retry=RetryPolicy())
+    assert (clock.waits, fault.fired, file.result.retries) == ([2.0], 1, 1)
+    assert harness.held() == {"a.bin": SHORT}
 
 
 @pytest.mark.parametrize("match", [INIT, COMMIT], ids=["init", "commit"])
 @pytest.mark.parametrize("effect", ["lose-answer", "status 502"])
 def test_f12_a_lost_answer(either: NRPHarness, match: str, effect: str) -> None:
     """Detect a second start of the same key, or parts that are sent to a file that is complete."""
-    record = either.site.create()
     fault = either.fault(match, effect)
-    send(either, record, DATA[: STEP + 1])
-    assert either.site.read(record, "a.bin") == DATA[: STEP + 1]
-    assert fault.fired == 1
+    either.send_parts(SHORT)
+    assert (either.held(), fault.fired) == ({"a.bin": SHORT}, 1)
     assert either.count(match) == (1 if effect == "lose-answer" else 2)
-    assert either.count(part_of(either)) == 2, "each part went once"
+    assert either.count(either.part) == 2, "each part went once"
 
 
 # -- what a later run believes ------------------------------------------------------------------------------
 
 
-def _broken_off(harness: NRPHarness, record: str, path: Path) -> None:
-    """A run whose last part does not arrive."""
-    fault = harness.fault(part_of(harness), "status 400", after=2)
-    with pytest.raises(SmartxferError):
-        send(harness, record, path, client=harness.client(max_workers=1))
+def _broken_off(harness: NRPHarness) -> Path:
+    """A run whose last part does not arrive; its file."""
+    path = harness.file(DATA)
+    fault = harness.fault(PART, "status 400", after=2)
+    with pytest.raises(errors.SmartxferError):
+        harness.send_parts(path)
     assert fault.fired >= 1
     assert harness.count(COMMIT) == 0
     harness.server.clear_faults()
     harness.forget()
+    return path
 
 
-def _journal(home: Path) -> Path:
+def _rewrite(home: Path, change: Callable[[str], Optional[str]]) -> None:
+    """Change the journal, which knows of two parts; remove it if nothing is left of it."""
     [journal] = (home / "state").rglob("*.json")
-    return journal
-
-
-@pytest.mark.parametrize("harm", ["cut", "emptied", "removed", "of another version"])
-def test_f24_a_journal_that_was_torn(harness: NRPHarness, home: Path, harm: str) -> None:
-    """Detect a crash over it; what it cannot tell any more is sent again."""
-    record = harness.site.create()
-    path = harness.file(DATA)
-    _broken_off(harness, record, path)
-    journal = _journal(home)
     text = journal.read_text("utf-8")
     assert set(json.loads(text)["state"]["parts"]) == {"0", "1"}
-    if harm == "removed":
+    changed = change(text)
+    assert changed != text
+    if changed is None:
         journal.unlink()
     else:
-        changed = {"cut": text[: len(text) // 2], "emptied": ""}.get(harm, text.replace('"version": 1', '"version": 99'))
-        assert changed != text
         journal.write_text(changed, "utf-8")
-    assert send(harness, record, path).result.resumed == 0
-    assert harness.site.read(record, "a.bin") == DATA
-    assert harness.count(PART, 200) == 3
+
+
+def _with_parts(text: str, change: Callable[[Any], Any]) -> str:
+    whole = json.loads(text)
+    change(whole["state"]["parts"])
+    return json.dumps(whole)
+
+
+#: What becomes of a journal, and how many parts are not sent again.
+HARMS: Dict[str, Tuple[Callable[[str], Optional[str]], int]] = {
+    "cut": (lambda text: text[: len(text) // 2], 0),
+    "emptied": (lambda text: "", 0),
+    "removed": (lambda text: None, 0),
+    "of another version": (lambda text: text.replace('"version": 1', '"version": 99'), 0),
+    "its last half second is lost": (lambda text: _with_parts(text, lambda parts: parts.pop("1")), 1),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_f24_a_journal_that_was_torn(harness: NRPHarness, home: Path, harm: str) -> None:
+    """Detect a crash over it; what it cannot tell any more is sent again, and no more."""
+    path = _broken_off(harness)
+    change, kept = HARMS[harm]
+    _rewrite(home, change)
+    assert harness.send_parts(path).result.resumed == kept * STEP
+    assert (harness.held(), harness.count(PART, 200)) == ({"a.bin": DATA}, 3 - kept)
 
 
 def test_f24_a_journal_that_says_too_much(harness: NRPHarness, home: Path) -> None:
     """A part is noted that the repository has not: it fills the gap, and says so by another checksum."""
-    record = harness.site.create()
-    path = harness.file(DATA)
-    _broken_off(harness, record, path)
-    journal = _journal(home)
-    state = json.loads(journal.read_text("utf-8"))
-    state["state"]["parts"]["2"] = [""]
-    journal.write_text(json.dumps(state), "utf-8")
-    with pytest.raises(ChecksumMismatch, match="differs from that of the local file"):
-        send(harness, record, path)
-    assert harness.site.entries(record) == [], "what is complete in name only is deleted"
-    assert send(harness, record, path).result.resumed == 0
-    assert harness.site.read(record, "a.bin") == DATA
-
-
-def test_f24_less_is_remembered_than_was_sent(harness: NRPHarness, home: Path) -> None:
-    """The last half second of a journal is lost in a crash: those parts go again, no more."""
-    record = harness.site.create()
-    path = harness.file(DATA)
-    _broken_off(harness, record, path)
-    journal = _journal(home)
-    state = json.loads(journal.read_text("utf-8"))
-    del state["state"]["parts"]["1"]
-    journal.write_text(json.dumps(state), "utf-8")
-    assert send(harness, record, path).result.resumed == STEP
-    assert harness.site.read(record, "a.bin") == DATA
-    assert harness.count(PART) == 2
+    path = _broken_off(harness)
+    _rewrite(home, lambda text: _with_parts(text, lambda parts: parts.update({"2": [""]})))
+    with pytest.raises(errors.ChecksumMismatch, match="differs from that of the local file"):
+        harness.send_parts(path)
+    assert harness.states() == {}, "what is complete in name only is deleted"
+    assert harness.send_parts(path).result.resumed == 0
+    assert harness.held() == {"a.bin": DATA}
 
 
 @pytest.mark.parametrize("change", ["rewritten", "other parts", "other upload"])
 def test_f17_parts_of_other_bytes_are_not_resumed(harness: NRPHarness, change: str) -> None:
     """Fails if one key gets parts of two files: of one that was rewritten, divided differently or started again."""
-    record = harness.site.create()
-    path = harness.file(DATA)
-    _broken_off(harness, record, path)
+    path = _broken_off(harness)
     data, options = DATA, {}
     if change == "rewritten":
         data = noise(len(DATA), 2)
@@ -181,59 +157,24 @@ def test_f17_parts_of_other_bytes_are_not_resumed(harness: NRPHarness, change: s
     elif change == "other parts":
         options = {"part_size": 6 * MIB, "replace": True}
     else:
-        harness.client().files.delete(record, "a.bin")
+        harness.client().files.delete(harness.draft, "a.bin")
         entry = {"key": "a.bin", "size": len(DATA), "transfer": {"type": "M", "parts": 3, "part_size": STEP}}
-        _start(harness, record, entry)
-    file = send(harness, record, path, **options)
-    assert file.result.resumed == 0
-    assert harness.site.read(record, "a.bin") == data
-
-
-def _start(harness: NRPHarness, record: str, entry: Dict[str, Any]) -> None:
-    """Start an upload as another client."""
-    url = f"{harness.url}/api/records/{record}/draft/files"
-    answer = requests.post(url, json=[entry], headers={"Authorization": f"Bearer {harness.site.token}"}, timeout=10)
-    assert answer.status_code == 201
+        url = f"{harness.url}/api/records/{harness.draft}/draft/files"  # as another client
+        headers = {"Authorization": f"Bearer {harness.site.token}"}
+        assert requests.post(url, json=[entry], headers=headers, timeout=10).status_code == 201
+    assert harness.send_parts(path, **options).result.resumed == 0
+    assert harness.held() == {"a.bin": data}
 
 
 def test_f17_the_upload_is_aborted_between_two_parts(harness: NRPHarness) -> None:
     """Another client deletes the pending file: an error, and no other file is committed."""
-    record = harness.site.create()
     other = harness.client()
     fault = harness.fault(PART, "reset-before", after=1)
 
     def progress(event: Any) -> None:
         if event.state == "retrying":
-            other.files.delete(record, "a.bin")
+            other.files.delete(harness.draft, "a.bin")
 
-    with pytest.raises(NotFound):
-        send(harness, record, harness.file(DATA), progress=progress, client=harness.client(max_workers=1))
+    with pytest.raises(errors.NotFound):
+        harness.send_parts(harness.file(DATA), progress=progress)
     assert (fault.fired, harness.count("DELETE *", 204), harness.count(COMMIT)) == (1, 1, 0)
-
-
-@pytest.mark.parametrize("other", [False, True], ids=["the same file", "another file"])
-def test_f25_two_at_one_key(harness: NRPHarness, other: bool) -> None:
-    """Detect two runs that interleave their parts, or a second one that commits before the first is through."""
-    record = harness.site.create()
-    path = harness.file(DATA)
-    stalled = harness.fault(PART, "stall-after 64K", after=1)
-    errors: List[Any] = []
-
-    def first() -> None:
-        try:
-            send(harness, record, path, client=harness.client(timeout=30.0, max_workers=1))
-        except SmartxferError as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=first)
-    thread.start()
-    try:
-        assert stalled.wait(20)
-        with pytest.raises(AlreadyInProgress):
-            send(harness, record, harness.file(noise(len(DATA), 2), "other") if other else path)
-        assert harness.count(COMMIT) == 0
-    finally:
-        harness.server.clear_faults()
-        thread.join(20)
-    assert (thread.is_alive(), errors) == (False, [])
-    assert harness.site.read(record, "a.bin") == DATA

@@ -1,83 +1,78 @@
-"""Files on their way to a repository, in one piece: F01 to F03, F05, F06, F08, F12, F17 to F19, F25."""
+"""Files on their way to a repository: F01 to F03, F05, F06, F12, F17 to F19, F22, F25, F40, F49."""
 
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, List
 
 import pytest
 
-from smartxfer.errors import (
-    AlreadyInProgress,
-    Conflict,
-    DecodeError,
-    NetworkError,
-    NotFound,
-    OutcomeUnknown,
-    ServerError,
-    SmartxferError,
-    Stalled,
-)
+from smartxfer import errors
 from smartxfer.local import LocalServer
-from smartxfer.nrp import get_client
+from smartxfer.nrp import MemorySource, get_client
 from smartxfer.transport import RetryPolicy
+from tests.support.amounts import amount
 from tests.support.filesender_harness import noise, until, waits
-from tests.support.nrp_harness import COMMIT, CONTENT, ENTRY, INIT, LIST, MIB, NRPHarness, Polling
+from tests.support.nrp_harness import COMMIT, CONTENT, ENTRY, INIT, LIST, MIB, PART, STEP, NRPHarness, Polling
 from tests.support.raw_server import refused_port
 from tests.support.stopwatch import Stopwatch
 from tests.support.timeouts import patient
+from tests.support.uploads import client_threads
 
 DATA = noise(2 * MIB)
-USERS = {"ann": "token-of-ann"}
+PARTS = noise(2 * STEP + 1000)
+SHARED = partial(NRPHarness, max_files=2000)
 
-
-SHARED = NRPHarness
-
-
-def held(harness: NRPHarness, record: str) -> Dict[str, bytes]:
-    """The completed files of a record, by key."""
-    return {key: harness.site.read(record, key) for key in harness.site.files(record)}
+around_the_content = pytest.mark.parametrize("match", [INIT, COMMIT], ids=["init", "commit"])
+each_step = pytest.mark.parametrize("match", [INIT, CONTENT, COMMIT], ids=["init", "content", "commit"])
 
 
 # -- no connection ------------------------------------------------------------------------------------------
 
 
-def test_f01_refused_then_up(tmp_path: Path, log: Any) -> None:
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_f01_refused_then_up(tmp_path: Path, log: Any, way: str) -> None:
     """Detect an error at the first refusal: a POST too is repeated where nothing of it was sent."""
+    servers: List[LocalServer] = []
     with refused_port() as port:
         pass
-    site = {"port": port, "users": USERS}
-    servers: List[LocalServer] = []
 
     def start() -> None:
+        site = {"port": port, "users": {"ann": "token-of-ann"}}
         servers.append(LocalServer(tmp_path / "data", services=["nrp"], nrp=site).start())
 
     clock = Polling(wait2=start)
     clock.chance = 1.0
     start()
     try:
-        record = servers[0].nrp.create()
-        with get_client(servers[0].nrp.url, token=USERS["ann"], clock=clock) as api:
-            assert api.files.list(record) == []
+        record = servers[0].nrp.create(files={"down": DATA})
+        with get_client(servers[0].nrp.url, token="token-of-ann", clock=clock) as api:
+            [file] = api.files.list(record)
             servers[0].stop()
-            file = api.files.upload(record, "a.bin", None, DATA)
-        assert file.result.retries == 0, "it was the start that was refused"
-        assert servers[1].nrp.read(record, "a.bin") == DATA
+            if way == "up":
+                assert api.files.upload(record, "up", None, DATA).result.retries == 0, "the start was refused"
+                assert servers[1].nrp.read(record, "up") == DATA
+            else:
+                assert api.files.download(file, tmp_path / "a.bin").read_bytes() == DATA
     finally:
         for server in servers:
             server.stop()
-    assert clock.waits == [0.5, 1.0]
-    assert len(waits(log.records)) == 2
+    assert (clock.waits, len(waits(log.records))) == ([0.5, 1.0], 2)
 
 
-def test_f01_refused_for_good() -> None:
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_f01_refused_for_good(tmp_path: Path, way: str) -> None:
     clock = Polling()
     with refused_port() as port:
         with get_client(f"http://127.0.0.1:{port}", token="t", clock=clock) as api:
-            with pytest.raises(NetworkError, match=f"http://127.0.0.1:{port}"):
-                api.files.upload("abcde-12345", "a.bin", None, DATA)
-    assert len(clock.waits) == 5
+            with pytest.raises(errors.NetworkError, match=f"http://127.0.0.1:{port}"):
+                if way == "up":
+                    api.files.upload("abcde-12345", "a.bin", None, DATA)
+                else:
+                    api.files.download("abcde-12345", "a.bin", tmp_path / "x")
+    assert (len(clock.waits), list(tmp_path.iterdir())) == (5, [])
 
 
 # -- resets -------------------------------------------------------------------------------------------------
@@ -86,191 +81,147 @@ def test_f01_refused_for_good() -> None:
 @pytest.mark.parametrize("effect", ["reset-before", "reset-after 1", "reset-after 256K", f"reset-after {len(DATA)}"])
 def test_f03_reset_in_mid_upload(harness: NRPHarness, effect: str) -> None:
     """Fails if a second try begins where the first one ended."""
-    record = harness.site.create()
     fault = harness.fault(CONTENT, effect, times=2)
-    seen: List[Any] = []
-    file = harness.client().files.upload(record, "a.bin", None, harness.file(DATA), progress=seen.append)
-    assert held(harness, record) == {"a.bin": DATA}
-    assert (fault.fired, file.result.retries, harness.count(CONTENT, 200)) == (2, 2, 1)
-    assert harness.count(COMMIT, 200) == 1
-    steps = [event.done for event in seen]
+    steps: List[int] = []
+    file = harness.send(harness.file(DATA), progress=lambda event: steps.append(event.done))
+    assert harness.held() == {"a.bin": DATA}
+    assert (fault.fired, file.result.retries, harness.count(CONTENT, 200), harness.count(COMMIT, 200)) == (2, 2, 1, 1)
     assert max(steps) == steps[-1] == len(DATA), "no more than all of it, ever"
 
 
 def test_f02_always_reset(harness: NRPHarness) -> None:
     """Detect a commit of what never arrived, or tries without end."""
-    record = harness.site.create()
     fault = harness.fault(CONTENT, "reset-before", times=None)
-    with pytest.raises(NetworkError, match=f"PUT {harness.url}/api/records/{record}/draft/files/a.bin/content"):
-        harness.client().files.upload(record, "a.bin", None, DATA)
-    assert fault.fired == 6
-    assert harness.count(COMMIT, 200) == 0
-    assert [entry["status"] for entry in harness.site.entries(record)] == ["pending"]
+    url = f"{harness.url}/api/records/{harness.draft}/draft/files/a.bin/content"
+    with pytest.raises(errors.NetworkError, match=f"PUT {url}"):
+        harness.send(DATA)
+    assert (fault.fired, harness.count(COMMIT, 200), harness.states()) == (6, 0, {"a.bin": "pending"})
 
 
-@pytest.mark.parametrize("match", [INIT, COMMIT], ids=["init", "commit"])
+@around_the_content
 @pytest.mark.parametrize("times", [1, 3])
 def test_f02_reset_before_the_rest(harness: NRPHarness, match: str, times: int) -> None:
     """After a lost POST the client checks whether it had an effect, and repeats it if not."""
-    record = harness.site.create()
     fault = harness.fault(match, "reset-before", times=times)
-    harness.client().files.upload(record, "a.bin", {"title": "t"}, DATA)
-    assert held(harness, record) == {"a.bin": DATA}
-    assert (fault.fired, harness.count(CONTENT)) == (times, 1)
+    harness.send(DATA, metadata={"title": "t"})
+    assert (harness.held(), fault.fired, harness.count(CONTENT)) == ({"a.bin": DATA}, times, 1)
     assert harness.count(LIST if match == INIT else ENTRY) >= times, "looked before every repeat"
 
 
-@pytest.mark.parametrize(("match", "kind"), [(INIT, OutcomeUnknown), (COMMIT, NetworkError)], ids=["init", "commit"])
-def test_f02_always_reset_before_the_rest(harness: NRPHarness, match: str, kind: Any) -> None:
-    record = harness.site.create()
+@around_the_content
+def test_f02_always_reset_before_the_rest(harness: NRPHarness, match: str) -> None:
     fault = harness.fault(match, "reset-before", times=None)
-    with pytest.raises(kind, match="POST"):
-        harness.client().files.upload(record, "a.bin", None, DATA)
+    with pytest.raises(errors.OutcomeUnknown if match == INIT else errors.NetworkError, match="POST"):
+        harness.send(DATA)
     assert 2 <= fault.fired <= 6
-    assert held(harness, record) == {}
+    assert harness.held() == {}
 
 
 # -- an answer that is lost ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("match", [INIT, CONTENT, COMMIT], ids=["init", "content", "commit"])
+@each_step
 @pytest.mark.parametrize("size", [0, 1, len(DATA)])
 def test_f12_a_lost_answer(harness: NRPHarness, match: str, size: int) -> None:
     """Detect a blind repeat: 400 for the key, or a PUT on a completed file, which deletes it."""
-    record = harness.site.create()
     harness.fault(match, "lose-answer")
-    file = harness.client().files.upload(record, "a.bin", {"title": "t"}, DATA[:size])
+    file = harness.send(DATA[:size], metadata={"title": "t"})
     assert (file.size, file.status, file.metadata, file.result.ok) == (size, "completed", {"title": "t"}, True)
-    assert held(harness, record) == {"a.bin": DATA[:size]}
-    assert harness.count(INIT) == 1
-    assert harness.count(COMMIT) == 1, "it is looked up, not made again"
-    assert harness.count(CONTENT) == 1, "the content had arrived"
+    assert (file.result.verified, harness.held()) == ("md5", {"a.bin": DATA[:size]})
+    counts = {step: harness.count(step) for step in (INIT, CONTENT, COMMIT)}
+    assert counts == {INIT: 1, CONTENT: 1, COMMIT: 1}, "it is looked up, not made again"
 
 
-@pytest.mark.parametrize("match", [INIT, CONTENT, COMMIT], ids=["init", "content", "commit"])
+@each_step
 @pytest.mark.parametrize("effect", ["no-answer", "truncate 20", "no-length close truncate 20"])
 def test_f12_silence_or_half_an_answer(harness: NRPHarness, match: str, effect: str) -> None:
     """F05, F06, F19: broken by half an answer that is read as a whole one, or by a wait for the other half."""
-    record = harness.site.create()
     fault = harness.fault(match, effect)
-    api = harness.client(timeout=patient(0.4) if effect == "no-answer" else 10.0)
+    timeout = patient(0.4) if effect == "no-answer" else 10.0
     if effect.startswith("no-length"):
         # Nothing but the JSON tells that the answer ended early.
-        with pytest.raises(DecodeError):
-            api.files.upload(record, "a.bin", None, DATA)
+        with pytest.raises(errors.DecodeError):
+            harness.send(DATA, timeout=timeout)
         assert fault.fired == 1
-    api.files.upload(record, "a.bin", None, DATA)
-    assert held(harness, record) == {"a.bin": DATA}
-    assert fault.fired == 1
+    harness.send(DATA, timeout=timeout)
+    assert (harness.held(), fault.fired) == ({"a.bin": DATA}, 1)
 
 
 @pytest.mark.parametrize("effect", ["lose-answer", "status 502", "status 504"])
 def test_f12_several_keys_in_one_lost_start(harness: NRPHarness, effect: str) -> None:
     """Fails if a start is made again as a whole: none of the keys would be new."""
-    record = harness.site.create()
     harness.fault(INIT, effect)
     files = [(f"{number}.bin", noise(1000 + number, number)) for number in range(5)]
-    harness.client().files.upload_many(record, files)
-    assert held(harness, record) == dict(files)
-    assert harness.count(INIT) == (1 if effect == "lose-answer" else 2)
+    harness.send_many(files)
+    assert (harness.held(), harness.count(INIT)) == (dict(files), 1 if effect == "lose-answer" else 2)
 
 
 @pytest.mark.parametrize(("match", "looked"), [(INIT, LIST), (COMMIT, ENTRY)], ids=["init", "commit"])
 def test_f12_the_look_fails_too(harness: NRPHarness, match: str, looked: str) -> None:
     """Fails if a failed look counts as an answer."""
-    record = harness.site.create()
     harness.fault(match, "lose-answer")
     fault = harness.fault(looked, "reset-before", times=2)
-    harness.client().files.upload(record, "a.bin", None, DATA)
-    assert held(harness, record) == {"a.bin": DATA}
-    assert (fault.fired, harness.count(match)) == (2, 1)
+    harness.send(DATA)
+    assert (harness.held(), fault.fired, harness.count(match)) == ({"a.bin": DATA}, 2, 1)
 
 
 def test_f12_a_file_of_another_user_is_not_taken_for_ours(harness: NRPHarness) -> None:
     """The start is refused since the key is taken by a completed file: it is compared, byte by byte's checksum."""
-    record = harness.site.create(files={"a.bin": DATA, "b.bin": DATA[:-1] + b"\0"})
-    api = harness.client()
-    assert api.files.upload(record, "a.bin", None, DATA).result.resumed == len(DATA)
-    with pytest.raises(Conflict, match="'b.bin' already exists with other content"):
-        api.files.upload(record, "b.bin", None, DATA)
+    other = DATA[:-1] + b"\0"
+    for key, data in {"a.bin": DATA, "b.bin": other}.items():
+        harness.site.write(harness.draft, key, data)
+    assert harness.send(DATA).result.resumed == len(DATA)
+    with pytest.raises(errors.Conflict, match="'b.bin' already exists with other content"):
+        harness.send(DATA, "b.bin")
     assert harness.count(CONTENT) == 0, "a PUT on a completed file deletes it"
-    assert held(harness, record)["b.bin"] == DATA[:-1] + b"\0"
-    api.files.upload(record, "b.bin", None, DATA, replace=True)
-    assert held(harness, record)["b.bin"] == DATA
+    assert harness.held()["b.bin"] == other
+    harness.send(DATA, "b.bin", replace=True)
+    assert harness.held()["b.bin"] == DATA
 
 
-# -- failures that pass -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("effect", ["status 500", "status 502", "status 504"])
-@pytest.mark.parametrize("match", [CONTENT, COMMIT], ids=["content", "commit"])
-@pytest.mark.parametrize("times", [1, 5])
-def test_f08_passing_failures(harness: NRPHarness, match: str, effect: str, times: int) -> None:
-    record = harness.site.create()
-    fault = harness.fault(match, effect, times=times)
-    harness.client().files.upload(record, "a.bin", None, DATA[:1000])
-    assert held(harness, record) == {"a.bin": DATA[:1000]}
-    assert fault.fired == times
-
-
-@pytest.mark.parametrize("match", [CONTENT, COMMIT], ids=["content", "commit"])
-def test_f08_six_times(harness: NRPHarness, match: str) -> None:
-    """Detect a seventh try, or an error that does not say what the server said."""
-    record = harness.site.create()
-    harness.fault(match, "status 500 body=json:disk_is_gone", times=6)
-    with pytest.raises(ServerError, match="disk_is_gone") as caught:
-        harness.client().files.upload(record, "a.bin", None, DATA[:1000])
-    assert caught.value.status == 500
-    assert held(harness, record) == {}
-    harness.client().files.upload(record, "a.bin", None, DATA[:1000])
-    assert held(harness, record) == {"a.bin": DATA[:1000]}
-
-
-# -- changes by other clients ------------------------------------------------------------------------------
+# -- changes by other clients, and two clients --------------------------------------------------------------
 
 
 def test_f17_the_draft_is_deleted_in_mid_upload(harness: NRPHarness) -> None:
-    record = harness.site.create()
-    api = harness.client()
     deleted: List[Any] = []
 
     def progress(event: Any) -> None:
         if event.done and not deleted:
             deleted.append(event)
-            harness.client().delete(f"records/{record}/draft")
+            harness.client().delete(f"records/{harness.draft}/draft")
 
     harness.fault(CONTENT, "reset-after 1M")
-    with pytest.raises(NotFound):
-        api.files.upload(record, "a.bin", None, harness.file(DATA), progress=progress)
+    with pytest.raises(errors.NotFound):
+        harness.send(harness.file(DATA), progress=progress)
     assert deleted
     assert harness.count(COMMIT, 200) == 0
 
 
-def test_f25_two_at_one_key(harness: NRPHarness) -> None:
-    """Fails if there is a second PUT: it deletes the file that the first one completed, and both report success."""
-    record = harness.site.create()
-    path = harness.file(DATA)
-    stalled = harness.fault(CONTENT, "stall-after 64K")
-    errors: List[Any] = []
+@pytest.mark.parametrize("case", ["in one piece", "in parts", "in parts, another file"])
+def test_f25_two_at_one_key(harness: NRPHarness, case: str) -> None:
+    """Detect a second PUT, which deletes what the first run completed, interleaved parts, or an early commit."""
+    send, match, data = (harness.send_parts, PART, PARTS) if "parts" in case else (harness.send, CONTENT, DATA)
+    path = harness.file(data)
+    stalled = harness.fault(match, "stall-after 64K", after=1 if "parts" in case else 0)
+    failures: List[Any] = []
 
     def first() -> None:
         try:
-            harness.client(timeout=30.0).files.upload(record, "a.bin", None, path)
-        except SmartxferError as error:
-            errors.append(error)
+            send(path, timeout=30.0)
+        except errors.SmartxferError as error:
+            failures.append(error)
 
     thread = threading.Thread(target=first)
     thread.start()
     try:
         assert stalled.wait(20)
-        with pytest.raises(AlreadyInProgress):
-            harness.client().files.upload(record, "a.bin", None, path)
+        with pytest.raises(errors.AlreadyInProgress):
+            send(harness.file(noise(len(data), 2), "other") if "other" in case else path)
         assert harness.count(COMMIT) == 0
     finally:
         harness.server.clear_faults()
         thread.join(20)
-    assert (thread.is_alive(), errors) == (False, [])
-    assert held(harness, record) == {"a.bin": DATA}
+    assert (thread.is_alive(), failures, harness.held()) == (False, [], {"a.bin": data})
 
 
 # -- slowness -----------------------------------------------------------------------------------------------
@@ -278,32 +229,72 @@ def test_f25_two_at_one_key(harness: NRPHarness) -> None:
 
 def test_f18_a_stalled_upload_is_ended(harness: NRPHarness) -> None:
     """Fails if a body hides its attempt: then only the time-out of the socket would end it."""
-    record = harness.site.create()
     data = noise(8 * MIB)
     fault = harness.fault(CONTENT, "stall-after 64K")
-    policy = RetryPolicy(backoff=0, stall_window=0.6)
     watch = Stopwatch()
-    file = harness.client(retry=policy, timeout=30.0).files.upload(record, "a.bin", None, data)
-    assert (fault.fired, file.result.retries, held(harness, record)) == (1, 1, {"a.bin": data})
+    file = harness.send(data, retry=RetryPolicy(backoff=0, stall_window=0.6), timeout=30.0)
+    assert (fault.fired, file.result.retries, harness.held()) == (1, 1, {"a.bin": data})
     assert watch.seconds() < 6
 
 
 def test_f18_stalled_for_good(harness: NRPHarness) -> None:
-    record = harness.site.create()
     harness.fault(CONTENT, "stall-after 64K", times=2)
-    policy = RetryPolicy(backoff=0, attempts=2, stall_window=0.3)
-    with pytest.raises(Stalled, match="less than 1024 bytes/s"):
-        harness.client(retry=policy, timeout=30.0).files.upload(record, "a.bin", None, noise(8 * MIB))
+    with pytest.raises(errors.Stalled, match="less than 1024 bytes/s"):
+        harness.send(noise(8 * MIB), retry=RetryPolicy(backoff=0, attempts=2, stall_window=0.3), timeout=30.0)
     assert harness.count(COMMIT) == 0
 
 
-@pytest.mark.parametrize("match", [INIT, CONTENT, COMMIT], ids=["init", "content", "commit"])
+@each_step
 def test_f19_headers_never_come(harness: NRPHarness, match: str) -> None:
     """Detect a wait without an end, or a POST that is repeated without a look."""
-    record = harness.site.create()
     fault = harness.fault(match, "stall")
     watch = Stopwatch()
-    harness.client(timeout=patient(0.4)).files.upload(record, "a.bin", None, DATA[:1000])
+    harness.send(DATA[:1000], timeout=patient(0.4))
     assert watch.seconds() < 5
-    assert (fault.fired, held(harness, record)) == (1, {"a.bin": DATA[:1000]})
+    assert (fault.fired, harness.held()) == (1, {"a.bin": DATA[:1000]})
     until(lambda: harness.count(match) >= 1)
+
+
+def test_f22_an_upload_is_cancelled(harness: NRPHarness) -> None:
+    """Detect a wait for the line, or a client that is of no use any more."""
+    cancel = threading.Event()
+    client = harness.client(timeout=60.0)
+    stalled = harness.fault(CONTENT, "stall-after 64K")
+    thread = threading.Thread(target=lambda: stalled.wait(20) and cancel.set())
+    thread.start()
+    with pytest.raises(errors.Cancelled):
+        client.files.upload(harness.draft, "a.bin", None, DATA, cancel=cancel)
+    thread.join(20)
+    assert client_threads() == []
+    harness.server.clear_faults()
+    client.files.upload(harness.draft, "a.bin", None, DATA)
+    assert harness.held() == {"a.bin": DATA}
+
+
+# -- sources ------------------------------------------------------------------------------------------------
+
+
+def test_f40_a_source_in_memory_by_parts(harness: NRPHarness) -> None:
+    data = noise(STEP + 1)
+    harness.fault(PART, "reset-after 1", times=2)
+    harness.send(MemorySource(data), transfer_type="multipart", part_size=STEP)
+    assert harness.held() == {"a.bin": data}
+
+
+@pytest.mark.slow
+def test_f49_one_in_twenty_of_many_fails(harness: NRPHarness) -> None:
+    """Detect results that do not say which, or a re-run that touches more than the failures."""
+    count = amount(100, 1000)
+    files = {f"{number:04}.txt": b"%d" % number for number in range(count)}
+    paths = [harness.file(data, f"many/{name}") for name, data in files.items()]
+    bad = list(files)[::20]
+    faults = [harness.fault(f"PUT *{name}/content", "status 400 body=json:no") for name in bad]
+    with pytest.raises(errors.BatchError, match=f"{count // 20} of {count} files failed") as caught:
+        harness.send_many(paths)
+    assert [result.name for result in caught.value.results if not result.ok] == bad
+    assert all(fault.fired == 1 for fault in faults)
+    assert len(harness.held()) == count - len(bad)
+    harness.forget()
+    assert [file.key for file in harness.send_many(paths)] == list(files)
+    assert harness.count(CONTENT) == harness.count(COMMIT) == len(bad), "only what was missing"
+    assert harness.held() == files
