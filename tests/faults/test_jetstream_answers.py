@@ -13,7 +13,8 @@ import pytest
 
 from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, SmartxferError
 from smartxfer.jetstream import API, JetStream
-from tests.support.jetstream_harness import DATA, JetStreamHarness, Polling, ReceivedCall, lying, on, result
+from tests.support.jetstream_harness import DATA, JetStreamHarness, ReceivedCall, lying, lying_api, on, result
+from tests.support.service_harness import Polling
 
 MAPPINGS = {"/a.bin": "/a.bin"}
 
@@ -22,15 +23,6 @@ SHARED = partial(JetStreamHarness, files={"/a.bin": DATA})
 
 
 # -- F12: the answer to what would do its thing twice ---------------------------------------------------------
-
-#: By method: what is prepared (its result is handed on), what is called.
-Row = Any
-_NOTHING: Callable[[JetStreamHarness, API], Any] = lambda harness, api: None  # noqa: E731
-
-
-def _row(call: Callable[[API, Any], Any], prepare: Callable[[JetStreamHarness, API], Any] = _NOTHING) -> Row:
-    return prepare, call
-
 
 def _ready(harness: JetStreamHarness, api: API) -> Any:
     return harness.destination(api), harness.manifest(api)
@@ -46,27 +38,60 @@ def _superuser(harness: JetStreamHarness, api: API) -> None:
     api.server.superuser()
 
 
-CALLS: Dict[str, Row] = {
-    "send.createManifest": _row(lambda api, _: api.send.createManifest(MAPPINGS)),
-    "send.createTransfer": _row(lambda api, ready: api.send.createTransfer(*ready), _ready),
-    "send.createSharedToken": _row(lambda api, ready: api.send.createSharedToken(ready[1]), _ready),
-    "createAPIToken": _row(lambda api, _: api.server.createAPIToken("of a test")),
-    "send.suspendTransfer": _row(lambda api, sent: api.send.suspendTransfer(sent), _sending),
-    "send.resumeTransfer": _row(lambda api, sent: api.send.resumeTransfer(sent), lambda s, api: s.suspended(api)),
-    "send.failTransfer": _row(lambda api, sent: api.send.failTransfer(sent, "enough"), _sending),
-    "send.updateObjectUserData": _row(lambda api, sent: api.send.updateObjectUserData(sent, "k", 1), _sending),
-    "mkdirAsync": _row(lambda api, _: api.mkdir("/made")),
-    "mkFileAsync": _row(lambda api, _: api.mkfile("/made.txt"), lambda s, api: _away(s, "/made.txt")),
-    "mvAsync": _row(lambda api, _: api.mv("/from.bin", "/to.bin"), lambda s, api: _moving(s)),
-    "rmAsync": _row(lambda api, _: api.rm("/from.bin"), lambda s, api: s.site.write("/from.bin", b"1")),
-    "superuser": _row(lambda api, _: api.server.superuser()),
-    "wrangler": _row(lambda api, _: api.server.wrangler()),
-    "setSandboxMapping": _row(lambda api, _: api.server.setSandboxMapping(user="x", mapping={"a": "/"}), _superuser),
-    "addWranglerAsync": _row(lambda api, _: api.server.addWranglerAsync(user="user").result(), _superuser),
-    "recv.addAuthorizedClientAsync": _row(
-        lambda api, _: api.recv.addAuthorizedClientAsync("00ff").result(), _superuser
+def _nothing(harness: JetStreamHarness, api: API) -> None:
+    pass
+
+
+def _with_source(harness: JetStreamHarness, api: API) -> None:
+    """A file to move or to remove, and room for it."""
+    _away(harness, "/to.bin")
+    harness.site.write("/from.bin", b"1")
+
+
+def _manifest(harness: JetStreamHarness, api: API) -> Any:
+    return harness.manifest(api)
+
+
+#: By method: what is prepared (its result is handed on), and what is called.
+CALLS: Dict[str, Any] = {
+    "send.createManifest": (_nothing, lambda api, _: api.send.createManifest(MAPPINGS)),
+    "send.createTransfer": (_ready, lambda api, ready: api.send.createTransfer(*ready)),
+    "send.createSharedToken": (_manifest, lambda api, made: api.send.createSharedToken(made)),
+    "createAPIToken": (_nothing, lambda api, _: api.server.createAPIToken("of a test")),
+    "send.suspendTransfer": (_sending, lambda api, sent: api.send.suspendTransfer(sent)),
+    "send.resumeTransfer": (JetStreamHarness.suspended, lambda api, sent: api.send.resumeTransfer(sent)),
+    "send.failTransfer": (_sending, lambda api, sent: api.send.failTransfer(sent, "enough")),
+    "send.updateObjectUserData": (_sending, lambda api, sent: api.send.updateObjectUserData(sent, "k", 1)),
+    "mkdirAsync": (_nothing, lambda api, _: api.mkdir("/made")),
+    "mkFileAsync": (lambda harness, api: _away(harness, "/made.txt"), lambda api, _: api.mkfile("/made.txt")),
+    "mvAsync": (_with_source, lambda api, _: api.mv("/from.bin", "/to.bin")),
+    "rmAsync": (_with_source, lambda api, _: api.rm("/from.bin")),
+    "superuser": (_nothing, lambda api, _: api.server.superuser()),
+    "wrangler": (_nothing, lambda api, _: api.server.wrangler()),
+    "setSandboxMapping": (_superuser, lambda api, _: api.server.setSandboxMapping(user="x", mapping={"a": "/"})),
+    "addWranglerAsync": (_superuser, lambda api, _: api.server.addWranglerAsync(user="user").result()),
+    "recv.addAuthorizedClientAsync": (
+        _superuser,
+        lambda api, _: api.recv.addAuthorizedClientAsync("00ff").result(),
     ),
-}  # fmt: skip
+}
+DELETES: Dict[str, Any] = {
+    "send.deleteManifest": (_manifest, lambda api, made: api.send.deleteManifest(made)),
+    "send.deleteTransfer": (_sending, lambda api, made: api.send.deleteTransfer(made)),
+    "send.deleteDestination": (
+        lambda harness, api: api.send.createDestination("127.0.0.1", 9),
+        lambda api, made: api.send.deleteDestination(made),
+    ),
+    "send.deleteSharedToken": (
+        lambda harness, api: api.send.createSharedToken(harness.manifest(api)),
+        lambda api, made: api.send.deleteSharedToken(made),
+    ),
+    "deleteAPIToken": (
+        lambda harness, api: api.server.createAPIToken(),
+        lambda api, made: api.server.deleteAPIToken(made),
+    ),
+}
+CREATE = ["send.createManifest", "send.createTransfer", "createAPIToken"]
 TABLES = ("manifests", "destinations", "transfers", "tokens")
 
 
@@ -75,42 +100,44 @@ def _away(harness: JetStreamHarness, path: str) -> None:
         Path(harness.site.stored_path(path)).unlink()
 
 
-def _moving(harness: JetStreamHarness) -> None:
-    _away(harness, "/to.bin")
-    harness.site.write("/from.bin", b"1")
-
-
 def _held(harness: JetStreamHarness) -> Dict[str, int]:
     return {table: len(harness.held(table)) for table in TABLES}
 
 
-def _more(harness: JetStreamHarness, before: Dict[str, int]) -> int:
-    """Return how many objects were added."""
-    return sum(_held(harness).values()) - sum(before.values())
+class Prepared:
+    """A method, and a client for which its call is prepared."""
+
+    def __init__(self, harness: JetStreamHarness, method: str, clock: Any = None) -> None:
+        prepare, call = {**CALLS, **DELETES}[method]
+        self.api: Any = harness.client(clock=clock or Polling())
+        self.harness, self.match = harness, on(method)
+        self._call, self._ready = call, prepare(harness, self.api)
+        self._before = _held(harness)
+        #: How many objects a call adds.
+        self.adds = 1 if "create" in method else -1 if "delete" in method else 0
+
+    def lose(self, times: int = 1) -> Any:
+        """Plan that so many answers are lost."""
+        return self.harness.fault(self.match, "lose-answer", times=times)
+
+    def call(self) -> Any:
+        return self._call(self.api, self._ready)
+
+    def more(self) -> int:
+        """Return how many objects were added."""
+        return sum(_held(self.harness).values()) - sum(self._before.values())
 
 
 @pytest.mark.parametrize("method", CALLS)
 def test_f12_once_lost_once_done(harness: JetStreamHarness, method: str) -> None:
     """Detect a repeat with an id of its own: two objects, or a second removal of what is gone."""
-    prepare, call = CALLS[method]
-    api = harness.client(clock=Polling())
-    ready = prepare(harness, api)
-    before = _held(harness)
-    fault = harness.fault(on(method), "lose-answer")
-    call(api, ready)
-    assert (fault.fired, harness.count(on(method)), harness.count(on(method), 200)) == (1, 2, 1)
-    assert _more(harness, before) == (1 if "create" in method else 0)
-
-
-@pytest.mark.parametrize("method", ["mkdirAsync", "rmAsync", "addWranglerAsync"])
-def test_f12_a_request_is_one_request(harness: JetStreamHarness, method: str) -> None:
-    """Fails if a command is queued twice: the next number shows it."""
-    prepare, call = CALLS[method]
-    api = harness.client(clock=Polling())
-    ready = prepare(harness, api)
-    harness.fault(on(method), "lose-answer")
-    call(api, ready)
-    assert api.server.lsRootsAsync().request_id == 2
+    made = Prepared(harness, method)
+    fault = made.lose()
+    made.call()
+    assert (fault.fired, harness.count(made.match), harness.count(made.match, 200)) == (1, 2, 1)
+    assert made.more() == made.adds
+    if method in ("mkdirAsync", "rmAsync", "addWranglerAsync"):  # a command that is queued twice shows in the next number
+        assert made.api.server.lsRootsAsync().request_id == 2
 
 
 def test_f12_a_download_is_counted_once(harness: JetStreamHarness) -> None:
@@ -129,66 +156,52 @@ def test_f12_a_download_is_counted_once(harness: JetStreamHarness) -> None:
 @pytest.mark.parametrize("method", [name for name in CALLS if "create" in name or "resume" in name or name == "mvAsync"])
 def test_f12_lost_twice(harness: JetStreamHarness, method: str) -> None:
     """Detect a third try, or a failure that does not say that it may be done."""
-    prepare, call = CALLS[method]
-    api = harness.client(clock=Polling())
-    ready = prepare(harness, api)
-    before = _held(harness)
-    fault = harness.fault(on(method), "lose-answer", times=2)
+    made = Prepared(harness, method)
+    fault = made.lose(2)
     with pytest.raises(OutcomeUnknown, match="may exist") as caught:
-        call(api, ready)
-    assert (fault.fired, harness.count(on(method))) == (2, 2)
-    assert _more(harness, before) == (1 if "create" in method else 0)
+        made.call()
+    assert (fault.fired, harness.count(made.match), made.more()) == (2, 2, made.adds)
     assert isinstance(pickle.loads(pickle.dumps(caught.value)), OutcomeUnknown)
-    api.send.getTransfers()
+    made.api.send.getTransfers()
 
 
-@pytest.mark.parametrize("method", ["send.createManifest", "send.createTransfer", "createAPIToken"])
+@pytest.mark.parametrize("method", CREATE)
 def test_f12_lost_and_then_the_session(harness: JetStreamHarness, method: str) -> None:
     """The session that knew the request id is gone. Fails if the call is repeated in the next session."""
-    prepare, call = CALLS[method]
     clock = Polling(wait1=harness.lose_sessions)
-    api = harness.client(clock=clock)
-    ready = prepare(harness, api)
-    before = _held(harness)
-    fault = harness.fault(on(method), "lose-answer")
+    made = Prepared(harness, method, clock)
+    fault = made.lose()
     with pytest.raises(OutcomeUnknown):
-        call(api, ready)
-    assert (fault.fired, harness.count(on(method)), _more(harness, before), len(clock.waits)) == (1, 2, 1, 1)
-    call(api, ready)
-    assert _more(harness, before) == 2, "the next call is at work again"
+        made.call()
+    assert (fault.fired, harness.count(made.match), made.more(), len(clock.waits)) == (1, 2, 1, 1)
+    made.call()
+    assert made.more() == 2, "the next call is at work again"
 
 
-@pytest.mark.parametrize("method", ["send.createManifest", "send.createTransfer", "createAPIToken"])
+@pytest.mark.parametrize("method", CREATE)
 def test_f12_lost_and_another_thread_has_opened_the_next_session(harness: JetStreamHarness, method: str) -> None:
     """Detect a repeat in a session that has never seen the id: it would be done there once more."""
-    prepare, call = CALLS[method]
-    api: Any = None
 
     def meanwhile() -> None:
         harness.lose_sessions()
-        api.send.getTransfers()
+        made.api.send.getTransfers()
 
-    api = harness.client(clock=Polling(wait1=meanwhile))
-    ready = prepare(harness, api)
-    before = _held(harness)
-    fault = harness.fault(on(method), "lose-answer")
+    made = Prepared(harness, method, Polling(wait1=meanwhile))
+    fault = made.lose()
     with pytest.raises(OutcomeUnknown):
-        call(api, ready)
-    assert (fault.fired, _more(harness, before)) == (1, 1)
+        made.call()
+    assert (fault.fired, made.more()) == (1, 1)
 
 
 def test_f12_the_first_call_of_all(tmp_path: Path) -> None:
     """Without a session the server does not remember the id. Fails if a call opens a session by itself."""
-    with JetStreamHarness(tmp_path, auth_required=False) as harness:
-        harness.site.write("/a.bin", DATA)
-        fault = harness.fault(on("send.createManifest"), "lose-answer")
-        harness.api(user=None, password=None).send.createManifest(MAPPINGS)
-        assert (fault.fired, len(harness.held("manifests"))) == (1, 1)
-        api = harness.client(user=None, password=None)
-        api.disconnect()
-        fault = harness.fault(on("send.createManifest"), "lose-answer")
-        api.send.createManifest(MAPPINGS)
-        assert (fault.fired, len(harness.held("manifests"))) == (1, 2)
+    with JetStreamHarness(tmp_path, auth_required=False, files={"/a.bin": DATA}) as harness:
+        for number, connect in enumerate((harness.api, harness.client), 1):
+            api = connect(user=None, password=None)
+            api.disconnect()
+            fault = harness.fault(on("send.createManifest"), "lose-answer")
+            api.send.createManifest(MAPPINGS)
+            assert (fault.fired, len(harness.held("manifests"))) == (1, number)
 
 
 STEPS = ["getServerInfo", "auth", "send.createDestination", "send.createManifest", "send.waitForManifest",
@@ -222,45 +235,25 @@ def test_f12_a_request_of_a_session_that_is_gone(harness: JetStreamHarness) -> N
 
 # -- deletions ------------------------------------------------------------------------------------------------
 
-DELETES: Dict[str, Row] = {
-    "send.deleteManifest": _row(lambda api, made: api.send.deleteManifest(made), lambda s, api: s.manifest(api)),
-    "send.deleteTransfer": _row(lambda api, made: api.send.deleteTransfer(made), _sending),
-    "send.deleteDestination": _row(
-        lambda api, made: api.send.deleteDestination(made), lambda s, api: api.send.createDestination("127.0.0.1", 9)
-    ),
-    "send.deleteSharedToken": _row(
-        lambda api, made: api.send.deleteSharedToken(made), lambda s, api: api.send.createSharedToken(s.manifest(api))
-    ),
-    "deleteAPIToken": _row(
-        lambda api, made: api.server.deleteAPIToken(made), lambda s, api: api.server.createAPIToken()
-    ),
-}
-
 
 @pytest.mark.parametrize("method", DELETES)
 @pytest.mark.parametrize("times", [1, 3])
 def test_f12_a_deletion_whose_answer_is_lost(harness: JetStreamHarness, method: str, times: int) -> None:
-    prepare, call = DELETES[method]
-    api = harness.client()
-    made = prepare(harness, api)
-    before = _held(harness)
-    fault = harness.fault(on(method), "lose-answer", times=times)
-    call(api, made)
-    assert (fault.fired, harness.count(on(method)), _more(harness, before)) == (times, times + 1, -1)
+    made = Prepared(harness, method)
+    fault = made.lose(times)
+    made.call()
+    assert (fault.fired, harness.count(made.match), made.more()) == (times, times + 1, -1)
     with pytest.raises(NotFound):
-        call(api, made)
+        made.call()
 
 
 @pytest.mark.parametrize("method", DELETES)
 def test_f12_a_deletion_and_then_the_session(harness: JetStreamHarness, method: str) -> None:
     """The next session does not find what the first attempt removed; this is not an error."""
-    prepare, call = DELETES[method]
-    api = harness.client(clock=Polling(wait1=harness.lose_sessions))
-    made = prepare(harness, api)
-    before = _held(harness)
-    fault = harness.fault(on(method), "lose-answer")
-    call(api, made)
-    assert (fault.fired, _more(harness, before)) == (1, -1)
+    made = Prepared(harness, method, Polling(wait1=harness.lose_sessions))
+    fault = made.lose()
+    made.call()
+    assert (fault.fired, made.more()) == (1, -1)
 
 
 def test_f12_a_deletion_of_what_never_was(harness: JetStreamHarness) -> None:
@@ -275,6 +268,11 @@ def test_f12_a_deletion_of_what_never_was(harness: JetStreamHarness) -> None:
 
 # -- answers that are none ------------------------------------------------------------------------------------
 
+
+def _response(**members: Any) -> Callable[[ReceivedCall], Any]:
+    return lambda request: {"jsonrpc": "2.0", "id": request.id, **members}
+
+
 NONSENSE: Dict[str, Any] = {
     "empty": b"",
     "html": b"<html>log in here</html>",
@@ -283,14 +281,20 @@ NONSENSE: Dict[str, Any] = {
     "cut": b'{"jsonrpc": "2.0", "id": ',
     "deep": b"[" * 100_000,
     "latin": b'{"\xe9": 1}',
-    "no result": lambda request: {"jsonrpc": "2.0", "id": request.id},
+    "no result": _response(),
     "no id": lambda request: {"jsonrpc": "2.0", "result": {}},
-    "null id": lambda request: {"jsonrpc": "2.0", "id": None, "result": {}},
+    "null id": _response(id=None, result={}),
     "another id": lambda request: {"jsonrpc": "2.0", "id": request.id + "0", "result": {}},
-    "an error that is text": lambda request: {"jsonrpc": "2.0", "id": request.id, "error": "no"},
-    "an error without code": lambda request: {"jsonrpc": "2.0", "id": request.id, "error": {"message": "no"}},
-    "a code that is true": lambda request: {"jsonrpc": "2.0", "id": request.id, "error": {"code": True}},
-    "a code that is text": lambda request: {"jsonrpc": "2.0", "id": request.id, "error": {"code": "-32001"}},
+    "an error that is text": _response(error="no"),
+    "an error without code": _response(error={"message": "no"}),
+    "a code that is true": _response(error={"code": True}),
+    "a code that is text": _response(error={"code": "-32001"}),
+}
+ASKED: Dict[str, Callable[[API], Any]] = {
+    "getServerInfo": lambda api: api.connect(),
+    "send.getTransfers": lambda api: api.send.getTransfers(),
+    "send.createManifest": lambda api: api.send.createManifest(MAPPINGS),
+    "lsAsync": lambda api: api.ls("/"),
 }
 
 
@@ -299,50 +303,34 @@ NONSENSE: Dict[str, Any] = {
 def test_invalid_responses(name: str, method: str) -> None:
     """Detect an error that is not ours, another call's result, or a repeat of what creates."""
     said = NONSENSE[name]
-    answer: Callable[[ReceivedCall], Any] = said if callable(said) else lambda request: said
     received: List[ReceivedCall] = []
-    with lying({method: [answer]}, received) as server:
+    with lying({method: [said if callable(said) else lambda request: said]}, received) as server:
         api = JetStream().api(server.url)
-        call: Any = {
-            "getServerInfo": api.connect,
-            "send.getTransfers": api.send.getTransfers,
-            "send.createManifest": lambda: api.send.createManifest(MAPPINGS),
-        }[method]
         with pytest.raises(DecodeError) as caught:
-            call()
+            ASKED[method](api)
         api.close()
     assert [one.method for one in received].count(method) == 1
     assert isinstance(pickle.loads(pickle.dumps(caught.value)), DecodeError)
 
 
-@pytest.mark.parametrize("value", [None, [], {}, 7, "text", {"manifestId": None}, {"manifestId": []}], ids=repr)
-def test_results_of_another_kind(value: Any) -> None:
-    """Results in place of a manifest."""
-    received: List[ReceivedCall] = []
-    with lying({"send.createManifest": [result(value)]}, received) as server, JetStream().api(server.url) as api:
+ODD = [("send.createManifest", value) for value in (None, [], {}, 7, "text", {"manifestId": None}, {"manifestId": []})]
+ODD += [("send.getTransfers", value) for value in (7, "text", {"a": 1}, [7], [None], [{}], True)]  # type: ignore[list-item]
+ODD += [("lsAsync", {"requestId": "x" * 10})]  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(("method", "value"), ODD, ids=repr)
+def test_results_of_another_kind(method: str, value: Any) -> None:
+    with lying_api({method: [result(value)]}) as api:
         with pytest.raises(DecodeError):
-            api.send.createManifest(MAPPINGS)
-        with pytest.raises(SmartxferError):
-            api.send_files(["/a.bin"], "127.0.0.1:9")
+            ASKED[method](api)
+        if method == "send.createManifest":
+            with pytest.raises(SmartxferError):
+                api.send_files(["/a.bin"], "127.0.0.1:9")
 
 
-@pytest.mark.parametrize("value", [7, "text", {"a": 1}, [7], [None], [{}], True], ids=repr)
-def test_lists_of_another_kind(value: Any) -> None:
-    with lying({"send.getTransfers": [result(value)]}) as server, JetStream().api(server.url) as api:
-        with pytest.raises(DecodeError):
-            api.send.getTransfers()
-
-
-def test_an_invalid_request() -> None:
-    with lying({"lsAsync": [result({"requestId": "x" * 10})]}) as server, JetStream().api(server.url) as api:
-        with pytest.raises(DecodeError):
-            api.ls("/")
-
-
-def test_what_was_said_is_json(harness: JetStreamHarness) -> None:
+def test_what_was_said_is_json() -> None:
     """Bytes on the wire: one id a call, by name, nothing that is not ASCII."""
-    received: List[ReceivedCall] = []
-    with lying({"send.createManifest": [result({"manifestId": "1"})]}, received) as server:
+    with lying({"send.createManifest": [result({"manifestId": "1"})]}) as server:
         with JetStream().api(server.url) as api:
             api.send.createManifest({"/ä\n": Path("/b")})
             api.send.createManifest(MAPPINGS)

@@ -1,4 +1,4 @@
-"""Downloads from a repository that break on the way, and ranges that are none: F02, F04 to F08, F15, F16, F25."""
+"""Downloads that break, stand still or are ended: F02, F04 to F07, F11, F15, F16, F18, F19, F22, F25, F39, F41, F49."""
 
 from __future__ import annotations
 
@@ -8,21 +8,17 @@ from typing import Any, Iterator, List
 
 import pytest
 
-from smartxfer.errors import (
-    AlreadyInProgress,
-    NetworkError,
-    RangeMismatch,
-    ServerError,
-    SizeMismatch,
-    Truncated,
-)
+from smartxfer import errors
+from smartxfer.nrp.errors import ERRORS
 from smartxfer.transfer import MemorySink
 from smartxfer.transport import RetryPolicy
-from tests.support.nrp_harness import DATA, DOWNLOAD, ENTRY, MIB, SMALL, STORAGE_GET, Served
+from tests.support.amounts import amount
+from tests.support.filesender_harness import noise
+from tests.support.nrp_harness import DATA, DOWNLOAD, ENTRY, MIB, SMALL, STORAGE_GET, NRPHarness, Served
+from tests.support.stopwatch import Stopwatch
+from tests.support.timeouts import patient
 
 ONCE = RetryPolicy(attempts=1)
-
-
 STORAGES = ["local", "proxy", "s3"]
 
 
@@ -41,23 +37,19 @@ def test_f04_reset_in_mid_download(harness: Served, place: int) -> None:
     """Detect a second try that does not begin where the first one ended, or one that takes a whole for a rest."""
     fault = harness.fault(harness.bytes, f"reset-after-sent {place}")
     result = harness.fetch(harness.id)
-    assert (harness.out / "a.bin").read_bytes() == DATA
+    assert (harness.arrived(), harness.left()) == (DATA, ["a.bin"])
     assert (fault.fired, result.retries, result.verified) == (1, 1, "md5")
-    assert harness.left() == ["a.bin"]
     harness.server.stop()  # its account is complete now
-    came_twice = sum(harness.sent(harness.bytes)) - len(DATA)
     if harness.ranges:
-        assert came_twice <= MIB, "no more than one block"
+        assert sum(harness.sent(harness.bytes)) - len(DATA) <= MIB, "no more than one block came twice"
     assert harness.count(harness.bytes, 206) <= harness.ranges
 
 
-def test_f04_the_link_is_asked_for_again(tmp_path: Path) -> None:
+def test_f04_the_link_is_asked_for_again(s3: Served) -> None:
     """F32: broken by a signed address that is kept: it lives a minute."""
-    with Served(tmp_path, "s3") as harness:
-        harness.fault(STORAGE_GET, "truncate 1M", times=2)
-        harness.fetch(harness.id)
-        assert (harness.count(DOWNLOAD, 302), harness.count(STORAGE_GET)) == (3, 3)
-        assert (harness.out / "a.bin").read_bytes() == DATA
+    s3.fault(STORAGE_GET, "truncate 1M", times=2)
+    s3.fetch(s3.id)
+    assert (s3.count(DOWNLOAD, 302), s3.count(STORAGE_GET), s3.arrived()) == (3, 3, DATA)
 
 
 def test_f04_into_memory(harness: Served) -> None:
@@ -76,7 +68,7 @@ def test_f02_reset_before_the_first_byte(harness: Served, effect: str) -> None:
     assert harness.fetch(harness.id).retries == 5
     (harness.out / "a.bin").unlink()
     harness.fault(harness.bytes, effect, times=6)
-    with pytest.raises(NetworkError, match=r"a\.bin|/content"):
+    with pytest.raises(errors.NetworkError, match=r"a\.bin|/content"):
         harness.fetch(harness.id)
     assert harness.left() == []
 
@@ -85,72 +77,68 @@ def test_f05_truncated_for_good(ranged: Served) -> None:
     """Fails if a short body is taken for the file."""
     ranged.fault(ranged.bytes, "truncate 400")
     rest = ranged.fault(ranged.bytes, "truncate 0", times=None, after=1)
-    with pytest.raises(Truncated) as caught:
+    with pytest.raises(errors.Truncated) as caught:
         ranged.fetch(ranged.small)
     assert (caught.value.got, caught.value.expected) == (400, 1000)
     assert rest.fired == 5, "six tries without progress; the one that brought bytes began the count"
     assert ranged.left() == ["small.bin.part", "small.bin.part.json"]
     ranged.server.clear_faults()
-    result = ranged.fetch(ranged.small)
-    assert (result.resumed, (ranged.out / "small.bin").read_bytes()) == (400, SMALL)
+    assert (ranged.fetch(ranged.small).resumed, ranged.arrived("small.bin")) == (400, SMALL)
 
 
 def test_f05_truncated_where_no_ranges_are(local: Served) -> None:
     """Detect rests of several tries that are put together."""
     fault = local.fault(DOWNLOAD, "truncate 400", times=None)
-    with pytest.raises(Truncated) as caught:
+    with pytest.raises(errors.Truncated) as caught:
         local.fetch(local.small)
     assert caught.value.expected == 1000
     assert fault.fired <= 8, "an ignored range costs one attempt, and the count restarts once"
     assert "small.bin" not in local.left()
     local.server.clear_faults()
-    result = local.fetch(local.small)
-    assert (result.resumed, (local.out / "small.bin").read_bytes()) == (0, SMALL)
+    assert (local.fetch(local.small).resumed, local.arrived("small.bin")) == (0, SMALL)
 
 
 @pytest.mark.parametrize("effect", ["truncate 400", "no-length chunked truncate 400", "no-length close truncate 400"])
 def test_f06_an_early_close_once(harness: Served, effect: str) -> None:
     harness.fault(harness.bytes, effect)
     result = harness.fetch(harness.small)
-    assert (harness.out / "small.bin").read_bytes() == SMALL
-    assert (result.verified, result.retries) == ("md5", 1)
+    assert (harness.arrived("small.bin"), result.verified, result.retries) == (SMALL, "md5", 1)
 
 
 @pytest.mark.parametrize("mode", ["chunked", "close"])
 def test_f06_no_length_and_an_early_close_for_good(harness: Served, mode: str) -> None:
     fault = harness.fault(harness.bytes, f"no-length {mode} truncate 0", times=None)
-    with pytest.raises(Truncated):
+    with pytest.raises(errors.Truncated):
         harness.fetch(harness.small)
-    assert fault.fired == 6
-    assert harness.left() == []
+    assert (fault.fired, harness.left()) == (6, [])
 
 
 @pytest.mark.parametrize("length", ["", "no-length chunked", "no-length close"])
 def test_f07_a_byte_too_many(harness: Served, length: str) -> None:
     """Detect bytes past the promised size, at the target name or anywhere."""
     (harness.out / "small.bin").write_bytes(b"mine")
-    harness.fault(harness.bytes, "extra-byte")
-    if length:
-        harness.fault(harness.bytes, length)
-    with pytest.raises(SizeMismatch) as caught:
+    for effect in filter(None, ["extra-byte", length]):
+        harness.fault(harness.bytes, effect)
+    with pytest.raises(errors.SizeMismatch) as caught:
         harness.fetch(harness.small, exists="replace")
-    assert caught.value.expected == 1000
-    assert (harness.out / "small.bin").read_bytes() == b"mine"
+    assert (caught.value.expected, harness.arrived("small.bin")) == (1000, b"mine")
     assert harness.count(harness.bytes) == 1, "another try would bring the same"
 
 
-@pytest.mark.parametrize("effect", ["status 500", "status 502", "status 503", "status 504"])
-def test_f08_five_times(harness: Served, effect: str) -> None:
-    fault = harness.fault(harness.bytes, effect, times=5)
-    result = harness.fetch(harness.small)
-    assert (result.retries, fault.fired) == (5, 5)
-    assert (harness.out / "small.bin").read_bytes() == SMALL
+@pytest.mark.parametrize("code", [204, 206, 304])
+def test_f11_responses_that_are_not_a_file(harness: Served, code: int) -> None:
+    """Fails if a success without bytes counts."""
+    harness.fault(harness.bytes, f"status {code}", times=None)
+    with pytest.raises(errors.UnexpectedResponse, match=f"{code} this status is not documented as success"):
+        harness.fetch(harness.small)
+    assert harness.left() == []
 
 
-def test_f08_six_times(harness: Served) -> None:
-    harness.fault(harness.bytes, "status 502 body=html", times=6)
-    with pytest.raises(ServerError, match="502"):
-        harness.fetch(harness.id)
+def test_f11_a_page_in_place_of_a_file(harness: Served) -> None:
+    """F35: broken by a page of a proxy that is kept under the file's name."""
+    harness.fault(harness.bytes, "status 200 body=html", times=None)
+    with pytest.raises(errors.IntegrityError, match="sends 38 bytes, expected 1000"):
+        harness.fetch(harness.small)
     assert harness.left() == []
 
 
@@ -159,28 +147,23 @@ def test_f08_six_times(harness: Served) -> None:
 
 def test_f15_a_range_is_used_only_after_proof(harness: Served) -> None:
     """Detect pieces that are each the whole file."""
-    seen: List[Any] = []
-    harness.client().files.download(harness.id, "a.bin", harness.out, part_size=MIB, progress=seen.append)
-    assert (harness.out / "a.bin").read_bytes() == DATA
-    asked = [head.get("range") for head in harness.heads(harness.bytes)]
-    if harness.ranges:
-        assert asked[0] == "bytes=0-0", "the proof comes first"
-        assert sorted(asked[1:]) == [f"bytes={at * MIB}-{(at + 1) * MIB - 1}" for at in range(3)]
-    else:
-        assert asked == ["bytes=0-0", None], "and where it fails, the file comes in one"
-    assert [event.done for event in seen] == sorted(event.done for event in seen)
+    steps: List[int] = []
+    harness.get(part_size=MIB, progress=lambda event: steps.append(event.done))
+    assert (harness.arrived(), steps) == (DATA, sorted(steps))
+    first, *others = [head.get("range") for head in harness.heads(harness.bytes)]
+    assert first == "bytes=0-0", "the proof comes first"
+    parts = [f"bytes={at * MIB}-{(at + 1) * MIB - 1}" for at in range(3)]
+    assert sorted(others, key=str) == (parts if harness.ranges else [None]), "where it fails, the file comes in one"
     assert harness.count("HEAD *") == 0, "what is signed for GET is refused to HEAD"
 
 
 def test_f15_a_range_is_ignored_later(ranged: Served) -> None:
     """Fails if a whole file is written behind its own beginning."""
-    ranged.fault(ranged.bytes, "truncate 256K")
-    ranged.fault(ranged.bytes, "ignore-range")
-    seen: List[Any] = []
-    result = ranged.fetch(ranged.id, progress=seen.append)
-    assert (ranged.out / "a.bin").read_bytes() == DATA
-    assert result.bytes == len(DATA)
-    steps = [event.done for event in seen]
+    for effect in ("truncate 256K", "ignore-range"):
+        ranged.fault(ranged.bytes, effect)
+    steps: List[int] = []
+    result = ranged.fetch(ranged.id, progress=lambda event: steps.append(event.done))
+    assert (ranged.arrived(), result.bytes) == (DATA, len(DATA))
     back = [(before, after) for before, after in zip(steps, steps[1:]) if after < before]
     assert back == [(256 * 1024, 0)], "progress goes back to the start, once"
     assert max(steps) == steps[-1] == len(DATA)
@@ -188,32 +171,109 @@ def test_f15_a_range_is_ignored_later(ranged: Served) -> None:
 
 def test_f15_an_earlier_run_is_useless_without_ranges(local: Served) -> None:
     local.fault(DOWNLOAD, "truncate 1M", times=1)
-    with pytest.raises(NetworkError):
+    with pytest.raises(errors.NetworkError):
         local.fetch(local.id, retry=ONCE)
     result = local.fetch(local.id)
-    assert (result.resumed, result.bytes) == (0, len(DATA))
-    assert (local.out / "a.bin").read_bytes() == DATA
+    assert (result.resumed, result.bytes, local.arrived()) == (0, len(DATA), DATA)
 
 
 @pytest.mark.parametrize("wrong", ["start", "total"])
 def test_f16_a_wrong_content_range(ranged: Served, wrong: str) -> None:
     """Refused before a byte is written."""
-    ranged.fault(ranged.bytes, "truncate 256K")
-    ranged.fault(ranged.bytes, f"wrong-range {wrong}")
-    with pytest.raises(RangeMismatch):
+    for effect in ("truncate 256K", f"wrong-range {wrong}"):
+        ranged.fault(ranged.bytes, effect)
+    with pytest.raises(errors.RangeMismatch):
         ranged.fetch(ranged.id)
-    assert (ranged.out / "a.bin.part").read_bytes()[: 256 * 1024] == DATA[: 256 * 1024]
+    assert ranged.arrived("a.bin.part")[: 256 * 1024] == DATA[: 256 * 1024]
     assert "a.bin" not in ranged.left()
 
 
 def test_f16_a_wrong_proof(ranged: Served) -> None:
     ranged.fault(ranged.bytes, "wrong-range total")
-    with pytest.raises(RangeMismatch):
-        ranged.client().files.download(ranged.id, "a.bin", ranged.out, part_size=MIB)
+    with pytest.raises(errors.RangeMismatch):
+        ranged.get(part_size=MIB)
     assert ranged.left() == []
 
 
-# -- two at a time ------------------------------------------------------------------------------------------
+# -- dead lines, and calls that are ended -------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_f18_a_download_drips(harness: Served) -> None:
+    """Detect each byte that comes within the time-out."""
+    harness.fault(harness.bytes, "drip 1/0.2")
+    policy = RetryPolicy(backoff=0, attempts=1, stall_speed=1024, stall_window=0.5)
+    watch = Stopwatch()
+    with pytest.raises(errors.Stalled, match="less than 1024 bytes/s"):
+        harness.fetch(harness.small, retry=policy)
+    assert watch.elapsed() >= 0.5
+    assert watch.seconds() < 1.5
+    assert "small.bin" not in harness.left()
+
+
+def test_f18_a_download_drips_once(harness: Served) -> None:
+    harness.fault(harness.bytes, "drip 1/0.1")
+    result = harness.fetch(harness.small, retry=RetryPolicy(backoff=0, stall_window=patient(0.3)))
+    assert (result.retries, harness.arrived("small.bin")) == (1, SMALL)
+
+
+@pytest.mark.parametrize("effect", ["stall", "no-answer"])
+def test_f19_headers_never_come(harness: Served, effect: str) -> None:
+    fault = harness.fault(harness.bytes, effect)
+    result = harness.fetch(harness.small, timeout=(10, patient(0.2)))
+    assert (result.retries, fault.fired) == (1, 1)
+    harness.fault(harness.bytes, effect, times=2)
+    (harness.out / "small.bin").unlink()
+    with pytest.raises(errors.ReadTimeout) as caught:
+        harness.fetch(harness.small, timeout=(10, patient(0.2)), retry=RetryPolicy(backoff=0, attempts=2))
+    assert not isinstance(caught.value, OSError)
+
+
+def test_f19_a_deadline(harness: Served) -> None:
+    harness.fault(harness.bytes, "stall")
+    watch = Stopwatch()
+    with pytest.raises(errors.DeadlineExceeded):
+        harness.fetch(harness.small, deadline=0.3)
+    assert watch.seconds() < 2
+    assert "small.bin" not in harness.left()
+
+
+@pytest.mark.parametrize("effect", ["stall", "drip 1/0.05"])
+def test_f22_a_cancel_ends_it(harness: Served, effect: str) -> None:
+    """F22: the call ends within 2 s, and a second run continues."""
+    fault = harness.fault(harness.bytes, effect)
+    cancel = threading.Event()
+    watches: List[Stopwatch] = []
+
+    def stop() -> None:
+        assert fault.wait(20)
+        watches.append(Stopwatch())
+        cancel.set()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    with pytest.raises(errors.Cancelled):
+        harness.fetch(harness.small, cancel=cancel)
+    assert watches[0].seconds() < 2
+    stopper.join()
+    harness.server.clear_faults()
+    harness.fetch(harness.small)
+    assert harness.arrived("small.bin") == SMALL
+
+
+def test_f41_the_callback_raises(harness: Served) -> None:
+    """Detect a callback that is asked again, or its error that is lost."""
+    reported: List[Any] = []
+
+    def refuse(event: Any) -> None:
+        if event.done:
+            reported.append(event)
+            raise KeyError("stop here")
+
+    with pytest.raises(errors.Cancelled) as caught:
+        harness.get(progress=refuse)
+    assert (type(caught.value.__cause__), len(reported)) == (KeyError, 1)
+    assert "a.bin" not in harness.left()
 
 
 def test_f25_two_downloads_to_one_target(local: Served) -> None:
@@ -223,7 +283,7 @@ def test_f25_two_downloads_to_one_target(local: Served) -> None:
 
     def run() -> None:
         try:
-            local.client().files.download(local.id, "a.bin", local.out)
+            local.get()
         except BaseException as error:  # noqa: BLE001 - looked at below
             failures.append(error)
 
@@ -231,13 +291,52 @@ def test_f25_two_downloads_to_one_target(local: Served) -> None:
     thread.start()
     try:
         assert held.wait(20)
-        for again in (lambda: local.fetch(local.id), lambda: local.client().files.download(local.id, "a.bin", local.out)):
-            with pytest.raises(AlreadyInProgress):
+        for again in (lambda: local.fetch(local.id), local.get):
+            with pytest.raises(errors.AlreadyInProgress):
                 again()
         assert "a.bin" not in local.left()
     finally:
         local.server.clear_faults()
         thread.join(20)
-    assert not thread.is_alive()
-    assert failures == []
-    assert (local.out / "a.bin").read_bytes() == DATA
+    assert (thread.is_alive(), failures, local.arrived()) == (False, [], DATA)
+
+
+# -- many ---------------------------------------------------------------------------------------------------
+
+
+def test_f39_one_of_a_hundred(harness: Served) -> None:
+    """The others come; the error tells which did not; a second run fetches that one."""
+    files = {f"{number:02}.bin": noise(100 + number, number) for number in range(100)}
+    record = harness.site.create(files=files, published=True)
+    harness.fault("GET *17.bin/content", "status 404", times=None)
+    api = harness.client()
+    with pytest.raises(errors.BatchError, match="1 of 100 files failed") as caught:
+        api.files.download_many(record, harness.out)
+    assert [result.name for result in caught.value.results if not result.ok] == ["17.bin"]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.class_for(errors.NotFound)]
+    assert len(harness.left()) == 99
+    harness.server.clear_faults()
+    harness.forget()
+    results = api.files.download_many(record, harness.out)
+    assert (harness.count(DOWNLOAD), [result.ok for result in results]) == (1, [True] * 100)
+    assert {name: harness.arrived(name) for name in files} == files
+
+
+@pytest.mark.slow
+def test_f49_a_thousand_of_which_one_in_twenty_fails(tmp_path: Path) -> None:
+    """Fails if a batch ends at its first failure, or starts again after it."""
+    count = amount(300, 1000)
+    files = {f"{number:04}": noise(20, number) for number in range(count)}
+    with NRPHarness(tmp_path, max_files=count) as harness:
+        record = harness.site.create(files=files, published=True)
+        fault = harness.fault("GET *5/content", "status 500", times=count // 20)
+        api = harness.client(retry=ONCE, max_workers=8)
+        with pytest.raises(errors.BatchError, match=f"{count // 20} of {count} files failed") as caught:
+            api.files.download_many(record, harness.out)
+        assert fault.fired == count // 20
+        assert {type(error) for error in caught.value.errors} == {ERRORS.class_for(errors.ServerError)}
+        harness.forget()
+        results = api.files.download_many(record, harness.out)
+        assert harness.count(DOWNLOAD) == count // 20, "only what had failed"
+        assert sum(result.resumed > 0 for result in results) == count - count // 20
+        assert {name: (harness.out / name).read_bytes() for name in files} == files

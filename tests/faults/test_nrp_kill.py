@@ -1,4 +1,4 @@
-"""Ctrl-C and kill -9 in the middle of an upload, and what a large file costs: F22, F23, F45."""
+"""Ctrl-C and kill -9 in the middle of uploads and downloads, and what a large file costs: F22 to F24, F45."""
 
 from __future__ import annotations
 
@@ -6,32 +6,24 @@ import json
 import os
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 import pytest
 
+from tests.support import client_program as ended
 from tests.support.amounts import amount
-from tests.support.client_program import (
-    ENDS,
-    PEAK,
-    ClientProgram,
-    digest_of,
-    finish,
-    interrupt,
-    kill,
-    large_file,
-    needs_proc,
-    quiet,
-    reached,
-)
+from tests.support.client_program import ENDS, ClientProgram, finish, kill, quiet, reached, written
 from tests.support.filesender_harness import noise, until
-from tests.support.nrp_harness import COMMIT, CONTENT, MIB, PART, NRPHarness
+from tests.support.nrp_harness import COMMIT, CONTENT, MIB, PART, STEP, NRPHarness, Served
 
 pytestmark = pytest.mark.slow
 
-STEP = 5 * MIB
 SIZE = 8 * STEP
-FILES = 24
+#: A size of which a download is ended within a third.
+SIZE_DOWN = 24 * MIB
+FILES = {f"{number:02}.bin": noise(MIB, number) for number in range(24)}
+#: A file that makes the memory's growth seen, were it held.
+LARGE = amount(48 * MIB, 256 * MIB)
 
 #: What users write; the exit code is that of an interrupted program.
 PROGRAM = """
@@ -40,7 +32,10 @@ from smartxfer.nrp import get_client
 way, record, *rest = sys.argv[1:]
 api = get_client(timeout=60)
 try:
-    if way == "many":
+    if way == "down":
+        results = api.files.download_many(record, rest[0])
+        print(sum(one.resumed for one in results) if len(results) == 1 else sum(one.resumed > 0 for one in results))
+    elif way == "many":
         files = api.files.upload_many(record, rest)
         print(sum(file.result.resumed > 0 for file in files))
     else:
@@ -53,19 +48,21 @@ except KeyboardInterrupt:
 FRESH = NRPHarness
 
 
+# -- uploads ------------------------------------------------------------------------------------------------
+
+
 @ENDS
 def test_f23_one_piece(harness: NRPHarness, program: ClientProgram, end: Any) -> None:
     """F22, F23: broken by half a file that is complete; the whole of it goes again."""
-    record = harness.site.create()
     path = harness.file(noise(SIZE))
     held = harness.fault(CONTENT, "stall-after 10M")
-    process = program("L", record, path)
+    process = program("L", harness.draft, path)
     assert held.wait(20)
     end(process)
     quiet(harness)
-    assert (harness.site.files(record), harness.count(COMMIT)) == ({}, 0)
-    assert finish(program("L", record, path)) == 0
-    assert harness.site.read(record, "a.bin") == path.read_bytes()
+    assert (harness.held(), harness.count(COMMIT)) == ({}, 0)
+    assert finish(program("L", harness.draft, path)) == 0
+    assert harness.held() == {"a.bin": path.read_bytes()}
     assert harness.count(CONTENT, 200) == 1
 
 
@@ -78,110 +75,204 @@ def _noted() -> bool:
 @ENDS
 def test_f23_parts(harness: NRPHarness, program: ClientProgram, end: Any) -> None:
     """F22, F23: broken by parts that are sent again, or by a commit without those that were under way."""
-    record = harness.site.create()
     path = harness.file(noise(SIZE))
     rate = harness.fault(PART, "rate 5M", times=None)
-    process = program("M", record, path)
+    process = program("M", harness.draft, path)
     reached(lambda: harness.count(PART, 200) >= 3 and _noted(), process)
     end(process)
     assert rate.fired
     quiet(harness)
     arrived = harness.count(PART, 200)
     assert 3 <= arrived < 8
-    assert (harness.site.files(record), harness.count(COMMIT)) == ({}, 0)
+    assert (harness.held(), harness.count(COMMIT)) == ({}, 0)
     harness.forget()
-    resumed = finish(program("M", record, path)) // STEP
+    resumed = finish(program("M", harness.draft, path)) // STEP
     # Of an interrupted run all is written down but what was under way; of a killed one what was, a moment before.
-    assert (arrived - 4 if end is interrupt else 1) <= resumed <= arrived
+    assert (arrived - 4 if end is ended.interrupt else 1) <= resumed <= arrived
     assert harness.count(PART) == 8 - resumed, "only what was missing"
-    assert harness.site.read(record, "a.bin") == path.read_bytes()
+    assert harness.held() == {"a.bin": path.read_bytes()}
 
 
 @ENDS
 def test_f23_many_files(harness: NRPHarness, program: ClientProgram, end: Any) -> None:
     """F22, F23: broken by a re-run that sends again what had arrived."""
-    record = harness.site.create()
-    paths = [harness.file(noise(MIB, number), f"{number:02}.bin") for number in range(FILES)]
+    paths = [harness.file(data, name) for name, data in FILES.items()]
     rate = harness.fault(CONTENT, "rate 8M", times=None)
-    process = program("many", record, *paths)
-    reached(lambda: harness.count(COMMIT, 200) >= FILES // 3, process)
+    process = program("many", harness.draft, *paths)
+    reached(lambda: harness.count(COMMIT, 200) >= len(FILES) // 3, process)
     end(process)
     assert rate.fired
     quiet(harness)
-    arrived = harness.site.files(record)
-    assert set(arrived.values()) == {MIB}, "no half files"
-    assert len(arrived) < FILES
+    arrived = harness.held()
+    assert arrived.items() < FILES.items(), "no half files"
     harness.forget()
-    assert finish(program("many", record, *paths)) == len(arrived)
-    assert harness.count(CONTENT) == FILES - len(arrived)
-    for path in paths:
-        assert harness.site.read(record, path.name) == path.read_bytes()
+    assert finish(program("many", harness.draft, *paths)) == len(arrived)
+    assert harness.count(CONTENT) == len(FILES) - len(arrived)
+    assert harness.held() == FILES
 
 
-@pytest.mark.parametrize("way", ["L", "M"])
-def test_f23_random_points(harness: NRPHarness, program: ClientProgram, way: str) -> None:
+@pytest.mark.parametrize(("way", "match"), [("L", CONTENT), ("M", PART)], ids=["L", "M"])
+def test_f23_random_points(harness: NRPHarness, program: ClientProgram, way: str, match: str) -> None:
     """A file is either complete and correct or not complete, whenever the process ends."""
-    record = harness.site.create()
     path = harness.file(noise(4 * STEP))
     chance = random.Random(23)
-    match = CONTENT if way == "L" else PART
     kills = 0
     for _ in range(amount(2, 4)):
         point = chance.randrange(1, 4 * STEP if way == "L" else STEP)
         held = harness.fault(match, f"stall-after {point}", after=0 if way == "L" else chance.randrange(0, 2))
-        process = program(way, record, path)
+        process = program(way, harness.draft, path)
         until(lambda held=held, process=process: held.fired or process.poll() is not None)  # type: ignore[misc]
         kill(process)
         if not held.fired:
             break  # less was missing than that: it went through
         kills += 1
         quiet(harness)
-        assert harness.site.files(record) == {}
+        assert harness.held() == {}
     assert kills
     harness.server.clear_faults()
-    finish(program(way, record, path))
-    assert harness.site.read(record, "a.bin") == path.read_bytes()
+    finish(program(way, harness.draft, path))
+    assert harness.held() == {"a.bin": path.read_bytes()}
 
 
 @pytest.mark.parametrize("match", [CONTENT, COMMIT], ids=["content", "commit"])
 def test_f23_killed_beside_the_commit(harness: NRPHarness, program: ClientProgram, match: str) -> None:
     """The last word was said, or about to be: broken by a second PUT, which deletes what is complete."""
-    record = harness.site.create()
     path = harness.file(noise(MIB))
     held = harness.fault(match, "no-answer")
-    process = program("L", record, path)
+    process = program("L", harness.draft, path)
     assert held.wait(20)
     kill(process)
     quiet(harness)
-    finish(program("L", record, path))
-    assert harness.site.read(record, "a.bin") == path.read_bytes()
+    finish(program("L", harness.draft, path))
+    assert harness.held() == {"a.bin": path.read_bytes()}
     assert harness.count(CONTENT) == (2 if match == CONTENT else 1)
+
+
+# -- downloads ----------------------------------------------------------------------------------------------
+
+each_storage = pytest.mark.parametrize("harness", ["local", "s3"], indirect=True)
+proxied = pytest.mark.parametrize("harness", ["proxy"], indirect=True)
+
+
+def _complete(harness: Served) -> List[str]:
+    return [name for name in harness.left() if not name.endswith((".part", ".json", ".tmp"))]
+
+
+@each_storage
+@ENDS
+def test_f23_a_download(harness: Served, program: ClientProgram, end: Any) -> None:
+    """F22, F23: fails if half a file has the final name, or if a re-run starts again although ranges are known."""
+    data = noise(SIZE_DOWN)
+    record = harness.record(data, published=True)
+    harness.fault(harness.bytes, "rate 20M", times=None)
+    process = program("down", record, harness.out)
+    reached(lambda: written(harness.out / "a.bin.part", SIZE_DOWN // 3), process)
+    end(process)
+    harness.server.clear_faults()
+    assert "a.bin" not in harness.left()
+    resumed = finish(program("down", record, harness.out))
+    if not harness.ranges:
+        assert resumed == 0
+    elif end is ended.interrupt:
+        assert resumed >= SIZE_DOWN / 3 - 4 * MIB
+    assert (harness.left(), harness.arrived()) == (["a.bin"], data)
+
+
+@each_storage
+@ENDS
+def test_f23_many_downloads(harness: Served, program: ClientProgram, end: Any) -> None:
+    """F22, F23: broken by a re-run that fetches again what has arrived, or takes half a file for one."""
+    record = harness.site.create(files=FILES, published=True)
+    harness.fault(harness.bytes, "rate 8M", times=None)
+    process = program("down", record, harness.out)
+    reached(lambda: len(_complete(harness)) >= len(FILES) // 3, process)
+    end(process)
+    arrived = {name: harness.arrived(name) for name in _complete(harness)}
+    assert arrived.items() < FILES.items()
+    quiet(harness)
+    harness.forget()
+    noted = finish(program("down", record, harness.out))
+    assert noted >= (len(arrived) - 8 if end is ended.interrupt else 1)
+    assert {name: harness.arrived(name) for name in harness.left()} == FILES
+    assert harness.count("GET *.bin/content", 302 if harness.storage == "s3" else 200) < len(FILES)
+
+
+@proxied
+def test_f23_random_points_of_a_download(harness: Served, program: ClientProgram) -> None:
+    """No interruption leaves a wrong file under its final name."""
+    data = noise(SIZE_DOWN)
+    record = harness.record(data, published=True)
+    chance = random.Random(23)
+    harness.fault(harness.bytes, "rate 60M", times=None)
+    for number in range(amount(1, 3)):
+        into = harness.out / str(number)
+        into.mkdir()
+        process = program("down", record, into)
+        point = chance.randrange(0, SIZE_DOWN // 2)
+        reached(lambda into=into, point=point: written(into / "a.bin.part", point), process)  # type: ignore[misc]
+        kill(process)
+        assert not (into / "a.bin").exists() or (into / "a.bin").read_bytes() == data
+        finish(program("down", record, into))
+        assert [(path.name, path.read_bytes() == data) for path in into.iterdir()] == [("a.bin", True)]
+        (into / "a.bin").unlink()
+
+
+@proxied
+def test_f24_the_tail_of_the_rest_was_lost(harness: Served, program: ClientProgram) -> None:
+    """A crash of the machine: the side file says more than is on disk."""
+    data = noise(SIZE_DOWN)
+    record = harness.record(data, published=True)
+    harness.fault(harness.bytes, "rate 20M", times=None)
+    process = program("down", record, harness.out)
+    part = harness.out / "a.bin.part"
+    reached(lambda: written(part, SIZE_DOWN // 3), process)
+    ended.interrupt(process)
+    harness.server.clear_faults()
+    with part.open("r+b") as file:
+        file.seek(2 * MIB)
+        file.write(bytes(SIZE_DOWN - 2 * MIB))
+    assert finish(program("down", record, harness.out)) <= 2 * MIB
+    assert harness.arrived() == data
 
 
 # -- F45 ----------------------------------------------------------------------------------------------------
 
-#: Prints by how many KiB the peak of the memory grew while a file went up.
-_MEASURE = PEAK + """
+#: Prints by how many KiB the peak of the memory grew while a file went up, or came down.
+_MEASURE = ended.PEAK + """
 import sys
 from smartxfer.nrp import get_client
-way, record, path, threads = sys.argv[1:]
+way, record, path, threads, small = sys.argv[1:]
 
 api = get_client(max_workers=int(threads), timeout=120)
-api.files.upload(record, "small" + way + threads, None, b"small")
+def move(record, key, source):
+    if way == "down":
+        api.files.download_many(record, path)
+    else:
+        api.files.upload(record, key, None, source, way, replace=True)
+move(small, "small.bin", b"small")
 before = peak()
-api.files.upload(record, "large.bin", None, path, way, replace=True)
+move(record, "large.bin", path)
 print(peak() - before)
 """
 
 
 @pytest.mark.timeout(300)
-@needs_proc
-@pytest.mark.parametrize(("way", "threads"), [("L", 1), ("M", 1), ("M", 8)])
-def test_f45_memory_does_not_grow_with_the_file(harness: NRPHarness, program: ClientProgram, way: str, threads: int) -> None:
-    """Detect a part, or a file, that is held in memory as a whole."""
-    record = harness.site.create()
-    large = large_file(harness.directory / "large.bin", amount(48 * MIB, 256 * MIB))
-    grown = finish(program(way, record, large, threads, text=_MEASURE), 240)
-    assert grown <= (threads * MIB + 16 * MIB) // 1024, "KiB while sending"
-    assert digest_of(harness.site.stored_path(record, "large.bin")) == digest_of(large)
-
+@ended.needs_proc
+@pytest.mark.parametrize(
+    ("harness", "way", "threads"),
+    [("local", "L", 1), ("local", "M", 1), ("local", "M", 8), ("proxy", "down", 1), ("proxy", "down", 8)],
+    indirect=["harness"],
+)
+def test_f45_memory_does_not_grow_with_the_file(harness: Served, program: ClientProgram, way: str, threads: int) -> None:
+    """Detect a file, or a part of it, that is held in memory, or pieces that wait for each other there."""
+    large = ended.large_file(harness.directory / "large.src", LARGE)
+    if way == "down":
+        harness.client(timeout=60).files.upload(harness.draft, "large.bin", None, large)
+    path, small = (harness.out, harness.small) if way == "down" else (large, harness.draft)
+    grown = finish(program(way, harness.draft, path, threads, small, text=_MEASURE), 240)
+    assert grown <= (threads * MIB + 16 * MIB) // 1024, "KiB while it was moved"
+    if way == "down":
+        assert harness.count(harness.bytes, 206) >= LARGE // (16 * MIB), "by ranges, several at a time"
+        assert ended.digest_of(harness.out / "large.bin") == ended.digest_of(large)
+    else:
+        assert ended.digest_of(harness.site.stored_path(harness.draft, "large.bin")) == ended.digest_of(large)

@@ -16,22 +16,8 @@ from tests.support.raw_server import Peer, RawServer, Request, answering
 from tests.support.service_harness import AT_ONCE, MIB, Polling, ServiceHarness
 
 __all__ = [
-    "ALL",
-    "AT_ONCE",
-    "DATA",
-    "ERRORS",
-    "INFO",
-    "MIB",
-    "PATIENCE",
-    "JetStreamHarness",
-    "Polling",
-    "ReceivedCall",
-    "lying",
-    "noise",
-    "on",
-    "result",
-    "task",
-    "until",
+    "ALL", "AT_ONCE", "DATA", "ERRORS", "INFO", "MANIFEST", "MIB", "PATIENCE", "SEND_FILES", "JetStreamHarness", "Polling",
+    "ReceivedCall", "lying", "lying_api", "noise", "on", "refusal", "result", "task", "until",
 ]  # fmt: skip
 
 ALL = "* *"
@@ -161,9 +147,39 @@ def result(value: Any) -> Callable[[ReceivedCall], Any]:
     return lambda call: {"jsonrpc": "2.0", "id": call.id, "result": value}
 
 
+def refusal(code: Any, message: str = "it says why", **more: Any) -> Callable[[ReceivedCall], Any]:
+    """A script's step: this error.
+
+    :param code: a number, or its name in the binding.
+    """
+    error = {"code": ERRORS.get(code, code), "message": message, **more}
+    return lambda call: {"jsonrpc": "2.0", "id": call.id, "error": error}
+
+
 def task(id: str, status: str, processing: bool, **more: Any) -> Dict[str, Any]:
     """A transfer, such as a server shows it."""
     return {"transferId": id, "status": status, "processing": processing, "errorMessage": None, **more}
+
+
+MANIFEST = {"manifestId": "2", "status": "complete", "processing": False}
+#: What a server answers to the calls of ``send_files``.
+SEND_FILES: Dict[str, Any] = {
+    "send.createDestination": {"destinationId": "1"},
+    "send.createManifest": {"manifestId": "2", "status": "pending", "processing": True},
+    "send.waitForManifest": MANIFEST,
+    "send.createTransfer": task("7", "pending", True),
+    "send.waitForTransfer": task("7", "complete", False),
+}
+
+
+@contextlib.contextmanager
+def lying_api(answers: Dict[str, Any], calls: Optional[List[ReceivedCall]] = None, **options: Any) -> Iterator[API]:
+    """A client of a server that gives these answers, as ``lying`` has them.
+
+    :param options: of the client.
+    """
+    with lying(answers, calls) as server, JetStream().api(server.url, **options) as api:
+        yield api
 
 
 @contextlib.contextmanager

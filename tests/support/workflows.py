@@ -169,6 +169,9 @@ class NRPDownload(Workflow):
     def check_nothing(self) -> None:
         assert self.harness.left() == []
 
+    def retries(self, result: Any) -> Optional[int]:
+        return int(result[0].retries)
+
 
 class NRPStorageDownload(NRPDownload):
     start = partial(nrp.NRPHarness, storage="s3")
@@ -274,8 +277,8 @@ STEPS: List[Step] = [
     Step("nrp", "content", NRPUpload, nrp.CONTENT, counted=True),
     Step("nrp", "commit", NRPUpload, nrp.COMMIT, own_tries=True),
     Step("nrp", "list", NRPDownload, nrp.LIST, special=(403, 404, 410)),
-    Step("nrp", "download", NRPDownload, nrp.DOWNLOAD),
-    Step("nrp", "storage", NRPStorageDownload, nrp.STORAGE_GET, special=(400, 401, 403)),
+    Step("nrp", "download", NRPDownload, nrp.DOWNLOAD, counted=True),
+    Step("nrp", "storage", NRPStorageDownload, nrp.STORAGE_GET, counted=True, special=(400, 401, 403)),
     _perseus("find", PerseusUpload, perseus.FIND),
     _perseus("create", PerseusUpload, perseus.CREATE, repeated=(), special=(409, 412)),
     _perseus("put", PerseusUpload, perseus.PUT, storage=True),
