@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Any
+from typing import Any, Dict
 
 import pytest
 
 from tests.support.amounts import EVERY
-from tests.support.client_program import (
-    ENDS,
-    ClientProgram,
-    finish,
-    interrupt,
-    kill,
-)
+from tests.support.client_program import ENDS, ClientProgram, finish, interrupt, kill
 from tests.support.jetstream_harness import MIB, JetStreamHarness, noise, on, until
 
 pytestmark = pytest.mark.slow
@@ -44,13 +38,23 @@ SHARED = partial(JetStreamHarness, files=FILES)
 
 @pytest.fixture(autouse=True)
 def _slow(harness: JetStreamHarness) -> None:
+    """Nothing has arrived yet, and the transfer of all takes minutes."""
+    for path in harness.peer.files():
+        os.unlink(harness.peer.stored_path(path))
     harness.site.configure(rate=SLOW)
 
 
-def _empty(harness: JetStreamHarness) -> None:
-    """Nothing has arrived yet."""
-    for path in harness.peer.files():
-        os.unlink(harness.peer.stored_path(path))
+def _broken_off(harness: JetStreamHarness, program: ClientProgram, end: Any) -> int:
+    """Run the program and end it when the first file has arrived; the number of transfers before."""
+    before = len(harness.held("transfers"))
+    process = program(harness.to, "/run")
+    until(lambda: harness.peer.files() or process.poll() is not None, "the first file")
+    end(process)
+    return before
+
+
+def _arrived(harness: JetStreamHarness) -> Dict[str, bytes]:
+    return {path: harness.peer.read(path) for path in harness.peer.files()}
 
 
 @ENDS
@@ -59,45 +63,33 @@ def test_f23_while_it_waits(harness: JetStreamHarness, program: ClientProgram, e
 
     The transfer is under way until the re-run has found it: one that is complete by then is sent again.
     """
-    _empty(harness)
-    before = len(harness.held("transfers")), len(harness.held("manifests"))
-    process = program(harness.to, "/run")
-    until(lambda: harness.peer.files() or process.poll() is not None, "the first file")
-    end(process)
+    manifests = len(harness.held("manifests"))
+    before = _broken_off(harness, program, end)
     assert 0 < len(harness.peer.files()) < len(FILES)
     again = program(harness.to, "/run")
     # Only a re-run asks for a transfer by its id.
     until(lambda: harness.count(on("send.getTransfer")) or again.poll() is not None, "the look at the transfer")
     harness.site.configure(rate=0)
-    id = finish(again)
-    assert [id] == harness.held("transfers")[before[0] :]
-    assert len(harness.held("manifests")) == before[1] + 1
-    assert {path: harness.peer.read(path) for path in harness.peer.files()} == FILES
-    assert harness.count(on("send.createTransfer")) == 1
+    assert [finish(again)] == harness.held("transfers")[before:]
+    assert len(harness.held("manifests")) == manifests + 1
+    assert (_arrived(harness), harness.count(on("send.createTransfer"))) == (FILES, 1)
 
 
 @ENDS
 def test_f23_then_suspended(harness: JetStreamHarness, program: ClientProgram, end: Any) -> None:
     """Another client suspended the transfer before the re-run, which resumes it."""
-    _empty(harness)
-    before = len(harness.held("transfers"))
-    process = program(harness.to, "/run")
-    until(lambda: harness.peer.files() or process.poll() is not None, "the first file")
-    end(process)
+    before = _broken_off(harness, program, end)
     with harness.client() as other:
         [transfer] = other.send.getTransfers()[before:]
         other.send.suspendTransfer(transfer)
     harness.site.configure(rate=0)
     assert finish(program(harness.to, "/run")) == int(transfer.transfer_id)
-    assert {path: harness.peer.read(path) for path in harness.peer.files()} == FILES
+    assert _arrived(harness) == FILES
 
 
 def test_f23_complete_before_the_re_run(harness: JetStreamHarness, program: ClientProgram) -> None:
     """The transfer was complete before the re-run, which compares the files again."""
-    _empty(harness)
-    process = program(harness.to, "/run")
-    until(lambda: harness.peer.files() or process.poll() is not None, "the first file")
-    kill(process)
+    _broken_off(harness, program, kill)
     harness.site.configure(rate=0)
     until(lambda: len(harness.peer.files()) == len(FILES), "the end")
     harness.site.write("/run/0.bin", b"changed since")
@@ -124,7 +116,6 @@ def test_f23_beside_every_answer(
 ) -> None:
     """Wherever the end comes: the re-run is right, and there is one transfer."""
     harness.site.configure(rate=0)
-    _empty(harness)
     before = len(harness.held("transfers"))
     held = harness.fault(on(method), effect)
     process = program(harness.to, "/run/1.bin")

@@ -13,45 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import SmartxferError, TaskFailed, UsageError
-from smartxfer.jetstream import JetStream
 from smartxfer.jetstream.workflows import build_mappings
-from tests.support.jetstream_harness import DATA, JetStreamHarness, lying, result, until
+from tests.support.jetstream_harness import DATA, JetStreamHarness, lying_api, result, until
 
 HOSTILE = [
-    "../x",
-    "/../x",
-    "/../../../x",
-    "/a/../../b",
-    "/a/../b",
-    "..",
-    "/..",
-    "/",
-    ".",
-    "//x",
-    "//../x",
-    "/./x",
-    "a\\..\\..\\b",
-    "C:\\x",
-    "C:/x",
-    "/etc/passwd",
-    "/~/x",
-    "~",
-    "/CON",
-    "/x.",
-    "/x ",
-    "/\u202ex",
-    "/e\u0301",
-    "/\u00e9",
-    "/line\nbreak",
-    "/" + "n" * 300,
-    "/" + "d/" * 2000 + "x",
-    "/%2e%2e/x",
-    "/..%2fx",
-    "/\ud800x",
-    "/link/x",
-    "/link",
-    "/linked.txt",
-    "/loop/x",
+    *("../x", "/../x", "/../../../x", "/a/../../b", "/a/../b", "..", "/..", "/", ".", "//x", "//../x", "/./x"),
+    *("a\\..\\..\\b", "C:\\x", "C:/x", "/etc/passwd", "/~/x", "~", "/CON", "/x.", "/x "),
+    *("/\u202ex", "/e\u0301", "/\u00e9", "/line\nbreak", "/" + "n" * 300, "/" + "d/" * 2000 + "x"),
+    *("/%2e%2e/x", "/..%2fx", "/\ud800x", "/link/x", "/link", "/linked.txt", "/loop/x"),
 ]
 
 
@@ -82,15 +51,10 @@ def harness(server: JetStreamHarness, tmp_path: Path) -> Iterator[JetStreamHarne
 
 def _outside(harness: Any) -> Dict[str, bytes]:
     """Everything beside the receiver's root, and what it holds."""
-    found = {}
+    found = {str(path): b"" for path in Path(harness.home).parent.iterdir() if path.name != "receiver0"}
     for folder, _, names in os.walk(harness.home):
         if "/root" not in folder[len(str(harness.home)) :]:
-            for name in names:
-                path = Path(folder) / name
-                found[str(path)] = path.read_bytes()
-    above = [path for path in Path(harness.home).parent.iterdir() if path.name != "receiver0"]
-    for path in above:
-        found[str(path)] = b""
+            found.update({str(path): path.read_bytes() for path in (Path(folder, name) for name in names)})
     return found
 
 
@@ -164,22 +128,8 @@ def test_f28_what_is_listed_and_removed(harness: Any, path: str) -> None:
 # -- what a server lists --------------------------------------------------------------------------------------
 
 LISTED = [
-    "..",
-    ".",
-    "/..",
-    "/x/..",
-    "/x/.",
-    "/x/../",
-    "x\\..",
-    "C:\\..",
-    "/",
-    "//",
-    "\\",
-    "C:",
-    "/x/~",
-    "/x/\u202e",
-    "/x/CON",
-    "/x/a\nb",
+    *("..", ".", "/..", "/x/..", "/x/.", "/x/../", "x\\..", "C:\\..", "/", "//", "\\", "C:", "/x/~"),
+    *("/x/\u202e", "/x/CON", "/x/a\nb"),
 ]
 
 
@@ -215,8 +165,7 @@ def test_f28_a_hostile_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """Names from a server are reported unchanged and are not used locally."""
     monkeypatch.chdir(tmp_path)
     entries = [{"name": name, "path": name, "type": "file", "size": 1} for name in HOSTILE]
-    answers: Dict[str, Any] = {"lsAsync": {"requestId": 1}, "getRequestResult": [result(entries)]}
-    with lying(answers) as server, JetStream().api(server.url) as api:
+    with lying_api({"lsAsync": {"requestId": 1}, "getRequestResult": [result(entries)]}) as api:
         found = api.ls("/")
     assert [entry["name"] for entry in found] == HOSTILE
     assert list(tmp_path.iterdir()) == []

@@ -51,12 +51,9 @@ class Pair:
         words = ["serve", "--data", str(self.directory / "data"), "--export", str(export)]
         words += ["--jetstream-port", self.ports[0], "--jetstream-peer-port", self.ports[1]]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, *words],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+        command = [sys.executable, "-c", _PROGRAM, *words]
+        output = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        self._process = subprocess.Popen(command, env=environment, **output)  # type: ignore[call-overload]
         until(lambda: export.exists() or self._process.poll() is not None, "the servers")
         assert self._process.poll() is None, self._process.stderr.read()
         for line in export.read_text("utf-8").splitlines():
@@ -75,11 +72,8 @@ class Pair:
 
     def api(self) -> API:
         """A client of the first."""
-        return JetStream().api(
-            f"127.0.0.1:{self.ports[0]}",
-            user=self.env["JETSTREAM_API_USER"],
-            password=self.env["JETSTREAM_API_PASSWORD"],
-        )
+        login = {name: self.env[f"JETSTREAM_API_{name.upper()}"] for name in ("user", "password")}
+        return JetStream().api(f"127.0.0.1:{self.ports[0]}", **login)
 
 
 @pytest.fixture

@@ -8,14 +8,18 @@ import json
 import re
 import socket
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Tuple
 
+import pytest
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tests.support.filesender_harness import CHUNK_SIZE, FileSenderHarness
+from smartxfer.errors import Truncated
+from smartxfer.transport import RetryPolicy
+from tests.support.filesender_harness import CHUNK_SIZE, DOWNLOAD, FileSenderHarness
 from tests.support.raw_server import Peer, RawServer
 
 #: Marked, so that it cannot be overlooked where it should not be.
@@ -25,6 +29,11 @@ MORE = 32
 #: Rounds of PBKDF2 that the site asks for.
 ROUNDS = 7
 SITE: Dict[str, Any] = {"encryption_iterations": ROUNDS}
+#: Bytes of a full chunk as the server stores it.
+STORED = CHUNK_SIZE + MORE
+ONCE = RetryPolicy(attempts=1, backoff=0)
+#: A site of a test's own.
+FRESH = partial(FileSenderHarness, **SITE)
 
 
 def part(number: int) -> str:
@@ -36,6 +45,25 @@ def published(harness: FileSenderHarness, data: bytes, name: str = "a.bin", **op
     """An encrypted transfer of one file that is there to be fetched."""
     with harness.client() as client:
         return client.upload_workflow([(name, data)], link=True, password=PASSWORD, **options)
+
+
+def down(harness: FileSenderHarness, transfer: Any, password: Any = PASSWORD, files: Any = None, **options: Any) -> Any:
+    """Download it; the results.
+
+    :param options: of the client.
+    """
+    with harness.client(**options) as client:
+        return client.download_files(transfer.token, harness.out, files=files, password=password)
+
+
+def broken_off(harness: FileSenderHarness, transfer: Any, chunks: int, files: Any = None) -> Any:
+    """Download so many chunks and the first bytes of the next one; the error, which is checked."""
+    harness.fault(DOWNLOAD, "truncate 20K", times=None, after=chunks)
+    with pytest.raises(Truncated) as caught:
+        down(harness, transfer, files=files, retry=ONCE, max_workers=1)
+    harness.server.clear_faults()
+    harness.site.listener.clear_log()
+    return caught.value
 
 
 def derived(harness: FileSenderHarness, password: str = PASSWORD) -> bytes:
