@@ -10,20 +10,14 @@ from typing import Any
 import pytest
 
 from tests.support.amounts import amount
-from tests.support.client_program import (
-    finish,
-    interrupt,
-    kill,
-    quiet,
-    reached,
-)
-from tests.support.encrypted_harness import PASSWORD, Tap, held, same_nonce_same_bytes
+from tests.support.client_program import finish, interrupt, kill, quiet, reached, written
+from tests.support.encrypted_harness import PASSWORD, Tap, held, published, same_nonce_same_bytes
 from tests.support.filesender_harness import CHUNK, CREATE, DOWNLOAD, FileSenderHarness, noise
 
 pytestmark = pytest.mark.slow
 
 CHUNKS = 192
-SIZE = 65536 * CHUNKS
+DATA = noise(65536 * CHUNKS)
 #: Bytes per second of the line, in chunks of 64 KiB ...
 RATE = 64
 #: ... what a download has left when it is ended, so that it is not complete before ...
@@ -80,21 +74,19 @@ def _ended_upload(harness: Any, program: Any, path: Any, point: int, end: Any) -
 
 def test_f23_random_points_of_an_upload(harness: Any, program: Any) -> None:
     """Detect a re-run under other nonces or another key, or chunks that are taken for sent."""
-    data = noise(SIZE)
-    path = harness.file(data)
+    path = harness.file(DATA)
     chance = random.Random(29)
     for _ in range(amount(1, 10)):
         again = _ended_upload(harness, program, path, chance.randrange(2, CHUNKS - 40), kill)
         assert again <= UNNOTED_UP + SLACK
-        assert held(harness) == data
+        assert held(harness) == DATA
 
 
 def test_f22_an_upload(harness: Any, program: Any) -> None:
     """An interrupted run notes all that was acknowledged before it goes."""
-    data = noise(SIZE)
-    again = _ended_upload(harness, program, harness.file(data), CHUNKS // 2, interrupt)
+    again = _ended_upload(harness, program, harness.file(DATA), CHUNKS // 2, interrupt)
     assert again <= 2, "a chunk that was being sent may have arrived without an acknowledgement"
-    assert held(harness) == data
+    assert held(harness) == DATA
 
 
 def _ended_download(harness: Any, program: Any, token: str, point: int, end: Any) -> bytes:
@@ -103,7 +95,7 @@ def _ended_download(harness: Any, program: Any, token: str, point: int, end: Any
     harness.site.listener.clear_log()
     rate = harness.fault(DOWNLOAD, f"rate {RATE * 64}K", times=None)
     process = program("down", token, harness.out)
-    reached(lambda: part.exists() and part.stat().st_blocks * 512 >= point * 65536, process)
+    reached(lambda: written(part, point * 65536), process)
     assert PASSWORD not in (end(process) or "")
     assert rate.fired
     quiet(harness)
@@ -122,29 +114,24 @@ def _ended_download(harness: Any, program: Any, token: str, point: int, end: Any
 
 def test_f23_random_points_of_a_download(harness: Any, program: Any) -> None:
     """No interruption leaves a wrong file under its final name."""
-    data = noise(SIZE)
-    with harness.client() as client:
-        token = client.upload_workflow([("a.bin", data)], link=True, password=PASSWORD).token
+    token = published(harness, DATA).token
     chance = random.Random(31)
     for _ in range(amount(1, 10)):
         point = chance.randrange(2, CHUNKS - LEFT)
-        assert _ended_download(harness, program, token, point, kill) == data
+        assert _ended_download(harness, program, token, point, kill) == DATA
 
 
 def test_f22_a_download(harness: Any, program: Any) -> None:
-    data = noise(SIZE)
-    with harness.client() as client:
-        token = client.upload_workflow([("a.bin", data)], link=True, password=PASSWORD).token
-    assert _ended_download(harness, program, token, CHUNKS // 2, interrupt) == data
+    token = published(harness, DATA).token
+    assert _ended_download(harness, program, token, CHUNKS // 2, interrupt) == DATA
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_f22_while_the_key_is_derived(harness: Any, program: Any, way: str) -> None:
     """The default number of rounds cannot be interrupted, but the call does not wait for their end."""
     harness.site.configure(encryption_iterations=STOCK_ROUNDS)
-    path = harness.file(noise(1000))
-    with harness.client() as client:
-        token = client.upload_workflow([path], link=True, password=PASSWORD).token if way == "down" else ""
+    path = harness.file(DATA[:1000])
+    token = published(harness, DATA[:1000]).token if way == "down" else ""
     harness.site.listener.clear_log()
     last = CREATE if way == "up" else "GET /"
     process = program(way, token or path, harness.out)

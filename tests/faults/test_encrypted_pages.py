@@ -5,34 +5,16 @@ from __future__ import annotations
 import base64
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import pytest
 
-from smartxfer.errors import (
-    DecodeError,
-    IntegrityError,
-    PasswordRequired,
-    SmartxferError,
-    Truncated,
-    WrongPassword,
-)
-from smartxfer.transport import RetryPolicy
-from tests.support.encrypted_harness import MORE, PASSWORD, SITE, left, nothing_wrong_left, published
+from smartxfer.errors import DecodeError, IntegrityError, PasswordRequired, SmartxferError, WrongPassword
+from tests.support import encrypted_harness as encrypted
+from tests.support.encrypted_harness import DATA, PASSWORD, SITE, STORED, broken_off, down, left, published
 from tests.support.filesender_harness import CHUNK_SIZE, DOWNLOAD, FileSenderHarness, noise
 
-DATA = noise(4 * CHUNK_SIZE + 100)
-#: Bytes of a full chunk as the server stores it.
-STORED = CHUNK_SIZE + MORE
-ONCE = RetryPolicy(attempts=1, backoff=0)
-
-
 FRESH = partial(FileSenderHarness, **SITE)
-
-
-def _down(harness: Any, transfer: Any, files: Any = None, **options: Any) -> None:
-    with harness.client(**options) as client:
-        client.download_files(transfer.token, harness.out, files=files, password=PASSWORD)
 
 
 def _change(harness: Any, table: str, what: str, *values: Any) -> None:
@@ -41,10 +23,18 @@ def _change(harness: Any, table: str, what: str, *values: Any) -> None:
         records.db.execute_count(f"UPDATE {table} SET {what}", *values)
 
 
+def _send(harness: Any, files: Dict[str, bytes]) -> Any:
+    with harness.client() as client:
+        return client.upload_workflow(list(files.items()), link=True, password=PASSWORD)
+
+
+def _stored(harness: Any) -> List[Path]:
+    """The files of the latest transfer on the disk of the site."""
+    return [Path(harness.site.stored(file["id"])) for file in harness.site.transfers()[-1]["files"] if file["size"]]
+
+
 _OTHER_IV = base64.b64encode(b"z" * 12).decode()
-_AEAD = base64.b64encode(
-    b'{"aeadversion":1,"chunkcount":1,"chunksize":5,"iv":"x","aeadterminator":1}'
-).decode()
+_AEAD = base64.b64encode(b'{"aeadversion":1,"chunkcount":1,"chunksize":5,"iv":"x","aeadterminator":1}').decode()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +62,7 @@ def test_a_page_that_contradicts_the_file(harness: Any, table: str, what: str, k
     transfer = published(harness, DATA)
     _change(harness, table, what)
     with pytest.raises(kind) as caught:
-        _down(harness, transfer)
+        down(harness, transfer)
     if kind is IntegrityError:
         assert not isinstance(caught.value, WrongPassword), "the page is at fault, not the password"
     assert not harness.out.exists()
@@ -86,56 +76,38 @@ def test_a_chunk_larger_than_memory_is_an_error_of_the_sites(harness: Any) -> No
     aead = f'{{"aeadversion":1,"chunkcount":1,"chunksize":{huge},"iv":"{row["iv"]}","aeadterminator":1}}'
     _change(harness, "transfers", "chunk_size=?", huge)
     encoded = base64.b64encode(aead.encode()).decode()
-    _change(harness, "files", "size=?, encrypted_size=?, aead=?", huge, huge + MORE, encoded)
+    _change(harness, "files", "size=?, encrypted_size=?, aead=?", huge, huge + encrypted.MORE, encoded)
     with pytest.raises(SmartxferError):
-        _down(harness, transfer)
+        down(harness, transfer)
     assert not harness.out.exists()
 
 
-def test_f17_chunks_of_another_file_under_the_same_key(harness: Any) -> None:
-    """A server that puts one file of a transfer in the place of another is found out by the IV."""
-    files = {"a.bin": noise(3 * CHUNK_SIZE, 1), "b.bin": noise(3 * CHUNK_SIZE, 2)}
-    with harness.client() as client:
-        transfer = client.upload_workflow(list(files.items()), link=True, password=PASSWORD)
-    one, other = (Path(harness.site.stored(file["id"])) for file in harness.site.transfers()[-1]["files"])
-    blob = bytearray(one.read_bytes())
-    blob[STORED : 2 * STORED] = other.read_bytes()[STORED : 2 * STORED]
-    one.write_bytes(blob)
-    with harness.client() as client, pytest.raises(IntegrityError, match="another chunk"):
-        client.download_files(transfer.token, harness.out, files=["a.bin"], password=PASSWORD)
-    nothing_wrong_left(harness, files["a.bin"])
-
-
-def test_f17_chunks_in_another_order(harness: Any) -> None:
-    transfer = published(harness, DATA)
-    path = Path(harness.site.stored(harness.site.transfers()[-1]["files"][0]["id"]))
-    blob = path.read_bytes()
-    path.write_bytes(
-        blob[:STORED] + blob[2 * STORED : 3 * STORED] + blob[STORED : 2 * STORED] + blob[3 * STORED :]
-    )
+@pytest.mark.parametrize("other", [True, False], ids=["of another file under the same key", "in another order"])
+def test_f17_exchanged_chunks(harness: Any, other: bool) -> None:
+    """A server that puts one chunk, or one of another file, in the place of another is found out by the IV."""
+    files = {name: noise(3 * CHUNK_SIZE, seed) for seed, name in enumerate(["a.bin", "b.bin"])}
+    transfer = _send(harness, files)
+    first, second = _stored(harness)
+    blob = first.read_bytes()
+    taken = second.read_bytes()[STORED : 2 * STORED] if other else blob[2 * STORED :]
+    first.write_bytes(blob[:STORED] + taken + (blob[2 * STORED :] if other else blob[STORED : 2 * STORED]))
     with pytest.raises(IntegrityError, match="another chunk"):
-        _down(harness, transfer)
-    nothing_wrong_left(harness, DATA)
+        down(harness, transfer, files=["a.bin"])
+    encrypted.nothing_wrong_left(harness, files["a.bin"])
 
 
 def test_f17_another_file_between_two_runs(harness: Any) -> None:
     """A part file is not continued with the chunks of another file, although they are authentic."""
-    files = {"a.bin": noise(4 * CHUNK_SIZE, 1), "b.bin": noise(4 * CHUNK_SIZE, 2)}
-    with harness.client() as client:
-        transfer = client.upload_workflow(list(files.items()), link=True, password=PASSWORD)
+    files = {name: noise(4 * CHUNK_SIZE, seed) for seed, name in enumerate(["a.bin", "b.bin"])}
+    transfer = _send(harness, files)
     rows = [file for file in harness.site.transfers()[-1]["files"] if file["size"]]
-    harness.fault(DOWNLOAD, "truncate 20K", times=None, after=2)
-    with harness.client(retry=ONCE, max_workers=1) as client, pytest.raises(Truncated):
-        client.download_files(transfer.token, harness.out, files=["a.bin"], password=PASSWORD)
-    harness.server.clear_faults()
-    paths = [Path(harness.site.stored(row["id"])) for row in rows]
-    blobs = [path.read_bytes() for path in paths]
-    for path, blob in zip(paths, reversed(blobs)):
+    broken_off(harness, transfer, 2, files=["a.bin"])
+    paths = _stored(harness)
+    for path, blob in zip(paths, [path.read_bytes() for path in reversed(paths)]):
         path.write_bytes(blob)
     for row, other in zip(rows, reversed(rows)):
         _change(harness, "files", "iv=?, aead=? WHERE id=?", other["iv"], other["aead"], row["id"])
-    with harness.client() as client:
-        client.download_files(transfer.token, harness.out, files=["a.bin"], password=PASSWORD)
+    down(harness, transfer, files=["a.bin"])
     assert (harness.out / "a.bin").read_bytes() in files.values(), "one or the other, and not half of each"
 
 
@@ -147,22 +119,17 @@ _NAMES: Dict[str, str] = {
 }  # fmt: skip
 
 
-def test_f28_hostile_names(make_harness: Any, tmp_path: Path) -> None:
+def test_f28_hostile_names(harness: Any, tmp_path: Path) -> None:
     """The names are the server's to tell, encrypted or not; all at once, each file under its own."""
-    harness = make_harness(**SITE)
     contents = [noise(CHUNK_SIZE + number, number) for number in range(len(_NAMES))]
-    with harness.client() as client:
-        given = [(f"{number}.bin", data) for number, data in enumerate(contents)]
-        transfer = client.upload_workflow(given, link=True, password=PASSWORD)
+    transfer = _send(harness, {f"{number}.bin": data for number, data in enumerate(contents)})
     for number, name in enumerate(_NAMES):
         _change(harness, "files", "name=? WHERE name=?", name, f"{number}.bin")
     before = set(left(tmp_path))
-    with harness.client() as client:
-        results = client.download_files(transfer.token, harness.out, password=PASSWORD)
-    found = {result.name: result.path for result in results}
+    found = {result.name: result.path for result in down(harness, transfer)}
     for name, data in zip(_NAMES, contents):
         where = found[name].relative_to(harness.out).as_posix()
-        assert where == _NAMES[name] or (name == "../x" and " (2)" in where) or " (2)" in where
+        assert where == _NAMES[name] or " (2)" in where
         assert found[name].read_bytes() == data
     assert set(left(tmp_path)) == before | {f"{harness.out.name}/{name}" for name in left(harness.out)}
 
@@ -174,5 +141,4 @@ def test_f30_an_archive_of_it(harness: Any) -> None:
     for form in ("zip", "tar"):
         with harness.client() as client, pytest.raises(PasswordRequired):
             client.download_archive(transfer.token, harness.out / f"all.{form}", archive_format=form)
-    assert harness.site.count(DOWNLOAD) == 0
-    assert not harness.out.exists()
+    assert (harness.site.count(DOWNLOAD), harness.out.exists()) == (0, False)

@@ -8,7 +8,6 @@ import json
 import re
 import socket
 import threading
-from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Tuple
 
@@ -19,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from smartxfer.errors import Truncated
 from smartxfer.transport import RetryPolicy
-from tests.support.filesender_harness import CHUNK_SIZE, DOWNLOAD, FileSenderHarness
+from tests.support.filesender_harness import CHUNK_SIZE, DOWNLOAD, FileSenderHarness, noise
 from tests.support.raw_server import Peer, RawServer
 
 #: Marked, so that it cannot be overlooked where it should not be.
@@ -31,9 +30,8 @@ ROUNDS = 7
 SITE: Dict[str, Any] = {"encryption_iterations": ROUNDS}
 #: Bytes of a full chunk as the server stores it.
 STORED = CHUNK_SIZE + MORE
+DATA = noise(4 * CHUNK_SIZE + 100)
 ONCE = RetryPolicy(attempts=1, backoff=0)
-#: A site of a test's own.
-FRESH = partial(FileSenderHarness, **SITE)
 
 
 def part(number: int) -> str:
@@ -64,6 +62,13 @@ def broken_off(harness: FileSenderHarness, transfer: Any, chunks: int, files: An
     harness.server.clear_faults()
     harness.site.listener.clear_log()
     return caught.value
+
+
+def damage(path: Path) -> None:
+    """Overwrite some bytes of the second chunk of a stored file."""
+    with open(path, "r+b") as stored:
+        stored.seek(STORED + 500)
+        stored.write(b"damaged")
 
 
 def derived(harness: FileSenderHarness, password: str = PASSWORD) -> bytes:
