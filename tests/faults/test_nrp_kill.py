@@ -19,8 +19,9 @@ from tests.support.nrp_harness import COMMIT, CONTENT, MIB, PART, STEP, NRPHarne
 pytestmark = pytest.mark.slow
 
 SIZE = 8 * STEP
-#: A size of which a download is ended within a third.
+#: A file whose download is ended within a third, or a half.
 SIZE_DOWN = 24 * MIB
+DATA = noise(SIZE_DOWN)
 FILES = {f"{number:02}.bin": noise(MIB, number) for number in range(24)}
 #: A file that makes the memory's growth seen, were it held.
 LARGE = amount(48 * MIB, 256 * MIB)
@@ -51,19 +52,25 @@ FRESH = NRPHarness
 # -- uploads ------------------------------------------------------------------------------------------------
 
 
+def _ended(harness: NRPHarness, process: Any, end: Any, when: Any) -> None:
+    """End the process when a fault has fired, or a condition holds, and wait until nothing of it is under way."""
+    if callable(when):
+        reached(when, process)
+    else:
+        assert when.wait(20)
+    end(process)
+    quiet(harness)
+
+
 @ENDS
 def test_f23_one_piece(harness: NRPHarness, program: ClientProgram, end: Any) -> None:
     """F22, F23: broken by half a file that is complete; the whole of it goes again."""
     path = harness.file(noise(SIZE))
     held = harness.fault(CONTENT, "stall-after 10M")
-    process = program("L", harness.draft, path)
-    assert held.wait(20)
-    end(process)
-    quiet(harness)
+    _ended(harness, program("L", harness.draft, path), end, held)
     assert (harness.held(), harness.count(COMMIT)) == ({}, 0)
     assert finish(program("L", harness.draft, path)) == 0
-    assert harness.held() == {"a.bin": path.read_bytes()}
-    assert harness.count(CONTENT, 200) == 1
+    assert (harness.held(), harness.count(CONTENT, 200)) == ({"a.bin": path.read_bytes()}, 1)
 
 
 def _noted() -> bool:
@@ -78,10 +85,8 @@ def test_f23_parts(harness: NRPHarness, program: ClientProgram, end: Any) -> Non
     path = harness.file(noise(SIZE))
     rate = harness.fault(PART, "rate 5M", times=None)
     process = program("M", harness.draft, path)
-    reached(lambda: harness.count(PART, 200) >= 3 and _noted(), process)
-    end(process)
+    _ended(harness, process, end, lambda: harness.count(PART, 200) >= 3 and _noted())
     assert rate.fired
-    quiet(harness)
     arrived = harness.count(PART, 200)
     assert 3 <= arrived < 8
     assert (harness.held(), harness.count(COMMIT)) == ({}, 0)
@@ -99,10 +104,8 @@ def test_f23_many_files(harness: NRPHarness, program: ClientProgram, end: Any) -
     paths = [harness.file(data, name) for name, data in FILES.items()]
     rate = harness.fault(CONTENT, "rate 8M", times=None)
     process = program("many", harness.draft, *paths)
-    reached(lambda: harness.count(COMMIT, 200) >= len(FILES) // 3, process)
-    end(process)
+    _ended(harness, process, end, lambda: harness.count(COMMIT, 200) >= len(FILES) // 3)
     assert rate.fired
-    quiet(harness)
     arrived = harness.held()
     assert arrived.items() < FILES.items(), "no half files"
     harness.forget()
@@ -139,10 +142,7 @@ def test_f23_killed_beside_the_commit(harness: NRPHarness, program: ClientProgra
     """The last word was said, or about to be: broken by a second PUT, which deletes what is complete."""
     path = harness.file(noise(MIB))
     held = harness.fault(match, "no-answer")
-    process = program("L", harness.draft, path)
-    assert held.wait(20)
-    kill(process)
-    quiet(harness)
+    _ended(harness, program("L", harness.draft, path), kill, held)
     finish(program("L", harness.draft, path))
     assert harness.held() == {"a.bin": path.read_bytes()}
     assert harness.count(CONTENT) == (2 if match == CONTENT else 1)
@@ -158,24 +158,27 @@ def _complete(harness: Served) -> List[str]:
     return [name for name in harness.left() if not name.endswith((".part", ".json", ".tmp"))]
 
 
+def _begun(harness: Served, program: ClientProgram, end: Any, size: int = SIZE_DOWN // 3, rate: str = "20M") -> str:
+    """End a download of ``DATA`` when so much of it is on the disk; the record."""
+    record = harness.record(DATA, published=True)
+    harness.fault(harness.bytes, f"rate {rate}", times=None)
+    process = program("down", record, harness.out)
+    _ended(harness, process, end, lambda: written(harness.out / "a.bin.part", size))
+    return record
+
+
 @each_storage
 @ENDS
 def test_f23_a_download(harness: Served, program: ClientProgram, end: Any) -> None:
     """F22, F23: fails if half a file has the final name, or if a re-run starts again although ranges are known."""
-    data = noise(SIZE_DOWN)
-    record = harness.record(data, published=True)
-    harness.fault(harness.bytes, "rate 20M", times=None)
-    process = program("down", record, harness.out)
-    reached(lambda: written(harness.out / "a.bin.part", SIZE_DOWN // 3), process)
-    end(process)
-    harness.server.clear_faults()
+    record = _begun(harness, program, end)
     assert "a.bin" not in harness.left()
     resumed = finish(program("down", record, harness.out))
     if not harness.ranges:
         assert resumed == 0
     elif end is ended.interrupt:
         assert resumed >= SIZE_DOWN / 3 - 4 * MIB
-    assert (harness.left(), harness.arrived()) == (["a.bin"], data)
+    assert (harness.left(), harness.arrived()) == (["a.bin"], DATA)
 
 
 @each_storage
@@ -185,11 +188,9 @@ def test_f23_many_downloads(harness: Served, program: ClientProgram, end: Any) -
     record = harness.site.create(files=FILES, published=True)
     harness.fault(harness.bytes, "rate 8M", times=None)
     process = program("down", record, harness.out)
-    reached(lambda: len(_complete(harness)) >= len(FILES) // 3, process)
-    end(process)
+    _ended(harness, process, end, lambda: len(_complete(harness)) >= len(FILES) // 3)
     arrived = {name: harness.arrived(name) for name in _complete(harness)}
     assert arrived.items() < FILES.items()
-    quiet(harness)
     harness.forget()
     noted = finish(program("down", record, harness.out))
     assert noted >= (len(arrived) - 8 if end is ended.interrupt else 1)
@@ -200,39 +201,24 @@ def test_f23_many_downloads(harness: Served, program: ClientProgram, end: Any) -
 @proxied
 def test_f23_random_points_of_a_download(harness: Served, program: ClientProgram) -> None:
     """No interruption leaves a wrong file under its final name."""
-    data = noise(SIZE_DOWN)
-    record = harness.record(data, published=True)
     chance = random.Random(23)
-    harness.fault(harness.bytes, "rate 60M", times=None)
-    for number in range(amount(1, 3)):
-        into = harness.out / str(number)
-        into.mkdir()
-        process = program("down", record, into)
-        point = chance.randrange(0, SIZE_DOWN // 2)
-        reached(lambda into=into, point=point: written(into / "a.bin.part", point), process)  # type: ignore[misc]
-        kill(process)
-        assert not (into / "a.bin").exists() or (into / "a.bin").read_bytes() == data
-        finish(program("down", record, into))
-        assert [(path.name, path.read_bytes() == data) for path in into.iterdir()] == [("a.bin", True)]
-        (into / "a.bin").unlink()
+    for _ in range(amount(1, 3)):
+        record = _begun(harness, program, kill, chance.randrange(0, SIZE_DOWN // 2), "60M")
+        assert "a.bin" not in harness.left() or harness.arrived() == DATA
+        finish(program("down", record, harness.out))
+        assert (harness.left(), harness.arrived()) == (["a.bin"], DATA)
+        (harness.out / "a.bin").unlink()
 
 
 @proxied
 def test_f24_the_tail_of_the_rest_was_lost(harness: Served, program: ClientProgram) -> None:
     """A crash of the machine: the side file says more than is on disk."""
-    data = noise(SIZE_DOWN)
-    record = harness.record(data, published=True)
-    harness.fault(harness.bytes, "rate 20M", times=None)
-    process = program("down", record, harness.out)
-    part = harness.out / "a.bin.part"
-    reached(lambda: written(part, SIZE_DOWN // 3), process)
-    ended.interrupt(process)
-    harness.server.clear_faults()
-    with part.open("r+b") as file:
+    record = _begun(harness, program, ended.interrupt)
+    with (harness.out / "a.bin.part").open("r+b") as file:
         file.seek(2 * MIB)
         file.write(bytes(SIZE_DOWN - 2 * MIB))
     assert finish(program("down", record, harness.out)) <= 2 * MIB
-    assert harness.arrived() == data
+    assert harness.arrived() == DATA
 
 
 # -- F45 ----------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import re
 import socket
@@ -12,12 +11,10 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 import pytest
-from cryptography.hazmat.primitives import padding
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from smartxfer.errors import Truncated
 from smartxfer.transport import RetryPolicy
+from tests.support import reference_encryption as by_hand
 from tests.support.filesender_harness import CHUNK_SIZE, DOWNLOAD, FileSenderHarness, noise
 from tests.support.raw_server import Peer, RawServer
 
@@ -76,20 +73,19 @@ def derived(harness: FileSenderHarness, password: str = PASSWORD) -> bytes:
     transfer = harness.site.transfers()[-1]
     given = json.loads(transfer["encryption"])
     rounds = given["password_hash_iterations"]
-    return hashlib.pbkdf2_hmac("sha256", password.encode(), transfer["salt"].encode(), rounds)
+    return by_hand.key_of(password, given["key_version"], given["password_version"], transfer["salt"], rounds)
 
 
 def decrypt_chunk(harness: FileSenderHarness, blob: bytes, number: int) -> bytes:
-    """Decrypt a chunk of the latest transfer's first file with the library, without code of the package."""
+    """Decrypt a chunk of the latest transfer's first file without code of the package."""
     transfer = harness.site.transfers()[-1]
-    secret = derived(harness)
-    if json.loads(transfer["encryption"])["key_version"] == 1:
-        opener = Cipher(algorithms.AES(secret), modes.CBC(blob[:16])).decryptor()
-        unpadder = padding.PKCS7(128).unpadder()
-        return unpadder.update(opener.update(blob[16:]) + opener.finalize()) + unpadder.finalize()
     file = next(file for file in transfer["files"] if file["size"])
-    assert blob[:16] == base64.b64decode(file["iv"]) + number.to_bytes(4, "little")
-    return AESGCM(secret).decrypt(blob[:16], blob[16:], base64.b64decode(file["aead"]))
+    version = json.loads(transfer["encryption"])["key_version"]
+    if version in by_hand.GCM:
+        assert blob[:16] == base64.b64decode(file["iv"]) + number.to_bytes(4, "little")
+    data = by_hand.decrypt(version, derived(harness), blob, base64.b64decode(file["aead"] or "").decode())
+    assert data is not None
+    return data
 
 
 def held(harness: FileSenderHarness, name: str = "a.bin") -> bytes:
