@@ -40,6 +40,14 @@ class Watch:
         return [event for event in self.events if event.name == name]
 
 
+def transfer(service: Any, client: Any, way: str, path: Path, out: Path, **options: Any) -> Callable[[], Any]:
+    """Return a call that sends the file, or that fetches it once it is there."""
+    if way == "up":
+        return lambda: service.upload(client, [path], **options)
+    handle = service.upload(client, [path])
+    return lambda: service.download(client, handle, out, **options)
+
+
 def test_every_file_is_reported_from_queued_to_done(service: Any, make: Make, out: Path) -> None:
     paths = [make(f"{number}.bin", number * service.chunk) for number in range(8)]
     sizes: Dict[str, int] = {service.shown(path.name): path.stat().st_size for path in paths}
@@ -66,13 +74,10 @@ def test_it_steps_back_only_where_something_is_tried_again(
     match = service.part_request if way == "up" else service.bytes_request
     effect = "reset-after 100K" if way == "up" else "reset-after-sent 100K"
     with service.client(retry=QUICK) as client:
-        handle = None if way == "up" else service.upload(client, [path])
+        move = transfer(service, client, way, path, out, progress=watch)
         after = getattr(service, "proofs", 0) if way == "down" else 0
         service.server.fault(service.name, match, effect, times=2, after=after)
-        if way == "up":
-            service.upload(client, [path], progress=watch)
-        else:
-            service.download(client, handle, out, progress=watch)
+        move()
     size = path.stat().st_size
     assert all(0 <= event.done <= size for event in watch.events)
     assert "retrying" in [event.state for event in watch.events]
@@ -93,9 +98,9 @@ def test_a_cancel_ends_a_dead_line_within_two_seconds(service: Any, make: Make, 
     before = set(threading.enumerate())
     cancel = threading.Event()
     watches: List[Stopwatch] = []
+    match = service.part_request if way == "up" else service.bytes_request
     with service.client() as client:
-        handle = None if way == "up" else service.upload(client, [path])
-        match = service.part_request if way == "up" else service.bytes_request
+        move = transfer(service, client, way, path, out, cancel=cancel)
         fault = service.server.fault(service.name, match, "stall", times=1)
 
         def stop() -> None:
@@ -106,10 +111,7 @@ def test_a_cancel_ends_a_dead_line_within_two_seconds(service: Any, make: Make, 
         stopper = threading.Thread(target=stop)
         stopper.start()
         with pytest.raises(Cancelled):
-            if way == "up":
-                service.upload(client, [path], cancel=cancel)
-            else:
-                service.download(client, handle, out, cancel=cancel)
+            move()
         stopper.join()
         assert watches[0].seconds() < 2
         # No thread of ours is left; those of the server are called otherwise.
@@ -117,9 +119,10 @@ def test_a_cancel_ends_a_dead_line_within_two_seconds(service: Any, make: Make, 
         assert ours == []
 
         # The same client still works.
+        cancel.clear()
+        move()
         if way == "up":
-            handle = service.upload(client, [path])
-        service.download(client, handle, out)
+            service.download(client, service.upload(client, [path]), out)
     assert (out / "reads.fastq").read_bytes() == path.read_bytes()
 
 
@@ -127,14 +130,12 @@ def test_a_cancel_ends_a_dead_line_within_two_seconds(service: Any, make: Make, 
 def test_a_cancel_that_is_set_already_sends_nothing(service: Any, make: Make, out: Path, way: str) -> None:
     path = make("reads.fastq", 4 * service.chunk)
     cancel = threading.Event()
-    cancel.set()
-    handle = service.plant({"reads.fastq": os.urandom(1000)}) if way == "down" else None
-    service.site.listener.clear_log()
-    with service.client() as client, pytest.raises(Cancelled):
-        if way == "up":
-            service.upload(client, [path], cancel=cancel)
-        else:
-            service.download(client, handle, out, cancel=cancel)
+    with service.client() as client:
+        move = transfer(service, client, way, path, out, cancel=cancel)
+        cancel.set()
+        service.site.listener.clear_log()
+        with pytest.raises(Cancelled):
+            move()
     assert service.site.count(service.part_request) == 0
     assert not (out / "reads.fastq").exists()
 

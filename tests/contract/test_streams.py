@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import pickle
@@ -14,8 +13,7 @@ from typing import Any, Callable
 import pytest
 
 from smartxfer import RetryPolicy
-from smartxfer.errors import NetworkError, SmartxferError, UsageError
-from smartxfer.transfer import MemorySink
+from smartxfer.errors import NetworkError, SmartxferError
 
 Make = Callable[[str, int], Path]
 SECRET = "stranger-5ecret-0123456789abcdef"
@@ -64,22 +62,6 @@ def test_a_pipe_takes_a_download(service: Any) -> None:
     drainer.join()
     assert got == [data]
     assert (result.path, result.bytes) == (None, len(data))
-
-
-def test_memory_takes_a_download(service: Any) -> None:
-    data = os.urandom(3 * service.chunk)
-    handle = service.plant({"reads.fastq": data})
-    sink = MemorySink()
-    with service.client() as client:
-        service.download_to(client, handle, sink)
-    assert sink.data == data
-
-
-@pytest.mark.parametrize("text", [lambda: io.StringIO("text"), lambda: iter(["text"])], ids=["StringIO", "iterator"])
-def test_text_is_refused_before_anything_is_announced(service: Any, text: Any) -> None:
-    with service.client() as client, pytest.raises(UsageError):
-        service.upload(client, [("text.txt", text())])
-    assert service.site.count(service.create_request) == 0
 
 
 def test_a_wrong_secret_is_shown_nowhere(service: Any, make: Make, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,49 +4,30 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
 from smartxfer import FileSenderClient, UserAuth
-from smartxfer.local import LocalServer
 from smartxfer.transfer import FileResult
+from tests.support.contract.service import Service
 from tests.support.filesender_harness import publish, stored
 
 
-class FileSender:
+class FileSender(Service):
     """FileSender: a transfer of one or more files behind a link."""
 
     name = "filesender"
+    secret_name = "api_key"
     chunk = 256 * 1024
-    #: capability -> the section that says why not.
     cannot: Dict[str, str] = {
         "server digest": "protocols/filesender 5: no checksum is published",
         "any file name": "protocols/filesender 6.1: the site's rule for names",
     }
-    #: Options of the local server.
     site_options = {"upload_chunk_size": chunk}
     part_request = "PUT /rest.php/file/*/chunk/*"
     bytes_request = "GET /download.php*"
     create_request = "POST /rest.php/transfer*"
-    #: Requests with which a resumed download first finds out whether the server knows ranges.
-    probes = 0
-    #: Options of a download that is compared with the server's digest.
-    verified: Dict[str, str] = {}
-    #: Options of a client that does one thing at a time.
     one_by_one = {"concurrent_files": 1, "concurrent_chunks": 1}
-    #: Names that the service cannot have, with the reason.
-    impossible: Dict[str, str] = {}
-    #: What a download of such a name ends with, and what it says.
-    refusal = (ValueError, r"\.\.")
-
-    def __init__(self, server: LocalServer) -> None:
-        self.server = server
-        self.site = server.filesender
-        self.secret = self.site.api_key
 
     def parts(self, size: int) -> int:
         """Requests that carry a file of this size up."""
         return -(-size // self.chunk)
-
-    def shown(self, name: str) -> str:
-        """Return the name of an uploaded file in results and events."""
-        return name
 
     def client(self, **options: Any) -> FileSenderClient:
         """A client of its own, as a new process would make it."""
@@ -56,10 +37,6 @@ class FileSender:
     def upload(self, client: FileSenderClient, things: List[Any], **options: Any) -> Any:
         """Send; what comes back is enough to fetch it again."""
         return client.upload_workflow(things, {"from": "me@example.org"}, **options)
-
-    def upload_folder(self, client: FileSenderClient, folder: Path, **options: Any) -> Any:
-        """Send the files that stand in a directory, several at once, each under its own name."""
-        return self.upload(client, sorted(folder.iterdir()), **options)
 
     def results(self, handle: Any) -> List[FileResult]:
         """Return the result of each file of an upload."""
@@ -86,7 +63,3 @@ class FileSender:
     def stored(self) -> Dict[str, bytes]:
         """Return the content of complete uploads on the server, by name."""
         return stored(self.site)
-
-    def acknowledged(self) -> int:
-        """Parts that the server took."""
-        return self.site.count(self.part_request, status=200)

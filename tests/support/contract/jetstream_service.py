@@ -3,16 +3,17 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Dict, List, NoReturn
+from typing import Any, Dict, List
 
 import attrs
-import pytest
 
 from smartxfer.jetstream import API, Transfer
 from smartxfer.local import LocalServer
 from smartxfer.transfer import FileResult
+from tests.support.contract.service import UploadService
 
 _WHY = "protocols/jetstream 2: an API client never carries file bytes"
+
 
 @attrs.frozen
 class Sent:
@@ -33,13 +34,11 @@ class _Client(API):
         return self
 
 
-class JetStream:
+class JetStream(UploadService):
     """JetStream: files on the host of one server are sent to another server."""
 
     name = "jetstream"
-    #: The unit of sizes.
-    chunk = 256 * 1024
-    #: capability -> the section that says why not.
+    secret_name = "password"
     cannot: Dict[str, str] = dict.fromkeys(
         (
             "upload", "download", "server digest", "upload resumes after a restart",
@@ -54,41 +53,23 @@ class JetStream:
         {
             "test_what_is_stored_is_what_was_sent", "test_each_part_goes_once",
             "test_what_cannot_be_sent_is_said_before_anything_is", "test_a_callback_that_raises_cancels",
-            "test_cancel_stops_a_stalled_transfer", "test_a_cancel_that_is_set_already_sends_nothing",
+            "test_a_cancel_that_is_set_already_sends_nothing",
             "test_a_cancel_ends_a_dead_line_within_two_seconds", "test_a_deadline",
             "test_an_error_is_typed_and_tells", "test_a_wrong_secret_is_shown_nowhere",
             "test_a_server_that_is_not_there", "test_a_client_is_not_pickled",
         }
     )
-    #: Options of the local server.
-    site_options: Dict[str, Any] = {}
     #: The request that lasts as long as a transfer.
     part_request = "POST /jsonrpc/send.waitForTransfer"
     create_request = "POST /jsonrpc/send.createTransfer"
-    #: Options of a download that is compared with the server's digest.
-    verified: Dict[str, str] = {}
-    #: Options of a client that does one thing at a time.
-    one_by_one = {"max_workers": 1}
-    #: Names that the service cannot have, with the reason.
-    impossible: Dict[str, str] = {}
 
     def __init__(self, server: LocalServer) -> None:
-        self.server = server
-        self.site = server.jetstream
-        self.secret = self.site.password
+        super().__init__(server)
         self._to = ("127.0.0.1", server.jetstream_peer.port)
-
-    def parts(self, size: int) -> int:
-        """Requests that a file of this size takes."""
-        return 1
-
-    def shown(self, name: str) -> str:
-        """Return the name of a file in results."""
-        return name
 
     def client(self, **options: Any) -> API:
         """A client of its own, as a new process would make it."""
-        return _Client(self.site.url, user=self.site.user, password=self.secret, **options)
+        return _Client(self.site.url, user=self.site.user, password=self.site.password, **options)
 
     def stranger(self, secret: str) -> API:
         """A client whose secret is wrong."""
@@ -103,10 +84,6 @@ class JetStream:
         named = ["/" + one.name if isinstance(one, Path) else one for one in things]
         return Sent(client.send_files(named, self._to, **options), sizes)
 
-    def upload_folder(self, client: API, folder: Path, **options: Any) -> Sent:
-        """The files that stand in a directory."""
-        return self.upload(client, sorted(folder.iterdir()), **options)
-
     def results(self, handle: Sent) -> List[FileResult]:
         """Return the result of each file."""
         return [FileResult(name=name, bytes=size) for name, size in handle.sizes.items()]
@@ -115,29 +92,3 @@ class JetStream:
         """Return the content of the files that arrived, by name."""
         peer = self.server.jetstream_peer
         return {path[1:]: peer.read(path) for path in peer.files()}
-
-    def acknowledged(self) -> int:
-        """Waits that were answered."""
-        return self.site.count(self.part_request, status=200)
-
-    # -- what it cannot do: a test that comes to it ends as skipped, with the reason ---------------------
-
-    def _skip(self) -> NoReturn:
-        pytest.skip(self.cannot["download"])
-
-    @property
-    def bytes_request(self) -> str:
-        """Skip the test: no request carries bytes to the client."""
-        self._skip()
-
-    def download(self, client: API, handle: Any, into: Path, **options: Any) -> List[FileResult]:
-        """Skip the test."""
-        self._skip()
-
-    def download_to(self, client: API, handle: Any, sink: Any) -> FileResult:
-        """Skip the test."""
-        self._skip()
-
-    def plant(self, files: Any) -> Any:
-        """Skip the test: this client cannot download files."""
-        self._skip()

@@ -6,10 +6,10 @@ from unittest import mock
 
 import attrs
 
-from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
 from smartxfer.nrp import RepositoryClient, get_client, transfer_modes
 from smartxfer.transfer import FileResult, ProgressEvent
+from tests.support.contract.service import Service
 
 #: What the repository asks of every record.
 METADATA = {
@@ -45,12 +45,11 @@ class _Draft:
         return f"{self._client.repository.links.api}/records/{self.id}/draft"
 
 
-class Nrp:
+class Nrp(Service):
     """NRP: the files of a record, in parts; an empty one is one request."""
 
     name = "nrp"
-    chunk = 256 * 1024
-    #: capability -> the section that says why not.
+    secret_name = "token"
     cannot: Dict[str, str] = {
         "any file name": "protocols/nrp 5: some keys cannot be addressed afterwards",
         "accents composed": "protocols/nrp 5: a key is hardly checked, and stays what it is",
@@ -61,31 +60,16 @@ class Nrp:
     part_request = "PUT /api/records/*/content*"
     bytes_request = "GET /api/records/*/content"
     create_request = "POST /api/records"
-    #: Requests with which a resumed download first finds out whether the server knows ranges.
     probes = 1
-    #: Options of a download that is compared with the server's digest: each is.
-    verified: Dict[str, str] = {}
-    #: Options of a client that does one thing at a time.
-    one_by_one = {"max_workers": 1}
-    #: Names that the service cannot have, with the reason.
-    impossible = {"/etc/passwd": "protocols/nrp 5: no request names what begins with a slash"}
-    #: What a download of such a name ends with, and what it says.
-    refusal = (UsageError, "does not begin with a slash")
 
     def __init__(self, server: LocalServer) -> None:
-        self.server = server
-        self.site = server.nrp
-        self.secret = self.site.token
+        super().__init__(server)
         #: The draft of an interrupted upload; the call that resumes it names the draft again.
         self._broken: Optional[str] = None
 
     def parts(self, size: int) -> int:
         """Requests that carry a file of this size up."""
         return max(1, -(-size // self.chunk))
-
-    def shown(self, name: str) -> str:
-        """Return the name of an uploaded file in results and events."""
-        return name
 
     def client(self, **options: Any) -> RepositoryClient:
         """A client of its own, as a new process would make it."""
@@ -107,10 +91,6 @@ class Nrp:
         self._broken = None
         assert draft.id is not None
         return Sent(draft.id, [file.result for file in files if file.result is not None])
-
-    def upload_folder(self, client: RepositoryClient, folder: Path, **options: Any) -> Sent:
-        """Send the files that stand in a directory, several at once, each under its own name."""
-        return self.upload(client, sorted(folder.iterdir()), **options)
 
     def results(self, handle: Sent) -> List[FileResult]:
         """Return the result of each file of an upload."""
@@ -146,7 +126,3 @@ class Nrp:
         return {
             key: self.site.read(record, key) for record in self.site.drafts() for key in self.site.files(record)
         }
-
-    def acknowledged(self) -> int:
-        """Parts that the server took."""
-        return self.site.count(self.part_request, status=200)

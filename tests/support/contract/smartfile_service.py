@@ -5,10 +5,9 @@ from typing import Any, Dict, List, Mapping, Union
 
 import attrs
 
-from smartxfer.errors import DecodeError
-from smartxfer.local import LocalServer
 from smartxfer.smartfile import BasicClient
 from smartxfer.transfer import FileResult
+from tests.support.contract.service import Service
 
 
 @attrs.frozen
@@ -23,13 +22,11 @@ class Sent:
     directory: bool = False
 
 
-class SmartFile:
+class SmartFile(Service):
     """SmartFile: a tree of files and directories."""
 
     name = "smartfile"
-    #: What sizes are counted in; a file is one part, whatever its size.
-    chunk = 256 * 1024
-    #: capability -> the section that says why not.
+    secret_name = "password"
     cannot: Dict[str, str] = {
         "upload resumes after a restart": "protocols/smartfile 5: a file is one request, which goes again whole",
         "parallel parts up": "protocols/smartfile 5: a file is one request",
@@ -38,36 +35,11 @@ class SmartFile:
         "nothing of a changed source stays": "protocols/smartfile 5: the bytes are at their path once they came",
         "accents composed": "protocols/smartfile 1: a path is the name of a file, byte for byte",
     }
-    #: Options of the local server.
-    site_options: Dict[str, Any] = {}
     part_request = "POST /api/2/path/data/*"
     bytes_request = "GET /api/2/path/data/*"
     #: Nothing is announced: whatever is changed is changed by such a request.
     create_request = "POST *"
-    #: Requests with which a resumed download first finds out whether the server knows ranges.
-    probes = 0
-    #: Options of a download that is compared with the server's digest.
     verified = {"checksum": "sha256"}
-    #: Options of a client that does one thing at a time.
-    one_by_one = {"max_workers": 1}
-    #: Names that the service cannot have, with the reason.
-    impossible = {
-        "../../evil.txt": "protocols/smartfile 1: no request names what has .. in it",
-        "a/../../b.txt": "protocols/smartfile 1: no request names what has .. in it",
-        "../a.txt": "protocols/smartfile 1: no request names what has .. in it",
-        "dir/x": "protocols/smartfile 3: a file dir cannot be a directory too",
-    }
-    #: What a download of such a name ends with, and what it says.
-    refusal = (DecodeError, r"\.\.")
-
-    def __init__(self, server: LocalServer) -> None:
-        self.server = server
-        self.site = server.smartfile
-        self.secret = self.site.password
-
-    def parts(self, size: int) -> int:
-        """Requests that carry a file of this size up."""
-        return 1
 
     def shown(self, name: str) -> str:
         """Return the name of an uploaded file in results and events."""
@@ -113,17 +85,10 @@ class SmartFile:
     def plant(self, files: Mapping[str, bytes]) -> Sent:
         """Have the server hold files, of names too that our own client would not send; the handle to them."""
         for name, data in files.items():
-            if name in self.impossible:
-                self.site.plant("/", name, data)
-            else:
-                self.site.write(f"/{name}", data)
+            self.site.write(f"/{name}", data)
         one = len(files) == 1 and not set("/\\") & set("".join(files))
         return Sent(f"/{next(iter(files))}", []) if one else Sent("/", [], directory=True)
 
     def stored(self) -> Dict[str, bytes]:
         """Return the content of complete uploads on the server, by name."""
         return {path[1:]: self.site.read(path) for path in self.site.files()}
-
-    def acknowledged(self) -> int:
-        """Parts that the server took."""
-        return self.site.count(self.part_request, status=200)
