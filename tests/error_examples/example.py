@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, NamedTuple, Type
+import re
+from typing import Any, Callable, Dict, List, NamedTuple, Tuple, Type, Union
 
 from smartxfer.errors import SmartxferError
 
@@ -10,6 +11,7 @@ from .scene import Scene
 
 Kind = Type[SmartxferError]
 Run = Callable[[Scene], Any]
+Call = Callable[[Scene], Callable[[], Any]]
 
 
 class Example(NamedTuple):
@@ -67,6 +69,25 @@ def shows(kind: Kind, *, mistake: bool = False) -> Callable[[Run], Run]:
         return run
 
     return register
+
+
+def shows_faults(module: str, match: str, call: Call, *rows: Tuple[Kind, str, Union[str, bytes]]) -> None:
+    """Register examples of a request that is answered in another way than the protocol says.
+
+    :param module: that has the examples.
+    :param call: makes a client of the scene and returns what sends the request.
+    :param rows: the class, what is shown, and the fault, or the bytes of an answer as JSON.
+    """
+    for kind, case, effect in rows:
+
+        def run(scene: Scene, effect: Union[str, bytes] = effect) -> None:
+            request = call(scene)
+            plan = scene.answer if isinstance(effect, bytes) else scene.fault
+            plan(match, effect)  # type: ignore[arg-type]
+            request()
+
+        run.__doc__, run.__module__, run.__name__ = f"{case}.", module, re.sub(r"\W+", "_", case.lower())
+        shows(kind)(run)
 
 
 def run(example: Example) -> Outcome:

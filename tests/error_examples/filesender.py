@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from smartxfer.errors import BadRequest, Conflict, ReadTimeout, RedirectRefused, Stalled, TooLarge
 from smartxfer.filesender import FileSenderClient, GuestAuth, UserAuth
 from smartxfer.filesender import errors as fs
 from smartxfer.transport import RetryPolicy
 
-from .example import shows
+from .example import shows, shows_faults
 from .scene import QUICK, Scene
 
 PASSWORD = "Correct-Horse-7-Battery"
@@ -45,14 +46,6 @@ def unknown_transfer(scene: Scene) -> None:
     scene.filesender().transfers.get(404)
 
 
-@shows(fs.FileSenderLimitExceeded)
-def full_site(scene: Scene) -> None:
-    """The site has no space left."""
-    client = scene.filesender()
-    scene.fault("POST /rest.php/transfer", "status 500 body=json:storage_not_enough_space_left")
-    client.upload(scene.file("report.txt"), "bob@example.org")
-
-
 @shows(fs.FileSenderMaintenance)
 def maintenance(scene: Scene) -> None:
     """The site is under maintenance."""
@@ -68,54 +61,6 @@ def server_error(scene: Scene) -> None:
     client = scene.filesender()
     scene.fault("GET /rest.php/info", "status 503 body=empty")
     client.get_server_info()
-
-
-@shows(fs.FileSenderClientError)
-def other_client_error(scene: Scene) -> None:
-    """A status of 4xx without a class of its own."""
-    client = scene.filesender()
-    scene.fault("GET /rest.php/info", "status 418 body=empty")
-    client.get_server_info()
-
-
-@shows(fs.FileSenderUnexpectedResponse)
-def page_for_json(scene: Scene) -> None:
-    """A proxy's page comes in place of JSON."""
-    client = scene.filesender()
-    scene.fault("GET /rest.php/info", "status 204 body=empty")
-    client.get_server_info()
-
-
-@shows(fs.FileSenderDecodeError)
-def list_for_object(scene: Scene) -> None:
-    """The answer has another type than the protocol says."""
-    client = scene.filesender()
-    scene.answer("GET /rest.php/info", b"[]")
-    client.get_server_info()
-
-
-@shows(fs.FileSenderNetworkError)
-def connection_reset(scene: Scene) -> None:
-    """The connection breaks at every attempt."""
-    client = scene.filesender()
-    scene.fault("GET /rest.php/info", "reset-before")
-    client.get_server_info()
-
-
-@shows(fs.FileSenderTruncated)
-def body_ends_early(scene: Scene) -> None:
-    """The response ends early at every attempt."""
-    client = scene.filesender()
-    scene.fault("GET /rest.php/info", "truncate 20")
-    client.get_server_info()
-
-
-@shows(fs.FileSenderOutcomeUnknown)
-def response_lost(scene: Scene) -> None:
-    """The response to the creation of a guest is lost."""
-    client = scene.filesender()
-    scene.fault("POST /rest.php/guest", "lose-answer")
-    client.create_guest({"recipient": "bob@example.net", "from": "ann@example.org"})
 
 
 @shows(fs.FileSenderSizeMismatch)
@@ -203,14 +148,6 @@ def stalled(scene: Scene) -> None:
     client.upload(scene.file("report.bin", bytes(32 << 20)))
 
 
-@shows(fs.ERRORS.class_for(RedirectRefused))
-def upload_redirected(scene: Scene) -> None:
-    """The creation of a transfer is redirected to another host."""
-    client = scene.filesender()
-    scene.fault("POST /rest.php/transfer", "redirect http://other.example.org{target} 307")
-    client.upload(scene.file("report.txt"), "bob@example.org")
-
-
 @shows(fs.ERRORS.class_for(BadRequest))
 def bad_parameter(scene: Scene) -> None:
     """The site refuses a parameter."""
@@ -233,3 +170,36 @@ def chunk_too_large(scene: Scene) -> None:
     client = scene.filesender()
     scene.fault("PUT /rest.php/file/*/chunk/*", "status 413 body=empty")
     client.upload(scene.file("report.txt"), "bob@example.org")
+
+
+def _info(scene: Scene) -> Any:
+    return scene.filesender().get_server_info
+
+
+def _upload(scene: Scene) -> Any:
+    client, name = scene.filesender(), scene.file("report.txt")
+    return lambda: client.upload(name, "bob@example.org")
+
+
+def _invite(scene: Scene) -> Any:
+    client = scene.filesender()
+    return lambda: client.create_guest({"recipient": "bob@example.net", "from": "ann@example.org"})
+
+
+shows_faults(
+    __name__, "GET /rest.php/info", _info,
+    (fs.FileSenderClientError, "A status of 4xx without a class of its own", "status 418 body=empty"),
+    (fs.FileSenderUnexpectedResponse, "An empty answer comes in place of JSON", "status 204 body=empty"),
+    (fs.FileSenderDecodeError, "The answer has another type than the protocol says", b"[]"),
+    (fs.FileSenderNetworkError, "The connection breaks at every attempt", "reset-before"),
+    (fs.FileSenderTruncated, "The response ends early at every attempt", "truncate 20"),
+)
+shows_faults(
+    __name__, "POST /rest.php/transfer", _upload,
+    (fs.FileSenderLimitExceeded, "The site has no space left", "status 500 body=json:storage_not_enough_space_left"),
+    (fs.ERRORS.class_for(RedirectRefused), "A creation is redirected", "redirect http://other.example.org{target} 307"),
+)
+shows_faults(
+    __name__, "POST /rest.php/guest", _invite,
+    (fs.FileSenderOutcomeUnknown, "The response to the creation of a guest is lost", "lose-answer"),
+)

@@ -10,7 +10,7 @@ from smartxfer.jetstream import JetStream
 from smartxfer.jetstream import errors as js
 from tests.support.raw_server import RawServer
 
-from .example import shows
+from .example import shows, shows_faults
 from .scene import QUICK, Scene
 
 
@@ -39,52 +39,10 @@ def unknown_path(scene: Scene) -> None:
     scene.jetstream().ls("/data/run2")
 
 
-@shows(js.JetStreamClientError)
-def teapot(scene: Scene) -> None:
-    """A status of 4xx without a class of its own."""
-    api = scene.jetstream()
-    scene.fault("POST /jsonrpc*", "status 418 body=empty")
-    api.ls("/")
-
-
 @shows(js.JetStreamUnsupported)
 def old_server(scene: Scene) -> None:
     """The server's version does not have the method."""
     scene.jetstream(scene.serve("jetstream", api_version=33)).server.lsListAsync("/")
-
-
-@shows(js.JetStreamServerError)
-def server_error(scene: Scene) -> None:
-    """The server fails at every attempt."""
-    api = scene.jetstream()
-    api.ls("/")
-    scene.fault("POST /jsonrpc*", "status 500 body=empty")
-    api.ls("/")
-
-
-@shows(js.JetStreamDecodeError)
-def not_json_rpc(scene: Scene) -> None:
-    """The answer is not JSON-RPC."""
-    api = scene.jetstream()
-    scene.answer("POST /jsonrpc*", b"[]")
-    api.ls("/")
-
-
-@shows(js.JetStreamNetworkError)
-def reset(scene: Scene) -> None:
-    """The connection is reset at every attempt."""
-    api = scene.jetstream()
-    scene.fault("POST /jsonrpc*", "reset-before")
-    api.ls("/")
-
-
-@shows(js.JetStreamOutcomeUnknown)
-def lost_answer(scene: Scene) -> None:
-    """The answer to a creation is lost."""
-    api = scene.jetstream()
-    api.ls("/")
-    scene.fault("POST /jsonrpc/send.createManifest", "lose-answer", times=2)
-    api.send.createManifest({"/a.bin": "/a.bin"})
 
 
 @shows(js.JetStreamWaitTimeout)
@@ -139,3 +97,25 @@ def _peer(scene: Scene) -> Any:
     return peer.host, peer.port
 
 
+def _ls(scene: Scene) -> Any:
+    api = scene.jetstream()
+    api.ls("/")  # the session exists
+    return lambda: api.ls("/")
+
+
+shows_faults(
+    __name__, "POST /jsonrpc*", _ls,
+    (js.JetStreamClientError, "A status of 4xx without a class of its own", "status 418 body=empty"),
+    (js.JetStreamServerError, "The server fails at every attempt", "status 500 body=empty"),
+    (js.JetStreamDecodeError, "The answer is not JSON-RPC", b"[]"),
+    (js.JetStreamNetworkError, "The connection is reset at every attempt", "reset-before"),
+)
+
+
+@shows(js.JetStreamOutcomeUnknown)
+def lost_answer(scene: Scene) -> None:
+    """The answer to a creation is lost."""
+    api = scene.jetstream()
+    api.ls("/")
+    scene.fault("POST /jsonrpc/send.createManifest", "lose-answer", times=2)
+    api.send.createManifest({"/a.bin": "/a.bin"})

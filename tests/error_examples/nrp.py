@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from smartxfer.errors import RateLimited
 from smartxfer.nrp import errors as nrp
 
-from .example import shows
+from .example import shows, shows_faults
 from .scene import Scene
 
 TITLE = {"metadata": {"title": "Reads of run 1"}, "files": {"enabled": True}}
@@ -36,15 +37,6 @@ def unknown_key(scene: Scene) -> None:
     scene.nrp(site).info(f"{record}/data.txt")
 
 
-@shows(nrp.RepositoryClientError)
-def teapot(scene: Scene) -> None:
-    """A status of 4xx without a class of its own."""
-    site = scene.serve("nrp")
-    record = site.create({})
-    scene.fault("GET /api/records/*", "status 418 body=empty")
-    scene.nrp(site).list(record)
-
-
 @shows(nrp.RepositoryConflict)
 def stale_revision(scene: Scene) -> None:
     """A draft was changed by another client."""
@@ -69,49 +61,6 @@ def _hits() -> bytes:
     return json.dumps({"hits": {"hits": [hit, hit], "total": 50_000}, "links": {}}).encode()
 
 
-@shows(nrp.RepositoryServerError)
-def server_error(scene: Scene) -> None:
-    """The repository fails at every attempt."""
-    site = scene.serve("nrp")
-    record = site.create({})
-    scene.fault("GET /api/records/*", "status 500 body=json:Internal")
-    scene.nrp(site).list(record)
-
-
-@shows(nrp.RepositoryDecodeError)
-def no_entries(scene: Scene) -> None:
-    """The list of files has another type than the protocol says."""
-    site = scene.serve("nrp")
-    record = site.create({})
-    scene.answer("GET /api/records/*/files", b"[]")
-    scene.nrp(site).list(record)
-
-
-@shows(nrp.RepositoryNetworkError)
-def reset(scene: Scene) -> None:
-    """The connection is reset at every attempt."""
-    site = scene.serve("nrp")
-    record = site.create({})
-    scene.fault("GET /api/records/*", "reset-before")
-    scene.nrp(site).list(record)
-
-
-@shows(nrp.RepositoryRedirectRefused)
-def redirected(scene: Scene) -> None:
-    """A creation is redirected to another host."""
-    client = scene.nrp()
-    scene.fault("POST /api/records", "redirect http://other.example.org{target} 307")
-    client.records.create(TITLE)
-
-
-@shows(nrp.RepositoryOutcomeUnknown)
-def lost_answer(scene: Scene) -> None:
-    """The answer to a creation is lost."""
-    client = scene.nrp()
-    scene.fault("POST /api/records", "lose-answer")
-    client.records.create(TITLE)
-
-
 @shows(nrp.RepositoryReviewRequired)
 def review_required(scene: Scene) -> None:
     """A record is published that a community has to review."""
@@ -125,24 +74,6 @@ def invalid_draft(scene: Scene) -> None:
     """A draft with an invalid field is created with strict=True."""
     client = scene.nrp()
     client.records.create({"metadata": {"title": "X", "publication_date": "soon"}}, strict=True)
-
-
-@shows(nrp.RepositoryChecksumMismatch)
-def damaged_download(scene: Scene) -> None:
-    """The bytes are damaged on the way."""
-    site = scene.serve("nrp")
-    record = site.create({"data.csv": b"1,2"}, published=True)
-    scene.fault("GET /api/records/*/content", "flip 1")
-    scene.nrp(site).download(f"{record}/data.csv")
-
-
-@shows(nrp.RepositorySizeMismatch)
-def other_size(scene: Scene) -> None:
-    """A download has more bytes than the repository announced."""
-    site = scene.serve("nrp")
-    record = site.create({"data.csv": b"1,2"}, published=True)
-    scene.fault("GET /api/records/*/content", "extra-byte")
-    scene.nrp(site).download(f"{record}/data.csv")
 
 
 @shows(nrp.RepositoryUploadNotStored)
@@ -198,10 +129,38 @@ def one_of_two(scene: Scene) -> None:
     scene.nrp(site).download_tree(record, "copies")
 
 
-@shows(nrp.ERRORS.class_for(RateLimited))
-def rate_limited(scene: Scene) -> None:
-    """Too many requests."""
+def _list(scene: Scene) -> Any:
     site = scene.serve("nrp")
-    record = site.create({})
-    scene.fault("GET /api/records/*", "status 429 body=empty retry-after=1")
-    scene.nrp(site).list(record)
+    client, record = scene.nrp(site), site.create({})
+    return lambda: client.list(record)
+
+
+def _create(scene: Scene) -> Any:
+    client = scene.nrp()
+    return lambda: client.records.create(TITLE)
+
+
+def _download(scene: Scene) -> Any:
+    site = scene.serve("nrp")
+    client, record = scene.nrp(site), site.create({"data.csv": b"1,2"}, published=True)
+    return lambda: client.download(f"{record}/data.csv")
+
+
+shows_faults(
+    __name__, "GET /api/records/*", _list,
+    (nrp.RepositoryClientError, "A status of 4xx without a class of its own", "status 418 body=empty"),
+    (nrp.RepositoryServerError, "The repository fails at every attempt", "status 500 body=json:Internal"),
+    (nrp.RepositoryDecodeError, "The list of files has another type than the protocol says", b"[]"),
+    (nrp.RepositoryNetworkError, "The connection is reset at every attempt", "reset-before"),
+    (nrp.ERRORS.class_for(RateLimited), "Too many requests", "status 429 body=empty retry-after=1"),
+)
+shows_faults(
+    __name__, "POST /api/records", _create,
+    (nrp.RepositoryRedirectRefused, "A creation is redirected", "redirect http://other.example.org{target} 307"),
+    (nrp.RepositoryOutcomeUnknown, "The answer to a creation is lost", "lose-answer"),
+)
+shows_faults(
+    __name__, "GET /api/records/*/content", _download,
+    (nrp.RepositoryChecksumMismatch, "The bytes are damaged on the way", "flip 1"),
+    (nrp.RepositorySizeMismatch, "A download has more bytes than the repository announced", "extra-byte"),
+)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from smartxfer.errors import SizeMismatch
 from smartxfer.smartfile import errors as sf
 
-from .example import shows
+from .example import shows, shows_faults
 from .scene import Scene
 
 
@@ -24,26 +26,10 @@ def no_key(scene: Scene) -> None:
     scene.enter(BasicClient(url=site.url)).list("/")
 
 
-@shows(sf.SmartFileForbidden)
-def forbidden(scene: Scene) -> None:
-    """The account may not do this."""
-    client = scene.smartfile()
-    scene.fault("GET /api/2/path/info/*", "status 403 body=json:Forbidden")
-    client.info("/secret")
-
-
 @shows(sf.SmartFileNotFound)
 def missing_path(scene: Scene) -> None:
     """A path does not exist on the server."""
     scene.smartfile().download("/reports/2026.txt")
-
-
-@shows(sf.SmartFileClientError)
-def method_not_allowed(scene: Scene) -> None:
-    """A status of 4xx without a class of its own."""
-    client = scene.smartfile()
-    scene.fault("GET /api/2/path/info/*", "status 418 body=empty")
-    client.info("/a.txt")
 
 
 @shows(sf.SmartFileThrottled)
@@ -54,38 +40,6 @@ def throttled(scene: Scene) -> None:
     scene.smartfile(site, throttle_wait=False).list("/")
 
 
-@shows(sf.SmartFileServerError)
-def server_error(scene: Scene) -> None:
-    """The server fails at every attempt."""
-    client = scene.smartfile()
-    scene.fault("GET /api/2/path/info/*", "status 500 body=empty")
-    client.info("/a.txt")
-
-
-@shows(sf.SmartFileUnexpectedResponse)
-def empty_answer(scene: Scene) -> None:
-    """The answer is empty."""
-    client = scene.smartfile()
-    scene.fault("GET /api/2/path/info/*", "status 204 body=empty")
-    client.info("/a.txt")
-
-
-@shows(sf.SmartFileDecodeError)
-def no_children(scene: Scene) -> None:
-    """The answer has another type than the protocol says."""
-    client = scene.smartfile()
-    scene.answer("GET /api/2/path/info/*", b"[]")
-    client.list("/")
-
-
-@shows(sf.RequestError)
-def refused(scene: Scene) -> None:
-    """The connection is reset."""
-    client = scene.smartfile()
-    scene.fault("GET /api/2/path/info/*", "reset-before")
-    client.info("/a.txt")
-
-
 @shows(sf.SmartFileTruncated)
 def truncated(scene: Scene) -> None:
     """A download ends early at every attempt."""
@@ -93,24 +47,6 @@ def truncated(scene: Scene) -> None:
     site.write("/report.txt", b"ACGT" * 1000)
     scene.fault("GET /api/2/path/data/*", "truncate 100")
     scene.smartfile(site).download("/report.txt")
-
-
-@shows(sf.SmartFileOutcomeUnknown)
-def lost_answer(scene: Scene) -> None:
-    """The answer to the creation of a link is lost."""
-    site = scene.serve("smartfile")
-    site.write("/report.txt", b"ACGT")
-    scene.fault("POST /api/2/link/*", "lose-answer")
-    scene.smartfile(site).create_link("/report.txt")
-
-
-@shows(sf.SmartFileChecksumMismatch)
-def damaged_upload(scene: Scene) -> None:
-    """The bytes are damaged on the way."""
-    site = scene.serve("smartfile")
-    site.write("/report.txt", b"ACGT")
-    scene.fault("GET /api/2/path/data/*", "flip 1")
-    scene.smartfile(site).download("/report.txt", checksum="sha256")
 
 
 @shows(sf.SmartFileSourceChanged)
@@ -152,10 +88,50 @@ def one_of_two(scene: Scene) -> None:
     scene.smartfile(site).download_many(["/a.txt", "/b.txt"])
 
 
-@shows(sf.ERRORS.class_for(SizeMismatch))
-def larger_than_listed(scene: Scene) -> None:
-    """A download has more bytes than the server announced."""
+def _info(scene: Scene) -> Any:
+    client = scene.smartfile()
+    return lambda: client.info("/a.txt")
+
+
+def _list(scene: Scene) -> Any:
+    client = scene.smartfile()
+    return lambda: client.list("/")
+
+
+def _with_file(scene: Scene) -> Any:
     site = scene.serve("smartfile")
     site.write("/report.txt", b"ACGT")
-    scene.fault("GET /api/2/path/data/*", "extra-byte")
-    scene.smartfile(site).download("/report.txt")
+    return scene.smartfile(site)
+
+
+def _download(scene: Scene) -> Any:
+    client = _with_file(scene)
+    return lambda: client.download("/report.txt", checksum="sha256")
+
+
+def _link(scene: Scene) -> Any:
+    client = _with_file(scene)
+    return lambda: client.create_link("/report.txt")
+
+
+INFO, DOWNLOAD = "GET /api/2/path/info/*", "GET /api/2/path/data/*"
+shows_faults(
+    __name__, INFO, _info,
+    (sf.SmartFileForbidden, "The account may not do this", "status 403 body=json:Forbidden"),
+    (sf.SmartFileClientError, "A status of 4xx without a class of its own", "status 418 body=empty"),
+    (sf.SmartFileServerError, "The server fails at every attempt", "status 500 body=empty"),
+    (sf.SmartFileUnexpectedResponse, "The answer is empty", "status 204 body=empty"),
+    (sf.RequestError, "The connection is reset", "reset-before"),
+)
+shows_faults(
+    __name__, INFO, _list, (sf.SmartFileDecodeError, "The answer has another type than the protocol says", b"[]")
+)
+shows_faults(
+    __name__, DOWNLOAD, _download,
+    (sf.SmartFileChecksumMismatch, "The bytes are damaged on the way", "flip 1"),
+    (sf.ERRORS.class_for(SizeMismatch), "A download has more bytes than the server announced", "extra-byte"),
+)
+shows_faults(
+    __name__, "POST /api/2/link/*", _link,
+    (sf.SmartFileOutcomeUnknown, "The answer to the creation of a link is lost", "lose-answer"),
+)
