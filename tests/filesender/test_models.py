@@ -14,44 +14,27 @@ from smartxfer.filesender.models import Date, DownloadFile, File, Guest, Recipie
 TOKEN = "0f2a9c1e-7b6d-4e5f-8a9b-0c1d2e3f4a5b"
 PUID = "11112222-3333-4444-5555-666677778888"
 
+DATE = {"raw": 1700000000, "formatted": "Nov 14, 2023"}
+LINK = f"https://fs.example.org/?s=download&token={TOKEN}"
+PERSON: Dict[str, Any] = {
+    "id": 9, "transfer_id": 7, "token": TOKEN, "email": "bob@example.net", "created": DATE, "last_activity": None,
+    "options": None, "download_url": LINK, "errors": [{"type": "bounce", "date": DATE, "details": "full"}],
+}
 CREATED: Dict[str, Any] = {
-    "id": 7,
-    "userid": 3,
-    "user_email": "ann@example.org",
-    "subject": "reads",
-    "message": "",
-    "created": {"raw": 1700000000, "formatted": "Nov 14, 2023"},
-    "expires": {"raw": "1700864000", "formatted": "Nov 24, 2023"},
-    "expiry_date_extension": 0,
-    "options": {"get_a_link": False, "collection": True},
-    "salt": "s" * 32,
-    "roundtriptoken": "r" * 32,
+    "id": 7, "userid": 3, "user_email": "ann@example.org", "subject": "reads", "message": "", "created": DATE,
+    "expires": {"raw": "1700864000", "formatted": "Nov 24, 2023"}, "expiry_date_extension": 0,
+    "options": {"get_a_link": False, "collection": True}, "salt": "s" * 32, "roundtriptoken": "r" * 32,
     "files": [
         {"id": 11, "transfer_id": 7, "puid": PUID, "name": "run/a", "size": "5", "sha1": None, "cid": "file_1_5_0_0"},
         {"id": 12, "transfer_id": 7, "uid": PUID, "name": "run", "size": 0, "sha1": None, "cid": False},
     ],
-    "recipients": [
-        {
-            "id": 9,
-            "transfer_id": 7,
-            "token": TOKEN,
-            "email": "bob@example.net",
-            "created": {"raw": 1700000000, "formatted": "Nov 14, 2023"},
-            "last_activity": None,
-            "options": None,
-            "download_url": f"https://fs.example.org/?s=download&token={TOKEN}",
-            "errors": [{"type": "bounce", "date": {"raw": 1700000001, "formatted": ""}, "details": "full"}],
-        }
-    ],
+    "recipients": [PERSON],
 }
 
 
 def test_a_created_transfer() -> None:
     transfer = Transfer.from_wire(CREATED)
-    assert transfer.id == 7
-    assert transfer.expires is not None
-    assert transfer.expires.raw == 1700864000
-    assert transfer.options["get_a_link"] is False
+    assert (transfer.id, transfer.expires.raw, transfer.options["get_a_link"]) == (7, 1700864000, False)
     assert transfer["files"][0]["size"] == "5"
     assert [(file.name, file.size, file.key) for file in transfer.files] == [("run/a", 5, PUID), ("run", 0, PUID)]
     assert transfer.token == TOKEN
@@ -79,31 +62,20 @@ def test_a_transfer_survives_a_pickle() -> None:
     assert again.files[0].size == 5
 
 
-def test_a_date_is_aware() -> None:
-    date = Date.from_wire({"raw": "0", "formatted": "Jan 1, 1970"})
-    assert date.datetime == dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
-    assert Date.from_wire({"raw": None, "formatted": ""}).datetime is None
-
-
-def test_a_date_out_of_range_is_none() -> None:
-    assert Date.from_wire({"raw": 10**18, "formatted": ""}).datetime is None
+@pytest.mark.parametrize(
+    ("raw", "moment"), [("0", dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)), (None, None), (10**18, None)]
+)
+def test_a_date_is_aware_or_none(raw: Any, moment: Any) -> None:
+    assert Date.from_wire({"raw": raw, "formatted": "Jan 1, 1970"}).datetime == moment
 
 
 def test_a_guest() -> None:
-    guest = Guest.from_wire(
-        {
-            "id": "4",
-            "userid": 3,
-            "email": "eve@example.net",
-            "token": TOKEN,
-            "transfer_count": 0,
-            "transfer_options": {"get_a_link": True},
-            "options": {"valid_only_one_time": True, "guest": {}, "transfer": {}},
-            "expires": {"raw": 1700864000, "formatted": ""},
-            "errors": [],
-            "colour": "new in this version",
-        }
-    )
+    wire = {
+        "id": "4", "userid": 3, "email": "eve@example.net", "token": TOKEN, "transfer_count": 0, "errors": [],
+        "transfer_options": {"get_a_link": True}, "expires": {"raw": 1700864000, "formatted": ""},
+        "options": {"valid_only_one_time": True, "guest": {}, "transfer": {}}, "colour": "new in this version",
+    }
+    guest = Guest.from_wire(wire)
     assert (guest.id, guest.email, guest.token) == (4, "eve@example.net", TOKEN)
     assert guest.options["valid_only_one_time"] is True
     assert guest.extra == {"colour": "new in this version"}
@@ -127,11 +99,9 @@ def test_a_file_without_required_attributes_is_an_error(wire: Any) -> None:
 def test_attributes_and_json_say_the_same() -> None:
     attributes = {"id": "11", "name": "a", "size": "5", "encrypted": "", "chunk-size": "1048576", "key-version": ""}
     objects = {"id": 11, "name": "a", "size": 5, "encrypted": False, "chunk_size": 1048576, "key_version": 0}
-    one, other = DownloadFile.from_attributes(attributes), DownloadFile.from_attributes(objects)
-    for name in ("id", "name", "size", "encrypted", "chunk_size", "key_version"):
-        assert getattr(one, name) == getattr(other, name)
-    assert one.chunk_size == 1048576
-    assert one.key_version == 0
+    for given in (attributes, objects):
+        file = DownloadFile.from_attributes(given)
+        assert {name: getattr(file, name) for name in objects} == objects
 
 
 @pytest.mark.parametrize(
@@ -158,9 +128,7 @@ def test_falsy_values_are_printed_as_the_empty_text() -> None:
     assert (file.encrypted, file.mime) == (True, "")
     assert (file.chunk_size, file.fileiv, file.transferid) == (None, None, None)
     assert file["size"] == 0
-
-
-def test_an_empty_encrypted_size_of_a_file_with_bytes_is_unknown() -> None:
+    # Of a file with bytes, an empty encrypted size is unknown.
     facts = {"id": "7", "name": "a", "size": "5", "encrypted": "1", "encrypted-size": "", "key-version": ""}
     file = DownloadFile.from_attributes(facts)
     assert (file.size, file.encrypted_size, file.key_version) == (5, None, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from pathlib import Path
-from typing import List
+from typing import Any, Dict, List
 
 import pytest
 from hypothesis import given
@@ -30,7 +30,7 @@ def page(*rows: str, body: str = "") -> str:
     )
 
 
-def row(facts: dict[str, str], tag: str = "tr", classes: str = "file", gap: str = "\n   ") -> str:
+def row(facts: Dict[str, str], tag: str = "tr", classes: str = "file", gap: str = "\n   ") -> str:
     data = gap.join(f'data-{name}="{html.escape(value)}"' for name, value in facts.items())
     return f'<{tag} class="{classes}"{gap}{data}><td>x<a class="file">y</a></td></{tag}>'
 
@@ -51,28 +51,21 @@ def test_quotes_may_be_single_or_missing() -> None:
     assert (file.id, file.size, file.name) == (11, 5, "it's")
 
 
-def test_an_older_site_gives_no_chunk_size() -> None:
-    facts = {name: value for name, value in FACTS.items() if "chunk" not in name}
-    (file,) = parse_download_page(page(row(facts)))
-    assert file.chunk_size is None
+@pytest.mark.parametrize("chunk_size", ["", "1048576"])
+@pytest.mark.parametrize("encrypted", ["", "1"])
+def test_an_encrypted_file_and_a_chunk_size_are_recognised(encrypted: str, chunk_size: str) -> None:
+    """An older site gives no chunk size."""
+    facts = {name: value for name, value in FACTS.items() if chunk_size or "chunk" not in name}
+    (file,) = parse_download_page(page(row({**facts, "encrypted": encrypted})))
+    assert (file.encrypted, file.chunk_size) == (bool(encrypted), int(chunk_size) if chunk_size else None)
 
 
-def test_an_encrypted_file_is_recognised() -> None:
-    (file,) = parse_download_page(page(row({**FACTS, "encrypted": "1"})))
-    assert file.encrypted
-
-
-@pytest.mark.parametrize("wrong", [{"size": "5 MB"}, {"size": "-5"}, {"id": ""}])
-def test_a_file_that_cannot_be_read_is_an_error(wrong: dict[str, str]) -> None:
-    with pytest.raises(DecodeError):
-        parse_download_page(page(row({**FACTS, **wrong})))
-
-
-@pytest.mark.parametrize("missing", ["size", "name"])
-def test_a_file_without_one_of_its_attributes_is_an_error(missing: str) -> None:
+@pytest.mark.parametrize("wrong", [{"size": "5 MB"}, {"size": "-5"}, {"id": ""}, {"size": None}, {"name": None}])
+def test_a_file_that_cannot_be_read_is_an_error(wrong: Dict[str, Any]) -> None:
     """An empty attribute is a falsy value, a missing one is not."""
+    facts = {name: value for name, value in {**FACTS, **wrong}.items() if value is not None}
     with pytest.raises(DecodeError):
-        parse_download_page(page(row({name: value for name, value in FACTS.items() if name != missing})))
+        parse_download_page(page(row(facts)))
 
 
 @pytest.mark.parametrize("release", ["3.8", "2.67"])

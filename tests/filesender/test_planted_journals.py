@@ -22,7 +22,6 @@ from smartxfer.transfer.local_files import collect_files
 ONCE = RetryPolicy(attempts=1)
 BOB = {"recipients": ["bob@example.net"]}
 CHUNKS = "PUT /rest.php/file/*/chunk/*"
-PASSWORD = "Correct-Horse-9-Battery"
 DATA_DIRECTORY = Path(__file__).parent.parent / "data"
 
 
@@ -32,53 +31,41 @@ def break_off(harness: Any, path: Path, **options: Any) -> None:
         harness.client(retry=ONCE, concurrent_chunks=1).upload_workflow([path], BOB, **options)
 
 
-def journal() -> Path:
+def changed(**values: Any) -> Dict[str, Any]:
+    """Change the journal; return its state."""
     (path,) = (state_directory() / "journals").glob("*.json")
-    return path
-
-
-def changed(**values: Any) -> None:
-    found = json.loads(journal().read_text())
+    found: Dict[str, Dict[str, Any]] = json.loads(path.read_text())
     found["state"].update(values)
-    journal().write_text(json.dumps(found))
+    path.write_text(json.dumps(found))
+    return found["state"]
 
 
 USERS = {"ann@example.org": "key-of-ann-000001", "eve@example.org": "key-of-eve-000002"}
 
 
-def strangers(harness: Any, path: Path) -> Tuple[Dict[str, Any], int]:
-    """Return the journal of a transfer that Eve made for the same file, and the id of that transfer."""
-    client = harness.client(auth=UserAuth("eve@example.org", USERS["eve@example.org"]))
-    made = client._api.create_transfer(
-        {
-            "from": "eve@example.org",
-            "recipients": ["bob@example.net"],
-            "files": [{"name": path.name, "size": path.stat().st_size}],
-            "options": {"get_a_link": False},
-        }
+@pytest.fixture(params=[(), ("ann@example.org",)], ids=["user", "administrator"])
+def planted(site_with: Any, make: Any, request: pytest.FixtureRequest) -> Tuple[Any, Path, int]:
+    """A site and a file of Ann, whose journal names the transfer that Eve made for the same file; the id of that."""
+    harness = site_with(users=USERS, admins=request.param)
+    path = make("a.bin", 6 * harness.chunk)
+    break_off(harness, path)
+    made = harness.client(auth=UserAuth("eve@example.org", USERS["eve@example.org"]))._api.create_transfer(
+        {**BOB, "from": "eve@example.org", "files": [{"name": "a.bin", "size": path.stat().st_size}], "options": {}}
     )
-    files = [
-        {"id": one.id, "transfer_id": made.id, "puid": one.key, "name": one.name, "size": one.size}
-        for one in made.files
-    ]
-    return {"id": made.id, "roundtriptoken": made.roundtriptoken, "files": files}, made.id
+    [file] = made.files
+    theirs = {"id": file.id, "transfer_id": made.id, "puid": file.key, "name": file.name, "size": file.size}
+    changed(transfer={"id": made.id, "roundtriptoken": made.roundtriptoken, "files": [theirs]})
+    return harness, path, made.id
 
 
-@pytest.mark.parametrize("admins", [(), ("ann@example.org",)], ids=["user", "administrator"])
 @pytest.mark.parametrize("completing", [False, True])
 def test_a_transfer_of_another_user_is_not_continued(
-    site_with: Any, make: Any, caplog: pytest.LogCaptureFixture, admins: Any, completing: bool
+    planted: Tuple[Any, Path, int], caplog: pytest.LogCaptureFixture, completing: bool
 ) -> None:
-    harness = site_with(users=USERS, admins=admins)
-    ann = UserAuth("ann@example.org", USERS["ann@example.org"])
-    path = make("a.bin", 6 * harness.chunk)
-    harness.auth = ann
-    break_off(harness, path)
-    planted, number = strangers(harness, path)
-    changed(transfer=planted, completing=completing, acknowledged={})
+    harness, path, number = planted
+    changed(completing=completing, acknowledged={})
     before = harness.site.count(CHUNKS)
-    done = harness.client().upload_workflow([path], BOB)
-    assert done.id != number
+    assert harness.client().upload_workflow([path], BOB).id != number
     assert harness.site.count(CHUNKS) == before + 6
     [theirs] = [one for one in harness.site.transfers() if one["id"] == number]
     assert theirs["status"] in ("created", "started")
@@ -87,16 +74,10 @@ def test_a_transfer_of_another_user_is_not_continued(
     assert "belongs to another user (eve@example.org)" in caplog.text
 
 
-@pytest.mark.parametrize("admins", [(), ("ann@example.org",)], ids=["user", "administrator"])
 def test_a_transfer_of_another_user_is_not_deleted(
-    site_with: Any, make: Any, caplog: pytest.LogCaptureFixture, admins: Any
+    planted: Tuple[Any, Path, int], caplog: pytest.LogCaptureFixture
 ) -> None:
-    harness = site_with(users=USERS, admins=admins)
-    harness.auth = UserAuth("ann@example.org", USERS["ann@example.org"])
-    path = make("a.bin", 6 * harness.chunk)
-    break_off(harness, path)
-    planted, number = strangers(harness, path)
-    changed(transfer=planted)
+    harness, path, number = planted
     harness.client().upload_workflow([path], BOB, resume=False)
     assert number in [one["id"] for one in harness.site.transfers()]
     assert f"transfer {number} of the journal is not deleted" in caplog.text
@@ -110,7 +91,7 @@ def test_a_journal_that_differs_from_the_site_is_not_continued(
     harness.fault("PUT /rest.php/file/1/chunk/*", "reset-before", after=3)
     with pytest.raises(Exception, match=r"a\.bin"):
         harness.client(retry=ONCE, concurrent_chunks=1, concurrent_files=1).upload_workflow(paths, BOB)
-    noted = json.loads(journal().read_text())["state"]["transfer"]
+    noted = changed()["transfer"]
     noted["files"][1][field] = {"id": 77, "puid": "x", "size": 11, "name": "c.bin"}[field]
     changed(transfer=noted)
     harness.client().upload_workflow(paths, BOB)
@@ -118,20 +99,16 @@ def test_a_journal_that_differs_from_the_site_is_not_continued(
     assert harness.stored() == {path.name: path.read_bytes() for path in paths}
 
 
-def test_an_own_transfer_is_continued(harness: Any, make: Any) -> None:
+@pytest.mark.parametrize("known", [True, False])
+def test_an_own_transfer_is_continued(harness: Any, make: Any, known: bool) -> None:
+    """And so it is if the site does not say who the user is."""
     path = make("a.bin", 6 * harness.chunk)
     break_off(harness, path)
+    if not known:
+        harness.fault("GET /rest.php/user/@me", "status 403 body=json:rest_ownership_required")
     [result] = harness.client().upload_workflow([path], BOB).results
     assert result.resumed == 3 * harness.chunk
     assert harness.site.count("GET /rest.php/user/@me") == 1
-
-
-def test_a_site_that_does_not_say_who_the_user_is_resumes(harness: Any, make: Any) -> None:
-    path = make("a.bin", 6 * harness.chunk)
-    break_off(harness, path)
-    harness.fault("GET /rest.php/user/@me", "status 403 body=json:rest_ownership_required")
-    [result] = harness.client().upload_workflow([path], BOB).results
-    assert result.resumed == 3 * harness.chunk
 
 
 def captured(name: str, wanted: str) -> Any:
@@ -198,21 +175,15 @@ def test_a_damaged_journal_is_dropped(harness: Any, make: Any, values: Dict[str,
     assert harness.stored() == {"a.bin": path.read_bytes()}
 
 
+STATE = {"salt": "s", "check": "x", "chunk_size": 65536, "ivs": {"a.bin": "x"}}
+
+
 @pytest.mark.parametrize(
     "encryption",
-    [
-        None,
-        5,
-        {},
-        {"salt": 5, "check": "x", "chunk_size": 65536, "ivs": {"a.bin": "x"}},
-        {"salt": "s", "check": 5, "chunk_size": 65536, "ivs": {"a.bin": "x"}},
-        {"salt": "s", "check": "x", "chunk_size": "65536", "ivs": {"a.bin": "x"}},
-        {"salt": "s", "check": "x", "chunk_size": 1 << 62, "ivs": {"a.bin": "x"}},
-        {"salt": "s", "check": "x", "chunk_size": 0, "ivs": {"a.bin": "x"}},
-        {"salt": "s", "check": "x", "chunk_size": 65536, "ivs": {}},
-        {"salt": "s", "check": "x", "chunk_size": 65536, "ivs": {"a.bin": None}},
-        {"salt": "s", "check": "x", "chunk_size": 65536, "ivs": ["a.bin"]},
-    ],
+    [None, 5, {}]
+    + [{**STATE, "salt": 5}, {**STATE, "check": 5}]
+    + [{**STATE, "chunk_size": size} for size in ("65536", 1 << 62, 0)]
+    + [{**STATE, "ivs": ivs} for ivs in ({}, {"a.bin": None}, ["a.bin"])],
     ids=lambda value: json.dumps(value)[:60],
 )
 def test_invalid_encryption_state_is_ignored(encryption: Any, caplog: pytest.LogCaptureFixture) -> None:
