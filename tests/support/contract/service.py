@@ -1,4 +1,4 @@
-"""What the services of the contract suite have in common."""
+"""The common parts of the services of the contract suite."""
 
 from pathlib import Path
 from typing import Any, Dict, List, NoReturn
