@@ -123,16 +123,25 @@ _home.cleanup()
 """
 
 
-class TestRole(SphinxRole):
-    """Link ``tests/folder/test_x.py::test_y`` to the file; an unknown test is a warning."""
+class DefinitionRole(SphinxRole):
+    """Link ``folder/module.py::function`` or ``::Class.method`` to the file; an unknown name is a warning.
+
+    :param kind: of the definition, for the warning.
+    """
+
+    def __init__(self, kind):
+        super().__init__()
+        self._kind = kind
 
     def run(self):
-        path, _, function = self.text.partition("::")
+        path, _, names = self.text.partition("::")
         file = Path(__file__).parent.parent / path
-        known = file.read_text(encoding="utf-8") if file.is_file() else ""
+        source = file.read_text(encoding="utf-8") if file.is_file() else ""
+        definitions = [rf"^\s*(def|class) {re.escape(name)}\b" for name in names.split(".") if name]
         problems = []
-        if not known or (function and not re.search(rf"^\s*def {re.escape(function)}\(", known, re.M)):
-            problems.append(self.inliner.reporter.warning(f"no such test: {self.text}", line=self.lineno))
+        if not source or not all(re.search(definition, source, re.M) for definition in definitions):
+            text = f"no such {self._kind}: {self.text}"
+            problems.append(self.inliner.reporter.warning(text, line=self.lineno))
         return [_link_to_file(self, path)], problems
 
 
@@ -178,12 +187,13 @@ def link_sections(app, what, name, obj, options, lines):
     page = next((page for part, page in _pages.items() if part in name.lower()), None)
     if page is not None:
         linked = _sections.sub(
-            lambda found: re.sub(_number, rf":ref:`\g<0> <{page}-\g<0>>`", found[0]), "\n".join(lines)
+            lambda match: re.sub(_number, rf":ref:`\g<0> <{page}-\g<0>>`", match[0]), "\n".join(lines)
         )
         lines[:] = linked.split("\n")
 
 
 def setup(app):
-    app.add_role("test", TestRole())
+    app.add_role("test", DefinitionRole("test"))
+    app.add_role("source", DefinitionRole("source"))
     app.add_role("mutation", MutationRole())
     app.connect("autodoc-process-docstring", link_sections)

@@ -146,10 +146,10 @@ class Directory:
         for number, (path, device, inode) in enumerate((*self._ancestors, self._identity)):
             try:
                 # Only the path of the caller's own directory may contain symbolic links.
-                found = os.stat(path, follow_symlinks=number == 0)
+                stat_result = os.stat(path, follow_symlinks=number == 0)
             except OSError:
-                found = None
-            if found is None or (found.st_dev, found.st_ino) != (device, inode):
+                stat_result = None
+            if stat_result is None or (stat_result.st_dev, stat_result.st_ino) != (device, inode):
                 raise LocalError(
                     f"{path} was moved or replaced while files were being written to it",
                     hint="run the call again, and do not change the directory during the transfer",
@@ -194,12 +194,12 @@ class Directory:
             self._descriptor = FileDescriptor(
                 os.open, name, _DIRECTORY_FLAGS | (0 if follow else _NO_FOLLOW), **dir_fd_args
             )
-            found = os.fstat(self._descriptor.number)
+            stat_result = os.fstat(self._descriptor.number)
         else:
-            found = os.stat(name, follow_symlinks=follow)
-            if not stat.S_ISDIR(found.st_mode):
+            stat_result = os.stat(name, follow_symlinks=follow)
+            if not stat.S_ISDIR(stat_result.st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
-        self._identity: _PathIdentity = (absolute_path, found.st_dev, found.st_ino)
+        self._identity: _PathIdentity = (absolute_path, stat_result.st_dev, stat_result.st_ino)
 
 
 class Entry:

@@ -105,5 +105,5 @@ GENERIC_ERRORS = ErrorFamily(__name__, SmartxferError)
 
 def _unpickle_family(module: str) -> ErrorFamily:
     __import__(module)
-    found: ErrorFamily = getattr(sys.modules[module], "GENERIC_ERRORS" if module == __name__ else "ERRORS")
-    return found
+    family: ErrorFamily = getattr(sys.modules[module], "GENERIC_ERRORS" if module == __name__ else "ERRORS")
+    return family

@@ -27,10 +27,10 @@ def evolve_error(error: S, error_class: Optional[Type[S]] = None, /, **changes: 
     values = {**error.__dict__, **changes}
     if isinstance(error, LocalError):
         values.setdefault("errno", error.errno)
-    made = (error_class or type(error))(*error.args, **values)
-    made.__cause__, made.__context__ = error.__cause__, error.__context__
-    made.__suppress_context__ = error.__suppress_context__
-    return made.with_traceback(error.__traceback__)
+    evolved = (error_class or type(error))(*error.args, **values)
+    evolved.__cause__, evolved.__context__ = error.__cause__, error.__context__
+    evolved.__suppress_context__ = error.__suppress_context__
+    return evolved.with_traceback(error.__traceback__)
 
 
 def with_cause(error: S, cause: Optional[BaseException]) -> S:

@@ -71,7 +71,7 @@ def parse_datetime(value: Any) -> Optional[dt.datetime]:
     """Return a timestamp in UTC; None if it is missing or cannot be parsed."""
     if isinstance(value, str):
         # Before Python 3.11 fromisoformat() accepted only three or six digits of a second.
-        text = _FRACTION.sub(lambda found: f".{found[1][:6]:0<6}", value.replace("Z", "+00:00"), count=1)
+        text = _FRACTION.sub(lambda match: f".{match[1][:6]:0<6}", value.replace("Z", "+00:00"), count=1)
         try:
             value = dt.datetime.fromisoformat(text)
         except ValueError:
@@ -139,8 +139,8 @@ class Model(Mapping[str, Any]):
 
     def to_dict(self) -> Dict[str, Any]:
         """Return the original JSON as plain dicts and lists, suitable for ``json.dumps``."""
-        found: Dict[str, Any] = to_wire(self)
-        return found
+        wire: Dict[str, Any] = to_wire(self)
+        return wire
 
     def evolve(self: S, **values: Any) -> S:
         """Return a copy with other attributes; the original JSON is not changed."""
@@ -282,19 +282,19 @@ def _int_hook(value: Any, _: Any) -> int:
         raise TypeError("text instead of an integer")
     if isinstance(value, float) and not value.is_integer():
         raise TypeError("a fraction instead of an integer")
-    found = int(value)
-    if not -_INT_LIMIT < found < _INT_LIMIT:
+    number = int(value)
+    if not -_INT_LIMIT < number < _INT_LIMIT:
         raise TypeError("an integer that is too large")
-    return found
+    return number
 
 
 def _float_hook(value: Any, _: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{type(value).__name__} instead of a number")
-    found = float(value)
-    if not math.isfinite(found):
+    number = float(value)
+    if not math.isfinite(number):
         raise TypeError("a number that is not finite")
-    return found
+    return number
 
 
 _converter = cattrs.Converter()

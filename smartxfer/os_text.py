@@ -158,8 +158,8 @@ def _unexpanded_path(text: str) -> Path:
 
 def get_home_directory() -> Optional[Path]:
     """Return the user's home directory; None without HOME and without an entry in the password database."""
-    found = os.path.expanduser("~")
-    return Path(found) if os.path.isabs(found) else None
+    home = os.path.expanduser("~")
+    return Path(home) if os.path.isabs(home) else None
 
 
 def get_user_directory(kind: str) -> Optional[Path]:
@@ -171,7 +171,7 @@ def get_user_directory(kind: str) -> Optional[Path]:
 
     find = {"config": platformdirs.user_config_dir, "state": platformdirs.user_state_dir}[kind]
     try:
-        found = find("smartxfer", appauthor=False)
+        directory = find("smartxfer", appauthor=False)
     except RuntimeError:  # newer versions raise it, older ones return "~/..."
         return None
-    return None if found.startswith("~") else Path(found)
+    return None if directory.startswith("~") else Path(directory)

@@ -81,12 +81,12 @@ class SecretURL(Secret):
 
 def as_secret(value: T) -> T:
     """Return text as a :class:`Secret`, and bytes as :class:`SecretBytes`; other values unchanged."""
-    found: Any = value
+    secret: Any = value
     if type(value) is bytes:
-        found = SecretBytes(found)
+        secret = SecretBytes(secret)
     elif type(value) is str:
-        found = Secret(found)
-    return cast("T", found)
+        secret = Secret(secret)
+    return cast("T", secret)
 
 
 def as_secret_url(url: str) -> SecretURL:

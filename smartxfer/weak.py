@@ -11,8 +11,8 @@ def weak_method(method: Callable[[], None]) -> Callable[[], None]:
     reference = weakref.WeakMethod(method)
 
     def call() -> None:
-        found = reference()
-        if found is not None:
-            found()
+        target = reference()
+        if target is not None:
+            target()
 
     return call

@@ -113,7 +113,7 @@ def test_extra_sends_a_field_that_is_not_known(name: str, clients: Clients, serv
 )
 def test_extra_holds_no_field_that_is_known(call: Any, clients: Clients, server: LocalServer) -> None:
     before = _written(server)
-    with pytest.raises(UsageError, match="extra holds"):
+    with pytest.raises(UsageError, match="extra contains"):
         call(clients)
     assert _written(server) == before
 

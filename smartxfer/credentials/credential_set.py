@@ -174,8 +174,8 @@ class Credentials:
 
     def get(self, name: str) -> Optional[str]:
         """Return the value, or None."""
-        found = self._values.get(name)
-        return None if found is None else found.value
+        value = self._values.get(name)
+        return None if value is None else value.value
 
     def unused_reasons(self, *names: str) -> List[str]:
         """Return one text for each value that was found but is not used, with the reason."""
@@ -216,9 +216,9 @@ class Credentials:
         """
         rows = []
         for name in self._spec.fields:
-            found = self._values.get(name)
-            value, source = ("", "not found") if found is None else (found.value, found.source_name)
-            if found is not None and name != "base_url" and self.base_url_in_use is not None:
+            entry = self._values.get(name)
+            value, source = ("", "not found") if entry is None else (entry.value, entry.source_name)
+            if entry is not None and name != "base_url" and self.base_url_in_use is not None:
                 source = f"{source}, for {self.base_url_in_use.origin}"
             source = "; ".join([source, *self.unused_reasons(name)])
             rows.append((name, _mask(value) if name in self._spec.secrets else value, source))

@@ -62,22 +62,22 @@ def resolve_credentials(
     :raises ConfigError: a named profile or file is missing or malformed.
     """
     environ = os.environ if environ is None else environ
-    found = Credentials(spec, base_url_kind, error_family)
-    found.add(found.new_source("arguments", SourceKind.PROGRAM), arguments)
-    _add_environment(found, spec, environ)
-    _add_service_config(found, spec)
-    _add_profile(found, spec, profile or environ.get("SMARTXFER_PROFILE"))
+    credentials = Credentials(spec, base_url_kind, error_family)
+    credentials.add(credentials.new_source("arguments", SourceKind.PROGRAM), arguments)
+    _add_environment(credentials, spec, environ)
+    _add_service_config(credentials, spec)
+    _add_profile(credentials, spec, profile or environ.get("SMARTXFER_PROFILE"))
     if spec.defaults:
-        found.add(found.new_source("default", SourceKind.DEFAULT), spec.defaults)
-    found.select_values()
+        credentials.add(credentials.new_source("default", SourceKind.DEFAULT), spec.defaults)
+    credentials.select_values()
     if (
         spec.netrc
-        and found.base_url_in_use is not None
-        and found.base_url_in_use.kind is not BaseURLKind.TOKEN_LINK
+        and credentials.base_url_in_use is not None
+        and credentials.base_url_in_use.kind is not BaseURLKind.TOKEN_LINK
     ):
-        _add_netrc(found, spec, found.base_url_in_use.origin, netrcfile or environ.get("NETRC"))
-        _add_keyring(found, spec, found.base_url_in_use.origin)
-    return found
+        _add_netrc(credentials, spec, credentials.base_url_in_use.origin, netrcfile or environ.get("NETRC"))
+        _add_keyring(credentials, spec, credentials.base_url_in_use.origin)
+    return credentials
 
 
 def _add_environment(credentials: Credentials, spec: CredentialSpec, environ: Mapping[str, str]) -> None:

@@ -101,8 +101,8 @@ def read_secret_file(path: Path, max_bytes: int = MAX_FILE_BYTES) -> SecretFile:
 
 def _require_regular_file(stat_result: os.stat_result) -> None:
     if not stat.S_ISREG(stat_result.st_mode):
-        found = next((name for test, name in _FILE_TYPES if test(stat_result.st_mode)), "something else")
-        raise UnreadableFile(f"it is {found}, not a regular file")
+        kind = next((name for test, name in _FILE_TYPES if test(stat_result.st_mode)), "something else")
+        raise UnreadableFile(f"it is {kind}, not a regular file")
 
 
 def _read_bounded(descriptor: int, max_bytes: int) -> bytes:
@@ -229,10 +229,10 @@ class _NetrcLexer:
 
         :raises UnreadableFile: the file ends before it.
         """
-        found = self.next_token()
-        if found is None:
+        token = self.next_token()
+        if token is None:
             raise UnreadableFile(f"line {key.line}: the last word has no value")
-        return found.text
+        return token.text
 
 
 @_hide_frames

@@ -1,6 +1,7 @@
-"""Keys and chunk encryption, compatible with the end-to-end encryption of the site's web page.
+"""Keys, and the layout of encrypted files, as in the end-to-end encryption of the site's web page.
 
 A file is split into chunks of exactly the site's chunk size; each becomes ``IV (16 bytes) || ciphertext``.
+:mod:`smartxfer.filesender.ciphers` encrypts and decrypts a chunk with AES.
 
 Source: FileSender protocol, section 9.
 """

@@ -62,8 +62,11 @@ def _remove_stale(path: str) -> None:
 
     :raises OSError: it is something else.
     """
-    found = os.lstat(path)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != getattr(os, "geteuid", lambda: found.st_uid)():
+    stat_result = os.lstat(path)
+    if (
+        not stat.S_ISDIR(stat_result.st_mode)
+        or stat_result.st_uid != getattr(os, "geteuid", lambda: stat_result.st_uid)()
+    ):
         return
     fd = os.open(os.path.join(path, _LOCK), os.O_RDWR | _SAFE)
     try:

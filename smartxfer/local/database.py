@@ -59,15 +59,15 @@ class Database:
                 yield
                 return
             except sqlite3.OperationalError as error:
-                found: Exception = LocalError(f"{self._path} cannot be used: {error}", hint=_SHARED_HINT)
+                converted: Exception = LocalError(f"{self._path} cannot be used: {error}", hint=_SHARED_HINT)
             except sqlite3.DatabaseError as error:
                 if isinstance(error, (sqlite3.ProgrammingError, sqlite3.IntegrityError)):
-                    found = UsageError(f"the local server cannot store this value: {error}")
+                    converted = UsageError(f"the local server cannot store this value: {error}")
                 else:
-                    found = LocalError(f"{self._path} is damaged: {error}", hint="remove it")
+                    converted = LocalError(f"{self._path} is damaged: {error}", hint="remove it")
             except (sqlite3.InterfaceError, OverflowError, UnicodeEncodeError) as error:
-                found = UsageError(f"the local server cannot store this value: {error}")
-        raise found
+                converted = UsageError(f"the local server cannot store this value: {error}")
+        raise converted
 
     def fetchall(self, sql: str, *values: Any) -> List[Row]:
         """Return every row of a query."""
@@ -77,8 +77,8 @@ class Database:
     def fetchone(self, sql: str, *values: Any) -> Optional[Row]:
         """Return the first row of a query, or None."""
         with self._connected():
-            found: Optional[Row] = self._connection.execute(sql, values).fetchone()
-            return found
+            row: Optional[Row] = self._connection.execute(sql, values).fetchone()
+            return row
 
     def execute(self, sql: str, *values: Any) -> int:
         """Execute one statement.
@@ -127,8 +127,8 @@ class Database:
 
     def find(self, table: str, /, **columns: Any) -> Optional[Row]:
         """Return the first row with these values, or None."""
-        found = self.select(table, "1", **columns)
-        return found[0] if found else None
+        rows = self.select(table, "1", **columns)
+        return rows[0] if rows else None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

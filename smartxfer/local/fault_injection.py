@@ -1,4 +1,8 @@
-"""Faults that change the response before its first byte is sent."""
+"""Faults that replace or change a response before its first byte is sent.
+
+Those that act while a body is received are in ``request_faults.py``, while a response is sent in
+``response_writer.py``.
+"""
 
 import html
 import os
@@ -94,9 +98,9 @@ def apply_response_faults(
 def _wrong_range(response: Response, fault: PlannedFault) -> Response:
     headers = []
     for name, value in response.headers:
-        found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", value)
-        if name == "Content-Range" and found:
-            start, end, total = map(int, found.groups())
+        match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", value)
+        if name == "Content-Range" and match:
+            start, end, total = map(int, match.groups())
             if fault.effect.detail == "total":
                 total += 1
             else:

@@ -27,10 +27,10 @@ def requested_range(
     :param strict: a range whose end is before its start is not satisfiable, instead of invalid.
     :raises RangeNotSatisfiable: the file has no such bytes.
     """
-    found = _ONE.fullmatch(headers.get("range", "").strip())
-    if found is None or found.groups() == ("", "") or headers.get("if-range", tag) not in (tag, modified):
+    match = _ONE.fullmatch(headers.get("range", "").strip())
+    if match is None or match.groups() == ("", "") or headers.get("if-range", tag) not in (tag, modified):
         return None
-    first, last = found.groups()
+    first, last = match.groups()
     if first and last and int(last) < int(first) and not strict:
         return None
     requested = satisfied(first, last, size)

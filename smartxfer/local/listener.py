@@ -198,8 +198,8 @@ class Listener:
         :param status: count only those with this status; 0 for those without a response.
         """
         pattern = compile_match(match)
-        seen = [one for one in self.requests if status is None or one.status == status]
-        return sum(pattern.fullmatch(f"{one.method} {one.path}") is not None for one in seen)
+        records = [one for one in self.requests if status is None or one.status == status]
+        return sum(pattern.fullmatch(f"{one.method} {one.path}") is not None for one in records)
 
     def clear_log(self) -> None:
         """Clear the log."""

@@ -113,9 +113,9 @@ class _Reader:
         while True:
             position = self._buffer.find(mark, self._start, self._end)
             if position >= 0:
-                found = bytes(self._view[self._start : position])
+                piece = bytes(self._view[self._start : position])
                 self._start = position + len(mark)
-                return found
+                return piece
             if self._end - self._start > _HEAD_LIMIT:
                 raise BadMultipart("The head of a part is too long.")
             self._fill()

@@ -106,10 +106,10 @@ class RequestBody:
 
     def _next_chunk(self) -> None:
         line = self._rfile.readline(1024)
-        found = _CHUNK.match(line)
-        if found is None:
+        match = _CHUNK.match(line)
+        if match is None:
             raise self._mark_unreadable("bad chunk header")
-        self._chunk_left = int(found[1], 16)
+        self._chunk_left = int(match[1], 16)
         if not self._chunk_left:
             # Trailers, then the empty line.
             while self._rfile.readline(65536).strip():

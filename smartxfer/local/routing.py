@@ -24,7 +24,10 @@ class Router:
     """
 
     def __init__(self, routes: Mapping[str, Any], *, rest: bool = False) -> None:
-        self._routes = {**routes, **{f"{rule}/<rest:rest>": found for rule, found in routes.items() if rest}}
+        self._routes = {
+            **routes,
+            **{f"{rule}/<rest:rest>": handler for rule, handler in routes.items() if rest},
+        }
         # Double slashes and methods are handled by each service: their error responses differ.
         rules = Map(converters={"rest": _RestConverter}, merge_slashes=False)
         for rule in self._routes:

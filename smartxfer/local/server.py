@@ -75,14 +75,14 @@ class LocalServer:
         self.services: Dict[str, Service] = {}
         try:
             for service in requested:
-                made = service(
+                instance = service(
                     options.get(service.name),
                     host=host,
                     data=os.path.join(self.data, service.name),
                     faults=self._faults,
                 )
-                self.services[service.name] = made
-                setattr(self, service.name, made)
+                self.services[service.name] = instance
+                setattr(self, service.name, instance)
         except BaseException:
             for running in self.services.values():
                 running.stop(running=False)
@@ -206,10 +206,10 @@ def _check_path(path: "Union[str, os.PathLike[str]]") -> str:
     text = os.fspath(path)
     if not text.startswith("~") or (text.startswith("~/") and os.path.lexists(text)):
         return text
-    found = os.path.expanduser(text)
-    if not text.startswith("~/") or not os.path.isabs(found):
+    expanded = os.path.expanduser(text)
+    if not text.startswith("~/") or not os.path.isabs(expanded):
         raise UsageError(f"{text!r} is not expanded to a home directory", hint="give the path in full")
-    return found
+    return expanded
 
 
 def _write_export(path: str, env: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Transfer types, and the part sizes of multipart uploads.
+"""Choice of the transfer type (one request, multipart, by URL), and the part sizes of multipart uploads.
 
 Source: NRP / Invenio protocol, section 6.
 """

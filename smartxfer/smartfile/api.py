@@ -103,7 +103,7 @@ class SmartFileApi(ServiceApi):
 
     def iter_directory(self, path: str) -> Iterator[Info]:
         """Yield the entries of all pages of a directory; one that moves to the next page is yielded once."""
-        seen: Set[str] = set()
+        visited: Set[str] = set()
         repeated_pages = 0
         for page in range(1, _MAX_PAGES):
             request = self.build_request(
@@ -113,15 +113,15 @@ class SmartFileApi(ServiceApi):
             entries = body.get("children")
             if not isinstance(entries, list):
                 raise SmartFileDecodeError(f"{request.description}: 'children' in the response is not a list")
-            seen_before = len(seen)
+            seen_before = len(visited)
             for entry in entries:
                 child = _require_child(Info.from_wire(entry, request.description), path, request.description)
-                if child.path not in seen:
-                    seen.add(child.path)
+                if child.path not in visited:
+                    visited.add(child.path)
                     yield child
             if not entries or page >= _page_count(body, request.description):
                 return
-            repeated_pages = repeated_pages + 1 if len(seen) == seen_before else 0
+            repeated_pages = repeated_pages + 1 if len(visited) == seen_before else 0
             if repeated_pages >= _MAX_REPEATED_PAGES:
                 break
         raise _endless_list_error(f"the list of {path}")

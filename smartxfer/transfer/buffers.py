@@ -48,15 +48,15 @@ class BufferPool:
     def borrow(self, size: int) -> Iterator[memoryview]:
         """Yield a buffer of ``size`` bytes, which is returned to the pool after the block."""
         try:
-            held = self._free.pop()
+            buffer = self._free.pop()
         except IndexError:
-            held = allocate_buffer(size)
-        if len(held) < size:
-            held = allocate_buffer(size)
+            buffer = allocate_buffer(size)
+        if len(buffer) < size:
+            buffer = allocate_buffer(size)
         try:
-            yield held[:size]
+            yield buffer[:size]
         finally:
-            self._free.append(held)
+            self._free.append(buffer)
 
 
 def allocate_buffer(size: int) -> memoryview:
@@ -66,11 +66,11 @@ def allocate_buffer(size: int) -> memoryview:
     """
     if not hasattr(mmap, "MADV_HUGEPAGE"):  # elsewhere than on Linux
         return memoryview(bytearray(size))
-    held = mmap.mmap(
+    mapped = mmap.mmap(
         -1, -(-size // _HUGE_PAGE_SIZE) * _HUGE_PAGE_SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
     )
-    held.madvise(mmap.MADV_HUGEPAGE)
-    return memoryview(held)
+    mapped.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(mapped)
 
 
 def pop_last_block_size() -> int:

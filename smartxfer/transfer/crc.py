@@ -40,10 +40,10 @@ def _power(number: int) -> int:
 
 
 def _multiply(one: int, other: int) -> int:
-    found = 0
+    product = 0
     while one:
         if one & _ONE:
-            found ^= other
+            product ^= other
         one = (one << 1) & 0xFFFFFFFF
         other = (other >> 1) ^ (_POLYNOMIAL if other & 1 else 0)
-    return found
+    return product

@@ -82,12 +82,12 @@ class DeviceSink:
         """
         try:
             self._descriptor = self._open()
-            found = os.fstat(self._fd)
-            self._regular = stat.S_ISREG(found.st_mode)
-            seekable = self._regular or stat.S_ISBLK(found.st_mode)
+            stat_result = os.fstat(self._fd)
+            self._regular = stat.S_ISREG(stat_result.st_mode)
+            seekable = self._regular or stat.S_ISBLK(stat_result.st_mode)
             self._start = os.lseek(self._fd, 0, os.SEEK_CUR) if seekable else 0
             # Rewinding must not truncate the user's bytes, and has no effect on a descriptor for appending.
-            at_end = self._start == found.st_size and not _is_append_only(self._fd)
+            at_end = self._start == stat_result.st_size and not _is_append_only(self._fd)
             self.rewindable = at_end if self._regular else seekable
             # A longer write to a blocking descriptor could block, and Ctrl-C could not interrupt it.
             self._block_size = _PIPE_BLOCK_SIZE if not seekable and os.get_blocking(self._fd) else BLOCK_SIZE

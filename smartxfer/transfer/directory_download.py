@@ -210,8 +210,8 @@ def _build_job(
             return  # the existing file has other content
         path: Path = sink.path if sink.retained_file is None else sink.retained_file.path
         with root.open_descendant(folder) as inner:
-            found = lstat(inner.entry(path.name))
-        journal.update_lazily(**{file.key: [str(path), found.st_size, found.st_mtime_ns]})
+            stat_result = lstat(inner.entry(path.name))
+        journal.update_lazily(**{file.key: [str(path), stat_result.st_size, stat_result.st_mtime_ns]})
 
     runner.reporter.queue(spec.name, file.size)
     return DownloadJob(attrs.evolve(spec, on_complete=record_completion), runner, max_ranges)
@@ -226,8 +226,8 @@ def _get_completed_result(
         return None
     path = root.path / relative
     with contextlib.suppress(OSError), root.open_descendant(relative.parent) as inner:
-        found = lstat(inner.entry(relative.name))
-        same = recorded == [str(path), found.st_size, found.st_mtime_ns]
-        if same and file.size in (None, found.st_size):
-            return FileResult(name, path, found.st_size, verified="size", resumed=found.st_size)
+        stat_result = lstat(inner.entry(relative.name))
+        same = recorded == [str(path), stat_result.st_size, stat_result.st_mtime_ns]
+        if same and file.size in (None, stat_result.st_size):
+            return FileResult(name, path, stat_result.st_size, verified="size", resumed=stat_result.st_size)
     return None

@@ -37,7 +37,7 @@ class DownloadSpec:
         The response may begin earlier.
     :param size: bytes, or None if the service does not publish the size.
     :param range_size: ranges begin and end at multiples of this many bytes; None if ranges cannot be used.
-    :param supports_ranges: asks the server whether it supports ranges; called only if the answer matters
+    :param supports_ranges: requests whether the server supports ranges; called only if this must be known
         before the first byte.  None: the first response shows it.
     :param digest: (algorithm, hex) that the service publishes, or None.
     :param fetch_digest: asks the server for (algorithm, hex) of an object that an earlier run began to fetch,
@@ -76,7 +76,7 @@ class _RestartDownload(Exception):
 class _Range:
     """Bytes that are still to be fetched, from ``position`` to ``stop``, which is None for an unknown end.
 
-    :param is_partial: whether they are requested with a Range header, not as the whole object.
+    :param is_partial: True if they are requested with a Range header, not as the whole object.
     """
 
     __slots__ = ("is_partial", "position", "stop")
@@ -249,22 +249,30 @@ class DownloadJob(FileJob):
         if published is None and self._resumed and self._spec.fetch_digest is not None:
             published = self._spec.fetch_digest()
         if published is not None:
-            algorithm, expected = published
-            actual = self._compute_digest(algorithm)
-            if actual != expected.lower():
-                self._refetch_once()
-                mismatch = ChecksumMismatch(
-                    f"{self._name}: {algorithm} is {actual}, the server promised {expected}",
-                    algorithm=algorithm,
-                    expected=expected,
-                    actual=actual,
-                )
-                raise self._spec.build_mismatch_error(mismatch)
-            self._digest = f"{algorithm}:{actual}"
+            self._verify_digest(*published)
         self._runner.raise_if_aborted()  # a call that has ended must not rename its file
         self._spec.sink.commit()
         self._spec.on_complete()
         self._report_done()
+
+    def _verify_digest(self, algorithm: str, expected: str) -> None:
+        """Compare the digest of the received bytes with the published one.
+
+        The first mismatch restarts the download.
+
+        :raises ChecksumMismatch: they differ for the second time.
+        """
+        actual = self._compute_digest(algorithm)
+        if actual != expected.lower():
+            self._refetch_once()
+            mismatch = ChecksumMismatch(
+                f"{self._name}: {algorithm} is {actual}, the server promised {expected}",
+                algorithm=algorithm,
+                expected=expected,
+                actual=actual,
+            )
+            raise self._spec.build_mismatch_error(mismatch)
+        self._digest = f"{algorithm}:{actual}"
 
     def _run_archive_check(self, step: Callable[..., None], *args: Any) -> None:
         """Call one step of the archive check; the first failure restarts the download.

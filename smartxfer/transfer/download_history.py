@@ -64,10 +64,10 @@ class DownloadHistory:
         if identity is not None and record.get("identity") != _hash_identity(identity):
             return False
         try:
-            found = lstat(path)
-            if not stat.S_ISREG(found.st_mode) or found.st_size != record.get("size"):
+            stat_result = lstat(path)
+            if not stat.S_ISREG(stat_result.st_mode) or stat_result.st_size != record.get("size"):
                 return False
-            recorded = _parse_checksums(record.get("sums"), found.st_size)
+            recorded = _parse_checksums(record.get("sums"), stat_result.st_size)
             return recorded is not None and compute_extent_checksums(path, recorded) == recorded
         except OSError as error:
             if is_resource_error(error):
@@ -181,22 +181,22 @@ def get_download_history(cache: Dict[Path, DownloadHistory], directory: Path) ->
     return cache[directory]
 
 
-def _parse_checksums(noted: Any, size: int) -> Optional[List[ExtentChecksum]]:
+def _parse_checksums(entries: Any, size: int) -> Optional[List[ExtentChecksum]]:
     """Return the noted checksums of a file; None where they are damaged or do not cover it.
 
     :param size: bytes of the file.
     """
-    found: List[ExtentChecksum] = []
+    checksums: List[ExtentChecksum] = []
     at = 0
-    for one in noted if isinstance(noted, list) else ():
+    for one in entries if isinstance(entries, list) else ():
         if not isinstance(one, list) or len(one) != 3 or any(type(value) is not int for value in one):
             return None
         start, stop, value = one
         if not at == start <= stop <= size:
             return None
-        found.append((start, stop, value))
+        checksums.append((start, stop, value))
         at = stop
-    return found if at == size else None
+    return checksums if at == size else None
 
 
 def compute_extent_checksums(
@@ -211,7 +211,7 @@ def compute_extent_checksums(
     if isinstance(path, (Path, Entry)):
         with open_binary(path) as file:
             return compute_extent_checksums(file, extents)
-    found: List[ExtentChecksum] = []
+    checksums: List[ExtentChecksum] = []
     for start, stop, *_ in extents:
         path.seek(start)
         value, left = 0, stop - start
@@ -220,8 +220,8 @@ def compute_extent_checksums(
             if not data:
                 break
             value, left = zlib.crc32(data, value), left - len(data)
-        found.append((start, stop, value))
-    return found
+        checksums.append((start, stop, value))
+    return checksums
 
 
 def _hash_identity(identity: Dict[str, Any]) -> str:

@@ -195,8 +195,8 @@ class ExistingFilePolicy:
     def _has_same_content(self, path: PathOrEntry) -> Optional[bool]:
         """Return True if a file has the content of the object; None if only a download can show it."""
         try:
-            found = _stat(path)
-            if not stat.S_ISREG(found.st_mode) or self._size not in (None, found.st_size):
+            stat_result = _stat(path)
+            if not stat.S_ISREG(stat_result.st_mode) or self._size not in (None, stat_result.st_size):
                 return False
             if self._digest is None and self._immutable and self._history.is_unmodified(path, self._identity):
                 return True
@@ -245,10 +245,16 @@ class ExistingFilePolicy:
 def _get_file_state(path: PathOrEntry) -> Any:
     """Return metadata that changes when the file is changed; None if the file does not exist."""
     try:
-        found = lstat(path)
+        stat_result = lstat(path)
     except FileNotFoundError:
         return None
-    return found.st_mode, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return (
+        stat_result.st_mode,
+        stat_result.st_dev,
+        stat_result.st_ino,
+        stat_result.st_size,
+        stat_result.st_mtime_ns,
+    )
 
 
 def _get_size(path: PathOrEntry) -> int:
@@ -260,8 +266,8 @@ def _get_size(path: PathOrEntry) -> int:
 def _have_same_content(one: Entry, other: Entry) -> bool:
     """Return True if two regular files have the same content."""
     try:
-        found = _stat(other)
-        if not stat.S_ISREG(found.st_mode) or found.st_size != _stat(one).st_size:
+        stat_result = _stat(other)
+        if not stat.S_ISREG(stat_result.st_mode) or stat_result.st_size != _stat(one).st_size:
             return False
         with open_binary(one) as left, open_binary(other) as right:
             while True:

@@ -15,15 +15,15 @@ ExtentMap = Dict[int, Tuple[int, int]]
 
 def merge_adjacent_pairs(extents: ExtentMap, check: IncrementalChecksum) -> ExtentMap:
     """Return the same bytes in fewer extents, by joining adjacent ones in pairs."""
-    found: ExtentMap = {}
+    merged: ExtentMap = {}
     before = None
     for stop in sorted(extents):
         start, checksum = extents[stop]
         if before == start:
-            first, earlier = found.pop(start)
-            found[stop] = first, check.combine(earlier, checksum, stop - start)
+            first, earlier = merged.pop(start)
+            merged[stop] = first, check.combine(earlier, checksum, stop - start)
             before = None
         else:
-            found[stop] = start, checksum
+            merged[stop] = start, checksum
             before = stop
-    return found
+    return merged

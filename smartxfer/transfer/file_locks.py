@@ -225,10 +225,10 @@ def get_host_id(directory: Path) -> str:
                 with opened, opened.to_text_file("w", "ascii") as file:
                     file.write(secrets.token_hex(16))
             with contextlib.suppress(FileNotFoundError, ValueError):
-                found = private.read("id")
-                if len(found) == _ID_LENGTH:
+                host_id = private.read("id")
+                if len(host_id) == _ID_LENGTH:
                     break
             private.remove("id")  # incomplete, because a process was killed while writing it
         else:
             raise OSError(errno.EINVAL, f"cannot create {directory / 'id'}")
-    return hashlib.sha256(f"{found} {socket.gethostname()}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{host_id} {socket.gethostname()}".encode()).hexdigest()[:12]

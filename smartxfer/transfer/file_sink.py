@@ -280,8 +280,10 @@ class FileSink:
         part = PartFile(target, self._files)
         with contextlib.suppress(OSError):  # another process writes it, or the directory is read-only
             saved = part.open(0o600)
-            found = saved.get("identity", identity)
-            if isinstance(found, dict) and all(found.get(key) == identity[key] for key in identity):
+            saved_identity = saved.get("identity", identity)
+            if isinstance(saved_identity, dict) and all(
+                saved_identity.get(key) == identity[key] for key in identity
+            ):
                 part.remove()
         part.close()
 
@@ -329,14 +331,14 @@ class FileSink:
                 start, (stop - _STATE_FILE_RESERVE) // self.checksum.block_size * self.checksum.block_size
             )
             checksum = self._compute_checksum(start, new_stop)
-            good = checksum is not None and self._compute_checksum(new_stop, stop, checksum) == recorded
+            is_intact = checksum is not None and self._compute_checksum(new_stop, stop, checksum) == recorded
             self._open_part.truncate(new_stop)
-            if checksum is not None and good and new_stop > start:
+            if checksum is not None and is_intact and new_stop > start:
                 self._extents[new_stop] = (start, checksum)
 
     def _verify_extents(self, runs: Any, length: int) -> Dict[int, Tuple[int, int]]:
         """Return the recorded extents whose checksums are correct."""
-        good = {}
+        verified = {}
         for run in runs if isinstance(runs, list) else ():
             try:
                 start, stop, checksum = map(int, run)
@@ -345,11 +347,11 @@ class FileSink:
             if not 0 <= start < stop <= length:
                 continue
             if self._compute_checksum(start, stop) == checksum:
-                good[stop] = (start, checksum)
+                verified[stop] = (start, checksum)
             else:
                 part = self._open_part.path
                 log.warning("bytes %d to %d of %s are damaged and will be fetched again", start, stop, part)
-        return good
+        return verified
 
     def _compute_checksum(self, start: int, stop: int, initial: int = 0) -> Optional[int]:
         """Return the checksum of the bytes [start, stop); None if the file ends before.

@@ -90,12 +90,12 @@ def has_correct_size(file: Any) -> bool:
     end = file.seek(0, io.SEEK_END)
     if end > start:
         file.seek(end - 1)
-        good = len(file.read(2)) == 1
+        is_correct = len(file.read(2)) == 1
     else:
         file.seek(start)
-        good = not file.read(1)
+        is_correct = not file.read(1)
     file.seek(start)
-    return good
+    return is_correct
 
 
 def measure_file_size(path: Path) -> int:

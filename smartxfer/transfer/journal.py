@@ -140,18 +140,18 @@ class Journal:
             return {}
         try:
             text = self._storage.load(self._name)
-            found = parse_json(text) if text is not None else None
+            document = parse_json(text) if text is not None else None
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and is_resource_error(error):
                 raise wrap_os_error(error, "the journal of an earlier run", "read") from None
             log.warning("cannot read a journal, nothing is resumed: %s", error)
             return {}
-        if found is None:
+        if document is None:
             return {}
-        if not isinstance(found, dict) or found.get("version") != _VERSION:
+        if not isinstance(document, dict) or document.get("version") != _VERSION:
             log.warning("ignoring a journal of an unknown version, nothing is resumed")
             return {}
-        state = found.get("state")
+        state = document.get("state")
         return state if isinstance(state, dict) else {}
 
     def update(self, **changes: Any) -> None:

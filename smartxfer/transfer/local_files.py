@@ -146,7 +146,7 @@ def list_directories(
 
     :param selection: directories that it excludes are left out with their contents.
     """
-    found = []
+    directories = []
     own = OwnFileFilter()
     for inner, names, _ in os.walk(str(root), followlinks=follow_symlinks):
         if not follow_symlinks:
@@ -154,8 +154,8 @@ def list_directories(
         names[:] = sorted(name for name in names if not own.is_skipped(Path(inner, name)))
         paths = {name: decode_os_text(Path(inner, name).relative_to(root).as_posix()) for name in names}
         names[:] = [name for name in names if not selection.excludes(paths[name])]
-        found += [paths[name] for name in names]
-    return sorted(found, key=lambda name: (name.count("/"), name))
+        directories += [paths[name] for name in names]
+    return sorted(directories, key=lambda name: (name.count("/"), name))
 
 
 def _iter_local_files(
@@ -170,9 +170,9 @@ def _iter_local_files(
         yield LocalFile(opened.name, opened, opened.size)
     elif os.path.isdir(str(path)):
         root = path.resolve() if path.name in ("", "..") else path.absolute()
-        for found, inner in _DirectoryWalk(root, follow_symlinks, selection).files():
+        for file_path, inner in _DirectoryWalk(root, follow_symlinks, selection).files():
             yield _build_local_file(
-                found, f"{name if name is not None else decode_os_text(root.name)}/{inner}", copies
+                file_path, f"{name if name is not None else decode_os_text(root.name)}/{inner}", copies
             )
     else:
         yield _build_local_file(
@@ -182,17 +182,17 @@ def _iter_local_files(
 
 def _build_local_file(path: Path, name: str, copies: Copies) -> LocalFile:
     try:
-        found = os.stat(str(path))
+        stat_result = os.stat(str(path))
     except OSError as error:  # the file is missing, or its directory is not accessible
         raise wrap_os_error(error, path, "read") from None
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(stat_result.st_mode):
         raise UsageError(
             f"{path} is not a regular file", hint="open a pipe or device and pass the open stream"
         )
     try:
         opened = SYSTEM_FILESYSTEM.open(path, os.O_RDONLY)
     except PermissionError:  # reported when the file is opened for sending
-        return LocalFile(name, path, found.st_size, path, found.st_mtime_ns)
+        return LocalFile(name, path, stat_result.st_size, path, stat_result.st_mtime_ns)
     with opened:
         state = stat_if_size_correct(opened.number, path)
         if state is None:
@@ -248,8 +248,8 @@ class _DirectoryWalk:
 
 
 def _get_device_and_inode(path: Path) -> Tuple[int, int]:
-    found = os.stat(str(path))
-    return found.st_dev, found.st_ino
+    stat_result = os.stat(str(path))
+    return stat_result.st_dev, stat_result.st_ino
 
 
 def _as_source_like(source: Any) -> SourceLike:

@@ -105,10 +105,10 @@ def _is_state_file(path: Path) -> bool:
     try:
         if os.stat(str(path)).st_size > _MAX_STATE_FILE_SIZE:
             return False
-        found = parse_json(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(found, dict) and set(found) >= _STATE_KEYS
+    return isinstance(document, dict) and set(document) >= _STATE_KEYS
 
 
 def _has_state_file_header(path: Path, if_empty: bool) -> bool:

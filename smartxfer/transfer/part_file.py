@@ -215,7 +215,7 @@ class PartFile:
 
     def _find_leftovers(self) -> List[str]:
         """Return the suffixes of the part files that earlier runs left for this target."""
-        found, free = [], 0
+        leftovers, free = [], 0
         for suffix in _SUFFIXES:
             part = sibling_path(self.target, suffix)
             part_stat = lstat_or_none(part)
@@ -227,8 +227,8 @@ class PartFile:
             self._set_path(part)
             saved = self._state_file.load()
             if saved and self._is_ours(saved, part_stat):
-                found.append(suffix)
-        return found
+                leftovers.append(suffix)
+        return leftovers
 
     def _remove_left_over(self, suffix: str) -> None:
         """Remove another part file of this target, unless another process writes it."""
@@ -289,18 +289,18 @@ class PartFile:
             self._device_and_inode = _get_device_and_inode(os.fstat(self.fd))
             # No other process changes the files while they are locked: what was read before may be stale.
             locked_stat, saved = lstat_or_none(self.path), self._state_file.load()
-            good = locked_stat is not None and saved is not None
-            good = good and _get_device_and_inode(locked_stat) == self._device_and_inode
-            if good and part_stat is None:
+            usable = locked_stat is not None and saved is not None
+            usable = usable and _get_device_and_inode(locked_stat) == self._device_and_inode
+            if usable and part_stat is None:
                 saved = {}
-            elif good and locked_stat is not None:
-                good, saved = self._verify_identity(saved or {}, locked_stat)
-            if good:
+            elif usable and locked_stat is not None:
+                usable, saved = self._verify_identity(saved or {}, locked_stat)
+            if usable:
                 self._set_final_mode(saved or {}, new=part_stat is None)
         except BaseException:
             self._descriptor.close()
             raise
-        if not good:
+        if not usable:
             self._descriptor.close()
             return None
         return saved

@@ -93,9 +93,9 @@ class PartFileState:
 
         :raises OSError: the file cannot be read, so that its owner is unknown.
         """
-        found = lstat_or_none(self._temporary)
-        if found is None or not stat.S_ISREG(found.st_mode):
-            return found is None
+        stat_result = lstat_or_none(self._temporary)
+        if stat_result is None or not stat.S_ISREG(stat_result.st_mode):
+            return stat_result is None
         try:
             with open_binary(self._temporary) as file:
                 return STATE_FILE_HEADER.startswith(file.read(len(STATE_FILE_HEADER)))

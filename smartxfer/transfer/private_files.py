@@ -47,18 +47,18 @@ def state_directory() -> Path:
 
     :raises LocalError: the home directory is unknown, or the variable is not a valid path.
     """
-    given = os.environ.get("SMARTXFER_STATE_DIR")
+    configured = os.environ.get("SMARTXFER_STATE_DIR")
     try:
-        found = resolve_target_path(given) if given else get_user_directory("state")
+        directory = resolve_target_path(configured) if configured else get_user_directory("state")
     except UsageError as error:
         raise LocalError(f"SMARTXFER_STATE_DIR: {error.summary}", hint=error.hint) from None
-    if found is None:
+    if directory is None:
         raise LocalError("no home directory for the state directory", hint="set HOME or SMARTXFER_STATE_DIR")
-    return found
+    return directory
 
 
 def find_privacy_problem(
-    found: os.stat_result, *, directory: bool = False, links: bool = True, modes: bool = True
+    stat_result: os.stat_result, *, directory: bool = False, links: bool = True, modes: bool = True
 ) -> Optional[str]:
     """Return the reason why a file or directory is not private to this user; None if it is.
 
@@ -66,21 +66,21 @@ def find_privacy_problem(
     :param links: whether a second hard link is a reason.
     :param modes: whether write permission of other users is a reason.
     """
-    if stat.S_ISLNK(found.st_mode):
+    if stat.S_ISLNK(stat_result.st_mode):
         return "it is a symbolic link"
     if directory:
-        if not stat.S_ISDIR(found.st_mode):
+        if not stat.S_ISDIR(stat_result.st_mode):
             return "it is not a directory"
-    elif not stat.S_ISREG(found.st_mode):
+    elif not stat.S_ISREG(stat_result.st_mode):
         return "it is not a regular file"
-    elif links and found.st_nlink > 1:
+    elif links and stat_result.st_nlink > 1:
         return "it has a second hard link"
     if not hasattr(os, "geteuid"):
         return None  # Windows
-    if found.st_uid != os.geteuid():
-        return f"it belongs to another user (uid {found.st_uid})"
-    if modes and found.st_mode & _OTHERS_WRITE:
-        return f"other users can write to it (mode {stat.S_IMODE(found.st_mode):04o}; chmod go-w)"
+    if stat_result.st_uid != os.geteuid():
+        return f"it belongs to another user (uid {stat_result.st_uid})"
+    if modes and stat_result.st_mode & _OTHERS_WRITE:
+        return f"other users can write to it (mode {stat.S_IMODE(stat_result.st_mode):04o}; chmod go-w)"
     return None
 
 
@@ -89,11 +89,11 @@ def find_open_file_privacy_problem(fd: int, *, links: bool = True) -> Optional[s
 
     Its mode is ignored on a file system that does not store modes, such as one that shows 0777 for all files.
     """
-    found = os.fstat(fd)
-    reason = find_privacy_problem(found, links=links)
+    stat_result = os.fstat(fd)
+    reason = find_privacy_problem(stat_result, links=links)
     if (
         reason is not None
-        and find_privacy_problem(found, links=links, modes=False) is None
+        and find_privacy_problem(stat_result, links=links, modes=False) is None
         and not _supports_modes(fd)
     ):
         return None
@@ -113,8 +113,8 @@ def _supports_modes(fd: int) -> bool:
     return changed
 
 
-def _require_private_directory(found: os.stat_result, path: Path) -> None:
-    reason = find_privacy_problem(found, directory=True)
+def _require_private_directory(stat_result: os.stat_result, path: Path) -> None:
+    reason = find_privacy_problem(stat_result, directory=True)
     if reason is not None:
         raise NotPrivate(f"{path}: {reason}")
 
@@ -226,10 +226,10 @@ class PrivateDirectory:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(os_name, 0o700, **dir_fd_args)
         _require_private_directory(lstat(entry), entry.path)
-        found = PrivateDirectory.__new__(PrivateDirectory)
-        found.path = entry.path
-        found._set_directory(self._directory.open_child(name))
-        return found
+        subdirectory = PrivateDirectory.__new__(PrivateDirectory)
+        subdirectory.path = entry.path
+        subdirectory._set_directory(self._directory.open_child(name))
+        return subdirectory
 
     def _set_directory(self, directory: Directory) -> None:
         try:

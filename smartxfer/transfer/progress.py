@@ -196,10 +196,10 @@ def _get_callback(progress: Progress) -> Any:
     if progress is None or progress is False:
         return None, None
     if progress is True or isinstance(progress, str):
-        drawn = _find_bar_class()
-        if drawn is None:
+        bar_class = _find_bar_class()
+        if bar_class is None:
             return None, None
-        bar = _ProgressBar(drawn, progress if isinstance(progress, str) else None)
+        bar = _ProgressBar(bar_class, progress if isinstance(progress, str) else None)
         return bar, bar.close
     return _validate_callable(progress), None
 
@@ -249,18 +249,18 @@ def _build_bar_class() -> Any:
 
         @property
         def format_dict(self) -> Dict[str, Any]:
-            facts = dict(super().format_dict)
-            if not facts["bar_format"] and facts["total"] and not _has_usable_estimate(facts):
-                facts["bar_format"] = _BAR_FORMAT_WITHOUT_ESTIMATE
-            return facts
+            fields = dict(super().format_dict)
+            if not fields["bar_format"] and fields["total"] and not _has_usable_estimate(fields):
+                fields["bar_format"] = _BAR_FORMAT_WITHOUT_ESTIMATE
+            return fields
 
     return Bar
 
 
-def _has_usable_estimate(facts: Mapping[str, Any]) -> bool:
-    elapsed = facts["elapsed"]
-    rate = facts["rate"] or ((facts["n"] - facts["initial"]) / elapsed if elapsed else 0)
-    return bool(rate > 0) and (facts["total"] - facts["n"]) / rate <= _MAX_ESTIMATE
+def _has_usable_estimate(fields: Mapping[str, Any]) -> bool:
+    elapsed = fields["elapsed"]
+    rate = fields["rate"] or ((fields["n"] - fields["initial"]) / elapsed if elapsed else 0)
+    return bool(rate > 0) and (fields["total"] - fields["n"]) / rate <= _MAX_ESTIMATE
 
 
 class _TerminalDisplay:

@@ -155,14 +155,14 @@ def open_range(
 def _validate_content_range(
     description: str, response: requests.Response, start: int, stop: Optional[int], total: Optional[int]
 ) -> None:
-    given = response.headers.get("Content-Range", "")
-    match = _CONTENT_RANGE.match(given)
-    good = (
+    content_range = response.headers.get("Content-Range", "")
+    match = _CONTENT_RANGE.match(content_range)
+    matches = (
         match is not None
         and int(match[1]) == start
         and (stop is None or int(match[2]) == stop - 1)
         and (total is None or match[3] in ("*", str(total)))
     )
-    if not good:
+    if not matches:
         requested = f"{start}-{'' if stop is None else stop - 1}/{'*' if total is None else total}"
-        raise RangeMismatch(f"{description}: requested bytes {requested}, the server sends {given!r}")
+        raise RangeMismatch(f"{description}: requested bytes {requested}, the server sends {content_range!r}")

@@ -200,5 +200,5 @@ def log_sync(what: object, **counts: int) -> None:
     :param what: the directory or file.
     :param counts: number of files by outcome; zeros are left out.
     """
-    found = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-    log.info("sync of %s is done: %s", what, found or "no files")
+    summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    log.info("sync of %s is done: %s", what, summary or "no files")

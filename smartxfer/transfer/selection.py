@@ -83,21 +83,21 @@ def _build_regex(pattern: str, match_whole_path: bool) -> Pattern[str]:
 
 def _translate_glob(pattern: str) -> str:
     """Return the regular expression of a glob pattern."""
-    found, at = "", 0
+    regex, at = "", 0
     while at < len(pattern):
         rest = pattern[at:]
         if rest.startswith("**/") and (at == 0 or pattern[at - 1] == "/"):
-            found, at = found + "(?:[^/]+/)*", at + 3
+            regex, at = regex + "(?:[^/]+/)*", at + 3
         elif rest.startswith("**"):
-            found, at = found + ".*", at + 2
+            regex, at = regex + ".*", at + 2
         elif rest[0] == "*":
-            found, at = found + "[^/]*", at + 1
+            regex, at = regex + "[^/]*", at + 1
         elif rest[0] == "?":
-            found, at = found + "[^/]", at + 1
+            regex, at = regex + "[^/]", at + 1
         else:
             piece, count = _translate_character(rest)
-            found, at = found + piece, at + count
-    return found
+            regex, at = regex + piece, at + count
+    return regex
 
 
 def _translate_character(pattern: str) -> Tuple[str, int]:

@@ -158,9 +158,9 @@ class StreamSink:
             )
         self._file.flush()
         self._file.seek(self._start)
-        found = compute_file_digest(self._file, algorithm)
+        digest = compute_file_digest(self._file, algorithm)
         self._file.seek(self._start + self._at)
-        return found
+        return digest
 
     def commit(self) -> None:
         """Flush the file, if it has a ``flush`` method."""

@@ -21,12 +21,12 @@ def check_target_file(target: Entry, path: Path, *, follow: bool = True) -> Opti
     :raises LocalError: the target is not a regular file, or cannot be replaced.
     """
     try:
-        found = lstat(target)
+        stat_result = lstat(target)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    if stat.S_ISLNK(found.st_mode) and not follow:
+    if stat.S_ISLNK(stat_result.st_mode) and not follow:
         return None
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(stat_result.st_mode):
         raise LocalError(f"{path} is not a regular file", hint="pass an open file: open(path, 'wb')")
     if is_own_file(target.path):
         raise LocalError(
@@ -34,4 +34,4 @@ def check_target_file(target: Entry, path: Path, *, follow: bool = True) -> Opti
             hint="complete that download first, or choose another name or directory",
         )
     reject_mount_point(target.path)
-    return found
+    return stat_result

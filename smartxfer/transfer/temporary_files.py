@@ -83,9 +83,9 @@ def _remove_if_stale(path: Union[str, Entry]) -> bool:
 
     :raises OSError: the file cannot be opened or removed.
     """
-    found = lstat(path)
-    own = getattr(os, "geteuid", lambda: found.st_uid)()
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_uid != own:
+    stat_result = lstat(path)
+    own = getattr(os, "geteuid", lambda: stat_result.st_uid)()
+    if not stat.S_ISREG(stat_result.st_mode) or stat_result.st_nlink > 1 or stat_result.st_uid != own:
         return False
     name, dir_fd_args = get_os_arguments(path)
     if not file_locks.HAS_FLOCK:
@@ -95,7 +95,7 @@ def _remove_if_stale(path: Union[str, Entry]) -> bool:
         return True
     with SYSTEM_FILESYSTEM.open(path, os.O_RDONLY | _NO_FOLLOW) as opened:
         fd = opened.number
-        if not os.path.samestat(os.fstat(fd), found) or not file_locks.lock_file(fd):
+        if not os.path.samestat(os.fstat(fd), stat_result) or not file_locks.lock_file(fd):
             return False
         os.unlink(name, **dir_fd_args)
         return True

@@ -38,14 +38,14 @@ class ArchiveCheck(abc.ABC):
         :raises Truncated: the archive is truncated.
         :raises IntegrityError: the archive is damaged, or lacks files.
         """
-        found = self._file_sizes()
-        if self._expected is None or found is None:
+        sizes = self._file_sizes()
+        if self._expected is None or sizes is None:
             return
-        if len(found) != len(self._expected):
+        if len(sizes) != len(self._expected):
             raise IntegrityError(
-                f"{self._name} contains {len(found)} files, not {len(self._expected)}", hint=_RETRY_HINT
+                f"{self._name} contains {len(sizes)} files, not {len(self._expected)}", hint=_RETRY_HINT
             )
-        wrong = next((pair for pair in zip(sorted(found), self._expected) if pair[0] != pair[1]), None)
+        wrong = next((pair for pair in zip(sorted(sizes), self._expected) if pair[0] != pair[1]), None)
         if wrong is not None:
             raise IntegrityError(
                 f"{self._name} contains a file of {wrong[0]} bytes, expected {wrong[1]} bytes",

@@ -68,7 +68,7 @@ def _connect_first_address(
     :param proxy_target: host and port that a SOCKS proxy at that address should connect to.
     """
     try:
-        found = _resolve_host(host, port)
+        addresses = _resolve_host(host, port)
     except TimeLimitExceeded as error:
         raise NewConnectionError(conn, str(error)) from error
     except (socket.gaierror, UnicodeError) as error:
@@ -76,7 +76,7 @@ def _connect_first_address(
         raise NameResolutionError(conn.host, conn, gai) from None
     failure: Exception = NewConnectionError(conn, f"no address for {host}")
     current = attempt.current_attempt()
-    for family, kind, proto, _, address in found:
+    for family, kind, proto, _, address in addresses:
         try:
             sock = create_socket(family, kind, proto)
         except OSError as error:  # this machine does not support the address family

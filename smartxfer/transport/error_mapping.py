@@ -209,13 +209,13 @@ def _iter_chain(
     error: Optional[BaseException], ignore_context: Optional[BaseException]
 ) -> Iterator[BaseException]:
     """Yield ``error`` and the exceptions that it wraps, outermost first."""
-    seen = {id(ignore_context)}
+    visited = {id(ignore_context)}
     pending = [error]
     while pending:
         link = pending.pop(0)
-        if link is None or id(link) in seen:
+        if link is None or id(link) in visited:
             continue
-        seen.add(id(link))
+        visited.add(id(link))
         yield link
         pending.append(getattr(link, "reason", None) if _has_exception(link, "reason") else None)
         pending.extend(part for part in link.args if isinstance(part, BaseException))

@@ -71,11 +71,11 @@ class ErrorTable:
 
     def find_error_kwargs(self, status: int, code: str = "", message: str = "") -> Dict[str, Any]:
         """Return the keyword arguments of ``build_http_error`` from the matching rules."""
-        found: Dict[str, Any] = {}
+        kwargs: Dict[str, Any] = {}
         for rule in self.rules:
             if rule.matches(status, code, message):
-                found = {**rule.error_kwargs, **found}
-        return found
+                kwargs = {**rule.error_kwargs, **kwargs}
+        return kwargs
 
     def build_error(
         self,

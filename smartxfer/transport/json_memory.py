@@ -124,9 +124,9 @@ class _BracketCounter:
         """
         structure = structure.replace("{}", _EMPTY_CONTAINER).replace("[]", _EMPTY_CONTAINER)
         at = 0
-        for found in _BRACKET.finditer(structure):
-            self._count_commas(structure, at, found.start())
-            at = found.end()
+        for match in _BRACKET.finditer(structure):
+            self._count_commas(structure, at, match.start())
+            at = match.end()
             bracket = structure[at - 1]
             if bracket in "[{":
                 if len(self._open_is_object) == _MAX_DEPTH:

@@ -46,12 +46,12 @@ def poll(
     ends_at = clock.monotonic() + timeout
     wait = intervals.initial
     while True:
-        found = fetch_state()
-        if is_done(found):
-            return found
+        state = fetch_state()
+        if is_done(state):
+            return state
         left = ends_at - clock.monotonic()
         if left <= 0:
-            return found
+            return state
         factor = 1.0 + intervals.jitter * (2.0 * clock.random() - 1.0) if intervals.jitter else 1.0
         sleep(min(left, wait * factor))
         wait = min(wait * intervals.growth, intervals.maximum)

@@ -111,18 +111,18 @@ class _SecretRegistry:
     def add(self, value: str) -> Secret:
         """Register a secret; it stays registered while the returned object exists."""
         with self._lock:
-            held = value if isinstance(value, Secret) else self._recently_used.get(value) or Secret(value)
-            text = str(held)
-            self._recently_used.setdefault(text, held)
+            secret = value if isinstance(value, Secret) else self._recently_used.get(value) or Secret(value)
+            text = str(secret)
+            self._recently_used.setdefault(text, secret)
             self._recently_used.move_to_end(text)
             while len(self._recently_used) > self.max_released:
                 self._recently_used.popitem(last=False)
-            entry = self._registered.get(id(held))
-            if entry is None or entry[0]() is not held:
+            entry = self._registered.get(id(secret))
+            if entry is None or entry[0]() is not secret:
                 live = {key: one for key, one in self._registered.items() if one[0]() is not None}
-                live[id(held)] = (weakref.ref(held), _encoded_forms(text))
+                live[id(secret)] = (weakref.ref(secret), _encoded_forms(text))
                 self._registered = live
-        return held
+        return secret
 
     def mask(self, text: str) -> str:
         """Return text with the secrets masked, the longest first, because one may be a prefix of another.
@@ -238,8 +238,8 @@ def _mask_header_value(header: "Match[str]") -> str:
 def install_filters() -> None:
     """Add the filter to the loggers of this package and of the libraries, once each."""
     loaded = logging.root.manager.loggerDict.copy()
-    found = [name for name in loaded if name.partition(".")[0].lower() in _LIBRARY_NAMES]
-    for name in {*_OWN_LOGGERS, *_LIBRARY_LOGGERS, *found}:
+    names = [name for name in loaded if name.partition(".")[0].lower() in _LIBRARY_NAMES]
+    for name in {*_OWN_LOGGERS, *_LIBRARY_LOGGERS, *names}:
         logger = logging.getLogger(name)
         if not any(isinstance(known, RedactingFilter) for known in logger.filters):
             logger.addFilter(RedactingFilter(is_own_logger=name in _OWN_LOGGERS))

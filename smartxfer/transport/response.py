@@ -84,8 +84,8 @@ class BufferedResponse:
 
         :raises DecodeError: the body is not an object, or a field is missing or of another type.
         """
-        found: S = model_class.from_wire(self.json(dict), self.description)
-        return found
+        model: S = model_class.from_wire(self.json(dict), self.description)
+        return model
 
     def parse_models(self, model_class: Type[S]) -> List[S]:
         """Return the body, which is a list, as models.

@@ -68,8 +68,8 @@ class _AbortableSocketFile(io.RawIOBase):
 
     def readinto(self, view: Any) -> Optional[int]:
         if self._attempt is None:
-            found: Optional[int] = self._inner.readinto(view)
-            return found
+            read_count: Optional[int] = self._inner.readinto(view)
+            return read_count
         count = (
             self._sock.recv_into(view)
             if self.stall_detector is None
@@ -182,8 +182,8 @@ class FinalHTTPResponse(http.client.HTTPResponse):
 
         :raises InvalidFraming: the length of the body is invalid or ambiguous.
         """
-        found: Any = self.headers
-        if found is not None:
+        headers: Any = self.headers
+        if headers is not None:
             return
         super().begin()
         self._validate_body_length()
@@ -215,15 +215,15 @@ class FinalHTTPResponse(http.client.HTTPResponse):
 
     def _read_status(self) -> Tuple[str, int, str]:
         for _ in range(MAX_INTERIM_RESPONSES + 1):
-            found: Tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
-            if not 100 <= found[1] < 200 or found[1] == 101:
-                return found
+            status_line: Tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if not 100 <= status_line[1] < 200 or status_line[1] == 101:
+                return status_line
             self._skip_header_fields()
             reader: Any = self.fp
             reader.expect_next()
         raise UnexpectedResponse(
             f"the server sent more than {MAX_INTERIM_RESPONSES} interim responses and no final one",
-            status=found[1],
+            status=status_line[1],
         )
 
     def _skip_header_fields(self) -> None:
@@ -236,11 +236,11 @@ class FinalHTTPResponse(http.client.HTTPResponse):
         raise http.client.HTTPException(f"got more than {_MAX_HEADER_FIELDS} headers")
 
     def _read_next_chunk_size(self) -> int:
-        found = _CHUNK_SIZE.match(self.fp.readline(MAX_LINE_BYTES + 1))
-        if found is None:
+        match = _CHUNK_SIZE.match(self.fp.readline(MAX_LINE_BYTES + 1))
+        if match is None:
             self.close()
             raise ValueError("invalid chunk size")  # http.client treats this as a truncated body
-        return int(found[1], 16)
+        return int(match[1], 16)
 
 
 def _get_header_values(headers: Any, name: str) -> List[str]:

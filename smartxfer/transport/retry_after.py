@@ -1,4 +1,4 @@
-"""Parsing of ``Retry-After``."""
+"""Parsing of ``Retry-After``; :mod:`.retry_policy` and :mod:`.rate_limits` compute the delays from it."""
 
 import email.utils
 import re
@@ -39,5 +39,6 @@ def parse_retry_after(value: Optional[str], now: float) -> Optional[float]:
 def describe_retry_after(seconds: float) -> str:
     """Return a hint with the delay that the server requests."""
     if seconds < 1_000_000:
-        return f"the server asks to retry in {seconds:.0f} s"
-    return f"the server asks to retry in more than {min(seconds, _MAX_SECONDS) / 86400:.0f} days"
+        return f"run again in {seconds:.0f} s: the server requests this delay"
+    days = min(seconds, _MAX_SECONDS) / 86400
+    return f"run again in {days:.0f} days: the server requests this delay"

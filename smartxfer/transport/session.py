@@ -199,11 +199,11 @@ class ConnectionSettings:
         :raises ConfigError: the origin needs a certificate file that cannot be used.
         """
         if origin not in self._proxies_by_origin:
-            found = self._proxies_arg
-            if found is None:
-                found = get_environ_proxies(str(origin))
-            self._proxies_by_origin[origin] = wrap_secrets(dict(found))
-            self._proxy_secrets += _register_proxy_passwords(found)
+            proxies = self._proxies_arg
+            if proxies is None:
+                proxies = get_environ_proxies(str(origin))
+            self._proxies_by_origin[origin] = wrap_secrets(dict(proxies))
+            self._proxy_secrets += _register_proxy_passwords(proxies)
         cert = self.cert if self._presents_cert_to(origin) else None
         if origin.scheme == "https":
             self._validate_ca_bundle(self.verify, self._verify_source)
@@ -221,14 +221,14 @@ class ConnectionSettings:
         """
         verify = None if self.verify is True else self.verify
         given = dict(self._proxies_arg or {})
-        found = dict(session.merge_environment_settings(url, given, True, verify, self.cert))
+        settings = dict(session.merge_environment_settings(url, given, True, verify, self.cert))
         if not self._presents_cert_to(Origin.parse(url)):
-            found["cert"] = None
+            settings["cert"] = None
         if url.lower().startswith("https:"):
             source = self._verify_source if verify is not None else "session.verify or REQUESTS_CA_BUNDLE"
-            self._validate_ca_bundle(found.get("verify"), source)
-            self._validate_cert(found.get("cert"), "cert=" if self.cert is not None else "session.cert")
-        return found
+            self._validate_ca_bundle(settings.get("verify"), source)
+            self._validate_cert(settings.get("cert"), "cert=" if self.cert is not None else "session.cert")
+        return settings
 
     def _validate_ca_bundle(self, verify: Any, source: str) -> None:
         if isinstance(verify, (str, os.PathLike)) and self._needs_validation((verify,)):
@@ -252,18 +252,18 @@ class ConnectionSettings:
 
 def _register_proxy_passwords(proxies: Optional[Mapping[str, str]]) -> List[Secret]:
     """Register the passwords in proxy URLs, plain and as Basic credentials, to be masked in messages."""
-    found = []
+    secrets = []
     for user, password in map(get_auth_from_url, (proxies or {}).values()):
         if password:
             pair = base64.b64encode(f"{user}:{password}".encode("utf-8", "replace")).decode("ascii")
-            found += [redaction.register_secret(password), redaction.register_secret(pair)]
-    return found
+            secrets += [redaction.register_secret(password), redaction.register_secret(pair)]
+    return secrets
 
 
 def _get_file_versions(paths: Tuple[Any, ...]) -> Any:
     """Return size and modification time of each file; None if one is missing."""
     try:
-        found = [os.stat(path) for path in paths]
+        stat_results = [os.stat(path) for path in paths]
     except (OSError, ValueError):
         return None
-    return [(state.st_size, state.st_mtime_ns) for state in found]
+    return [(state.st_size, state.st_mtime_ns) for state in stat_results]

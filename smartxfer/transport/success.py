@@ -43,10 +43,10 @@ class Body(enum.Enum):
 
 
 def _validate_statuses(statuses: Iterable[int]) -> FrozenSet[int]:
-    found = frozenset(statuses)
-    if not found or not all(200 <= status < 300 for status in found):
-        raise ValueError(f"statuses must be from 200 to 299, not {sorted(found)}")
-    return found
+    valid = frozenset(statuses)
+    if not valid or not all(200 <= status < 300 for status in valid):
+        raise ValueError(f"statuses must be from 200 to 299, not {sorted(valid)}")
+    return valid
 
 
 @attrs.frozen

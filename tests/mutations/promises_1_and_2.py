@@ -114,7 +114,7 @@ MUTATIONS = [
         tests=("tests/transfer/test_copied_partial_files.py::test_it_is_continued",),
         why="A download into a copied directory starts again from the first byte."),
     Mutation(id="wrong-range-accepted", promise=2, file="smartxfer/transfer/ranges.py",
-        old="if not good:", new="if False:",
+        old="if not matches:", new="if False:",
         tests=("tests/faults/test_bodies.py::test_f16_a_wrong_content_range",),
         why="Bytes of another range are written in the place of those that were asked for."),
     Mutation(id="whole-file-taken-for-range", promise=2, file="smartxfer/transfer/download.py",

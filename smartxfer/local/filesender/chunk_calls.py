@@ -166,8 +166,8 @@ def _announced_size(call: Call, file: Row) -> Optional[int]:
     name = "x-filesender-chunk-size"
     if file["encrypted"] and headers.get("x-filesender-encrypted") == "1":
         name += "-encrypted"
-    said = headers.get(name, "")
-    return int(said) if _NUMBER.fullmatch(said) else -1
+    header = headers.get(name, "")
+    return int(header) if _NUMBER.fullmatch(header) else -1
 
 
 def _file(call: Call) -> Row:

@@ -114,10 +114,10 @@ def _parse_request(backend: Backend, request: Request, arguments: RequestArgumen
             raise ApiError("rest_ownership_required")
         author = identity.author
     else:
-        found = backend.any_transfer(token) if TOKEN.fullmatch(token) else None
-        if found is None:
+        token_transfer = backend.any_transfer(token) if TOKEN.fullmatch(token) else None
+        if token_transfer is None:
             raise ApiError("recipient_not_found")
-        transfer = found
+        transfer = token_transfer
         recipient = records.db.find("recipients", token=token)
         author = serialize_author() if recipient is None else serialize_recipient_author(recipient)
     if transfer["status"] not in ("available", "closed"):

@@ -109,11 +109,11 @@ def get(call: Call) -> Response:
     if call.segment(1) != "transfers":
         raise ApiError("rest_bad_parameter")
     rows = backend.database.select("transfers", "id", guest_id=guest["id"], status="available")
-    found = {
+    response = {
         str(row["id"]): backend.repository.serialize_transfer(row["id"], backend.serializer) for row in rows
     }
     # PHP shows an empty map as a list.
-    return json_response(found or [])
+    return json_response(response or [])
 
 
 def put(call: Call) -> Response:

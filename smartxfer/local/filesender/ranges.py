@@ -41,7 +41,7 @@ def read_ranges(header: str, size: int, *, strict: bool) -> Optional[List[Range]
     unit, equals, ranges_text = header.partition("=")
     if unit.strip() != "bytes" or not equals:
         return None
-    found = []
+    ranges = []
     for item in ranges_text.split(","):
         match = re.fullmatch(r"\s*(\d{0,18})-(\d{0,18})\s*", item, re.ASCII)
         if match is None or match.groups() == ("", ""):
@@ -49,8 +49,8 @@ def read_ranges(header: str, size: int, *, strict: bool) -> Optional[List[Range]
         one = (_as_real_servers if strict else _by_rfc)(match.group(1), match.group(2), size)
         if one is None:
             return None
-        found.append(one)
-    return found
+        ranges.append(one)
+    return ranges
 
 
 # Not by werkzeug: this reproduces the errors of real servers.
@@ -61,8 +61,8 @@ def _as_real_servers(first: str, last: str, size: int) -> Optional[Range]:
 
 
 def _by_rfc(first: str, last: str, size: int) -> Optional[Range]:
-    found = satisfied(first, last, size)
-    return None if found is None else Range(*found, found[1])
+    byte_range = satisfied(first, last, size)
+    return None if byte_range is None else Range(*byte_range, byte_range[1])
 
 
 def spans(start: int, last: int, size: int, step: int) -> List[Span]:
@@ -90,10 +90,10 @@ def encrypted_spans(start: int, stop: int, requested: int, size: int, chunk: int
     :param size: bytes of ciphertext.
     :param chunk: plaintext bytes of a chunk.
     """
-    step, found = chunk + 32, []
+    step, spans = chunk + 32, []
     for position in range(start, stop, step):
         place = position // chunk * step + position % chunk
         count = min(step, start + requested - position, size - place)
         if count > 0:
-            found.append((place, count))
-    return found
+            spans.append((place, count))
+    return spans

@@ -42,11 +42,11 @@ class RequestArguments:
                 self._put(_decode_text(key), clean(_decode_text(value)))
 
     def _put(self, key: str, value: str) -> None:
-        found = _KEY.fullmatch(key)
-        if found is None or not found.group(2):
+        match = _KEY.fullmatch(key)
+        if match is None or not match.group(2):
             self._values[key] = value
             return
-        names: List[str] = [found.group(1), *re.findall(r"\[([^\[\]]*)\]", found.group(2))]
+        names: List[str] = [match.group(1), *re.findall(r"\[([^\[\]]*)\]", match.group(2))]
         level: Dict[str, Any] = self._values
         for name in names[:-1]:
             inner = level.setdefault(name or str(len(level)), {})

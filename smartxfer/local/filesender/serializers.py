@@ -88,11 +88,11 @@ class Serializer:
 
     def recipient(self, row: Row) -> Json:
         """A recipient."""
-        seen: Optional[int] = row["last_activity"]
+        last_activity: Optional[int] = row["last_activity"]
         return {
             **select_columns(row, "id", "transfer_id", "token", "email"),
             "created": self.date(row["created"]),
-            "last_activity": None if seen is None else self.date(seen),
+            "last_activity": None if last_activity is None else self.date(last_activity),
             "options": None,
             "download_url": "{}/?s=download&token={}".format(self.url, row["token"]),
             "errors": [],

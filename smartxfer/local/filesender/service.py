@@ -68,13 +68,13 @@ class FileSender(Service):
 
     def transfers(self) -> List[Dict[str, Any]]:
         """Every transfer with its status, oldest first, files with the bytes that are stored."""
-        records, found = self.backend.repository, []
+        records, transfers = self.backend.repository, []
         for row in records.db.fetchall("SELECT * FROM transfers ORDER BY id"):
             rows = records.files(row["id"])
             files = [{**dict(file), "stored": records.objects.size(file["id"])} for file in rows]
             users = [dict(user) for user in records.recipients(row["id"])]
-            found.append({**dict(row), "files": files, "recipients": users})
-        return found
+            transfers.append({**dict(row), "files": files, "recipients": users})
+        return transfers
 
     def stored(self, file: Any) -> str:
         """Return the path of a file's stored bytes, which may have been deleted.

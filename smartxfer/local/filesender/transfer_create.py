@@ -147,8 +147,8 @@ def _parse_files(call: Call, values: Dict[str, Any]) -> List[Dict[str, Any]]:
         name, size = to_text(entry.get("name")) or "", to_int(entry.get("size", 0), -1)
         if not call.backend.site.any_name and name.endswith("\n"):
             name = name[:-1]
-        made = {**entry, "name": name, "size": size, "size_given": "size" in entry}
-        files.setdefault((name, size), made)
+        parsed = {**entry, "name": name, "size": size, "size_given": "size" in entry}
+        files.setdefault((name, size), parsed)
     return list(files.values())
 
 

@@ -143,9 +143,9 @@ class Call:
             user_data=json.dumps(self.mapping("userData")),
             **columns,
         )
-        made = database.find(table, id=id)
-        assert made is not None
-        return made
+        row = database.find(table, id=id)
+        assert row is not None
+        return row
 
     def serialize_owner(self, row: Row) -> Dict[str, Any]:
         """Return the fields about an object's owner, as the caller sees them."""

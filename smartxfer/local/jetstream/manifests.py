@@ -45,8 +45,8 @@ def wait(call: Call) -> Dict[str, Any]:
 def files(call: Call) -> Dict[str, str]:
     """``send.getManifestFiles``: local path by path at the destination."""
     row = call.find("manifest")
-    found = call.backend.database.select("manifest_files", "number", manifest=row["id"])
-    return {file["destination"]: file["source"] for file in found}
+    rows = call.backend.database.select("manifest_files", "number", manifest=row["id"])
+    return {file["destination"]: file["source"] for file in rows}
 
 
 def delete(call: Call) -> None:
@@ -92,13 +92,13 @@ def _build(backend: Backend, id: int) -> None:
     if row is None:
         return
     error, total = None, 0
-    found: List[Tuple[Any, ...]] = []
+    rows: List[Tuple[Any, ...]] = []
     try:
         view = Sandbox(backend, row["viewer"], row["bound"])
         for number, file in enumerate(_walk(view, json.loads(row["mappings"]))):
             if backend.stopping.is_set():
                 return
-            found.append((id, number, *file))
+            rows.append((id, number, *file))
             total += file[3]
     except RpcError as refused:
         error = refused.message
@@ -110,9 +110,9 @@ def _build(backend: Backend, id: int) -> None:
         if backend.stopping.is_set():
             return
         if error is None:
-            for values in found:
+            for values in rows:
                 backend.database.execute("INSERT INTO manifest_files VALUES (?,?,?,?,?,?,?)", *values)
-        columns: Dict[str, Any] = {"status": "complete", "total_files": len(found), "total_size": total}
+        columns: Dict[str, Any] = {"status": "complete", "total_files": len(rows), "total_size": total}
         if error is not None:
             columns = {"status": "error", "error": error}
         backend.database.update("manifests", id, **columns)

@@ -112,15 +112,15 @@ class Sandbox:
         """
         if self.mappings is not None and not segments(path) and not self.bound:
             return self.roots()
-        found = []
+        names = []
         for name in sorted(os.listdir(self.existing_path(path))):
             below = join_segments(path, name)
             try:
                 self.existing_path(below)
             except RpcError:
                 continue
-            found.append(below)
-        return found
+            names.append(below)
+        return names
 
 
 def _user_mappings(backend: Backend, user: str) -> Optional[Dict[str, str]]:
@@ -136,9 +136,9 @@ def _user_mappings(backend: Backend, user: str) -> Optional[Dict[str, str]]:
 def _expand_user(target: Any, user: str) -> str:
     path = target["path"] if isinstance(target, dict) else target
     values = {"%u": user, "%d": "", "%f": user, "%%": "%"}
-    made, position = [], 0
+    pieces, position = [], 0
     while position < len(path):
         pair = path[position : position + 2]
-        made.append(values.get(pair, path[position]))
+        pieces.append(values.get(pair, path[position]))
         position += 2 if pair in values else 1
-    return "".join(made)
+    return "".join(pieces)

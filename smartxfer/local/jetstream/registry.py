@@ -27,10 +27,10 @@ def unregister(backend: Backend) -> None:
 def find(address: str, port: int) -> Optional[Backend]:
     """Return the server at an address of this machine, or None."""
     with _lock:
-        found = _running.get(port)
-    if found is None or not (is_loopback(address.lower()) or address == found.host):
+        server = _running.get(port)
+    if server is None or not (is_loopback(address.lower()) or address == server.host):
         return None
-    return found
+    return server
 
 
 def peers(backend: Backend) -> List[Backend]:

@@ -178,10 +178,10 @@ def call(backend: Backend, user: User, name: str, params: Dict[str, Any]) -> Any
         require_login(backend, user)
     _check_access(user, name, method)
     given = {key: value for key, value in params.items() if value is not None}
-    made = Call(backend, user, name, given)
+    call = Call(backend, user, name, given)
     if name in ASYNC_METHODS:
-        return async_requests.start(made, lambda: method.function(made))
-    return method.function(made)
+        return async_requests.start(call, lambda: method.function(call))
+    return method.function(call)
 
 
 def _check_access(user: User, name: str, method: Method) -> None:

@@ -228,14 +228,14 @@ class OutgoingTransfer:
     def _limit_rate(self) -> int:
         """Return the rate limit in bytes per second, 0 for none."""
         backend = self._backend
-        found = backend.site.rate
+        limit = backend.site.rate
         row = backend.database.find("destinations", id=self._row["destination"])
         limits = backend.setting("bandwidth_limits") or {}
         for kilobits in (row["rate"] if row is not None else None, limits.get("outgoing")):
             if isinstance(kilobits, (int, float)) and kilobits > 0:
                 rate = max(1, int(kilobits * 125))
-                found = min(found, rate) if found else rate
-        return found
+                limit = min(limit, rate) if limit else rate
+        return limit
 
     def _check_control(self) -> None:
         if self._live.control.is_set():

@@ -28,8 +28,8 @@ def auth(call: Call) -> None:
     """
     user, password = call.text("user"), call.text("password")
     known = call.backend.passwords.get(user)
-    good = hmac.compare_digest((known or "").encode(), password.encode())
-    if known is None or not good:
+    is_correct = hmac.compare_digest((known or "").encode(), password.encode())
+    if known is None or not is_correct:
         raise RpcError("AuthenticationFailed", "the user name or the password is wrong")
     call.user.become_user(user)
 
@@ -210,15 +210,15 @@ def send_packet(call: Call) -> None:
     address = call.text("destinationAddress", "127.0.0.1")
     port = call.integer("destinationPort")
     if port is None:
-        found = registry.peers(call.backend)
+        peers = registry.peers(call.backend)
     else:
         one = registry.find(address, port)
         if one is None:
             raise RpcError("NotFound", f"no server answers at {address}:{port}")
-        found = [one]
+        peers = [one]
     backend = call.backend
     packet = {"sourceIP": backend.host, "sourcePort": backend.port, "publicKey": backend.public_key}
-    for receiver in found:
+    for receiver in peers:
         _deliver(receiver, packet)
 
 

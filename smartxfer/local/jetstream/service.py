@@ -127,14 +127,14 @@ class JetStream(Service):
 
     def files(self) -> Dict[str, int]:
         """Return the size of every file below the root in bytes, by path."""
-        found = {}
+        sizes = {}
         for folder, _, names in os.walk(self.root):
             for name in names:
                 full = os.path.join(folder, name)
                 if os.path.islink(full):
                     continue
-                found["/" + os.path.relpath(full, self.root).replace(os.sep, "/")] = os.path.getsize(full)
-        return dict(sorted(found.items()))
+                sizes["/" + os.path.relpath(full, self.root).replace(os.sep, "/")] = os.path.getsize(full)
+        return dict(sorted(sizes.items()))
 
     def read(self, path: Any) -> bytes:
         """Return the bytes of a file.

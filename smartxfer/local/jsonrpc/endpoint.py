@@ -26,8 +26,8 @@ Call = Callable[[Session, str, Dict[str, Any]], Any]
 
 def find_method(start: bytes) -> Optional[str]:
     """Return the method of a call from the first bytes of its body, or None."""
-    found = _METHOD.search(start)
-    return found[1].decode("ascii") if found else None
+    match = _METHOD.search(start)
+    return match[1].decode("ascii") if match else None
 
 
 class JsonRpcEndpoint:

@@ -53,9 +53,9 @@ def vocabulary(call: Call) -> Response:
         return page(call, f"{api}/vocabularies/{segments[1]}", entries, "title", size=_SIZE, show=dict)
     for one in entries:
         if segments[2:] == [one["id"]]:
-            found = call.json(one)
-            found.headers.append(("ETag", '"1"'))
-            return found
+            response = call.json(one)
+            response.headers.append(("ETag", '"1"'))
+            return response
     raise ApiError(404, NOT_KNOWN)
 
 

@@ -31,8 +31,8 @@ def _open_zip(backend: Backend, entry: FileEntry) -> Iterator[zipfile.ZipFile]:
     """
     number, _ = file_storage.assemble(backend.database, backend.objects, entry)
     try:
-        with zipfile.ZipFile(backend.objects.path(number)) as found:
-            yield found
+        with zipfile.ZipFile(backend.objects.path(number)) as archive:
+            yield archive
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise zipfile.BadZipFile(str(error)) from None
 
@@ -42,8 +42,8 @@ def save_listing(backend: Backend, entry: FileEntry) -> Dict[str, Any]:
     if not is_container(entry.key) or entry.spans is None:
         return {}
     try:
-        with _open_zip(backend, entry) as found:
-            return {"zip_toc_position": found.start_dir}
+        with _open_zip(backend, entry) as archive:
+            return {"zip_toc_position": archive.start_dir}
     except zipfile.BadZipFile:
         return {"error": _NOT_ZIP}
 
@@ -65,8 +65,10 @@ def handle(call: Call, owner: Owner, key: str, member: str) -> Response:
     if not is_container(key) or entry.spans is None:
         raise ApiError(400, f"No extractor found for the file '{key}'.")
     try:
-        with _open_zip(backend, entry) as found:
-            return _member(found, owner, member) if member else call.json(_list_members(found, owner, key))
+        with _open_zip(backend, entry) as archive:
+            return (
+                _member(archive, owner, member) if member else call.json(_list_members(archive, owner, key))
+            )
     except zipfile.BadZipFile:
         raise ApiError(_NO_ARCHIVE, f"Invalid file content for file '{key}': {_NOT_ZIP}.") from None
 
@@ -75,12 +77,12 @@ def _missing(owner: Owner, key: str) -> ApiError:
     return ApiError(404, f"Record '{owner.id}' has no file '{key}'.")
 
 
-def _list_members(found: zipfile.ZipFile, owner: Owner, key: str) -> Dict[str, Any]:
+def _list_members(archive: zipfile.ZipFile, owner: Owner, key: str) -> Dict[str, Any]:
     # The links refer to the published record, even in a draft.
     url = owner.base.replace("/draft/files", "/files") + f"/{encode_key(key)}/container/"
     files: List[Dict[str, Any]] = []
     directories: List[Dict[str, Any]] = []
-    for one in found.infolist():
+    for one in archive.infolist():
         name = one.filename.rstrip("/")
         links = {"content": url + encode_key(name)}
         if one.is_dir():
@@ -99,9 +101,9 @@ def _list_members(found: zipfile.ZipFile, owner: Owner, key: str) -> Dict[str, A
     return {"entries": files, "truncated": False, "total": len(files), "directories": directories}
 
 
-def _member(found: zipfile.ZipFile, owner: Owner, member: str) -> Response:
+def _member(archive: zipfile.ZipFile, owner: Owner, member: str) -> Response:
     try:
-        one = found.getinfo(member)
+        one = archive.getinfo(member)
     except KeyError:
         raise _missing(owner, member) from None
     if one.is_dir():
@@ -110,6 +112,6 @@ def _member(found: zipfile.ZipFile, owner: Owner, member: str) -> Response:
     kind += "; charset=utf-8" if kind.startswith("text/") else ""
     name = member.rsplit("/", 1)[-1]
     headers = [("Content-Disposition", f'attachment; filename="{name}"'), ("Content-Type", kind)]
-    with found.open(one) as stream:
+    with archive.open(one) as stream:
         pieces = tuple(iter(lambda: stream.read(PIECE), b""))
     return Response(200, headers, pieces or (b"",))

@@ -60,7 +60,7 @@ def _info(call: Call) -> Dict[str, Any]:
     features = ["drafts", "workflows", "requests", "communities", "request_types"]
     if site.review != "workflow":
         features.remove("workflows")
-    found: Dict[str, Any] = {
+    info: Dict[str, Any] = {
         "schema": "local://introspection-v1.0.0", "name": "Local repository", "description": "",
         "version": "local development",
         "invenio_version": site.version,
@@ -74,8 +74,8 @@ def _info(call: Call) -> Dict[str, Any]:
         },
     }
     if len(site.models) == 1:
-        found["default_model"] = site.models[0]
-    return found
+        info["default_model"] = site.models[0]
+    return info
 
 
 def _schema_name(model: str) -> str:

@@ -39,18 +39,18 @@ def record_response(
     :param errors: errors of dropped fields.
     :param linked: whether its files have links.
     """
-    found = serialize(view, errors)
+    body = serialize(view, errors)
     if linked:
-        link_files(call.backend, file_owner(view), found["files"])
-    export = exports.export(call.kind, found, call.backend.url) if 200 <= status < 300 else None
+        link_files(call.backend, file_owner(view), body["files"])
+    export = exports.export(call.kind, body, call.backend.url) if 200 <= status < 300 else None
     if export is not None:
         if call.kind not in exports.WITHOUT_TAG:
-            export.headers.append(("ETag", f'"{found["revision_id"]}"'))
+            export.headers.append(("ETag", f'"{body["revision_id"]}"'))
         return export
     if call.query.get("expand", "0") not in ("", "0", "false"):
-        found["expanded"] = {"parent": {"access": {"owned_by": {"id": view.parent.owner}}}}
-    response = call.json(found, status)
-    response.headers.append(("ETag", f'"{found["revision_id"]}"'))
+        body["expanded"] = {"parent": {"access": {"owned_by": {"id": view.parent.owner}}}}
+    response = call.json(body, status)
+    response.headers.append(("ETag", f'"{body["revision_id"]}"'))
     return response
 
 
@@ -147,10 +147,10 @@ def _files(view: RecordView, values: Dict[str, Any], body: Dict[str, Any]) -> Li
     :param body: the received document.
     :return: errors by field.
     """
-    found = values["files"]
+    listing = values["files"]
     keys = files.keys(view.backend, view.state.bucket)
     errors: List[Dict[str, Any]] = []
-    if not found["enabled"]:
+    if not listing["enabled"]:
         if keys:
             text = "You must first delete all files to set the record to be metadata-only."
             errors.append({"field": "files.enabled", "messages": [text]})
@@ -161,7 +161,7 @@ def _files(view: RecordView, values: Dict[str, Any], body: Dict[str, Any]) -> Li
     value = body.get("files")
     preview = value.get("default_preview") if isinstance(value, dict) else None
     if preview in keys:
-        found["default_preview"] = preview
+        listing["default_preview"] = preview
     elif preview:
         errors.append({"field": "files.default_preview", "messages": [f'No file with key "{preview}"']})
     return errors

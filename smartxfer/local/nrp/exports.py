@@ -54,23 +54,23 @@ def _bibtex(facts: _RecordFields) -> str:
     return "@{}{{{},\n{}}}".format(kind, label, "".join(lines))
 
 
-def _datacite(facts: _RecordFields) -> Record:
+def _datacite(fields: _RecordFields) -> Record:
     creators = []
-    for one in facts.people:
-        personal = one.get("type") == "personal"
-        found = {"name": one.get("name", ""), "nameType": "Personal" if personal else "Organizational"}
+    for person in fields.people:
+        personal = person.get("type") == "personal"
+        creator = {"name": person.get("name", ""), "nameType": "Personal" if personal else "Organizational"}
         if personal:
-            found.update(givenName=one.get("given_name", ""), familyName=one.get("family_name", ""))
-        creators.append({**found, "nameIdentifiers": []})
-    updated = facts.record["updated"][:10]
+            creator.update(givenName=person.get("given_name", ""), familyName=person.get("family_name", ""))
+        creators.append({**creator, "nameIdentifiers": []})
+    updated = fields.record["updated"][:10]
     return {
-        "types": {"resourceTypeGeneral": _GENERAL.get(facts.type, "Other"), "resourceType": ""},
-        "titles": [{"title": facts.title}],
+        "types": {"resourceTypeGeneral": _GENERAL.get(fields.type, "Other"), "resourceType": ""},
+        "titles": [{"title": fields.title}],
         "creators": creators,
-        "publisher": {"name": facts.publisher},
-        "publicationYear": facts.year,
-        "dates": [{"date": facts.date, "dateType": "Issued"}, {"date": updated, "dateType": "Updated"}],
-        "alternateIdentifiers": [{"alternateIdentifier": facts.page, "alternateIdentifierType": "URL"}],
+        "publisher": {"name": fields.publisher},
+        "publicationYear": fields.year,
+        "dates": [{"date": fields.date, "dateType": "Issued"}, {"date": updated, "dateType": "Updated"}],
+        "alternateIdentifiers": [{"alternateIdentifier": fields.page, "alternateIdentifierType": "URL"}],
         "schemaVersion": "http://datacite.org/schema/kernel-4",
     }
 
@@ -91,23 +91,24 @@ def _bibliography(facts: _RecordFields) -> str:
     return f"{', '.join(users)} ({facts.year}) \u201c{facts.title}\u201d. {facts.publisher}."
 
 
-def _schema_org(facts: _RecordFields) -> Record:
+def _schema_org(fields: _RecordFields) -> Record:
     keys = {"name": "name", "givenName": "given_name", "familyName": "family_name"}
     users = [
-        {**{key: one.get(name, "") for key, name in keys.items()}, "@type": "Person"} for one in facts.people
+        {**{key: person.get(name, "") for key, name in keys.items()}, "@type": "Person"}
+        for person in fields.people
     ]
     return {
         "@context": "http://schema.org",
         "@type": "https://schema.org/CreativeWork",
-        "identifier": facts.record["links"]["self"],
-        "name": facts.title,
+        "identifier": fields.record["links"]["self"],
+        "name": fields.title,
         "creator": users,
         "author": users,
-        "publisher": {"@type": "Organization", "name": facts.publisher},
-        "dateCreated": facts.record["created"],
-        "dateModified": facts.record["updated"],
-        "datePublished": facts.date,
-        "url": facts.page,
+        "publisher": {"@type": "Organization", "name": fields.publisher},
+        "dateCreated": fields.record["created"],
+        "dateModified": fields.record["updated"],
+        "datePublished": fields.date,
+        "url": fields.page,
     }
 
 
@@ -157,7 +158,7 @@ def export(kind: str, record: Record, url: str) -> Optional[Response]:
     maker = _EXPORTERS.get(kind)
     if maker is None:
         return None
-    found = maker(_RecordFields(record, url))
-    text = found if isinstance(found, str) else json.dumps(found)
+    exported = maker(_RecordFields(record, url))
+    text = exported if isinstance(exported, str) else json.dumps(exported)
     label = "text/plain" if kind == "text/x-bibliography" else kind
     return text_response(200, text, label)

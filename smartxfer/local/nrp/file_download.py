@@ -90,11 +90,11 @@ def _file_response(call: Call, entry: FileEntry, kind: str, naming: str, *, rang
     if ranges:
         headers.append(("Accept-Ranges", "bytes"))
         try:
-            found = requested_range(asked, size, tag, modified)
+            byte_range = requested_range(asked, size, tag, modified)
         except RangeNotSatisfiable:
             return Response(416, [*headers, ("Content-Range", f"bytes */{size}")])
-        if found is not None and call.request.method == "GET":
-            start, end = found
+        if byte_range is not None and call.request.method == "GET":
+            start, end = byte_range
             headers.append(("Content-Range", f"bytes {start}-{end}/{size}"))
             stretches = entry.slices(call.backend.objects, start, end - start + 1)
             return Response(206, headers, stretches, end - start + 1)

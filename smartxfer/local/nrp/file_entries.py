@@ -108,14 +108,14 @@ class FileEntry:
         :param count: number of bytes; None: up to the end.
         """
         left = self.is_stored - start if count is None else count
-        found: List[FileSlice] = []
+        slices: List[FileSlice] = []
         for number, size in self.spans or ():
             accepted = min(size - start, left)
             if accepted > 0:
-                found.append(FileSlice(objects.path(number), start, accepted))
+                slices.append(FileSlice(objects.path(number), start, accepted))
                 left -= accepted
             start = max(0, start - size)
-        return tuple(found)
+        return tuple(slices)
 
 
 _COLUMNS = ("number", "bucket", "key", "file_id", "type", "status", "checksum")

@@ -108,18 +108,18 @@ def _parse_files(call: Call) -> List[Dict[str, Any]]:
     elif not body:
         errors.add("_schema", "No files to upload.")
     errors.raise_if_any()
-    found = []
+    parsed = []
     for index, values in enumerate(body):
         if isinstance(values, dict) and "\0" in str(values.get("key", "")):
             raise framework_error(500)  # The database cannot store it.
         if isinstance(values, dict):
-            found.append(_file(values, errors, f"{index}.", call.backend.site))
+            parsed.append(_file(values, errors, f"{index}.", call.backend.site))
         else:
             errors.add(f"{index}._schema", "Invalid input type.")
     errors.raise_if_any()
-    if any(not is_storable(values.get("metadata")) for values in found):
+    if any(not is_storable(values.get("metadata")) for values in parsed):
         raise framework_error(500)
-    return found
+    return parsed
 
 
 def _file(values: Dict[str, Any], errors: Errors, position: str, site: Site) -> Dict[str, Any]:

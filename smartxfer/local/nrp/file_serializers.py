@@ -70,15 +70,15 @@ def _part(backend: Backend, entry: FileEntry, url: str, part: int) -> Dict[str, 
 def serialize_list(backend: Backend, owner: Owner) -> Dict[str, Any]:
     """Return the file list of a record or draft."""
     archive = owner.base[: -len("/files")] + "/files-archive"
-    found: Dict[str, Any] = {
+    body: Dict[str, Any] = {
         "enabled": owner.enabled,
         "links": {"self": owner.base, "archive": archive},
     }
     if owner.enabled:
         listed = file_entries.in_bucket(backend.database, owner.bucket)
-        found["entries"] = [serialize_entry(backend, owner, entry) for entry in listed]
-        found.update(default_preview=owner.preview or None, order=[])
-    return found
+        body["entries"] = [serialize_entry(backend, owner, entry) for entry in listed]
+        body.update(default_preview=owner.preview or None, order=[])
+    return body
 
 
 def serialize_summary(backend: Backend, owner: Owner) -> Dict[str, Any]:
@@ -97,8 +97,8 @@ def serialize_summary(backend: Backend, owner: Owner) -> Dict[str, Any]:
     }
 
 
-def with_links(backend: Backend, owner: Owner, found: Dict[str, Any]) -> None:
+def with_links(backend: Backend, owner: Owner, body: Dict[str, Any]) -> None:
     """Add links to the entries of a ``files`` member, which only a single record has."""
     for entry in file_entries.in_bucket(backend.database, owner.bucket):
-        if entry.key in found.get("entries", {}):
-            found["entries"][entry.key]["links"] = serialize_entry(backend, owner, entry)["links"]
+        if entry.key in body.get("entries", {}):
+            body["entries"][entry.key]["links"] = serialize_entry(backend, owner, entry)["links"]

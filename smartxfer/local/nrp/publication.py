@@ -180,10 +180,10 @@ def next_version(backend: Backend, record: StoredRecord) -> StoredRecord:
         if not backend.site.open_schema(record.model):
             values["metadata"].pop("version", None)
             values["metadata"]["publication_date"] = backend.stamp(backend.now())[:10]
-        made = StoredRecord(record_store.make_id(), record.parent, record.model, last.position + 1)
-        made.draft = new_draft(backend, values, FIRST)
-        record_store.add(backend.database, made)
-        return made
+        version = StoredRecord(record_store.make_id(), record.parent, record.model, last.position + 1)
+        version.draft = new_draft(backend, values, FIRST)
+        record_store.add(backend.database, version)
+        return version
 
 
 def import_files(call: Call, id: str) -> Response:

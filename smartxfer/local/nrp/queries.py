@@ -35,10 +35,10 @@ def matcher(query: str) -> Matcher:
     :raises InvalidQuery: invalid syntax.
     """
     reader = _Reader(query)
-    found = reader.choices(0)
+    matcher = reader.choices(0)
     if reader.token is not None:
         raise InvalidQuery(query)
-    return found
+    return matcher
 
 
 class _Reader:
@@ -64,20 +64,20 @@ class _Reader:
 
     def choices(self, depth: int) -> Matcher:
         """Parse terms with OR between them, to the end of a group."""
-        found = [self._terms(depth)]
+        choices = [self._terms(depth)]
         while self._mark in ("OR", "||"):
             self._step()
-            found.append(self._terms(depth))
-        return lambda view: any(choice(view) for choice in found)
+            choices.append(self._terms(depth))
+        return lambda view: any(choice(view) for choice in choices)
 
     def _terms(self, depth: int) -> Matcher:
-        found: List[Matcher] = []
+        matchers: List[Matcher] = []
         while self.token is not None and self._mark not in (")", "OR", "||"):
             if self._mark in ("AND", "&&", "+"):
                 self._step()
                 continue
-            found.append(self._term(depth))
-        return lambda view: all(term(view) for term in found)
+            matchers.append(self._term(depth))
+        return lambda view: all(term(view) for term in matchers)
 
     def _term(self, depth: int) -> Matcher:
         if self.token is None or depth > _DEPTH:
@@ -164,10 +164,10 @@ def _values(view: RecordView, path: str) -> List[Any]:
         "versions": {"index": view.item.position},
         **state.values,
     }
-    found: List[Any] = [document]
+    values: List[Any] = [document]
     for name in path.split("."):
-        found = [one[name] for one in _flat(found) if isinstance(one, dict) and name in one]
-    return _flat(found)
+        values = [one[name] for one in _flat(values) if isinstance(one, dict) and name in one]
+    return _flat(values)
 
 
 def _flat(values: List[Any]) -> List[Any]:

@@ -93,7 +93,7 @@ def serialize(view: RecordView, errors: Optional[List[Dict[str, Any]]] = None) -
     state, record, draft = view.state, view.item, view.draft
     summary = summary_of(view.backend, file_owner(view))
     values = copy.deepcopy(state.values)
-    found: Dict[str, Any] = {
+    body: Dict[str, Any] = {
         "id": record.id,
         "created": state.created,
         "updated": state.updated,
@@ -105,26 +105,26 @@ def serialize(view: RecordView, errors: Optional[List[Dict[str, Any]]] = None) -
         "is_draft": draft,
     }
     if draft:
-        found["expires_at"] = state.expires
-    found["pids"] = values["pids"]
-    found["metadata"] = _metadata(values["metadata"])
-    found["custom_fields"] = values["custom_fields"]
+        body["expires_at"] = state.expires
+    body["pids"] = values["pids"]
+    body["metadata"] = _metadata(values["metadata"])
+    body["custom_fields"] = values["custom_fields"]
     if files.count(view.backend, state.bucket):
         values["access"].pop("status", None)
-    found["access"] = _access(values["access"], enabled=values["files"]["enabled"])
-    found["files"] = summary
-    found["media_files"] = copy.deepcopy(_NO_FILES) if "count" in summary else {"enabled": False}
-    found["status"] = _status(view)
+    body["access"] = _access(values["access"], enabled=values["files"]["enabled"])
+    body["files"] = summary
+    body["media_files"] = copy.deepcopy(_NO_FILES) if "count" in summary else {"enabled": False}
+    body["status"] = _status(view)
     if not draft:
-        found["deletion_status"] = {"is_deleted": False, "status": "P"}
+        body["deletion_status"] = {"is_deleted": False, "status": "P"}
     if view.user.superuser:
-        found["internal_notes"] = []
+        body["internal_notes"] = []
     if not draft:
         names = ("this_version", "all_versions")
-        found["stats"] = {name: {**_NO_STATS, "data_volume": 0.0} for name in names}
+        body["stats"] = {name: {**_NO_STATS, "data_volume": 0.0} for name in names}
     if errors:
-        found["errors"] = errors
-    return found
+        body["errors"] = errors
+    return body
 
 
 def _status(view: RecordView) -> str:
@@ -137,7 +137,7 @@ def _status(view: RecordView) -> str:
 
 def _parent(view: RecordView) -> Dict[str, Any]:
     parent, ids = view.parent, view.parent.communities
-    found: Dict[str, Any] = {
+    body: Dict[str, Any] = {
         "id": parent.id,
         "access": {
             **({"grants": []} if view.is_owner else {}),
@@ -149,12 +149,12 @@ def _parent(view: RecordView) -> Dict[str, Any]:
         "pids": {},
     }
     if view.user.superuser:
-        found["is_verified"] = False
+        body["is_verified"] = False
     if parent.review:
-        found["review"] = {"id": parent.review}
+        body["review"] = {"id": parent.review}
     if parent.workflow:
-        found["workflow"] = parent.workflow
-    return found
+        body["workflow"] = parent.workflow
+    return body
 
 
 def _versions(view: RecordView) -> Dict[str, Any]:

@@ -106,21 +106,21 @@ def _items(database: Database, condition: str, *values: Any) -> List[StoredRecor
     parts = f"SELECT halves.* FROM halves JOIN items USING (id) WHERE {condition}"  # noqa: S608
     with database.transaction():
         rows, states = database.fetchall(sql, *values), database.fetchall(parts, *values)
-    found: Dict[str, StoredRecord] = {}
+    items: Dict[str, StoredRecord] = {}
     for row in rows:
         columns = dict(row)
         deleted = columns.pop("deleted")
-        found[row["id"]] = StoredRecord(**columns, deleted=None if deleted is None else json.loads(deleted))
+        items[row["id"]] = StoredRecord(**columns, deleted=None if deleted is None else json.loads(deleted))
     for row in states:
         state = RecordState(**json.loads(row["document"]), **select_columns(row, "revision", "updated"))
-        setattr(found[row["id"]], "draft" if row["draft"] else "record", state)
-    return list(found.values())
+        setattr(items[row["id"]], "draft" if row["draft"] else "record", state)
+    return list(items.values())
 
 
 def find(database: Database, id: str) -> Optional[StoredRecord]:
     """Return the record of an id, or None."""
-    found = _items(database, "items.id=?", id)
-    return found[0] if found else None
+    items = _items(database, "items.id=?", id)
+    return items[0] if items else None
 
 
 def all_of(database: Database, model: str) -> List[StoredRecord]:
@@ -135,8 +135,8 @@ def versions(database: Database, parent: str) -> List[StoredRecord]:
 
 def latest(there: List[StoredRecord]) -> Optional[StoredRecord]:
     """Return the newest published version, or None."""
-    found = [record for record in there if record.record is not None and record.deleted is None]
-    return found[-1] if found else None
+    published = [record for record in there if record.record is not None and record.deleted is None]
+    return published[-1] if published else None
 
 
 def add(database: Database, record: StoredRecord) -> None:

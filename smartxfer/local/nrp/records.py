@@ -29,10 +29,10 @@ from smartxfer.local.nrp.search import page
 def read(call: Call, id: str) -> Response:
     """Return a published record; the parent id redirects to the latest version."""
     if record_store.find(call.backend.database, id) is None:
-        found = record_store.latest(record_store.versions(call.backend.database, id))
-        if found is not None and found.model == call.model:
+        record = record_store.latest(record_store.versions(call.backend.database, id))
+        if record is not None and record.model == call.model:
             # The token of a secret link is not part of the redirect.
-            raise Redirected(f"/api/{call.model}/{found.id}", 302, is_frontend=False)
+            raise Redirected(f"/api/{call.model}/{record.id}", 302, is_frontend=False)
     view = require_published(call, id, NOT_REGISTERED)
     if not view.is_readable:
         raise permission_denied()
@@ -75,12 +75,12 @@ def latest(call: Call, id: str) -> Response:
     parent = id
     if record_store.find(database, id) is not None or record_store.parent_of(database, id) is None:
         parent = require_published(call, id, NOT_REGISTERED).parent.id
-    found = record_store.latest(record_store.versions(database, parent))
-    if found is None:
+    record = record_store.latest(record_store.versions(database, parent))
+    if record is None:
         raise ApiError(404, NOT_REGISTERED)
-    if not view_of(call, found, False).is_readable:
+    if not view_of(call, record, False).is_readable:
         raise permission_denied()
-    url = f"{call.backend.api}/{found.model}/{found.id}"
+    url = f"{call.backend.api}/{record.model}/{record.id}"
     response = json_response({"status": 301, "message": "Redirecting...", "location": url}, 301)
     response.headers.append(("Location", url))
     return response
@@ -94,7 +94,7 @@ def versions(call: Call, id: str) -> Response:
     if state is not None and state.values["access"]["record"] != "public" and not own.is_readable:
         raise permission_denied()
     there = record_store.versions(call.backend.database, record.parent)
-    found = [view_of(call, one, False) for one in there if one.record is not None and one.deleted is None]
-    found.sort(key=lambda view: -view.item.position)
+    views = [view_of(call, one, False) for one in there if one.record is not None and one.deleted is None]
+    views.sort(key=lambda view: -view.item.position)
     url = f"{call.backend.api}/{call.model}/{id}/versions"
-    return page(call, url, found, "version", size=25)
+    return page(call, url, views, "version", size=25)

@@ -62,7 +62,7 @@ def actions(backend: Backend, request: Request, user: User) -> List[str]:
 def serialize(backend: Backend, request: Request, user: User) -> Dict[str, Any]:
     """Return a request as the API shows it."""
     url = f"{backend.api}/requests/{request.id}"
-    found: Dict[str, Any] = {
+    body: Dict[str, Any] = {
         "id": request.id,
         "created": request.created,
         "updated": request.updated,
@@ -87,8 +87,8 @@ def serialize(backend: Backend, request: Request, user: User) -> Dict[str, Any]:
         "topic": {"record": request.topic},
     }
     if request.payload is not None:
-        found["payload"] = request.payload
-    return found
+        body["payload"] = request.payload
+    return body
 
 
 def _topic(backend: Backend, request: Request) -> Dict[str, str]:
@@ -225,8 +225,8 @@ def create(call: Call, id: str) -> Response:
     named = receiver.get("community") if isinstance(receiver, dict) else None
     if body.get("type") != "community-submission":
         raise invalid_field("type", "Invalid review type.")
-    found = find_community(backend, named) if isinstance(named, str) else None
-    if found is None:
+    community = find_community(backend, named) if isinstance(named, str) else None
+    if community is None:
         raise invalid_field("receiver", "The entity does not exist.")
     with backend.database.transaction():
         view = _own_request(call, id)
@@ -237,7 +237,7 @@ def create(call: Call, id: str) -> Response:
             if former.is_open:
                 raise ApiError(400, "You cannot update a review which has already been submitted.")
             requests.remove(backend.database, former.id)
-        request = _create(call, "community-submission", view.item, community=found)
+        request = _create(call, "community-submission", view.item, community=community)
         view.parent.review = request.id
         record_store.save_parent(backend.database, view.parent)
         return _request_response(call, request)
@@ -270,9 +270,9 @@ def of_record(call: Call, id: str) -> Response:
     record = require_record(call, id)
     if not view_of(call, record, record.draft is not None).is_owner:
         raise permission_denied()
-    found = [one for one in requests.all_of(call.backend.database) if one.topic == id]
+    matching = [one for one in requests.all_of(call.backend.database) if one.topic == id]
     url = f"{call.backend.api}/{call.model}/{id}/requests"
-    return page(call, url, found[::-1], "newest", show=_serializer(call))
+    return page(call, url, matching[::-1], "newest", show=_serializer(call))
 
 
 def handle(call: Call) -> Response:
@@ -286,8 +286,8 @@ def handle(call: Call) -> Response:
         raise permission_denied()
     if segments == [""]:
         call.require_method("GET")
-        found = [one for one in requests.all_of(backend.database) if visible(backend, one, call.caller)]
-        return page(call, f"{backend.api}/requests/", found[::-1], "newest", show=_serializer(call))
+        matching = [one for one in requests.all_of(backend.database) if visible(backend, one, call.caller)]
+        return page(call, f"{backend.api}/requests/", matching[::-1], "newest", show=_serializer(call))
     request = requests.find(backend.database, segments[0])
     if request is None:
         raise ApiError(404, NOT_KNOWN)

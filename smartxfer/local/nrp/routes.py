@@ -61,16 +61,16 @@ def handle(backend: Backend, request: Request) -> Response:
     except ApiError as refusal:
         return error_response(refusal)
     try:
-        found = _dispatch(call)
+        response = _dispatch(call)
     except ApiError as refusal:
-        found = error_response(refusal)
+        response = error_response(refusal)
         if refusal.is_unrouted:
-            return found
+            return response
     if call.user:
-        found.headers.append(("X-User-ID", call.caller.id))
+        response.headers.append(("X-User-ID", call.caller.id))
     if call.request.path.startswith("/api"):
-        found.headers += headers
-    return found
+        response.headers += headers
+    return response
 
 
 def _user(call: Call) -> User:

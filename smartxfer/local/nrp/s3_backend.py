@@ -30,8 +30,8 @@ class FileStorageBackend:
         if bucket != STORAGE_BUCKET:
             raise S3Error("NoSuchBucket", 404)
         match = _KEY.fullmatch(key)
-        found = file_entries.of_file(self._backend.database, "".join(match.groups())) if match else []
-        return found[0] if found else None
+        entries = file_entries.of_file(self._backend.database, "".join(match.groups())) if match else []
+        return entries[0] if entries else None
 
     def find(self, bucket: str, key: str) -> Optional[StoredObject]:
         """Return an object, or None.

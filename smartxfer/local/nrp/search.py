@@ -41,16 +41,16 @@ def published(call: Call) -> Response:
     """Search the published records that the caller may read: latest or all versions."""
     sort = _sort(call, "newest")
     matches, every = _matcher(call), call.query.get("allversions", "false") in ("true", "1")
-    found: Dict[str, List[RecordView]] = {}
+    views_by_parent: Dict[str, List[RecordView]] = {}
     for record in record_store.all_of(call.backend.database, call.model):
         if record.record is None or record.deleted is not None:
             continue
         view = view_of(call, record, False)
         if view.is_readable:
-            found.setdefault(record.parent, []).append(view)
+            views_by_parent.setdefault(record.parent, []).append(view)
     views = [
         view
-        for listed in found.values()
+        for listed in views_by_parent.values()
         for view in (listed if every else [max(listed, key=lambda one: one.item.position)])
         if matches(view)
     ]
@@ -114,10 +114,10 @@ def _number(call: Call, name: str, default: int) -> int:
 
 def _hit(view: RecordView) -> Dict[str, Any]:
     """Return a record as in the index, which lacks the storage class."""
-    found = serialize(view)
-    for entry in found["files"].get("entries", {}).values():
+    hit = serialize(view)
+    for entry in hit["files"].get("entries", {}).values():
         entry.pop("storage_class", None)
-    return found
+    return hit
 
 
 def _facets() -> Dict[str, Any]:
@@ -127,7 +127,7 @@ def _facets() -> Dict[str, Any]:
 def page(
     call: Call,
     url: str,
-    found: Sequence[Any],
+    all_hits: Sequence[Any],
     sort: str,
     *,
     facets: Optional[Dict[str, Any]] = None,
@@ -138,7 +138,7 @@ def page(
     """Return a response with one page of the hits.
 
     :param url: URL of the search.
-    :param found: all hits, in order.
+    :param all_hits: in order.
     :param sort: name of the order.
     :param facets: the aggregations, or None.
     :param show: serializer of a hit; None: that of records.
@@ -153,8 +153,8 @@ def page(
         raise invalid_field("size", f"Page size cannot be greater than {maximum}.")
     if number * size > site.search_window:
         raise ApiError(400, "Invalid querystring parameters.")
-    hits = [(show or _hit)(one) for one in found[(number - 1) * size : number * size]]
-    body: Dict[str, Any] = {"hits": {"hits": hits, "total": len(found)}}
+    hits = [(show or _hit)(one) for one in all_hits[(number - 1) * size : number * size]]
+    body: Dict[str, Any] = {"hits": {"hits": hits, "total": len(all_hits)}}
     if facets is not None:
         body["aggregations"] = facets
     body["sortBy"] = sort
@@ -163,7 +163,7 @@ def page(
     links = {"self": number}
     if number > 1:
         links = {"prev": number - 1, **links}
-    if number * size < len(found):
+    if number * size < len(all_hits):
         links["next"] = number + 1
     body["links"] = {name: _link(call, url, where, size, sort) for name, where in links.items()}
     return call.json(body)

@@ -251,11 +251,11 @@ def _bucket_of(file: Any) -> Tuple[str, Any]:
     :raises UsageError: it is not a file.
     """
     link = require_member(require_member(file, "links"), "self")
-    found = re.search(r"/records/([^/?#]+)/", link) if isinstance(link, str) else None
+    match = re.search(r"/records/([^/?#]+)/", link) if isinstance(link, str) else None
     key = require_member(file, "key")
-    if found is None or key is file:
+    if match is None or key is file:
         raise UsageError("missing record of the file", hint="read(record, 'key') or read(file) of a client")
-    return found.group(1), key
+    return match.group(1), key
 
 
 def _check_date(text: Any) -> None:

@@ -86,17 +86,17 @@ def _enabled(value: Any, errors: Errors) -> bool:
 
 def _access(value: Any, errors: Errors) -> Dict[str, Any]:
     given = value if isinstance(value, dict) else {}
-    found: Dict[str, Any] = {}
+    access: Dict[str, Any] = {}
     for name in ("files", "record"):
         word = given.get(name, "public")
         if word not in ("public", "restricted"):
             _add(errors, f"access.{name}", f"'{name}' must be either 'public' or 'restricted'")
             word = "public"
-        found[name] = word
+        access[name] = word
     embargo = given.get("embargo")
     if isinstance(embargo, dict) and embargo.get("active"):
-        found["embargo"] = {key: embargo[key] for key in ("active", "until", "reason") if key in embargo}
-    return found
+        access["embargo"] = {key: embargo[key] for key in ("active", "until", "reason") if key in embargo}
+    return access
 
 
 def _metadata(given: Dict[str, Any], errors: Errors, open_schema: bool) -> Dict[str, Any]:
@@ -107,9 +107,9 @@ def _metadata(given: Dict[str, Any], errors: Errors, open_schema: bool) -> Dict[
             stored[name] = value
             continue
         before = len(errors)
-        found = _CHECKS[name](value, field, errors) if name in _CHECKS else _add(errors, field, _UNKNOWN)
+        checked = _CHECKS[name](value, field, errors) if name in _CHECKS else _add(errors, field, _UNKNOWN)
         if len(errors) == before:
-            stored[name] = found
+            stored[name] = checked
     return stored
 
 
@@ -155,15 +155,15 @@ def _kinds(value: Any, field: str, errors: Errors) -> Any:
 def _creators(value: Any, field: str, errors: Errors) -> Any:
     if value == []:
         return _add(errors, field, _MISSING)
-    found: List[Any] = []
+    creators: List[Any] = []
     for index, creator in enumerate(_list(value, field, errors)):
         url = f"{field}.{index}.person_or_org"
         user = creator.get("person_or_org") if isinstance(creator, dict) else None
         if isinstance(user, dict):
-            found.append({**creator, "person_or_org": _person(user, url, errors)})
+            creators.append({**creator, "person_or_org": _person(user, url, errors)})
         else:
             _add(errors, url, _MISSING)
-    return found
+    return creators
 
 
 def _person(user: Dict[str, Any], field: str, errors: Errors) -> Any:

@@ -68,10 +68,10 @@ _NAMED: Tuple[Tuple[str, Tuple[str, ...], str], ...] = (
 def find_unknown_id(metadata: Dict[str, Any]) -> Optional[str]:
     """Return the first unknown id in metadata, or None."""
     for field, path, name in _NAMED:
-        found: List[Any] = _flat([metadata.get(field)])
+        values: List[Any] = _flat([metadata.get(field)])
         for step in path:
-            found = _flat([one.get(step) for one in found if isinstance(one, dict)])
-        for one in found:
+            values = _flat([one.get(step) for one in values if isinstance(one, dict)])
+        for one in values:
             id = one.get("id") if isinstance(one, dict) else None
             if isinstance(id, str) and id not in VOCABULARIES[name]:
                 return id

@@ -38,9 +38,9 @@ class Records:
         """Make a record."""
         id = str(uuid.uuid4())
         self._database.insert("files", id=id, name=name, hash=source_hash, created=now, status=status)
-        found = self.get(id)
-        assert found is not None
-        return found
+        row = self.get(id)
+        assert row is not None
+        return row
 
     def get(self, id: str) -> Optional[Row]:
         """Return the record of an id, or None."""
@@ -60,12 +60,12 @@ class Records:
         Assumption: with both filters a record must match both.
         """
         if ids is not None:
-            found = [row for id in dict.fromkeys(ids) for row in [self.get(id)] if row is not None]
+            rows = [row for id in dict.fromkeys(ids) for row in [self.get(id)] if row is not None]
         elif hashes is not None:
-            found = [row for value in dict.fromkeys(hashes) for row in self.find_by_hash(value)]
+            rows = [row for value in dict.fromkeys(hashes) for row in self.find_by_hash(value)]
         else:
-            found = self.all()
-        return [row for row in found if hashes is None or row["hash"] in hashes]
+            rows = self.all()
+        return [row for row in rows if hashes is None or row["hash"] in hashes]
 
     def record_upload(self, id: str, sha256: str, size: int, now: float, md5: str = "") -> None:
         """Record that the content was uploaded."""
@@ -92,8 +92,8 @@ def serialize(row: Row, echo_hash: bool) -> Dict[str, Any]:
     """Return a record as the API shows it."""
     moment = dt.datetime.fromtimestamp(row["created"], dt.timezone.utc)
     created = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    made = {**select_columns(row, "id", "name", "status"), "createdAt": created}
-    return {**made, "sourceHash": row["hash"]} if echo_hash else made
+    record = {**select_columns(row, "id", "name", "status"), "createdAt": created}
+    return {**record, "sourceHash": row["hash"]} if echo_hash else record
 
 
 #: Bucket of the own storage.
@@ -164,13 +164,13 @@ class Backend(service.Backend):
         if row["status"] != "pending":
             return row
         if row["arrived"] is None and self.external is not None:
-            found = self.external.head(quote(self.object_key(row)), self.now())
-            if found is not None:
-                self.records.record_upload(row["id"], *found, self.now())
+            stored = self.external.head(quote(self.object_key(row)), self.now())
+            if stored is not None:
+                self.records.record_upload(row["id"], *stored, self.now())
                 row = self.records.get(row["id"]) or row
         if row["arrived"] is not None and self.now() >= row["arrived"] + self.site.upload_delay:
-            good = row["sha256"] == row["hash"] or not self.site.compare_hash
-            self.records.set_status(row["id"], "uploaded" if good else "failed")
+            is_valid = row["sha256"] == row["hash"] or not self.site.compare_hash
+            self.records.set_status(row["id"], "uploaded" if is_valid else "failed")
         return self.records.get(row["id"])
 
     def delete(self, id: str) -> bool:

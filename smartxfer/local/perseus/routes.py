@@ -100,20 +100,20 @@ _ROUTES = Router(
 
 def _json_object(request: Request) -> Dict[str, Any]:
     try:
-        found = json.loads(request.body.read(_BODY_LIMIT) or b"{}")
+        body = json.loads(request.body.read(_BODY_LIMIT) or b"{}")
     except BodyTooLong:
         raise ApiError(413, "request entity too large") from None
     except (ValueError, RecursionError):
         raise ApiError(400, "Unexpected token in JSON") from None
-    if not isinstance(found, dict):
+    if not isinstance(body, dict):
         raise ApiError(400, ["an object is expected"])
-    return found
+    return body
 
 
 def _texts(body: Dict[str, Any], name: str) -> Optional[List[str]]:
-    found = body.get(name)
-    if found is None:
+    values = body.get(name)
+    if values is None:
         return None
-    if not isinstance(found, list) or not all(isinstance(value, str) for value in found):
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ApiError(400, [f"each value in {name} must be a string"])
-    return found
+    return values

@@ -109,10 +109,10 @@ class Storage:
             return self._put(request, bucket, key, query)
         if request.method not in ("GET", "HEAD"):
             raise S3Error("MethodNotAllowed", 405, headers=(("Allow", "GET, HEAD, PUT"),))
-        found = self._backend.find(bucket, key)
-        if found is None:
+        object_entry = self._backend.find(bucket, key)
+        if object_entry is None:
             raise S3Error("NoSuchKey", 404, fields={"Key": key})
-        return get_object(found, request.headers, query)
+        return get_object(object_entry, request.headers, query)
 
     def _put(self, request: Request, bucket: str, key: str, query: Dict[str, str]) -> Response:
         body = checked_body(request, query)

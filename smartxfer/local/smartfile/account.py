@@ -128,8 +128,8 @@ def activity(call: Call) -> Response:
 
 def all_prefs(call: Call) -> Response:
     """Return the preferences for the caller: their own before the site's."""
-    found = {item["name"]: item for item in _prefs(call, "site") + _prefs(call, "user")}
-    return call.json(list(found.values()))
+    prefs = {item["name"]: item for item in _prefs(call, "site") + _prefs(call, "user")}
+    return call.json(list(prefs.values()))
 
 
 def _pref_methods(scope: str) -> Methods:
@@ -160,12 +160,12 @@ def _search_methods(candidates: Callable[[Call], List[Item]]) -> Methods:
 
     def get(call: Call) -> Response:
         segments = call.required("keywords").casefold().split()
-        found = []
+        prefs = []
         for item in candidates(call):
             text = str(item.get("name", "")) + "\n" + str(item.get("username", ""))
             if all(word in text.casefold() for word in segments):
-                found.append(serialize(item))
-        return envelope(call, found)
+                prefs.append(serialize(item))
+        return envelope(call, prefs)
 
     return {"GET": get}
 

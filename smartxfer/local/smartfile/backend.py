@@ -93,9 +93,9 @@ class Backend(service.Backend):
         self.json_store = JsonStore(self.database)
         self.tree = Tree(self.database, self.data, self.now)
         self.username = next(iter(site.users))
-        made = {name: self._secret(name) for name in site.secrets()}
-        self.key, self.password = made["api_key"], made["password"]
-        self.client_token, self.client_secret = made["client_token"], made["client_secret"]
+        values = {name: self._secret(name) for name in site.secrets()}
+        self.key, self.password = values["api_key"], values["password"]
+        self.client_token, self.client_secret = values["client_token"], values["client_secret"]
         self._add_users()
         clients = {self.client_token: self.client_secret}
         self.oauth = OAuth(self.database, clients, self.username, site.verifier)

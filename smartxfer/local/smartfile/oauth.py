@@ -64,14 +64,14 @@ def oauth_parameters(request: Request, form: Pairs) -> Dict[str, str]:
         pairs += _header_pairs(text)
     pairs += parse_qsl(request.query, keep_blank_values=True)
     pairs += form
-    found: Dict[str, str] = {}
+    parameters: Dict[str, str] = {}
     for name, value in pairs:
         if not name.startswith("oauth_"):
             continue
-        if name in found:
+        if name in parameters:
             raise SignatureRejected(f"{name} comes twice")
-        found[name] = value
-    return found
+        parameters[name] = value
+    return parameters
 
 
 # Not by werkzeug: it drops one of two parameters of a name, which must be rejected.
@@ -198,10 +198,10 @@ class OAuth:
     def _row(self, table: str, parameters: Mapping[str, str]) -> Row:
         """Return the token that a request names, which must belong to the application."""
         token = parameters.get("oauth_token", "")
-        found = self._db.find(table, token=token)
-        if found is None or found["client"] != parameters.get("oauth_consumer_key"):
+        row = self._db.find(table, token=token)
+        if row is None or row["client"] != parameters.get("oauth_consumer_key"):
             raise SignatureRejected("the token is unknown or spent")
-        return found
+        return row
 
     def _verify(self, parameters: Mapping[str, str], token_secret: str) -> None:
         """Verify a signed request; the nonce is checked last, so that only a valid request consumes it.

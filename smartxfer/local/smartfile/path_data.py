@@ -85,10 +85,10 @@ def append(call: Call) -> Response:
 def _append(call: Call) -> Response:
     backend = call.backend
     node = backend.tree.find_file(call.path)
-    found = _FROM.fullmatch(call.header("range"))
-    if found is None:
+    match = _FROM.fullmatch(call.header("range"))
+    if match is None:
         raise error_detail(400, "A header such as Range: bytes=1000- says where to append.")
-    if int(found.group(1)) != node.size:
+    if int(match.group(1)) != node.size:
         raise error_detail(416, f"The file ends at {node.size}.")
     since = parse_date(call.header("if-unmodified-since"))
     if since is not None and int(node.changed) > since.timestamp():

@@ -22,11 +22,11 @@ def serialize(item: Item) -> Item:
 
 def parse_form(call: Call, repeated: Sequence[str] = ()) -> Item:
     """Return the fields of a call, without those of its signature."""
-    found: Item = {}
+    item: Item = {}
     for name, value in call.fields.last().items():
         if not name.startswith("oauth_") and name != "format":
-            found[name] = call.fields.all(name) if name in repeated else value
-    return found
+            item[name] = call.fields.all(name) if name in repeated else value
+    return item
 
 
 @attrs.frozen
