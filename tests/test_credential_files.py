@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import netrc as standard
 import os
 import stat
@@ -15,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartxfer import FileSenderClient, PerseusClient
+from smartxfer import PerseusClient
 from smartxfer.credentials import get_config_path
 from smartxfer.credentials.secret_files import (
     MAX_FILE_BYTES,
@@ -25,28 +24,17 @@ from smartxfer.credentials.secret_files import (
     read_secret_file,
 )
 from smartxfer.errors import ConfigError
-from smartxfer.jetstream import JetStream
 from smartxfer.nrp import get_client
 from smartxfer.perseus.client import _MAX_DOTENV_BYTES
-from smartxfer.smartfile import BasicClient
+from tests.support import credential_services
+from tests.support.credential_services import SERVICES, URL, USERS, warnings_of
 from tests.support.stopwatch import Stopwatch
 
 posix = pytest.mark.skipif(os.name != "posix", reason="a matter of POSIX systems")
 
-URL = "http://127.0.0.1:9"
 KEY = "marked-0123456789abcdef"
 #: Seconds that no damaged file may take.
 BOUND = 5.0
-
-#: By service: what makes a client, the variable of its secret, the name of its value.
-SERVICES: Dict[str, Tuple[Callable[[], Any], str, str]] = {
-    "filesender": (lambda: FileSenderClient(URL), "FILESENDER_API_KEY", "api_key"),
-    "smartfile": (lambda: BasicClient(url=URL), "SMARTFILE_API_PASSWORD", "password"),
-    "nrp": (lambda: get_client(URL), "NRP_TOKEN", "token"),
-    "perseus": (lambda: PerseusClient(URL), "PERSEUS_API_KEY", "api_key"),
-    "jetstream": (lambda: JetStream().api(URL), "JETSTREAM_API_PASSWORD", "password"),
-}
-
 
 def _netrc(home: Path) -> Path:
     return home / ".netrc"
@@ -77,7 +65,7 @@ def places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An empty working directory, no keyring, and the users' names in the environment."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "keyring", None)
-    for name in ("FILESENDER_USERNAME", "SMARTFILE_API_KEY", "JETSTREAM_API_USER"):
+    for name in USERS:
         monkeypatch.setenv(name, "ann")
 
 
@@ -89,17 +77,10 @@ def path_of(kind: str, home: Path) -> Path:
 
 def secret_of(kind: str, bound: float = BOUND) -> Optional[str]:
     """Return the secret that the service's client finds, within some seconds."""
-    make, _, name = SERVICES[FILES[kind][0]]
     watch = Stopwatch()
-    client = make()
-    found: Optional[str] = client._credentials.get(name)
+    found, _ = credential_services.secret_of(FILES[kind][0])
     assert watch.seconds() < bound
-    client.close()
     return found
-
-
-def warnings_of(caplog: pytest.LogCaptureFixture) -> List[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def private(path: Path, data: bytes) -> None:
@@ -127,38 +108,10 @@ def test_a_symbolic_link_to_a_file(kind: str, home: Path, tmp_path: Path) -> Non
     assert secret_of(kind) == KEY
 
 
-def _pipe(path: Path, good: bytes) -> None:
-    os.mkfifo(path, 0o600)
-
-
-def _zeros(path: Path, good: bytes) -> None:
-    path.symlink_to("/dev/zero")
-
-
-def _directory(path: Path, good: bytes) -> None:
-    path.mkdir()
-
-
 def _huge(path: Path, good: bytes) -> None:
     with path.open("wb") as file:
         file.write(good)
         file.truncate(40 << 20)
-
-
-def _long(path: Path, good: bytes) -> None:
-    private(path, good + b"# padding\n" * (4 << 20))  # 40 MB of lines
-
-
-def _binary(path: Path, good: bytes) -> None:
-    private(path, good + bytes(range(256)) * 8)
-
-
-def _utf16(path: Path, good: bytes) -> None:
-    private(path, good.decode().encode("utf-16"))
-
-
-def _latin1(path: Path, good: bytes) -> None:
-    private(path, b"\n\n# caf\xe9\n" + good)
 
 
 def largest_of(kind: str) -> int:
@@ -166,15 +119,18 @@ def largest_of(kind: str) -> int:
     return _MAX_DOTENV_BYTES if kind == ".env" else MAX_FILE_BYTES
 
 
+#: What makes a damaged file of a good one, and what the warning says.
 DAMAGE: Dict[str, Tuple[Callable[[Path, bytes], None], str]] = {
-    "fifo": (_pipe, "it is a named pipe, not a regular file"),
-    "zeros": (_zeros, "it is a device, not a regular file"),
-    "directory": (_directory, "it is a directory, not a regular file"),
+    "fifo": (lambda path, good: os.mkfifo(path, 0o600), "it is a named pipe, not a regular file"),
+    "zeros": (lambda path, good: path.symlink_to("/dev/zero"), "it is a device, not a regular file"),
+    "directory": (lambda path, good: path.mkdir(), "it is a directory, not a regular file"),
     "huge": (_huge, "it is larger than {largest} bytes"),
-    "long": (_long, "it is larger than {largest} bytes"),
-    "binary": (_binary, "it is a binary file"),
-    "utf16": (_utf16, "it is in UTF-16: save it as UTF-8"),
-    "latin1": (_latin1, "line 3: not UTF-8"),
+    "long": (lambda path, good: private(path, good + b"# padding\n" * (4 << 20)), "it is larger than {largest} bytes"),
+    "binary": (lambda path, good: private(path, good + bytes(range(256)) * 8), "it is a binary file"),
+    "utf16": (
+        lambda path, good: private(path, good.decode().encode("utf-16")), "it is in UTF-16: save it as UTF-8",
+    ),
+    "latin1": (lambda path, good: private(path, b"\n\n# caf\xe9\n" + good), "line 3: not UTF-8"),
 }
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 import pytest
 
@@ -17,22 +16,12 @@ from smartxfer.errors import ConfigError, CredentialError
 from smartxfer.jetstream import JetStream
 from smartxfer.nrp import get_client
 from smartxfer.smartfile import BasicClient, OAuthClient
-from tests.support.raw_server import Peer, RawServer, Request, answering
+from tests.support.credential_services import SERVICES, URL, USERS, secret_of, warnings_of
+from tests.support.raw_server import RawServer, answering, status
 
 pwd = pytest.importorskip("pwd")
 
 KEY = "0123456789abcdef0123456789abcdef"
-URL = "http://127.0.0.1:9"
-
-#: By service: what makes a client, the variable of its secret, the value's name, the user in the keyring.
-SERVICES: Dict[str, Tuple[Callable[..., Any], str, str, str]] = {
-    "filesender": (lambda url=URL: FileSenderClient(url), "FILESENDER_API_KEY", "api_key", "ann"),
-    "smartfile": (lambda url=URL: BasicClient(url=url), "SMARTFILE_API_PASSWORD", "password", "ann"),
-    "nrp": (lambda url=URL: get_client(url), "NRP_TOKEN", "token", "token"),
-    "perseus": (lambda url=URL: PerseusClient(url), "PERSEUS_API_KEY", "api_key", "api_key"),
-    "jetstream": (lambda url=URL: JetStream().api(url), "JETSTREAM_API_PASSWORD", "password", "ann"),
-}
-USERS = {"FILESENDER_USERNAME": "ann", "SMARTFILE_API_KEY": "ann", "JETSTREAM_API_USER": "ann"}
 ALL = pytest.mark.parametrize("service", SERVICES)
 
 
@@ -56,22 +45,10 @@ class Ring:
 
 @pytest.fixture(autouse=True)
 def users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name, value in USERS.items():
-        monkeypatch.setenv(name, value)
+    for name in USERS:
+        monkeypatch.setenv(name, "ann")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "keyring", None)
-
-
-def secret_of(service: str, *args: Any) -> Tuple[Optional[str], str]:
-    """The secret that a client finds, and its source."""
-    make, _, name, _ = SERVICES[service]
-    with contextlib.closing(make(*args)) as client:
-        sources = {row[0]: row[2] for row in client.explain_credentials()}
-        return client._credentials.get(name), sources[name]
-
-
-def warnings_of(caplog: pytest.LogCaptureFixture) -> List[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 # -- the keyring -----------------------------------------------------------------------------------------
@@ -90,11 +67,8 @@ def test_the_keyring_is_asked(service: str, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     "error",
     [
-        BackendError(f"no {KEY}"),
-        RuntimeError("No recommended backend was available"),
-        OSError(5, "D-Bus is gone"),
-        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
-        ImportError("cannot import name 'x'"),
+        BackendError(f"no {KEY}"), RuntimeError("No recommended backend was available"), OSError(5, "D-Bus is gone"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), ImportError("cannot import name 'x'"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -120,12 +94,8 @@ def test_a_keyring_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch, capl
 
 def test_it_is_not_reported_as_the_sites(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first request needs the key: the error is about credentials, and nothing is sent."""
-
-    def answer(request: Request, peer: Peer) -> None:
-        peer.answer(200, b"[]", "Content-Type: application/json")
-
     monkeypatch.setitem(sys.modules, "keyring", Ring(OSError(5, "D-Bus is gone")))
-    with RawServer(answering(answer)) as server:
+    with RawServer(answering(status(200, b"[]", "Content-Type: application/json"))) as server:
         with PerseusClient(server.url) as client, pytest.raises(CredentialError) as caught:
             client.file.find_files()
         assert "keyring" in str(caught.value)
@@ -135,61 +105,28 @@ def test_it_is_not_reported_as_the_sites(monkeypatch: pytest.MonkeyPatch) -> Non
 # -- files -----------------------------------------------------------------------------------------------
 
 
-def _text(path: Path) -> None:
-    path.write_text(f"this is not such a file {KEY}\n")
-
-
-def _bytes(path: Path) -> None:
-    path.write_bytes(b"\xff\xfe\x00" + KEY.encode())
-
-
-def _directory(path: Path) -> None:
-    path.mkdir()
-
-
-def _quotes(path: Path) -> None:
-    path.write_text('machine h login "ann password x\n')
-
-
-DAMAGE = pytest.mark.parametrize("damage", [_text, _bytes, _directory], ids=["text", "bytes", "directory"])
-
-
-def _own_file(service: str, home: Path) -> Path:
-    path = {
-        "filesender": home / ".filesender" / "filesender.py.ini",
-        "nrp": home / ".nrp" / "invenio-config.json", "perseus": Path(".env"),
-    }[service]
-    path.parent.mkdir(exist_ok=True)
-    return path
+#: By service: a file of its own with credentials.
+OWN_FILES = {"filesender": "~/.filesender/filesender.py.ini", "nrp": "~/.nrp/invenio-config.json", "perseus": ".env"}
 
 
 @ALL
-@DAMAGE
 @pytest.mark.parametrize("place", ["profile", "netrc", "own"])
 def test_a_file_that_cannot_be_read(
-    service: str, damage: Callable[[Path], None], place: str, home: Path, monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    service: str, place: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Fails if one bad file hides the values of every other place."""
-    if place == "own" and service in ("smartfile", "jetstream"):
-        return  # they have none
-    path = {"profile": get_config_path(), "netrc": home / ".netrc"}.get(place) or _own_file(service, home)
+    places = {"profile": str(get_config_path()), "netrc": "~/.netrc", "own": OWN_FILES.get(service, "")}
+    if not places[place]:
+        return  # the service has none
+    path = Path(places[place]).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
-    damage(path)
-    if (place, service, damage) in (("own", "perseus", _text), ("own", "perseus", _directory)):
-        return  # any text is a valid .env file, and a directory is ignored
+    path.write_bytes(b"\xff\xfe\x00" + KEY.encode())
     assert secret_of(service) == (None, "not found")
     assert "is ignored" in caplog.text
     assert path.name in caplog.text
     assert KEY not in caplog.text
     monkeypatch.setenv(SERVICES[service][1], "from-environment")
     assert secret_of(service)[0] == "from-environment"
-
-
-def test_quotes_that_do_not_end(home: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Old Pythons raise a bare ValueError here, or the rest of the file is one word."""
-    _quotes(home / ".netrc")
-    assert secret_of("filesender") == (None, "not found")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads every file")
