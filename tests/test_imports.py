@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
 from typing import List
+
+from tests.support.python_program import run_python
 
 LAZY = [
     "click", "tqdm", "werkzeug", "responses", "pytest", "platformdirs", "keyring", "cryptography",
     "requests_oauthlib",
 ]
-
-
-def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=60, check=False,
-    )
 
 
 def test_optional_and_heavy_packages_stay_unimported() -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Dict, List, Tuple
 
 import pytest
 
 from smartxfer.local import LocalServer
-from tests.test_imports import run_python
+from tests.support.python_program import run_python
 
 #: How programs begin.
 ENTRIES = [
@@ -121,15 +119,8 @@ def test_no_worker_loads_a_module(name: str, tmp_path: Path) -> None:
     with LocalServer(services=[name]) as server:
         for match, effect in faults:
             server.fault(name, match, effect)
-        done = _run(program, tmp_path, server)
+        done = run_python(_WATCHED, program, cwd=tmp_path, env={**os.environ, **server.env})
         assert done.returncode == 0, done.stderr
         assert server.unfired() == []
     loaded = [module for module in json.loads(done.stdout) if module.split(".")[0] in ("smartxfer", "attr", "attrs", "cattrs")]
     assert loaded == []
-
-
-def _run(program: str, room: Path, server: LocalServer) -> subprocess.CompletedProcess[Any]:
-    return subprocess.run(
-        [sys.executable, "-c", _WATCHED, program],
-        cwd=room, env={**os.environ, **server.env}, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip

@@ -27,6 +27,18 @@ class Done:
     out: str
     err: str
 
+    def fails(self, exit_code: int, *said: str) -> Done:
+        """Check the exit code, and that standard error has these texts and no traceback."""
+        assert self.exit_code == exit_code, self.err
+        assert [text for text in said if text not in self.err] == [], self.err
+        assert "Traceback" not in self.err
+        return self
+
+    def works(self) -> Done:
+        """Check that the exit code is 0."""
+        assert self.exit_code == 0, self.err
+        return self
+
 
 @pytest.fixture
 def run() -> Iterator[Callable[..., Done]]:
@@ -61,10 +73,7 @@ class Running:
     def __init__(self, *words: str, env: Dict[str, str]) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", "import sys; from smartxfer.cli import main; sys.exit(main())", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **env},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **env},
         )
         self.text = ""
 
@@ -87,6 +96,13 @@ class Running:
         code = self.process.wait(20)
         assert self.process.stderr is not None
         return code, seconds, self.process.stderr.read().decode("utf-8")
+
+    def ends(self, number: int, exit_code: int, *, seconds: float) -> None:
+        """Send a signal, and check the exit code, the time, and that there is no traceback."""
+        code, took, stderr = self.stop(number)
+        assert code == exit_code
+        assert took < seconds
+        assert "Traceback" not in stderr
 
     def finish(self) -> Any:
         """End it, whatever it does."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from smartxfer import __version__
 from smartxfer.cli import main
+from tests.support.python_program import run_python
 
 _WITHOUT = """
 import sys
@@ -30,17 +30,12 @@ sys.exit(main(["--help"]))
 
 def without(package: str, *words: str) -> subprocess.CompletedProcess[str]:
     """The command on a machine that lacks a package."""
-    return subprocess.run(
-        [sys.executable, "-c", _WITHOUT, package, *words], stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, timeout=60, check=False,
-    )
+    return run_python(_WITHOUT, package, *words)
 
 
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["serve", "--help"], ["demo", "-h"]])
 def test_help(run: Any, words: Any) -> None:
-    done = run(*words)
-    assert done.exit_code == 0
-    assert done.out.startswith("Usage: smartxfer")
+    assert run(*words).works().out.startswith("Usage: smartxfer")
 
 
 def test_help_names_every_command(run: Any) -> None:
@@ -56,7 +51,7 @@ def test_version(run: Any) -> None:
 
 @pytest.mark.parametrize("words", [["frob"], ["serve", "--frob"], ["demo", "/no/such/file"]])
 def test_wrong_usage(run: Any, words: Any) -> None:
-    assert run(*words).exit_code == 2
+    run(*words).fails(2)
 
 
 def test_main_returns_the_exit_code(capfd: pytest.CaptureFixture[str]) -> None:
@@ -68,8 +63,7 @@ def test_main_returns_the_exit_code(capfd: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("words", [[], ["demo"], ["serve"], ["--help"]])
 def test_without_click(words: Any) -> None:
     done = without("click", *words)
-    assert done.returncode == 2
-    assert done.stderr == 'the smartxfer command needs click: pip install "smartxfer[cli]"\n'
+    assert (done.returncode, done.stderr) == (2, 'the smartxfer command needs click: pip install "smartxfer[cli]"\n')
 
 
 @pytest.mark.parametrize("command", ["demo", "serve"])
@@ -85,8 +79,5 @@ def test_help_works_without_werkzeug() -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_error_of_ours() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _INTO_A_CLOSED_PIPE], stderr=subprocess.PIPE, text=True, timeout=60,
-        check=False,
-    )
+    done = run_python(_INTO_A_CLOSED_PIPE)
     assert "Traceback" not in done.stderr

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Iterator
 
 import pytest
 import requests
+
+from tests.support.python_program import exports
 
 STAND_IN = Path(__file__).resolve().parent.parent / "support" / "stand_in"
 LAST = r"# python: .*\n"
@@ -31,12 +32,6 @@ def not_imported(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     sys.modules.pop("jetstream", None)
 
 
-def exports(text: str) -> Dict[str, str]:
-    """The variables of the ``export`` lines, as a shell reads them."""
-    lines = [line[len("export ") :] for line in text.splitlines() if line.startswith("export ")]
-    return dict(shlex.split(line)[0].split("=", 1) for line in lines)  # type: ignore[misc]
-
-
 @pytest.mark.usefixtures("package")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_the_bridge_answers_at_its_address_and_ends_on_a_signal(launch: Any, number: int, code: int) -> None:
@@ -50,16 +45,12 @@ def test_the_bridge_answers_at_its_address_and_ends_on_a_signal(launch: Any, num
     call = {"jsonrpc": "2.0", "id": 1, "method": "getServerInfo"}
     info = requests.post(url, json=call, timeout=10).json()["result"]
     assert (info["serverName"], info["apiControlPort"]) == ("stand-in", 9886)
-    ended, seconds, stderr = running.stop(number)
-    assert ended == code
-    assert seconds < 2.0
-    assert "Traceback" not in stderr
+    running.ends(number, code, seconds=2.0)
 
 
 @pytest.mark.usefixtures("not_imported")
 def test_without_the_package(run: Any) -> None:
-    done = run("jetstream-bridge")
-    assert done.exit_code == 2
+    done = run("jetstream-bridge").fails(2)
     assert done.out == ""
     assert done.err.startswith("smartxfer: the vendor's Python package jetstream is not installed\nhint: ")
 
@@ -68,15 +59,11 @@ def test_without_the_package(run: Any) -> None:
 def test_with_another_package_of_that_name(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "jetstream.py").write_text("VERSION = '0.1.0'\n", "utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    done = run("jetstream-bridge")
-    assert done.exit_code == 2
-    assert f"{tmp_path / 'jetstream.py'} is not the vendor's" in done.err
-    assert "PyPI" in done.err
+    run("jetstream-bridge").fails(2, f"{tmp_path / 'jetstream.py'} is not the vendor's", "PyPI")
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0", "192.0.2.1", "::"])
 def test_what_is_not_loopback_is_refused(run: Any, listen: str) -> None:
-    done = run("jetstream-bridge", "--listen", listen)
-    assert done.exit_code == 2
+    done = run("jetstream-bridge", "--listen", listen).fails(2)
     assert done.err.startswith(f"smartxfer: {listen} is not a loopback address")
     assert "--allow-remote" in done.err

@@ -46,45 +46,35 @@ def number(cell: str) -> int:
 
 
 def test_the_table_of_generated_files(run: Any, temporary: Path, home: Path) -> None:
-    done = run("demo", "--size", "2M")
-    assert done.exit_code == 0, done.err
-    row, second, third, fourth, fifth = rows_of(done.out)
-    assert list(row) == [
-        "service", "files", "bytes", "MB/s up", "MB/s down", "retries", "resumed", "saved", "verified"
-    ]  # fmt: skip
-    assert (row["service"], row["files"], row["verified"]) == ("FileSender", "7", "sha256")
-    assert row["saved"] == "-"
-    assert (second["service"], second["files"], second["verified"]) == ("SmartFile", "7", "sha256")
-    assert (third["service"], third["files"], third["verified"]) == ("NRP", "7", "sha256")
-    assert (fourth["service"], fourth["files"], fourth["verified"]) == ("Perseus", "7", "sha256")
-    assert (fifth["service"], fifth["files"], fifth["verified"]) == ("JetStream", "7", "sha256")
-    assert second["bytes"] == third["bytes"] == fourth["bytes"] == fifth["bytes"] == row["bytes"]
-    assert int(second["retries"]) == 1
+    done = run("demo", "--size", "2M").works()
+    rows = rows_of(done.out)
+    columns = ["service", "files", "bytes", "MB/s up", "MB/s down", "retries", "resumed", "saved", "verified"]
+    assert [list(row) for row in rows] == [columns] * 5
+    assert [row["service"] for row in rows] == ["FileSender", "SmartFile", "NRP", "Perseus", "JetStream"]
+    assert {(row["files"], row["verified"], row["retries"], row["bytes"]) for row in rows} == {
+        ("7", "sha256", "1", rows[0]["bytes"])
+    }
+    filesender, smartfile, nrp, perseus, jetstream = rows
+    assert [filesender["saved"], nrp["saved"], jetstream["saved"]] == ["-"] * 3
     # A hundredth changed; the signature and the blocks that it lies in travel as well.
-    assert number(second["saved"]) >= (2 << 20) * 9 // 10
-    assert "a delta was sent" in done.err
-    assert (int(third["retries"]), third["saved"]) == (1, "-")
-    # The broken PUT was repeated; the second run sent nothing.
-    assert (int(fourth["retries"]), fourth["resumed"], fourth["MB/s down"]) == (1, fourth["bytes"], "-")
-    assert "7 of 7 are known by their SHA-256" in done.err
-    # A call whose answer was lost was repeated, and a transfer that was suspended went on.
-    assert (int(fifth["retries"]), fifth["saved"]) == (1, "-")
-    assert number(fifth["resumed"]) >= (2 << 20) // 4
-    assert "suspended on purpose" in done.err
-    assert "createTransfer was called 2 times with the same id; transfers created: 1" in done.err
-    # A part has at least 5 MiB, so an interrupted part cannot be resumed.
-    assert third["resumed"] == "0"
-    assert int(row["bytes"].replace(",", "")) > 2 << 20
-    assert int(row["retries"]) == 1
+    assert number(smartfile["saved"]) >= (2 << 20) * 9 // 10
+    # The second run of Perseus sent nothing.
+    assert (perseus["resumed"], perseus["MB/s down"]) == (perseus["bytes"], "-")
+    # A part of NRP has at least 5 MiB, so an interrupted part cannot be resumed.
+    assert nrp["resumed"] == "0"
+    assert number(jetstream["resumed"]) >= (2 << 20) // 4
+    assert number(filesender["bytes"]) > 2 << 20
     # Half of the chunks were acknowledged when it was interrupted; two may have been under way.
-    assert int(row["resumed"].replace(",", "")) >= (2 << 20) * 6 // 16
-    assert float(row["MB/s up"]) > 0
-    assert float(row["MB/s down"]) > 0
-    assert "breaks once on purpose" in done.err
-    assert "interrupted half-way on purpose" in done.err
+    assert number(filesender["resumed"]) >= (2 << 20) * 6 // 16
+    assert min(float(filesender["MB/s up"]), float(filesender["MB/s down"])) > 0
+    for said in (
+        "breaks once on purpose", "interrupted half-way on purpose", "a delta was sent",
+        "7 of 7 are known by their SHA-256", "suspended on purpose",
+        "createTransfer was called 2 times with the same id; transfers created: 1",
+    ):
+        assert said in done.err
     # Nothing is left behind, and the user's own state was not touched.
-    assert list(temporary.iterdir()) == []
-    assert list(home.iterdir()) == []
+    assert [list(temporary.iterdir()), list(home.iterdir())] == [[], []]
     assert os.environ["SMARTXFER_STATE_DIR"] == str(home / "state")
 
 
@@ -108,8 +98,7 @@ def test_the_users_own_files(run: Any, tmp_path: Path) -> None:
     (folder / "a.txt").write_bytes(b"a" * 100)
     single = tmp_path / "b.bin"
     single.write_bytes(b"b" * 300_000)
-    done = run("demo", str(folder), str(single))
-    assert done.exit_code == 0, done.err
+    done = run("demo", str(folder), str(single)).works()
     for row in rows_of(done.out):
         assert (row["files"], row["bytes"], row["verified"]) == ("2", "300,100", "sha256")
     assert single.read_bytes() == b"b" * 300_000
@@ -119,104 +108,69 @@ def test_the_users_own_files(run: Any, tmp_path: Path) -> None:
 def test_files_too_short_to_break(run: Any, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "short.txt"
     path.write_bytes(content)
-    done = run("demo", str(path))
-    assert done.exit_code == 0, done.err
+    done = run("demo", str(path)).works()
     assert [row["verified"] for row in rows_of(done.out)] == ["sha256"] * 5
     assert "did not take effect" not in done.err
     assert path.read_bytes() == content
 
 
-def test_a_corrupted_download_differs(run: Any) -> None:
-    done = run("demo", "--size", "1M", "--fault", "filesender GET /download.php* flip 1000 times=1")
-    assert done.exit_code == 6
-    assert [row["verified"] for row in rows_of(done.out)] == ["DIFFERS", *["sha256"] * 4]
-    assert "differs or is missing" in done.err
+#: Faults -> exit codes, the place of the row that shows it, its result, what is said.
+FAILURES = {
+    "filesender GET /download.php* flip 1000 times=1": ((6,), 0, "DIFFERS", "differs or is missing"),
+    "filesender PUT /rest.php/file/*/chunk/* flip-in 9000": ((6,), 0, "DIFFERS", ""),
+    "filesender GET / status 403 body=json:rest_ownership_required times=always": ((4,), 0, "FAILED", "smartxfer: "),
+    # Seven files fail.
+    "smartfile POST /api/2/path/data/* status 403 body=json:no times=always": ((7,), 1, "FAILED", ""),
+    "smartfile GET /api/2/path/data/demo/large.bin/ flip 300000": (
+        (6,), 1, "DIFFERS", "SmartFile: large.bin differs or is missing",
+    ),
+    "nrp POST /api/records status 403 body=json:no times=always": ((4,), 2, "FAILED", ""),
+    # The MD5 of a file is compared before the file gets its name.
+    "nrp GET /api/records/*/files/large.bin/content flip 300000 times=always": ((6, 7), 2, "FAILED", ""),
+}
 
 
-def test_a_corrupted_upload_differs(run: Any) -> None:
-    done = run("demo", "--size", "1M", "--fault", "filesender PUT /rest.php/file/*/chunk/* flip-in 9000")
-    assert done.exit_code == 6
-    assert rows_of(done.out)[0]["verified"] == "DIFFERS"
-
-
-def test_a_refused_download_fails_with_its_own_code(run: Any) -> None:
-    fault = "filesender GET / status 403 body=json:rest_ownership_required times=always"
+@pytest.mark.parametrize("fault", FAILURES)
+def test_a_failure_of_one_service(run: Any, fault: str) -> None:
+    codes, place, result, said = FAILURES[fault]
     done = run("demo", "--size", "1M", "--fault", fault)
-    assert done.exit_code == 4
-    assert rows_of(done.out)[0]["verified"] == "FAILED"
-    assert "smartxfer: " in done.err
+    assert done.exit_code in codes
+    verified = [row["verified"] for row in rows_of(done.out)]
+    assert verified == ["sha256"] * place + [result] + ["sha256"] * (4 - place)
+    assert said in done.err
     assert "Traceback" not in done.err
 
 
-def test_a_refused_upload_of_the_second_service(run: Any) -> None:
-    fault = "smartfile POST /api/2/path/data/* status 403 body=json:no times=always"
-    done = run("demo", "--size", "1M", "--fault", fault)
-    assert done.exit_code == 7  # seven files failed
-    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "FAILED", *["sha256"] * 3]
-
-
-def test_files_corrupted_on_their_way_through_the_second_service(run: Any) -> None:
-    fault = "smartfile GET /api/2/path/data/demo/large.bin/ flip 300000"
-    done = run("demo", "--size", "1M", "--fault", fault)
-    assert done.exit_code == 6
-    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "DIFFERS", *["sha256"] * 3]
-    assert "SmartFile: large.bin differs or is missing" in done.err
-
-
-def test_a_refused_record_of_the_third_service(run: Any) -> None:
-    done = run(
-        "demo", "--size", "1M", "--fault", "nrp POST /api/records status 403 body=json:no times=always"
-    )
-    assert done.exit_code == 4
-    assert [row["verified"] for row in rows_of(done.out)] == [
-        "sha256", "sha256", "FAILED", "sha256", "sha256",
-    ]
-
-
-def test_files_corrupted_on_their_way_through_the_third_service(run: Any) -> None:
-    """Fails if the MD5 of a file is not compared before the file gets its name."""
-    fault = "nrp GET /api/records/*/files/large.bin/content flip 300000 times=always"
-    done = run("demo", "--size", "1M", "--fault", fault)
-    assert done.exit_code in (6, 7)
-    assert [row["verified"] for row in rows_of(done.out)] == [
-        "sha256", "sha256", "FAILED", "sha256", "sha256",
-    ]
+def a_plan(directory: Path, **files: bytes) -> DemoFiles:
+    """Return the plan of a demo with these files."""
+    (directory / "in").mkdir()
+    (directory / "out").mkdir()
+    for name, data in files.items():
+        (directory / "in" / name).write_bytes(data)
+    return DemoFiles.from_paths([directory / "in"], directory / "out")
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"),
+    ("run_demo", "options", "fault", "code"),
     [
-        ("perseus POST /api/v0/file/find status 403 body=json:no times=always", 4),
-        ("perseus PUT /storage/* flip-in 9000 times=always", 1),
+        (run_perseus_demo, {}, "perseus POST /api/v0/file/find status 403 body=json:no times=always", 4),
+        (run_perseus_demo, {}, "perseus PUT /storage/* flip-in 9000 times=always", 1),
+        (run_jetstream_demo, {"jetstream": {"licensed": False}}, "", 4),
     ],
 )
-def test_a_failure_of_the_fourth_service(fault: str, code: int, tmp_path: Path) -> None:
-    path = tmp_path / "large.bin"
-    path.write_bytes(os.urandom(20_000))
-    (tmp_path / "out").mkdir()
-    with LocalServer() as server:
-        plan_fault(server, fault)
+def test_an_error_of_one_service(run_demo: Any, options: Any, fault: str, code: int, tmp_path: Path) -> None:
+    files = a_plan(tmp_path, large=os.urandom(20_000))
+    with LocalServer(**options) as server:
+        if fault:
+            plan_fault(server, fault)
         with pytest.raises(SmartxferError) as caught:
-            run_perseus_demo(server, DemoFiles.from_paths([path], tmp_path / "out"), str)
+            run_demo(server, files, str)
     assert get_exit_code(caught.value) == code
-
-
-def test_a_failure_of_the_fifth_service(tmp_path: Path) -> None:
-    path = tmp_path / "large.bin"
-    path.write_bytes(os.urandom(20_000))
-    (tmp_path / "out").mkdir()
-    with LocalServer(services=["jetstream", "jetstream_peer"], jetstream={"licensed": False}) as server:
-        with pytest.raises(SmartxferError) as caught:
-            run_jetstream_demo(server, DemoFiles.from_paths([path], tmp_path / "out"), str)
-    assert get_exit_code(caught.value) == 4
 
 
 def test_a_file_that_the_fifth_service_spoilt(tmp_path: Path) -> None:
     """Fails if the sent bytes are compared instead of the downloaded bytes."""
-    (tmp_path / "in").mkdir()
-    for name in ("a b.txt", "ø.txt"):
-        (tmp_path / "in" / name).write_bytes(b"x" * 1000)
-    (tmp_path / "out").mkdir()
+    files = a_plan(tmp_path, **{"a b.txt": b"x" * 1000, "ø.txt": b"x" * 1000})
     with LocalServer() as server:
         far = server.jetstream_peer
 
@@ -224,7 +178,7 @@ def test_a_file_that_the_fifth_service_spoilt(tmp_path: Path) -> None:
             if "sends the files back" in line:
                 far.write("/demo/in/ø.txt", b"y" * 1000)
 
-        row = run_jetstream_demo(server, DemoFiles.from_paths([tmp_path / "in"], tmp_path / "out"), said)
+        row = run_jetstream_demo(server, files, said)
         assert server.unfired() == []
         assert row.bytes == 2000 == sum(far.files().values())
     # Too little to be suspended on its way.
@@ -232,21 +186,16 @@ def test_a_file_that_the_fifth_service_spoilt(tmp_path: Path) -> None:
 
 
 def test_contents_that_are_twice_there(tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    for name in ("a.bin", "b.bin"):
-        (tmp_path / "in" / name).write_bytes(b"x" * 1000)
-    (tmp_path / "out").mkdir()
+    files = a_plan(tmp_path, a=b"x" * 1000, b=b"x" * 1000)
     with LocalServer() as server:
-        row = run_perseus_demo(server, DemoFiles.from_paths([tmp_path / "in"], tmp_path / "out"), str)
-        assert server.unfired() == []
-        assert len(server.perseus.records()) == 1
+        row = run_perseus_demo(server, files, str)
+        assert (server.unfired(), len(server.perseus.records())) == ([], 1)
     assert (row.verified, row.files, row.resumed, row.down_seconds) == ("sha256", 2, 2000, None)
 
 
 def test_without_librsync_the_whole_file_is_sent(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("smartxfer.delta.available", lambda: False)
-    done = run("demo", "--size", "1M")
-    assert done.exit_code == 0, done.err
+    done = run("demo", "--size", "1M").works()
     assert "the complete file was sent, because librsync is not installed" in done.err
     assert rows_of(done.out)[1]["saved"] == "0"
 
@@ -255,8 +204,7 @@ def test_files_in_several_places_under_one_root(run: Any, tmp_path: Path) -> Non
     for folder, name in (("one", "æ #1 50%.txt"), ("two/inner", "ø %41 b.txt")):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / name).write_text(folder * 1000, encoding="utf-8")
-    done = run("demo", str(tmp_path / "one" / "æ #1 50%.txt"), str(tmp_path / "two"))
-    assert done.exit_code == 0, done.err
+    done = run("demo", str(tmp_path / "one" / "æ #1 50%.txt"), str(tmp_path / "two")).works()
     assert [(row["files"], row["verified"]) for row in rows_of(done.out)] == [("2", "sha256")] * 5
     assert "did not take effect" not in done.err
 
@@ -264,13 +212,11 @@ def test_files_in_several_places_under_one_root(run: Any, tmp_path: Path) -> Non
 def test_debug_shows_where(run: Any) -> None:
     fault = "filesender GET / status 403 body=json:rest_ownership_required times=always"
     done = run("--debug", "demo", "--size", "1M", "--fault", fault)
-    assert done.exit_code == 4
-    assert "Traceback" in done.err
+    assert (done.exit_code, "Traceback" in done.err) == (4, True)
 
 
 def test_a_fault_that_did_not_fire_is_named(run: Any) -> None:
-    done = run("demo", "--size", "100K", "--fault", "filesender GET /nowhere reset-before")
-    assert done.exit_code == 0
+    done = run("demo", "--size", "100K", "--fault", "filesender GET /nowhere reset-before").works()
     assert "did not take effect: <Fault filesender 'GET /nowhere'" in done.err
 
 
@@ -278,42 +224,29 @@ def test_json_is_a_line_for_each_service(launch: Any) -> None:
     running = launch("demo", "--size", "1M", "--json")
     out, _ = running.process.communicate(timeout=60)
     assert running.process.returncode == 0
-    first, second, third, fourth, fifth = map(json.loads, out.decode("utf-8").splitlines())
-    assert first["service"] == "FileSender"
-    assert first["resumed"] > 0
-    assert "saved" not in first
-    assert second["service"] == "SmartFile"
-    assert second["saved"] > 0
-    assert third["service"] == "NRP"
-    assert (third["resumed"], third["retries"]) == (0, 1)
-    assert "saved" not in third
-    assert (fourth["service"], fourth["retries"], fourth["mb_s_down"]) == ("Perseus", 1, None)
-    assert (fifth["service"], fifth["retries"]) == ("JetStream", 1)
-    assert fifth["resumed"] > 0
-    for row in (first, second, third, fourth, fifth):
-        assert row["verified"] == "sha256"
-        assert row["differing"] == []
+    rows = list(map(json.loads, out.decode("utf-8").splitlines()))
+    assert [(row["service"], row["verified"], row["differing"], row["retries"]) for row in rows] == [
+        (service, "sha256", [], 1) for service in ("FileSender", "SmartFile", "NRP", "Perseus", "JetStream")
+    ]
+    filesender, smartfile, nrp, perseus, jetstream = rows
+    assert min(filesender["resumed"], smartfile["saved"], jetstream["resumed"]) > 0
+    assert (nrp["resumed"], perseus["mb_s_down"]) == (0, None)
+    assert not {"saved"} & {*filesender, *nrp}
 
 
 def test_an_upload_in_parts_is_interrupted_and_resumed(tmp_path: Path) -> None:
-    (tmp_path / "large.bin").write_bytes(os.urandom(24 << 20))
-    (tmp_path / "out").mkdir()
-    statuses: List[str] = []
+    files, statuses = a_plan(tmp_path, large=os.urandom(24 << 20)), []
     with LocalServer(services=["nrp"], nrp=NRP_OPTIONS) as server:
-        files = DemoFiles.from_paths([tmp_path / "large.bin"], tmp_path / "out")
         row = run_nrp_demo(server, files, statuses.append)
         assert server.unfired() == []
         [published] = server.nrp.published()
     assert f"NRP: record {published} is published; downloading the files" in statuses
     # Two of five parts were acknowledged when it was interrupted.
-    assert row.resumed == 2 * (5 << 20)
-    assert (row.retries, row.verified) == (1, "sha256")
+    assert (row.resumed, row.retries, row.verified) == (2 * (5 << 20), 1, "sha256")
 
 
 def test_sizes_are_checked(run: Any) -> None:
-    done = run("demo", "--size", "64Q")
-    assert done.exit_code == 2
-    assert "not a number of bytes" in done.err
+    run("demo", "--size", "64Q").fails(2, "not a number of bytes")
 
 
 def test_two_files_of_one_name(run: Any, tmp_path: Path) -> None:
@@ -355,10 +288,7 @@ def test_signals_end_it_and_leave_nothing(
         piece = os.read(stderr.fileno(), 4096)
         assert piece, seen
         seen += piece
-    ended, seconds, stderr = running.stop(number)
-    assert ended == code
-    assert seconds < 3.0
-    assert "Traceback" not in stderr
+    running.ends(number, code, seconds=3.0)
     assert os.listdir(tmp_path / "tmp") == []
 
 

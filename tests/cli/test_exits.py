@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from smartxfer import errors
 from smartxfer.cli import exit_codes
+from tests.support.python_program import run_python
 
-CASES = [
-    (KeyboardInterrupt(), 130), (exit_codes.Terminated(), 143), (errors.Cancelled("x"), 130),
-    (errors.UsageError("x"), 2), (errors.ConfigError("x"), 2), (errors.NotFound("x"), 3),
-    (errors.AuthError("x"), 4), (errors.Forbidden("x"), 4), (errors.CredentialError("x"), 4),
-    (errors.NetworkError("x"), 5), (errors.ReadTimeout("x"), 5), (errors.Stalled("x"), 5),
-    (errors.Truncated("x"), 5), (errors.RateLimited("x"), 5), (errors.ServerError("x"), 5),
-    (errors.TLSError("x"), 1), (errors.ChecksumMismatch("x"), 6), (errors.SourceChanged("x"), 6),
-    (errors.BatchError("x"), 7), (errors.DiskFull("x"), 8), (errors.UnsafeName("x"), 8),
-    (errors.TargetExists("x"), 8), (errors.AlreadyInProgress("x"), 8), (PermissionError(13, "x"), 8),
-    (FileNotFoundError(2, "x"), 8), (errors.WaitTimeout("x"), 124), (errors.DeadlineExceeded("x"), 124),
-    (errors.LimitExceeded("x"), 1), (errors.DecodeError("x"), 1), (errors.PasswordRequired("x"), 1),
-    (errors.SmartxferError("x"), 1), (RuntimeError("x"), 1),
-]
+#: Exit codes, and the errors of the package that have them.
+CODES = {
+    1: ["TLSError", "LimitExceeded", "DecodeError", "PasswordRequired", "SmartxferError"],
+    2: ["UsageError", "ConfigError"],
+    3: ["NotFound"],
+    4: ["AuthError", "Forbidden", "CredentialError"],
+    5: ["NetworkError", "ReadTimeout", "Stalled", "Truncated", "RateLimited", "ServerError"],
+    6: ["ChecksumMismatch", "SourceChanged"],
+    7: ["BatchError"],
+    8: ["DiskFull", "UnsafeName", "TargetExists", "AlreadyInProgress"],
+    124: ["WaitTimeout", "DeadlineExceeded"],
+    130: ["Cancelled"],
+}
+CASES = [(getattr(errors, name)("x"), code) for code, names in CODES.items() for name in names]
+CASES += [(KeyboardInterrupt(), 130), (exit_codes.Terminated(), 143), (RuntimeError("x"), 1)]
+CASES += [(PermissionError(13, "x"), 8), (FileNotFoundError(2, "x"), 8)]
 
 
 @pytest.mark.parametrize(("error", "code"), CASES, ids=lambda case: type(case).__name__)
@@ -61,9 +63,7 @@ def test_an_error_is_a_line_and_a_hint(run: Any, failing: Any) -> None:
 
 def test_a_local_error_of_python(run: Any, failing: Any) -> None:
     failing(PermissionError(13, "Permission denied", "/srv/data"))
-    done = run("serve")
-    assert done.exit_code == 8
-    assert done.err == "smartxfer: [Errno 13] Permission denied: '/srv/data'\n"
+    assert run("serve").fails(8).err == "smartxfer: [Errno 13] Permission denied: '/srv/data'\n"
 
 
 def test_an_unexpected_error_shows_its_place_with_debug_only(run: Any, failing: Any) -> None:
@@ -84,8 +84,7 @@ def test_termination_that_is_ignored_stays_ignored() -> None:
         "assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN;"
         "assert callable(signal.getsignal(signal.SIGTERM))"
     )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = run_python(code)
     assert done.returncode == 0, done.stderr
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -109,8 +108,7 @@ def test_a_signal_during_a_finalizer_ends_the_command(name: str, kind: str) -> N
         f"except {kind}:\n"
         "    print('raised again')\n"
     )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = run_python(code, timeout=120)
     assert (done.stdout, done.stderr, done.returncode) == ("raised again\n", "", 0)
 
 
@@ -124,7 +122,6 @@ def test_other_exceptions_of_finalizers_are_reported_as_usual() -> None:
         "        raise ValueError('dropped')\n"
         "Finalized()\n"
     )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = run_python(code, timeout=120)
     assert done.returncode == 0
     assert "ValueError: dropped" in done.stderr

@@ -13,20 +13,10 @@ import pytest
 import requests
 
 from smartxfer import FileSenderClient, UserAuth
+from tests.support.python_program import exports
 
 #: The last line that it prints.
 LAST = r"# python: .*JETSTREAM_PEER_HOST.*\n"
-
-
-def exports(text: str) -> Dict[str, str]:
-    """The variables of the ``export`` lines, as a shell reads them."""
-    found = {}
-    for line in text.splitlines():
-        if line.startswith("export "):
-            [assignment] = shlex.split(line[len("export ") :])
-            name, _, value = assignment.partition("=")
-            found[name] = value
-    return found
 
 
 def test_what_it_prints_points_a_client_at_it(launch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,30 +32,26 @@ def test_what_it_prints_points_a_client_at_it(launch: Any, monkeypatch: pytest.M
     }  # fmt: skip
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    program = text.split("# python: ", 1)[1].splitlines()[0]
     scope: Dict[str, Any] = {}
-    exec(program, scope)
-    client = scope["client"]
-    assert isinstance(client, FileSenderClient)
-    with client:
-        transfer = client.upload_workflow([("a.txt", b"here")], link=True)
-    assert transfer.results[0].bytes == 4
-    exec(text.split("# python: ")[2].splitlines()[0], scope)
-    with scope["api"] as api:
+
+    def client_of(number: int, name: str = "client") -> Any:
+        exec(text.split("# python: ")[number].splitlines()[0], scope)
+        return scope[name]
+
+    with client_of(1) as client:
+        assert isinstance(client, FileSenderClient)
+        assert client.upload_workflow([("a.txt", b"here")], link=True).results[0].bytes == 4
+    with client_of(2, "api") as api:
         assert api.get("/whoami")["user"]["username"] == "ann"
-    exec(text.split("# python: ")[3].splitlines()[0], scope)
-    with scope["client"] as repository:
+    with client_of(3) as repository:
         assert repository.whoami().authenticated
-    exec(text.split("# python: ")[4].splitlines()[0], scope)
-    with scope["client"] as perseus:
+    with client_of(4) as perseus:
         assert perseus.file.upload_file(("a.txt", b"here"), wait=True).status == "uploaded"
-    exec(text.split("# python: ")[5].splitlines()[0], scope)
-    exec(text.split("# python: ")[6].splitlines()[0], scope)
     [root] = [line.split(" / is ", 1)[1] for line in text.splitlines() if line.startswith("# files of jetstream: ")]
     Path(shlex.split(root)[0], "there.txt").write_bytes(b"here")
-    with scope["api"] as api:
+    with client_of(5, "api") as api:
         assert [entry["path"] for entry in api.ls("/")] == ["/there.txt"]
-        address, _, port = scope["peer"].rpartition(":")
+        address, _, port = client_of(6, "peer").rpartition(":")
         assert api.send.createDestination(address, int(port)).destination_port == int(port)
     # The text can be pasted into a shell: it has only assignments and comments.
     assert [line for line in text.splitlines() if not line.startswith(("export ", "# "))] == []
@@ -76,10 +62,7 @@ def test_signals_end_it_soon_and_leave_nothing(launch: Any, tmp_path: Path, numb
     running = launch("serve")
     running.wait_for(LAST)
     assert os.listdir(tmp_path / "tmp") != []
-    ended, seconds, stderr = running.stop(number)
-    assert ended == code
-    assert seconds < 2.0
-    assert "Traceback" not in stderr
+    running.ends(number, code, seconds=2.0)
     assert os.listdir(tmp_path / "tmp") == []
 
 
@@ -97,12 +80,12 @@ def test_export_file_is_private_and_complete_once_the_server_answers(launch: Any
 
 def test_data_survives_a_restart(launch: Any, tmp_path: Path) -> None:
     data = str(tmp_path / "data")
-    first = launch("serve", "--data", data)
-    before = exports(first.wait_for(LAST))
-    first.stop(signal.SIGTERM)
-    second = launch("serve", "--data", data)
-    after = exports(second.wait_for(LAST))
-    assert after["FILESENDER_API_KEY"] == before["FILESENDER_API_KEY"]
+    keys = []
+    for _ in range(2):
+        running = launch("serve", "--data", data)
+        keys.append(exports(running.wait_for(LAST))["FILESENDER_API_KEY"])
+        running.stop(signal.SIGTERM)
+    assert keys[0] == keys[1]
 
 
 def test_faults_and_the_server_name_are_handed_on(launch: Any) -> None:
@@ -116,16 +99,13 @@ def test_faults_and_the_server_name_are_handed_on(launch: Any) -> None:
     statuses = [requests.get(url, timeout=10).status_code for _ in range(3)]
     assert statuses == [503, 503, 200]
     auth = UserAuth(env["FILESENDER_USERNAME"], env["FILESENDER_API_KEY"])
-    with FileSenderClient(
-        env["FILESENDER_BASE_URL"], auth=auth, signing_host="files.example.org:8443"
-    ) as client:
+    with FileSenderClient(env["FILESENDER_BASE_URL"], auth=auth, signing_host="files.example.org:8443") as client:
         assert client.get("user/@me")["saml_id"] == auth.username
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
 def test_what_is_not_loopback_is_refused(run: Any, host: str) -> None:
-    done = run("serve", "--host", host)
-    assert done.exit_code == 2
+    done = run("serve", "--host", host).fails(2)
     assert done.err.startswith(f"smartxfer: {host} is not a loopback address")
     assert "Traceback" not in done.err
 
@@ -143,21 +123,15 @@ def test_what_is_not_loopback_is_refused(run: Any, host: str) -> None:
     ],
 )
 def test_a_fault_that_is_not_understood(run: Any, tmp_path: Path, spec: str, said: str) -> None:
-    done = run("serve", "--data", str(tmp_path / "data"), "--fault", spec)
-    assert done.exit_code == 2
-    assert said in done.err
+    run("serve", "--data", str(tmp_path / "data"), "--fault", spec).fails(2, said)
 
 
 def test_a_port_in_use(run: Any, launch: Any) -> None:
     running = launch("serve")
     env = exports(running.wait_for(LAST))
-    port = env["FILESENDER_BASE_URL"].rsplit(":", 1)[1]
-    done = run("serve", "--filesender-port", port)
-    assert done.exit_code == 2
-    assert "cannot listen" in done.err
+    run("serve", "--filesender-port", env["FILESENDER_BASE_URL"].rsplit(":", 1)[1]).fails(2, "cannot listen")
     for option, number in (
         ("--jetstream-port", env["JETSTREAM_API_PORT"]),
         ("--jetstream-peer-port", env["JETSTREAM_PEER_HOST"].rsplit(":", 1)[1]),
     ):
-        done = run("serve", option, number)
-        assert (done.exit_code, f"port {number}" in done.err) == (2, True)
+        run("serve", option, number).fails(2, f"port {number}")

@@ -98,13 +98,11 @@ def typing_in(text: str, *words: str) -> Any:
 
 
 def test_a_link_there_and_back(site: Any, run: Any, files: Path, out: Path) -> None:
-    sent = run("send", str(files))
-    assert sent.exit_code == 0, sent.err
+    sent = run("send", str(files)).works()
     [link] = sent.out.splitlines()
     assert link.startswith(f"{site.url}/?s=download&token=")
     assert sent.err == ""  # no bar without a terminal
-    got = run("fetch", link, str(out))
-    assert got.exit_code == 0, got.err
+    got = run("fetch", link, str(out)).works()
     assert content(out) == {f"run1/{name}": data for name, data in content(files).items()}
     assert sorted(got.out.splitlines()) == sorted(str(path) for path in out.rglob("*.*"))
 
@@ -127,7 +125,7 @@ def test_fetching_needs_no_account(
     link = published({"a.txt": b"ACGT"})
     for name in site.env:
         monkeypatch.delenv(name)
-    assert run("fetch", link, str(out)).exit_code == 0
+    run("fetch", link, str(out)).works()
     assert content(out) == {"a.txt": b"ACGT"}
 
 
@@ -137,7 +135,7 @@ def test_into_this_directory_and_by_the_token(
     token = published({"a.txt": b"ACGT"}).partition("token=")[2]
     out.mkdir()
     monkeypatch.chdir(out)
-    assert run("fetch", token).exit_code == 0
+    run("fetch", token).works()
     assert content(out) == {"a.txt": b"ACGT"}
 
 
@@ -154,23 +152,21 @@ def test_your_own_files_are_not_replaced_unless_you_say_so(site: Any, published:
     assert "hint: pass exists=" in done.err
     assert "--exists" in done.err
     assert content(out) == {"a.txt": b"my own notes", "b.txt": b"new"}
-    assert run("fetch", link, str(out), "--exists", "skip").exit_code == 0
+    run("fetch", link, str(out), "--exists", "skip").works()
     assert content(out) == {"a.txt": b"my own notes", "b.txt": b"new"}
     renamed = run("fetch", link, str(out), "--exists", "rename")
     assert renamed.out.splitlines() == [str(out / "a (2).txt"), str(out / "b.txt")]
-    assert run("fetch", link, str(out), "--exists", "replace").exit_code == 0
+    run("fetch", link, str(out), "--exists", "replace").works()
     assert content(out) == {"a.txt": b"theirs", "a (2).txt": b"theirs", "b.txt": b"new"}
-    assert run("fetch", link, str(out)).exit_code == 0
-    assert run("fetch", link, str(out), "--exists", "overwrite").exit_code == 2
+    run("fetch", link, str(out)).works()
+    run("fetch", link, str(out), "--exists", "overwrite").fails(2)
 
 
 def test_one_existing_file_is_a_local_error(site: Any, published: Any, run: Any, out: Path) -> None:
     link = published({"a.txt": b"theirs"})
     out.mkdir()
     (out / "a.txt").write_bytes(b"my own notes")
-    done = run("fetch", link, str(out))
-    assert done.exit_code == 8
-    assert "hint: pass exists=" in done.err
+    run("fetch", link, str(out)).fails(8, "hint: pass exists=")
 
 
 def test_hidden_names(site: Any, published: Any, run: Any, out: Path) -> None:
@@ -197,10 +193,8 @@ def test_a_password_of_the_environment(
     site: Any, run: Any, files: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SMARTXFER_PASSWORD", PASSWORD)
-    sent = run("send", "--encrypt", str(files / "notes.txt"))
-    assert sent.exit_code == 0, sent.err
-    got = run("fetch", sent.out.strip(), str(out))
-    assert got.exit_code == 0, got.err
+    sent = run("send", "--encrypt", str(files / "notes.txt")).works()
+    got = run("fetch", sent.out.strip(), str(out)).works()
     assert content(out) == {"notes.txt": b"ACGT"}
     assert PASSWORD not in sent.out + sent.err + got.out + got.err
 
@@ -208,14 +202,13 @@ def test_a_password_of_the_environment(
 def test_a_generated_password(
     site: Any, run: Any, files: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent = run("send", "--generate-password", str(files / "notes.txt"))
-    assert sent.exit_code == 0, sent.err
+    sent = run("send", "--generate-password", str(files / "notes.txt")).works()
     shown, link = sent.out.splitlines()
     label, _, password = shown.partition(" ")
     assert label == "password:"
     assert is_generated_password(password)
     monkeypatch.setenv("SMARTXFER_PASSWORD", password)
-    assert run("fetch", link, str(out)).exit_code == 0
+    run("fetch", link, str(out)).works()
     assert content(out) == {"notes.txt": b"ACGT"}
 
 
@@ -223,8 +216,7 @@ def test_what_is_not_encrypted_asks_for_nothing(
     published: Any, run: Any, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SMARTXFER_PASSWORD", "for something else")
-    done = run("fetch", published({"a.txt": b"ACGT"}), str(out))
-    assert done.exit_code == 0
+    done = run("fetch", published({"a.txt": b"ACGT"}), str(out)).works()
     assert "assword" not in done.out + done.err
 
 
@@ -233,10 +225,7 @@ def test_a_wrong_password_writes_nothing(
 ) -> None:
     link = published({"a.txt": b"ACGT"}, password=PASSWORD)
     monkeypatch.setenv("SMARTXFER_PASSWORD", "Wrong-horse-7777")
-    done = run("fetch", link, str(out))
-    assert done.exit_code == 6
-    assert "with this password" in done.err
-    assert "cannot decrypt" in done.err
+    done = run("fetch", link, str(out)).fails(6, "with this password", "cannot decrypt")
     assert "Wrong-horse" not in done.out + done.err
     assert not out.exists()
 
@@ -246,9 +235,7 @@ def test_a_weak_password_is_refused_before_anything_is_sent(
 ) -> None:
     known = len(site.transfers())
     monkeypatch.setenv("SMARTXFER_PASSWORD", "short")
-    done = run("send", "--encrypt", str(files))
-    assert done.exit_code == 2
-    assert "shorter than 12" in done.err
+    run("send", "--encrypt", str(files)).fails(2, "shorter than 12")
     assert len(site.transfers()) == known
 
 
@@ -266,68 +253,58 @@ def test_no_prompt_without_a_terminal(published: Any, out: Path) -> None:
 
 @pytest.mark.parametrize("words", [["send", "a", "--password", "x"], ["fetch", "a", "--password", "x"]])
 def test_no_option_takes_a_password(run: Any, words: Any) -> None:
-    done = run(*words)
-    assert done.exit_code == 2
-    assert "--password" in done.err
+    run(*words).fails(2, "--password")
 
 
 # -- what goes wrong ---------------------------------------------------------------------------------------
 
 
 def test_a_link_to_nothing(site: Any, run: Any, out: Path) -> None:
-    done = run("fetch", f"{site.url}/?s=download&token={UNKNOWN}", str(out))
-    assert done.exit_code == 3
+    run("fetch", f"{site.url}/?s=download&token={UNKNOWN}", str(out)).fails(3)
     assert not out.exists()
 
 
 def test_what_is_no_link(site: Any, run: Any) -> None:
-    assert run("fetch", f"{site.url}/?s=home").exit_code == 2
-    assert run("fetch", "no token").exit_code == 2
+    run("fetch", f"{site.url}/?s=home").fails(2)
+    run("fetch", "no token").fails(2)
 
 
 def test_no_credentials(site: Any, run: Any, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FILESENDER_API_KEY")
-    done = run("send", str(files))
-    assert done.exit_code == 4
-    assert "environment (FILESENDER_API_KEY)" in done.err
+    run("send", str(files)).fails(4, "environment (FILESENDER_API_KEY)")
 
 
 def test_a_wrong_key(site: Any, run: Any, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FILESENDER_API_KEY", "0" * 64)
-    done = run("send", str(files))
-    assert done.exit_code == 4
-    assert "hint: check username and api_key" in done.err
+    run("send", str(files)).fails(4, "hint: check username and api_key")
 
 
 def test_the_only_file_fails(server: LocalServer, run: Any, published: Any, out: Path) -> None:
     """Its own error, not that of a batch."""
     link = published({"a.txt": b"ACGT"})
     server.fault("filesender", FETCH, "status 404")
-    assert run("fetch", link, str(out)).exit_code == 3
+    run("fetch", link, str(out)).fails(3)
     assert content(out) == {}
 
 
 def test_one_of_several_fails(server: LocalServer, run: Any, published: Any, out: Path) -> None:
     link = published({"a.txt": b"1", "b.txt": b"2", "c.txt": b"3"})
     server.fault("filesender", FETCH, "status 404", after=1)
-    done = run("fetch", link, str(out))
-    assert done.exit_code == 7
+    done = run("fetch", link, str(out)).fails(7)
     assert done.err.startswith("b.txt: ")
     assert content(out) == {"a.txt": b"1", "c.txt": b"3"}
 
 
 def test_terms_of_use(site: Any, run: Any, files: Path) -> None:
     site.configure(aup_required=True)
-    refused = run("send", str(files / "notes.txt"))
-    assert refused.exit_code == 1
-    assert "terms of use" in refused.err
-    assert run("send", "--accept-aup", str(files / "notes.txt")).exit_code == 0
+    run("send", str(files / "notes.txt")).fails(1, "terms of use")
+    run("send", "--accept-aup", str(files / "notes.txt")).works()
 
 
 def test_wrong_usage_of_send_and_fetch(run: Any) -> None:
-    assert run("send").exit_code == 2
-    assert run("send", "/no/such/file").exit_code == 2
-    assert run("fetch").exit_code == 2
+    run("send").fails(2)
+    run("send", "/no/such/file").fails(2)
+    run("fetch").fails(2)
 
 
 # -- Ctrl-C ------------------------------------------------------------------------------------------------
@@ -350,7 +327,7 @@ def test_ctrl_c_and_the_same_command_again(
     assert "Traceback" not in said
     assert seconds < 4
     assert content(out).get("a.bin") is None
-    assert run("fetch", link, str(out)).exit_code == 0
+    run("fetch", link, str(out)).works()
     assert content(out) == {"a.bin": data}
 
 
