@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, TypeVar
@@ -45,6 +46,7 @@ class Case:
 
     #: Tries without long waits, and the time-out of a client, in seconds.
     retry = RetryPolicy(attempts=3, backoff=0.02, backoff_cap=0.2, retry_after_cap=1.0, budget=30.0, limit_budget=30.0)
+    retry_stalled = dataclasses.replace(retry, stall_speed=64, stall_window=1.0)
     timeout = 4.0
 
     def __init__(self, plan: Plan, directory: Path, server: Server) -> None:

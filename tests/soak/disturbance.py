@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Tuple
 
 #: Kinds and weights.  ``twin``: the same call in a second process; ``full``: the disk takes no more;
 #: ``change``: a source file changes; ``server``: the server is killed and started again on its data.
@@ -46,8 +46,7 @@ def some_disturbances(
         del weights["change"]
     if not targets:
         del weights["full"]
-    number = chance.choice(_NUMBERS)
-    kinds = chance.choices(list(weights), list(weights.values()), k=number)
+    kinds = chance.choices(list(weights), list(weights.values()), k=chance.choice(_NUMBERS))
     # About as many events as a call has.
     events = 20 + 12 * files + size // 8192
     return [_some(chance, kind, size, events) for kind in kinds]
@@ -63,8 +62,3 @@ def _some(chance: random.Random, kind: str, size: int, events: int) -> Disturban
         variant=(chance.random() < 0.7, chance.random() < 0.3),
         room=chance.randrange(size + 1),
     )
-
-
-def moment(disturbance: Disturbance) -> Optional[float]:
-    """Return the seconds after which a disturbance is due; None: at its event."""
-    return None if disturbance.event else disturbance.seconds

@@ -10,23 +10,10 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.local import LocalServer
+from tests.soak import effects
 from tests.soak.case import Case
-from tests.soak.service import (
-    CALL,
-    DOWN,
-    FLIP_DOWN,
-    KIB,
-    UP,
-    Findings,
-    Item,
-    Service,
-    digests_in,
-    one_file,
-    safe,
-    some_tree,
-)
+from tests.soak.service import PIECE, Findings, Item, Service, digests_in, one_file, safe, some_tree
 
-_CHUNK = 64 * KIB
 _NAME = "filesender"
 #: What a transfer that a broken run left behind may look like; the site removes it some day.
 _BEGUN = ("created", "started", "uploading")
@@ -36,9 +23,7 @@ class FileSender(Service):
     """Each upload is a transfer of its own; each download has one that the server held before."""
 
     name = _NAME
-    options = {
-        _NAME: {"upload_chunk_size": _CHUNK, "encryption_iterations": 7, "max_transfer_files": 30},
-    }
+    options = {_NAME: {"upload_chunk_size": PIECE, "encryption_iterations": 7, "max_transfer_files": 30}}
     kinds = {"upload": 5, "tree-up": 2, "encrypted-up": 2, "download": 5, "many-down": 2, "encrypted-down": 2}
     sources = ("upload", "tree-up", "encrypted-up")
     targets = ("download", "many-down", "encrypted-down")
@@ -46,9 +31,9 @@ class FileSender(Service):
     def plan(self, kind: str, chance: random.Random, seed: str) -> Tuple[List[Item], Dict[str, Any]]:
         """Draw the files; an encrypted transfer has a password."""
         if kind in ("tree-up", "many-down"):
-            items = some_tree(chance, _CHUNK, seed)
+            items = some_tree(chance, seed)
         else:
-            items = [one_file(chance, _CHUNK, seed)]
+            items = [one_file(chance, seed)]
             if kind.startswith("encrypted") and not items[0].size:
                 items = [items[0]._replace(size=1)]  # an empty file is not encrypted
         return items, {"encrypted": kind.startswith("encrypted"), "chunks": chance.choice((1, 2, 4))}
@@ -57,12 +42,12 @@ class FileSender(Service):
         """Return the requests of each kind.  Only encryption finds a flipped bit."""
         if kind in self.sources:
             return [
-                ("PUT /rest.php/file/*/chunk/*", UP), ("PUT /rest.php/file/*", CALL),
-                ("PUT /rest.php/transfer/*", CALL), ("POST /rest.php/transfer", CALL),
-                ("GET /rest.php/info", CALL),
+                ("PUT /rest.php/file/*/chunk/*", effects.UP), ("PUT /rest.php/file/*", effects.CALL),
+                ("PUT /rest.php/transfer/*", effects.CALL), ("POST /rest.php/transfer", effects.CALL),
+                ("GET /rest.php/info", effects.CALL),
             ]
-        flips = FLIP_DOWN if kind == "encrypted-down" else ()
-        return [("GET /download.php", (*DOWN, *flips)), ("GET /?s=download*", CALL)]
+        flips = effects.FLIP_DOWN if kind == "encrypted-down" else ()
+        return [("GET /download.php", (*effects.DOWN, *flips)), ("GET /?s=download*", effects.CALL)]
 
     def prepare(self, case: Case) -> None:
         """Note the address and the account; for a download, make the transfer by an own, quiet client."""
@@ -85,10 +70,8 @@ class FileSender(Service):
             options["concurrent_chunks"] = case.options["chunks"]
             with FileSenderClient(facts["url"], auth=auth, **options) as client:
                 sources = sorted(path for path in case.source.iterdir())
-                sent = client.upload_workflow(
-                    sources, {"subject": case.seed}, link=True, password=facts["password"]
-                )
-                results = sent.results
+                options = {"link": True, "password": facts["password"]}
+                results = client.upload_workflow(sources, {"subject": case.seed}, **options).results
         return sum(result.resumed for result in results)
 
     def check(self, case: Case, findings: Findings) -> None:
@@ -139,15 +122,11 @@ def _publish(server: LocalServer, items: List[Item], password: Optional[str]) ->
     """Make a transfer with these files, and return its token."""
     site = server.filesender
     with FileSenderClient(site.url, auth=UserAuth(site.username, site.api_key)) as client:
-        made = client.upload_workflow(
-            [(item.name, item.content) for item in items], link=True, password=password
-        )
-    return str(made.token)
+        pairs = [(item.name, item.content) for item in items]
+        return str(client.upload_workflow(pairs, link=True, password=password).token)
 
 
-def _transfers(
-    server: LocalServer, subject: str, password: Optional[str]
-) -> List[Tuple[int, str, Dict[str, str]]]:
+def _transfers(server: LocalServer, subject: str, password: Optional[str]) -> List[Tuple[int, str, Dict[str, str]]]:
     """Return id, status and the files' digests of the transfers of a subject, oldest first."""
     found = []
     for transfer in server.filesender.transfers():
@@ -172,7 +151,7 @@ def _opened(transfer: Dict[str, Any], file: Dict[str, Any], blob: bytes, passwor
 
     rounds = json.loads(transfer["encryption"])["password_hash_iterations"]
     key = hashlib.pbkdf2_hmac("sha256", password.encode(), transfer["salt"].encode(), rounds)
-    step, plain = _CHUNK + 32, b""
+    step, plain = PIECE + 32, b""
     for number, at in enumerate(range(0, len(blob), step)):
         part = blob[at : at + step]
         if part[:16] != base64.b64decode(file["iv"]) + number.to_bytes(4, "little"):

@@ -2,59 +2,44 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import random
-from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 from smartxfer.errors import NotFound
 from smartxfer.jetstream import API, JetStream
 from smartxfer.local import LocalServer
-from tests.soak.service import CALL, KIB, Findings, Item, Service, one_file, safe, some_tree
-
-if TYPE_CHECKING:
-    from tests.soak.case import Case
+from tests.soak import effects
+from tests.soak.case import Case
+from tests.soak.service import Findings, Item, Service, digests_below, one_file, safe, some_tree
 
 #: What sizes are drawn around, and the largest: nothing passes through the client.
-_BORDER, _MOST = 64 * KIB, 4 << 20
+_MOST = 4 << 20
 #: Bytes per second between the two servers, so that a transfer has a middle.
 _RATE = 4 << 20
 #: Seconds that a call may take; a wait asks for half of it.
 _TIMEOUT = 1.0
 
-_EFFECTS = (*CALL, "replace 504", "status 429 retry-after=0", "interim 103 3", "drip 20/0.01", "no-answer")
+_EFFECTS = (*effects.CALL, "replace 504", "status 429 retry-after=0", "interim 103 3", "drip 20/0.01", "no-answer")
 
 
 class Jetstream(Service):
     """Two servers: ``jetstream`` sends, ``jetstream_peer`` gets."""
 
     name = "jetstream"
-    options = {
-        "jetstream": {"rate": _RATE, "manifest_delay": 0.02, "request_delay": 0.02},
-        "jetstream_peer": {},
-    }
+    options = {"jetstream": {"rate": _RATE, "manifest_delay": 0.02, "request_delay": 0.02}, "jetstream_peer": {}}
     kinds = {"files": 3, "folder": 2, "requests": 1}
 
     def plan(self, kind: str, chance: random.Random, seed: str) -> Tuple[List[Item], Dict[str, Any]]:
         """Draw one file, or a directory."""
         if kind == "files" and chance.random() < 0.5:
-            item = one_file(chance, _BORDER, seed)
+            item = one_file(chance, seed)
             return [item._replace(size=min(item.size, _MOST))], {}
-        return some_tree(chance, _BORDER, seed), {}
+        return some_tree(chance, seed), {}
 
     def faults(self, kind: str) -> List[Tuple[str, Sequence[str]]]:
         """Return what may go wrong: every call has an answer that may be lost."""
-        return [
-            ("POST /jsonrpc/auth", _EFFECTS),
-            ("POST /jsonrpc/getServerInfo", _EFFECTS),
-            ("POST /jsonrpc/*Request*", _EFFECTS)
-            if kind == "requests"
-            else ("POST /jsonrpc/send.wait*", _EFFECTS),
-            ("POST /jsonrpc/*Async", _EFFECTS)
-            if kind == "requests"
-            else ("POST /jsonrpc/send.create*", _EFFECTS),
-            ("POST /jsonrpc/*", _EFFECTS),
-        ]
+        special = ("*Request*", "*Async") if kind == "requests" else ("send.wait*", "send.create*")
+        return [(f"POST /jsonrpc/{match}", _EFFECTS) for match in ("auth", "getServerInfo", *special, "*")]
 
     def prepare(self, case: Case) -> None:
         """Write the files on the host of the sending server."""
@@ -65,10 +50,8 @@ class Jetstream(Service):
     def run(self, case: Case) -> int:
         """Make the call, or the calls."""
         facts, top = case.facts, case.facts["top"]
-        retry = dataclasses.replace(case.retry, stall_speed=64, stall_window=1.0)
-        with JetStream().api(
-            facts["url"], user=facts["user"], password=facts["password"], retry=retry, timeout=_TIMEOUT
-        ) as api:
+        account = {"user": facts["user"], "password": facts["password"]}
+        with JetStream().api(facts["url"], **account, retry=case.retry_stalled, timeout=_TIMEOUT) as api:
             if case.kind == "requests":
                 _rearrange(api, case)
             elif case.kind == "folder":
@@ -82,12 +65,7 @@ class Jetstream(Service):
         """Compare the files of both servers."""
         near, far, working = case.ask(_state, case.facts["top"])
         if case.kind == "requests":
-            moved = {
-                name[len("moved/") :]: digest for name, digest in near.items() if name.startswith("moved/")
-            }
-            findings.compare("moved", case.items, moved)
-            for name in sorted(set(near) - {f"moved/{item.name}" for item in case.items}):
-                findings.add("left", f"{name} was not moved")
+            findings.compare("moved", [item._replace(name=f"moved/{item.name}") for item in case.items], near)
             return
         findings.compare("sending server", case.items, near)
         findings.compare("receiving server", case.items, far)
@@ -124,26 +102,15 @@ def _plant(server: LocalServer, top: str, contents: Dict[str, bytes]) -> Dict[st
     site = server.jetstream
     for name, content in contents.items():
         site.write(f"{top}/{name}", content)
-    return {
-        "url": site.url, "user": site.user, "password": site.password,
-        "peer": f"127.0.0.1:{server.jetstream_peer.port}",
-    }
+    peer = f"127.0.0.1:{server.jetstream_peer.port}"
+    return {"url": site.url, "user": site.user, "password": site.password, "peer": peer}
 
 
 def _state(server: LocalServer, top: str) -> Tuple[Dict[str, str], Dict[str, str], List[str]]:
     """SHA-256 of each file of a case at the sending and at the receiving server, and transfers under way."""
     rows = server.jetstream.backend.database.fetchall("SELECT * FROM transfers WHERE NOT deleted")
     working = [f"{row['id']} ({row['status']})" for row in rows if row["status"] not in ("complete", "error")]
-    return _digests(server.jetstream, top), _digests(server.jetstream_peer, top), working
-
-
-def _digests(site: Any, top: str) -> Dict[str, str]:
-    inside = f"{top}/"
-    return {
-        path[len(inside) :]: hashlib.sha256(site.read(path)).hexdigest()
-        for path in site.files()
-        if path.startswith(inside)
-    }
+    return digests_below(server.jetstream, top), digests_below(server.jetstream_peer, top), working
 
 
 def _remove(server: LocalServer, top: str) -> None:

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import random
 import re
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 from urllib.parse import unquote
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
 from smartxfer.nrp import RepositoryClient, download, get_client, transfer_modes
 from smartxfer.transfer import FileResult
-from tests.soak.service import (
-    CALL,
-    DOWN,
-    FLIP_DOWN,
-    FLIP_UP,
-    KIB,
-    UP,
-    Findings,
-    Item,
-    Service,
-    digests_in,
-    one_file,
-    some_tree,
-)
+from tests.soak import effects
+from tests.soak.case import Case
+from tests.soak.service import PIECE, Findings, Item, Service, digests_in, one_file, some_tree
 
-if TYPE_CHECKING:
-    from tests.soak.case import Case
-
-#: Bytes of a part or a piece: small files have several. S3 wants more, the local storage does not mind.
-PART = 64 * KIB
 _MOST_PARTS = 60
 
 #: How often flipped bits are in the list of faults: a checksum that is not compared is to be found soon.
@@ -42,14 +25,11 @@ _FILES = "/api/records/*/files"
 _CONTENT = f"PUT {_FILES}/*/content*"
 _DOWNLOAD = f"GET {_FILES}/*/content"
 #: Requests that every kind makes.
-_COMMON: List[Tuple[str, Sequence[str]]] = [
-    ("GET /.well-known/repository*", CALL),
-    (f"GET {_FILES}", CALL),
-]
+_COMMON: List[Tuple[str, Sequence[str]]] = [("GET /.well-known/repository*", effects.CALL), (f"GET {_FILES}", effects.CALL)]
 _ERROR_ANSWERS = ("status 429 retry-after=0", "status 504")
-_SENDING = (*UP, *_ERROR_ANSWERS, "stall-after {n}")
+_SENDING = (*effects.UP, *_ERROR_ANSWERS, "stall-after {n}")
 _FETCHING = (
-    *DOWN, *_ERROR_ANSWERS, "ignore-range", "wrong-range", "wrong-range total", "extra-byte", "interim 103 3",
+    *effects.DOWN, *_ERROR_ANSWERS, "ignore-range", "wrong-range", "wrong-range total", "extra-byte", "interim 103 3",
     "drip 4K/0.01", "no-answer",
 )
 _ADDRESS = re.compile(r"(.+/files/[^/?]+)/(content(/\d+)?|commit)")
@@ -69,23 +49,23 @@ class Nrp(Service):
     def plan(self, kind: str, chance: random.Random, seed: str) -> Tuple[List[Item], Dict[str, Any]]:
         """Draw one file, or a directory; and what a synchronised draft holds already."""
         if kind in ("many-up", "many-down", "sync"):
-            items = some_tree(chance, PART, seed)
+            items = some_tree(chance, seed)
             there = [chance.choice(("no", "same", "other")) for _ in items]
-            return items, {"part_size": PART if chance.random() < 0.5 else None, "there": there}
-        item = one_file(chance, PART, seed)
+            return items, {"part_size": PIECE if chance.random() < 0.5 else None, "there": there}
+        item = one_file(chance, seed)
         # Each part of an upload is answered by a list of all parts: of hundreds it takes minutes.
-        part_size = max(PART, item.size // _MOST_PARTS)
+        part_size = max(PIECE, item.size // _MOST_PARTS)
         published = kind in self.targets and chance.random() < 0.5
         return [item], {"part_size": part_size, "published": published}
 
     def faults(self, kind: str) -> List[Tuple[str, Sequence[str]]]:
         """Return what may go wrong; MD5s are compared both ways, so that bits may flip."""
         if kind in self.targets:
-            flips = [(_DOWNLOAD, (*FLIP_DOWN, "flip 0"))] * _FLIPS
-            return [(_DOWNLOAD, _FETCHING), *flips, (f"GET {_FILES}/*", CALL), *_COMMON]
+            flips = [(_DOWNLOAD, (*effects.FLIP_DOWN, "flip 0"))] * _FLIPS
+            return [(_DOWNLOAD, _FETCHING), *flips, (f"GET {_FILES}/*", effects.CALL), *_COMMON]
         return [
-            (_CONTENT, _SENDING), *[(_CONTENT, (*FLIP_UP, "flip-in 0"))] * _FLIPS, (f"POST {_FILES}", CALL),
-            (f"POST {_FILES}/*/commit", CALL), (f"GET {_FILES}/*", CALL), (f"DELETE {_FILES}/*", CALL),
+            (_CONTENT, _SENDING), *[(_CONTENT, (*effects.FLIP_UP, "flip-in 0"))] * _FLIPS, (f"POST {_FILES}", effects.CALL),
+            (f"POST {_FILES}/*/commit", effects.CALL), (f"GET {_FILES}/*", effects.CALL), (f"DELETE {_FILES}/*", effects.CALL),
             *_COMMON,
         ]
 
@@ -106,11 +86,9 @@ class Nrp(Service):
 
     def run(self, case: Case) -> int:
         """Make the call."""
-        transfer_modes.MIN_PART_SIZE = download.MIN_RANGE_SIZE = download.DEFAULT_RANGE_SIZE = PART
-        retry = dataclasses.replace(case.retry, stall_speed=64, stall_window=1.0)
-        with get_client(
-            case.facts["url"], token=case.facts["token"], retry=retry, timeout=case.timeout
-        ) as client:
+        transfer_modes.MIN_PART_SIZE = download.MIN_RANGE_SIZE = download.DEFAULT_RANGE_SIZE = PIECE
+        options = {"token": case.facts["token"], "retry": case.retry_stalled, "timeout": case.timeout}
+        with get_client(case.facts["url"], **options) as client:
             return sum(result.resumed for result in _results(client, case))
 
     def check(self, case: Case, findings: Findings) -> None:
@@ -147,19 +125,12 @@ def _results(client: RepositoryClient, case: Case) -> List[FileResult]:
     if kind == "many-up":
         pairs = [(item.name, case.source / item.name) for item in case.items]
         # What a run left of a source that has changed since is replaced.
-        files = client.files.upload_many(
-            record, pairs, part_size=case.options["part_size"], replace=case.changed
-        )
+        part_size = case.options["part_size"]
+        files = client.files.upload_many(record, pairs, part_size=part_size, replace=case.changed)
     else:
-        [item] = case.items
-        parts = (
-            {"transfer_type": "multipart", "part_size": case.options["part_size"]} if kind == "parts" else {}
-        )
-        files = [
-            client.files.upload(
-                record, item.name, None, case.source / item.name, replace=case.changed, **parts
-            )
-        ]
+        [item], options = case.items, {"transfer_type": "multipart", "part_size": case.options["part_size"]}
+        options = {"replace": case.changed, **(options if kind == "parts" else {})}
+        files = [client.files.upload(record, item.name, None, case.source / item.name, **options)]
     return [file.result for file in files if file.result is not None]
 
 

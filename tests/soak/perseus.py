@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import random
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from smartxfer.local import LocalServer
 from smartxfer.perseus import PerseusClient
-from tests.soak.service import CALL, FLIP_UP, KIB, UP, Findings, Item, Service, one_file, some_tree
+from tests.soak import effects
+from tests.soak.case import Case
+from tests.soak.service import Findings, Item, Service, one_file, some_tree
 
-if TYPE_CHECKING:
-    from tests.soak.case import Case
-
-#: What sizes are drawn around; a file is one request.
-_BORDER = 64 * KIB
 #: Shorter contents of two cases might be the same, and the service holds a content once.
 _LEAST = 16
 #: Seconds in which another client may end the upload of a content.
@@ -45,17 +41,17 @@ class Perseus(Service):
 
     def plan(self, kind: str, chance: random.Random, seed: str) -> Tuple[List[Item], Dict[str, Any]]:
         """Draw one file, or some in a directory."""
-        items = [one_file(chance, _BORDER, seed)] if kind == "upload" else some_tree(chance, _BORDER, seed)
+        items = [one_file(chance, seed)] if kind == "upload" else some_tree(chance, seed)
         return [item._replace(size=max(item.size, _LEAST)) for item in items], {}
 
     def faults(self, kind: str) -> List[Tuple[str, Sequence[str]]]:
         """Return what may go wrong; the service compares the SHA-256."""
         return [
-            ("PUT /storage/*", (*FLIP_UP, "flip-in 0")),
-            ("PUT /storage/*", (*UP, "stall-after {n}", "status 504", "interim 103 3")),
-            ("POST /api/v0/file", (*CALL, "status 429 retry-after=0")),
-            ("POST /api/v0/file/find", CALL),
-            ("DELETE /api/v0/file/*", CALL),
+            ("PUT /storage/*", (*effects.FLIP_UP, "flip-in 0")),
+            ("PUT /storage/*", (*effects.UP, "stall-after {n}", "status 504", "interim 103 3")),
+            ("POST /api/v0/file", (*effects.CALL, "status 429 retry-after=0")),
+            ("POST /api/v0/file/find", effects.CALL),
+            ("DELETE /api/v0/file/*", effects.CALL),
         ]
 
     def prepare(self, case: Case) -> None:
@@ -65,18 +61,17 @@ class Perseus(Service):
 
     def run(self, case: Case) -> int:
         """Make the call; a record that a broken run has left is deleted by it."""
-        retry = dataclasses.replace(case.retry, stall_speed=64, stall_window=1.0)
-        with PerseusClient(
-            case.facts["url"], api_key=case.facts["key"], retry=retry, timeout=case.timeout
-        ) as client:
+        options = {"retry": case.retry_stalled, "timeout": case.timeout}
+        repair = {"repair": True, "grace": _GRACE}
+        with PerseusClient(case.facts["url"], api_key=case.facts["key"], **options) as client:
             if case.kind == "upload":
                 path = case.source / case.items[0].name
-                files = [client.file.upload_file(path, wait=True, timeout=10, repair=True, grace=_GRACE)]
+                files = [client.file.upload_file(path, wait=True, timeout=10, **repair)]
             elif case.kind == "many":
                 paths = [case.source / item.name for item in case.items]
-                files = client.file.upload_many(paths, wait=True, timeout=10, repair=True, grace=_GRACE)
+                files = client.file.upload_many(paths, wait=True, timeout=10, **repair)
             else:
-                files = list(client.file.sync_dir(case.source, repair=True, grace=_GRACE).files.values())
+                files = list(client.file.sync_dir(case.source, **repair).files.values())
                 client.file.wait_for_file_uploads([file.id for file in files], 0.02, 10)
             return sum(file.result.resumed for file in files if file.result is not None)
 
@@ -120,17 +115,12 @@ def _facts(server: LocalServer) -> Dict[str, str]:
 
 
 def _records(server: LocalServer) -> List[_Record]:
-    site = server.perseus
-    return [
-        _Record(
-            record["id"],
-            record["name"],
-            record["status"],
-            record["sourceHash"],
-            hashlib.sha256(site.content(record["id"])).hexdigest() if record["status"] == "uploaded" else "",
-        )
-        for record in site.records()
-    ]
+    site, found = server.perseus, []
+    for record in site.records():
+        held = site.content(record["id"]) if record["status"] == "uploaded" else None
+        digest = "" if held is None else hashlib.sha256(held).hexdigest()
+        found.append(_Record(record["id"], record["name"], record["status"], record["sourceHash"], digest))
+    return found
 
 
 def _remove(server: LocalServer) -> None:

@@ -212,7 +212,7 @@ class Runner:
             for name in digests_in(self.case.directory / directory):
                 self.findings.add("left", f"{directory}: {name}")
         for name in digests_in(self.case.state):
-            if not (self._may_remain(name) or self.service.remains(self.case, name)):
+            if not self._may_remain(name):
                 self.findings.add("left", f"state directory: {name}")
 
     def _may_remain(self, name: str) -> bool:

@@ -27,23 +27,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Mapping, NamedTuple
 if TYPE_CHECKING:
     from tests.soak.case import Case
 
-KIB, MIB = 1024, 1 << 20
-
-#: Effects for requests that carry a file's bytes up.  ``{n}`` becomes an offset within the size of the case,
-#: ``{rate}`` a speed at which the case takes part of a second.
-UP = (
-    "reset-before", "reset-after {n}", "lose-answer", "status 500", "status 503 retry-after=0",
-    "replace 502 body=html", "rate {rate}",
-)
-#: Effects for requests that fetch a file's bytes.
-DOWN = (
-    "reset-before", "reset-after-sent {n}", "truncate {n}", "status 503 retry-after=0",
-    "status 502 body=html", "no-length chunked truncate {n}", "rate {rate}",
-)
-#: Effects for small calls that may be repeated.
-CALL = ("reset-before", "lose-answer", "status 500", "status 503 retry-after=0", "truncate 0", "replace 502 body=html")
-#: Effects that only a checksum finds.  Give them only for requests that are protected by one.
-FLIP_UP, FLIP_DOWN = ("flip-in {n}",), ("flip {n}",)
+#: Bytes of a chunk, a part or a piece: small files have several.
+PIECE = 64 << 10
 
 
 class Item(NamedTuple):
@@ -83,13 +68,12 @@ class Findings:
         assert column in BAD, column
         self.all.append((column, text))
 
-    def compare(self, what: str, items: Sequence[Item], digests: Mapping[str, str], *, exact: bool = True) -> None:
+    def compare(self, what: str, items: Sequence[Item], digests: Mapping[str, str]) -> None:
         """Compare SHA-256 digests by name with the planned files.
 
-        A missing file is ``lost``, another content is ``wrong``.
+        A missing file is ``lost``, another content is ``wrong``, a file that is not planned is ``left``.
 
         :param what: what is compared, for the text: ``"target"``, ``"transfer 17"``.
-        :param exact: a file that is not planned is ``left``.
         """
         for item in items:
             found = digests.get(item.name)
@@ -97,9 +81,8 @@ class Findings:
                 self.add("lost", f"{what}: {item.name} is missing")
             elif found != item.digest:
                 self.add("wrong", f"{what}: {item.name} has other content than planned ({item.size} bytes)")
-        if exact:
-            for name in sorted(set(digests) - {item.name for item in items}):
-                self.add("left", f"{what}: {name} is not planned")
+        for name in sorted(set(digests) - {item.name for item in items}):
+            self.add("left", f"{what}: {name} is not planned")
 
 
 #: The bad columns.
@@ -108,45 +91,37 @@ BAD = ("wrong", "lost", "duplicates", "hangs", "untyped", "leaked", "left")
 
 def digests_in(directory: Path) -> Dict[str, str]:
     """Return SHA-256 digests of all files in a directory by relative name, hidden and temporary ones included."""
-    return {
-        path.relative_to(directory).as_posix(): digest_of(path)
-        for path in sorted(directory.rglob("*"))
-        if not path.is_dir()
-    }
+    paths = [path for path in sorted(directory.rglob("*")) if not path.is_dir()]
+    return {path.relative_to(directory).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def digests_below(site: Any, top: str) -> Dict[str, str]:
+    """Return SHA-256 digests of all files of a service below a directory by relative name."""
+    paths = [path for path in site.files() if path.startswith(f"{top}/")]
+    return {path[len(top) + 1 :]: hashlib.sha256(site.read(path)).hexdigest() for path in paths}
 
 
-def some_size(chance: random.Random, border: int) -> int:
-    """Draw a size: mostly small, often near multiples of the chunk size, now and then large.
-
-    :param border: chunk size of the service, bytes.
-    """
+def some_size(chance: random.Random) -> int:
+    """Draw a size: mostly small, often near multiples of the chunk size, now and then large."""
     draw = chance.random()
     if draw < 0.12:
         return chance.choice((0, 1))
     if draw < 0.6:
-        return max(0, chance.choice((1, 2, 3, 5, 9)) * border + chance.choice((-1, 0, 0, 1)))
+        return max(0, chance.choice((1, 2, 3, 5, 9)) * PIECE + chance.choice((-1, 0, 0, 1)))
     if draw < 0.985:
         return int(2 ** chance.uniform(1, 20.5))
     return int(2 ** chance.uniform(21, 26))
 
 
-def one_file(chance: random.Random, border: int, seed: str, name: str = "") -> Item:
+def one_file(chance: random.Random, seed: str) -> Item:
     """Draw one file."""
-    return Item(name or f"{safe(seed)}.bin", some_size(chance, border), seed)
+    return Item(f"{safe(seed)}.bin", some_size(chance), seed)
 
 
-def some_tree(chance: random.Random, border: int, seed: str, most: int = 8) -> List[Item]:
+def some_tree(chance: random.Random, seed: str) -> List[Item]:
     """Draw a few small files in a few directories."""
-    names = [f"{chance.choice(('', 'a/', 'a/b c/', 'd/'))}{number}.dat" for number in range(chance.randint(2, most))]
-    return [
-        Item(name, min(some_size(chance, border), 4 * border), f"{seed}/{number}")
-        for number, name in enumerate(names)
-    ]
+    names = [f"{chance.choice(('', 'a/', 'a/b c/', 'd/'))}{number}.dat" for number in range(chance.randint(2, 8))]
+    return [Item(name, min(some_size(chance), 4 * PIECE), f"{seed}/{number}") for number, name in enumerate(names)]
 
 
 def safe(seed: str) -> str:
@@ -159,8 +134,6 @@ class Service:
 
     #: Name as in ``--service``, and of the service in the local server.
     name: ClassVar[str] = ""
-    #: How many of the turns are its own.
-    weight: ClassVar[int] = 1
     #: Options of the local server by service, such as ``{"filesender": {"upload_chunk_size": 65536}}``.
     #: No ports: the soak adds them.
     options: ClassVar[Dict[str, Dict[str, Any]]] = {}
@@ -177,7 +150,7 @@ class Service:
         raise NotImplementedError
 
     def faults(self, kind: str) -> List[Tuple[str, Sequence[str]]]:
-        """Return the faults of a kind, as (match, effects) pairs: ``[("PUT /rest.php/file/*", UP)]``.
+        """Return the faults of a kind, as (match, effects) pairs: ``[("PUT /rest.php/file/*", effects.UP)]``.
 
         Each effect of the list may happen any number of times, also more often than the client retries; the
         soak removes all faults before the last runs.  A match may start with ``"other-service: "``.
@@ -224,7 +197,3 @@ class Service:
         :param path: with query, as on the request line.
         """
         return None
-
-    def remains(self, case: Case, name: str) -> bool:
-        """Return True for a file of the state directory that may remain after success (relative name)."""
-        return False

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import random
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from smartxfer import BasicClient, SyncClient
 from smartxfer.local import LocalServer
 from smartxfer.smartfile import download
-from tests.soak.service import (
-    CALL,
-    DOWN,
-    FLIP_DOWN,
-    FLIP_UP,
-    KIB,
-    UP,
-    Findings,
-    Item,
-    Service,
-    digests_in,
-    one_file,
-    safe,
-    some_size,
-    some_tree,
-)
-
-if TYPE_CHECKING:
-    from tests.soak.case import Case
-
-#: Bytes of a piece of a download, so that small files have several.
-PIECE = 64 * KIB
+from tests.soak import effects
+from tests.soak import service as soak
+from tests.soak.case import Case
+from tests.soak.service import PIECE, Findings, Item, Service, digests_below, digests_in, safe, some_size
 
 #: How often flipped bits are in the list of faults: a checksum that is not compared is to be found soon.
 _FLIPS = 3
@@ -45,7 +25,7 @@ _CHECKSUM = "POST /api/2/path/oper/checksum/"
 _RANGES = ("ignore-range", "wrong-range", "wrong-range total", "extra-byte", "interim 103 3", "drip 4K/0.01")
 _STALLS = ("no-answer", "stall-after {n}")
 _LOOKS: List[Tuple[str, Sequence[str]]] = [
-    ("GET /api/2/path/info/*", CALL), ("GET /api/2/task/*", CALL), (_CHECKSUM, CALL),
+    ("GET /api/2/path/info/*", effects.CALL), ("GET /api/2/task/*", effects.CALL), (_CHECKSUM, effects.CALL),
 ]
 _ERROR_ANSWER = "status 429 retry-after=0"
 
@@ -65,40 +45,36 @@ class SmartFile(Service):
         """Draw one file, a directory, or files with older versions of them."""
         if kind.startswith("tree"):
             options = {"checksum": "md5" if chance.random() < 0.5 else None}
-            return some_tree(chance, PIECE, seed), options
+            return soak.some_tree(chance, seed), options
         if kind.startswith("sync"):
-            items = [
-                Item(
-                    f"{chance.choice(('', 'a/', 'a/b c/'))}{number}.dat", _delta_size(chance),
-                    f"{seed}/{number}",
-                )
-                for number in range(chance.randint(1, 4))
-            ]
+            count = chance.randint(1, 4)
+            names = (f"{chance.choice(('', 'a/', 'a/b c/'))}{number}.dat" for number in range(count))
+            items = [Item(name, _delta_size(chance), f"{seed}/{number}") for number, name in enumerate(names)]
             single = len(items) == 1 and "/" not in items[0].name
             return items, {"single": single, "edits": [chance.random() for _ in items]}
         checksum = chance.choice(("md5", "sha256")) if kind.endswith("checked") else None
-        return [one_file(chance, PIECE, seed)], {"checksum": checksum}
+        return [soak.one_file(chance, seed)], {"checksum": checksum}
 
     def faults(self, kind: str) -> List[Tuple[str, Sequence[str]]]:
         """Return what may go wrong; bits flip only where a checksum is compared."""
         found: List[Tuple[str, Sequence[str]]] = list(_LOOKS)
         if kind in ("upload-checked", "sync-up"):
-            found += [(_UPLOAD, (*FLIP_UP, f"flip-in {_HEAD}"))] * _FLIPS
+            found += [(_UPLOAD, (*effects.FLIP_UP, f"flip-in {_HEAD}"))] * _FLIPS
         if kind in ("download-checked", "sync-down"):
-            found += [(_DOWNLOAD, (*FLIP_DOWN, "flip 0"))] * _FLIPS
+            found += [(_DOWNLOAD, (*effects.FLIP_DOWN, "flip 0"))] * _FLIPS
         if kind in self.sources:
-            found.append((_UPLOAD, (*UP, _ERROR_ANSWER, "stall-after {n}")))
+            found.append((_UPLOAD, (*effects.UP, _ERROR_ANSWER, "stall-after {n}")))
         if kind in self.targets:
-            found.append((_DOWNLOAD, (*DOWN, *_RANGES, *_STALLS)))
+            found.append((_DOWNLOAD, (*effects.DOWN, *_RANGES, *_STALLS)))
         if kind in ("tree-up", "sync-up"):
-            found.append(("* /api/2/path/oper/mkdir*", CALL))
+            found.append(("* /api/2/path/oper/mkdir*", effects.CALL))
         if kind == "sync-up":
-            found.append(("GET /api/2/path/sync/signature/*", (*DOWN, *FLIP_DOWN)))
-            found.append(("POST /api/2/path/sync/patch/*", (*UP, *FLIP_UP)))
-            found.append(("POST /api/2/path/sync/patch/*", FLIP_UP))
+            found.append(("GET /api/2/path/sync/signature/*", (*effects.DOWN, *effects.FLIP_DOWN)))
+            found.append(("POST /api/2/path/sync/patch/*", (*effects.UP, *effects.FLIP_UP)))
+            found.append(("POST /api/2/path/sync/patch/*", effects.FLIP_UP))
         if kind == "sync-down":
-            found.append(("POST /api/2/path/sync/delta/*", (*UP, *FLIP_UP, *DOWN)))
-            found.append(("POST /api/2/path/sync/delta/*", FLIP_DOWN))
+            found.append(("POST /api/2/path/sync/delta/*", (*effects.UP, *effects.FLIP_UP, *effects.DOWN)))
+            found.append(("POST /api/2/path/sync/delta/*", effects.FLIP_DOWN))
         return found
 
     def prepare(self, case: Case) -> None:
@@ -119,10 +95,8 @@ class SmartFile(Service):
         """Make the call."""
         facts, kind = case.facts, case.kind
         download.RANGE_SIZE = PIECE
-        retry = dataclasses.replace(case.retry, stall_speed=64, stall_window=1.0)
-        with BasicClient(
-            facts["key"], facts["password"], url=facts["url"], retry=retry, timeout=case.timeout
-        ) as client:
+        options = {"url": facts["url"], "retry": case.retry_stalled, "timeout": case.timeout}
+        with BasicClient(facts["key"], facts["password"], **options) as client:
             if kind.startswith("sync"):
                 return sum(result.resumed for result in _synchronise(client, case))
             path = f"{facts['top']}/{case.items[0].name}"
@@ -143,11 +117,8 @@ class SmartFile(Service):
         digests = case.ask(_digests, case.facts["top"])
         if case.kind in ("upload-checked", "sync-up"):
             planned = {item.name for item in case.items}
-            digests = {
-                name: digest
-                for name, digest in digests.items()
-                if name in planned or not any(_one_bit(name, other) for other in planned)
-            }
+            spoilt = {name for name in set(digests) - planned if any(_one_bit(name, other) for other in planned)}
+            digests = {name: digest for name, digest in digests.items() if name not in spoilt}
         findings.compare(case.facts["top"], case.items, digests)
         if case.kind in self.targets:
             findings.compare("target", case.items, digests_in(case.target))
@@ -163,7 +134,7 @@ class SmartFile(Service):
 
 def _delta_size(chance: random.Random) -> int:
     """Bytes of a synchronised file: mostly large enough for a delta."""
-    return some_size(chance, PIECE) if chance.random() < 0.2 else int(2 ** chance.uniform(11, 19))
+    return some_size(chance) if chance.random() < 0.2 else int(2 ** chance.uniform(11, 19))
 
 
 def _older(case: Case) -> Dict[str, bytes]:
@@ -172,9 +143,8 @@ def _older(case: Case) -> Dict[str, bytes]:
     for item, draw in zip(case.items, case.options["edits"]):
         if draw < 0.1:
             continue
-        found[item.name] = (
-            item.content if draw < 0.2 else _edited(item.content, random.Random(item.seed + "/old"))
-        )
+        chance = random.Random(item.seed + "/old")
+        found[item.name] = item.content if draw < 0.2 else _edited(item.content, chance)
     return found
 
 
@@ -209,13 +179,8 @@ def _synchronise(client: BasicClient, case: Case) -> Sequence[Any]:
 
 def _one_bit(name: str, other: str) -> bool:
     """Return whether a name has one bit flipped: no checksum protects the head of a form."""
-    pairs = list(zip(name.encode(), other.encode()))
-    different = [one ^ two for one, two in pairs if one != two]
-    return (
-        len(name.encode()) == len(other.encode())
-        and len(different) == 1
-        and bin(different[0]).count("1") == 1
-    )
+    one, two = name.encode(), other.encode()
+    return len(one) == len(two) and sum(bin(a ^ b).count("1") for a, b in zip(one, two)) == 1
 
 
 SERVICE = SmartFile
@@ -233,12 +198,7 @@ def _plant(server: LocalServer, top: str, contents: Dict[str, bytes]) -> Dict[st
 
 
 def _digests(server: LocalServer, top: str) -> Dict[str, str]:
-    site, inside = server.smartfile, f"{top}/"
-    return {
-        path[len(inside) :]: hashlib.sha256(site.read(path)).hexdigest()
-        for path in site.files()
-        if path.startswith(inside)
-    }
+    return digests_below(server.smartfile, top)
 
 
 def _remove(server: LocalServer, top: str) -> None:
