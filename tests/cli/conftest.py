@@ -98,7 +98,7 @@ class Running:
         return code, seconds, self.process.stderr.read().decode("utf-8")
 
     def ends(self, number: int, exit_code: int, *, seconds: float) -> None:
-        """Send a signal, and check the exit code, the time, and that there is no traceback."""
+        """Send a signal, and check the exit code and the time, and that no traceback is printed."""
         code, took, stderr = self.stop(number)
         assert code == exit_code
         assert took < seconds
