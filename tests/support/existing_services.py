@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, Iterator, List
 
 from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from smartxfer.local import LocalServer
@@ -74,6 +75,17 @@ class NRP:
 
     def fetch(self, directory: Path, **options: Any) -> List[Any]:
         return self.client.files.download_many(self.draft, directory, **options)
+
+
+@contextlib.contextmanager
+def holding(kind: Callable[[LocalServer], Any], files: Dict[str, bytes]) -> Iterator[Any]:
+    """Yield a service of that kind, on a server of its own, that holds the files."""
+    with LocalServer(services=["filesender", "smartfile", "nrp"]) as server:
+        made = kind(server)
+        if files:
+            made.hold(files)
+        with made.client:
+            yield made
 
 
 SERVICES = [FileSender, SmartFile, Synchronised, NRP]

@@ -64,12 +64,7 @@ def directory(path: Path) -> str:
 
 PLANTED = [
     pytest.param(by_a_stranger, marks=AS_ROOT),
-    writable_by_all,
-    writable_by_group,
-    symbolic_link,
-    hard_link,
-    fifo,
-    directory,
+    *(writable_by_all, writable_by_group, symbolic_link, hard_link, fifo, directory),
 ]
 
 

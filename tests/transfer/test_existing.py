@@ -9,24 +9,18 @@ from typing import Any, Dict, Iterator
 import pytest
 
 from smartxfer.errors import BatchError, LocalError, TargetExists, UsageError
-from smartxfer.local import LocalServer
-from tests.support.existing_services import SERVICES, FileSender, SmartFile
+from tests.support.existing_services import SERVICES, FileSender, SmartFile, holding
 
 
 @pytest.fixture(params=SERVICES)
 def service(request: pytest.FixtureRequest) -> Iterator[Any]:
-    with LocalServer(services=["filesender", "smartfile", "nrp"]) as server:
-        made = request.param(server)
-        with made.client:
-            yield made
+    with holding(request.param, {}) as made:
+        yield made
 
 
 def held(directory: Path) -> Dict[str, bytes]:
-    return {
-        path.relative_to(directory).as_posix(): path.read_bytes()
-        for path in directory.rglob("*")
-        if path.is_file()
-    }
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in files}
 
 
 def fetches(service: Any) -> int:
@@ -49,10 +43,8 @@ def test_a_file_of_the_user_is_never_replaced_unasked(service: Any, tmp_path: Pa
         assert 'exists="replace"' in error.hint
     assert (by_name["c.txt"].ok, by_name["c.txt"].skipped) == (True, "identical")
     assert (by_name["new"].ok, by_name["new"].skipped) == (True, None)
-    assert {name: data for name, data in held(tmp_path).items() if ".part" not in name} == {
-        **mine,
-        "new": b"new",
-    }
+    found = {name: data for name, data in held(tmp_path).items() if ".part" not in name}
+    assert found == {**mine, "new": b"new"}
 
 
 def test_one_file_raises_the_error_itself(service: Any, tmp_path: Path) -> None:
@@ -159,9 +151,8 @@ def test_newer(service: Any, tmp_path: Path) -> None:
         assert fetches(service) == before
         return
     results = {result.path.name: result for result in service.fetch(tmp_path, exists="newer")}
-    assert {name: result.skipped for name, result in results.items()} == {
-        "old": None, "new": "older", "near": None,
-    }  # fmt: skip
+    skipped = {name: result.skipped for name, result in results.items()}
+    assert skipped == {"old": None, "new": "older", "near": None}
     assert held(tmp_path) == {"old": b"theirs", "new": b"mine", "near": b"theirs"}
     (tmp_path / "near").write_bytes(b"edited")
     if isinstance(service, SmartFile):  # its times have no zone

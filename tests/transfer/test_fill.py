@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import Any, Callable, List
+from typing import Any, Iterator, List
 
 import pytest
 
@@ -18,35 +19,30 @@ from smartxfer.transfer.buffers import (
 )
 from smartxfer.transfer.ranges import open_range
 from smartxfer.transport import RequestSpec
-from tests.support.raw_server import RawServer, answering
+from tests.support.raw_server import RawServer, answering, status
 
 DATA = os.urandom(3 * BLOCK_SIZE + 5)
 
 
-def served(data: bytes) -> Any:
-    return RawServer(answering(lambda request, peer: peer.answer(200, data)))
+@contextlib.contextmanager
+def opened(engine: Any, data: bytes) -> Iterator[Any]:
+    """Yield a function that opens the body of a file with these bytes."""
+    with RawServer(answering(status(200, data))) as server:
+        wire = engine(server.url).wire
+        yield lambda: open_range(wire, RequestSpec("GET", server.url), 0, None, None)
 
 
-@pytest.mark.parametrize("length", [1, MIN_BLOCK_SIZE, len(DATA)])
-def test_it_is_filled_and_the_rest_is_left(engine: Callable[..., Any], length: int) -> None:
-    into = memoryview(bytearray(length))
-    with served(DATA) as server:
-        with open_range(engine(server.url).wire, RequestSpec("GET", server.url), 0, None, None) as incoming:
-            assert incoming.readinto_full(into) == length
-            assert bytes(into) == DATA[:length]
-            assert b"".join(bytes(block) for block in iter(incoming.read, b"")) == DATA[length:]
-
-
-def test_it_is_not_full_where_the_body_ends(engine: Callable[..., Any]) -> None:
-    into = memoryview(bytearray(20))
-    with served(b"0123456789") as server:
-        with open_range(engine(server.url).wire, RequestSpec("GET", server.url), 0, None, None) as incoming:
-            assert incoming.readinto_full(into) == 10
-    assert bytes(into) == b"0123456789" + bytes(10)
+@pytest.mark.parametrize("length", [1, MIN_BLOCK_SIZE, len(DATA), len(DATA) + 10])
+def test_it_is_filled_as_far_as_the_body_reaches_and_the_rest_is_left(engine: Any, length: int) -> None:
+    into, most = memoryview(bytearray(length)), min(length, len(DATA))
+    with opened(engine, DATA) as open_body, open_body() as incoming:
+        assert incoming.readinto_full(into) == most
+        assert bytes(into) == DATA[:length] + bytes(length - most)
+        assert b"".join(bytes(block) for block in iter(incoming.read, b"")) == DATA[length:]
 
 
 def test_a_fast_line_is_remembered_until_it_breaks(
-    engine: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Detect large blocks on a connection that has become slow, because the stall guard would see no progress."""
     asked: List[int] = []
@@ -59,10 +55,9 @@ def test_a_fast_line_is_remembered_until_it_breaks(
     monkeypatch.setattr(ranges.RangeResponse, "_read", seen)
     set_last_block_size(MIN_BLOCK_SIZE)
     into = memoryview(bytearray(len(DATA)))
-    with served(DATA) as server:
-        wire = engine(server.url).wire
+    with opened(engine, DATA) as open_body:
         for _ in range(2):
-            with open_range(wire, RequestSpec("GET", server.url), 0, None, None) as incoming:
+            with open_body() as incoming:
                 assert incoming.readinto_full(into) == len(DATA)
     assert asked[0] <= 2 * MIN_BLOCK_SIZE
     assert max(asked) > BLOCK_SIZE

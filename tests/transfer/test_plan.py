@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
 from smartxfer.transfer.extents import merge_extents, missing_extents
-from smartxfer.transfer.file_parts import Part, split_into_parts
+from smartxfer.transfer.file_parts import split_into_parts
 
 extents = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=12)
 
@@ -28,12 +28,6 @@ def test_parts_cover_the_file_once_and_in_order(size: int, chunk: int) -> None:
         assert 0 < part.size <= chunk
         at = part.stop
     assert all(part.size == chunk for part in parts[:-1])
-
-
-def test_edges() -> None:
-    assert list(split_into_parts(0, 5)) == []
-    assert list(split_into_parts(5, 5)) == [Part(0, 0, 5)]
-    assert list(split_into_parts(6, 5)) == [Part(0, 0, 5), Part(1, 5, 6)]
 
 
 @pytest.mark.parametrize(("size", "chunk"), [(-1, 5), (5, 0), (5, -1)])

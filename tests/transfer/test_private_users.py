@@ -72,21 +72,16 @@ def command_of(uid: int) -> List[str]:
 
 def as_user(uid: int, state: Path, *arguments: str) -> Optional[str]:
     """Return the output of the program for another user; None if that user cannot run it."""
-    command = command_of(uid)
     environment = {**os.environ, "SMARTXFER_STATE_DIR": str(state), "HOME": "/nonexistent"}
-    probe = subprocess.run(
-        [*command, "-c", "import smartxfer.transfer.journal"], env=environment, capture_output=True, check=False
-    )
-    if probe.returncode:
+
+    def run(program: str, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [*command_of(uid), "-c", program, *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    if run("import smartxfer.transfer.journal").returncode:
         return None
-    done = subprocess.run(
-        [*command, "-c", _PROGRAM, *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    done = run(_PROGRAM, *arguments)
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 

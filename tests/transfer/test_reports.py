@@ -28,19 +28,12 @@ BAD = FileResult("b", bytes=9, error=UnsafeName("no"))
 def test_a_report_is_like_a_list_of_its_results() -> None:
     report = TransferReport([GOOD, BAD], seconds=0.5)
     assert report == [GOOD, BAD] == report
-    assert report != [GOOD]
-    assert report != (GOOD, BAD)
-    assert report != TransferReport([BAD, GOOD])
-    assert report[1] is BAD
-    assert report[-2] is GOOD
-    assert len(report) == 2
-    assert GOOD in report
-    assert type(report[:1]) is list
-    assert report[:1] == [GOOD]
+    for other in ([GOOD], (GOOD, BAD), TransferReport([BAD, GOOD])):
+        assert report != other
+    assert (report[1], report[-2], len(report), GOOD in report) == (BAD, GOOD, 2, True)
+    assert (type(report[:1]), report[:1]) == (list, [GOOD])
     assert list(report) == [*report] == [GOOD, BAD]
     assert [one.name for one in reversed(report)] == ["b", "a"]
-    first, second = report
-    assert (first, second) == (GOOD, BAD)
     assert not TransferReport()
     assert TransferReport() == []
     with pytest.raises(TypeError):
@@ -59,11 +52,9 @@ def test_the_sums_of_a_report() -> None:
 def test_reports_pickle_and_travel_with_errors() -> None:
     report = TransferReport([GOOD], seconds=0.5)
     again = pickle.loads(pickle.dumps(report))
-    assert again == report
-    assert again.seconds == 0.5
+    assert (again, again.seconds) == (report, 0.5)
     error = pickle.loads(pickle.dumps(BatchError("some", results=report)))
-    assert error.results == report
-    assert type(error.results) is TransferReport
+    assert (error.results, type(error.results)) == (report, TransferReport)
 
 
 def test_what_a_service_has_is_not_compared_and_a_link_is_not_shown() -> None:
@@ -94,16 +85,11 @@ def tree(tmp_path: Path) -> Path:
 def test_the_reports_of_smartfile(server: LocalServer, tree: Path) -> None:
     with BasicClient(server.smartfile.key, server.smartfile.password, url=server.smartfile.url) as client:
         sent = client.upload_tree(tree, "/t")
-        assert type(sent) is TransferReport
-        assert sent.ok
-        assert sent.bytes == 4
-        assert sent.seconds > 0
+        assert (type(sent), sent.ok, sent.bytes, sent.seconds > 0) == (TransferReport, True, 4, True)
         got = client.download_tree("/t", tree.parent / "copy")
-        assert type(got) is TransferReport
-        assert [one.name for one in got] == ["/t/a.txt"]
+        assert (type(got), [one.name for one in got]) == (TransferReport, ["/t/a.txt"])
         [planned] = SyncClient(client).upload_tree(tree, "/t", dry_run=True)
-        assert type(planned) is FileResult
-        assert (planned.method, planned.skipped) == ("none", "identical")
+        assert (type(planned), planned.method, planned.skipped) == (FileResult, "none", "identical")
         (tree / "a.txt").write_bytes(b"fives")
         result = SyncClient(client).upload(tree / "a.txt", "/t/a.txt")
         assert (result.method, result.bytes_sent, result.bytes_saved) == ("plain", 5, 0)
@@ -114,16 +100,12 @@ def test_the_reports_of_a_repository(server: LocalServer, tree: Path) -> None:
     with RepositoryClient(server.nrp.url, token=server.nrp.token) as client:
         draft = client.records.create({"metadata": {"title": "Reads of run 7"}})
         planned = client.files.sync_dir(draft, tree, dry_run=True)
-        assert planned == SyncReport(["a.txt"])
-        assert [one.bytes for one in planned.results] == [4]
+        assert (planned, [one.bytes for one in planned.results]) == (SyncReport(["a.txt"]), [4])
         done = client.files.sync_dir(draft, tree)
-        assert done == planned
-        assert done.results.ok
-        assert done.results[0].verified == "md5"
+        assert (done, done.results.ok, done.results[0].verified) == (planned, True, "md5")
         assert done.results[0].item.key == "a.txt" == done.files["a.txt"].key
         again = client.files.sync_dir(draft, tree)
-        assert again == SyncReport(skipped=["a.txt"])
-        assert again.files["a.txt"].size == 4
+        assert (again, again.files["a.txt"].size) == (SyncReport(skipped=["a.txt"]), 4)
         assert type(client.files.download_many(draft, tree.parent / "copy")) is TransferReport
 
 
@@ -131,6 +113,4 @@ def test_the_reports_of_perseus(server: LocalServer, tree: Path) -> None:
     with PerseusClient(server.perseus.url, api_key=server.perseus.api_key) as client:
         assert client.file.sync_dir(tree, dry_run=True) == SyncReport(["a.txt"])
         done = client.file.sync_dir(tree)
-        assert done == SyncReport(["a.txt"])
-        assert done.results[0].item == done.files["a.txt"]
-        assert done.results.bytes == 4
+        assert (done, done.results[0].item, done.results.bytes) == (SyncReport(["a.txt"]), done.files["a.txt"], 4)

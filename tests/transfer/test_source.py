@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import concurrent.futures
 import errno
 import io
 import os
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
 
@@ -44,20 +45,19 @@ def pieces() -> Iterator[bytes]:
         yield DATA[start : start + 700]
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda path: path,
-        str,
-        lambda path: DATA,
-        lambda path: bytearray(DATA),
-        lambda path: memoryview(DATA),
-        lambda path: io.BytesIO(DATA),
-        lambda path: pieces(),
-        lambda path: list(pieces()),
-    ],
-    ids=["Path", "str", "bytes", "bytearray", "memoryview", "BytesIO", "generator", "list"],
-)
+KINDS: Dict[str, Callable[[Path], Any]] = {
+    "Path": lambda path: path,
+    "str": str,
+    "bytes": lambda path: DATA,
+    "bytearray": lambda path: bytearray(DATA),
+    "memoryview": lambda path: memoryview(DATA),
+    "BytesIO": lambda path: io.BytesIO(DATA),
+    "generator": lambda path: pieces(),
+    "list": lambda path: list(pieces()),
+}
+
+
+@pytest.mark.parametrize("make", KINDS.values(), ids=list(KINDS))
 def test_every_kind_gives_the_same_bytes(path: Path, make: Any) -> None:
     source = open_source(make(path))
     assert source.size == len(DATA)
@@ -69,12 +69,8 @@ def test_every_kind_gives_the_same_bytes(path: Path, make: Any) -> None:
 
 def test_names(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(path.parent))
-    found = [
-        open_source("~/reads.fastq"),
-        open_source(path, "other"),
-        open_source(b"x"),
-        open_source(b"x", "y"),
-    ]
+    things: Any = (["~/reads.fastq"], [path, "other"], [b"x"], [b"x", "y"])
+    found = [open_source(*thing) for thing in things]
     assert [source.name for source in found] == ["reads.fastq", "other", "data", "y"]
     for source in found:
         source.close()
@@ -106,17 +102,9 @@ def test_an_open_file_is_sent_from_its_position_and_not_closed(path: Path) -> No
 def test_several_threads_read_one_open_file(path: Path) -> None:
     with path.open("rb") as file:
         source = open_source(file)
-        wrong: List[int] = []
-
-        def read() -> None:
-            wrong.extend(1 for _ in range(20) if whole(source, 333) != DATA)
-
-        threads = [threading.Thread(target=read) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
-        assert wrong == []
+        with concurrent.futures.ThreadPoolExecutor(4) as threads:
+            results = list(threads.map(lambda number: whole(source, 333) == DATA, range(80)))
+    assert results == [True] * 80
 
 
 def test_a_pipe_is_read_to_its_end() -> None:
@@ -181,25 +169,21 @@ def test_a_stream_that_breaks_is_never_sent_half(monkeypatch: pytest.MonkeyPatch
         open_source(broken())
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda tmp: io.StringIO("text"),
-        lambda tmp: (tmp / "file").open("w+"),
-        lambda tmp: tempfile.NamedTemporaryFile("w+"),
-        lambda tmp: (tmp / "file").open("wb"),
-        lambda tmp: ["text"],
-        lambda tmp: [1],
-        lambda tmp: 5,
-        lambda tmp: None,
-        lambda tmp: tmp,
-        lambda tmp: Path("/dev/null"),
-    ],
-    ids=[
-        *("StringIO", "text file", "text wrapper", "for writing", "strings", "ints", "int", "None"),
-        *("directory", "device"),
-    ],
-)
+UNSENDABLE: Dict[str, Callable[[Path], Any]] = {
+    "StringIO": lambda tmp: io.StringIO("text"),
+    "text file": lambda tmp: (tmp / "file").open("w+"),
+    "text wrapper": lambda tmp: tempfile.NamedTemporaryFile("w+"),
+    "for writing": lambda tmp: (tmp / "file").open("wb"),
+    "strings": lambda tmp: ["text"],
+    "ints": lambda tmp: [1],
+    "int": lambda tmp: 5,
+    "None": lambda tmp: None,
+    "directory": lambda tmp: tmp,
+    "device": lambda tmp: Path("/dev/null"),
+}
+
+
+@pytest.mark.parametrize("make", UNSENDABLE.values(), ids=list(UNSENDABLE))
 def test_what_cannot_be_sent(tmp_path: Path, make: Any) -> None:
     thing = make(tmp_path)
     with pytest.raises(UsageError):
@@ -276,14 +260,8 @@ def test_two_threads_are_in_one_open_file_at_once(path: Path, monkeypatch: pytes
         source = OpenFileSource(file)
         monkeypatch.setattr(os, "preadv", preadv)
         rooms = [bytearray(50), bytearray(50)]
-        threads = [
-            threading.Thread(target=source.read_at, args=(memoryview(room), 1000 * number))
-            for number, room in enumerate(rooms)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with concurrent.futures.ThreadPoolExecutor(2) as threads:
+            list(threads.map(source.read_at, map(memoryview, rooms), (0, 1000)))
         assert [bytes(room) for room in rooms] == [DATA[100:150], DATA[1100:1150]]
         assert source.descriptor_at(7) == (file.fileno(), 107)
 

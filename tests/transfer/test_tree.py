@@ -5,12 +5,13 @@ import io
 import logging
 import os
 from pathlib import Path
-from typing import Any, List
+from typing import List
 
 import pytest
 
 from smartxfer.errors import LocalError, UsageError
 from smartxfer.transfer.local_files import collect_files
+from tests.support.sinks import raising
 
 
 @pytest.fixture
@@ -67,32 +68,26 @@ def test_nothing_and_twice_the_same(tree: Path) -> None:
         collect_files([tree / "missing"])
 
 
-def test_symbolic_links_are_skipped_with_a_warning(
-    tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("follow", "found", "skipped"), [(False, [], ["loop", "up", "dangling", "out"]), (True, ["run/out/shared"], ["loop", "up", "dangling"])]
+)
+def test_symbolic_links(
+    tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, follow: bool, found: List[str], skipped: List[str]
 ) -> None:
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "secret").write_bytes(b"s")
-    (tree / "loop").symlink_to(tree)
-    (tree / "dangling").symlink_to(tmp_path / "nowhere")
-    (tree / "out").symlink_to(tmp_path / "outside")
-    (tree / "device").symlink_to("/dev/zero")
-    with caplog.at_level(logging.WARNING, "smartxfer"):
-        assert names(collect_files([tree])) == ["run/a.txt", "run/b.txt", "run/deep/er/ü.txt"]
-    assert len(caplog.records) == 4
-    assert all("is skipped" in message for message in caplog.messages)
-
-
-def test_symbolic_links_can_be_followed(tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Skipped with a warning, or followed unless they lead to nothing or back."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "shared").write_bytes(b"s")
     (tree / "loop").symlink_to(tree)
     (tree / "deep" / "up").symlink_to(tree / "deep")
     (tree / "dangling").symlink_to(tmp_path / "nowhere")
     (tree / "out").symlink_to(tmp_path / "outside")
+    if not follow:
+        (tree / "device").symlink_to("/dev/zero")
+        skipped = [*skipped, "device"]
     with caplog.at_level(logging.WARNING, "smartxfer"):
-        found = names(collect_files([tree], follow_symlinks=True))
-    assert found == ["run/a.txt", "run/b.txt", "run/deep/er/ü.txt", "run/out/shared"]
-    assert len(caplog.records) == 3
+        items = collect_files([tree], follow_symlinks=follow)
+    assert names(items) == ["run/a.txt", "run/b.txt", "run/deep/er/ü.txt", *found]
+    assert sorted(Path(message.split(" is ")[0]).name for message in caplog.messages) == sorted(skipped)
 
 
 def test_devices_and_pipes_are_refused(tree: Path) -> None:
@@ -108,13 +103,8 @@ def test_devices_and_pipes_are_refused(tree: Path) -> None:
 
 
 def test_a_directory_that_cannot_be_read_is_an_error(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Path.iterdir
-
-    def iterdir(path: Path) -> Any:
-        if path.name == "er":
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return real(path)
-
+    real, refused = Path.iterdir, raising(PermissionError(errno.EACCES, "Permission denied"))
+    iterdir = lambda path: refused() if path.name == "er" else real(path)  # noqa: E731
     monkeypatch.setattr(Path, "iterdir", iterdir)
     with pytest.raises(LocalError, match=r"cannot read .*/run/deep/er: Permission denied"):
         collect_files([tree])

@@ -40,16 +40,16 @@ def wrong(sizes: WrongSizes, tmp_path: Path, request: pytest.FixtureRequest) -> 
 
 
 def whole(source: Any) -> bytes:
-    found = bytearray(source.size + 10)
-    at = 0
-    while True:
-        count = source.read_at(memoryview(found)[at:], at)
-        if not count:
-            return bytes(found[:at])
+    found, at = bytearray(source.size + 10), 0
+    while count := source.read_at(memoryview(found)[at:], at):
         at += count
+    return bytes(found[:at])
 
 
-@pytest.mark.parametrize("wrong", SIZES, indirect=True)
+wrong_sizes = pytest.mark.parametrize("wrong", SIZES, indirect=True)
+
+
+@wrong_sizes
 def test_a_path_is_read_to_its_end(wrong: Path) -> None:
     source = open_source(wrong)
     assert (source.size, whole(source), source.name) == (len(DATA), DATA, "wrong.txt")
@@ -57,7 +57,7 @@ def test_a_path_is_read_to_its_end(wrong: Path) -> None:
     source.close()
 
 
-@pytest.mark.parametrize("wrong", SIZES, indirect=True)
+@wrong_sizes
 def test_a_listed_file_has_its_true_size(wrong: Path) -> None:
     [item] = collect_files([wrong.parent])
     assert (item.size, item.path, item.resumable) == (len(DATA), wrong, False)
@@ -95,7 +95,7 @@ def _descriptors() -> int:
     return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
 
 
-@pytest.mark.parametrize("wrong", SIZES, indirect=True)
+@wrong_sizes
 def test_a_delta_reads_to_the_end(wrong: Path) -> None:
     with InputFile(wrong, "source") as source:
         assert source.size == len(DATA)
@@ -108,13 +108,13 @@ def test_a_delta_reads_to_the_end(wrong: Path) -> None:
         assert source.size == len(DATA)
 
 
-@pytest.mark.parametrize("wrong", SIZES, indirect=True)
+@wrong_sizes
 def test_a_form_carries_all_of_it(wrong: Path) -> None:
     with encode_body({"file": wrong}) as (_, body):
         assert DATA in body.read(-1)  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("wrong", SIZES, indirect=True)
+@wrong_sizes
 def test_a_comparison_uses_the_true_size(wrong: Path) -> None:
     assert get_file_size(wrong) == len(DATA)
 
