@@ -60,7 +60,7 @@ MUTATIONS = [
         why="A name look-up that hangs keeps a call past its deadline."),
     Mutation(id="pipe-keeps-a-thread", promise=9, file="smartxfer/transfer/device_sink.py",
         old="if attempt is not None and attempt.abort_error is not None:", new="if False:",
-        tests=("tests/transfer/test_devices.py::test_a_pipe_that_is_not_read_does_not_keep_a_cancelled_call",),
+        tests=("tests/transfer/test_sink.py::test_a_pipe_that_is_not_read_does_not_keep_a_cancelled_call",),
         why="A download into a pipe that is not read leaves a thread behind when it is cancelled."),
     Mutation(id="jetstream-wait-ignores-cancel", promise=9, file="smartxfer/jetstream/client.py",
         old="with self._new_runner(progress, cancel, deadline) as runner:",

@@ -13,6 +13,7 @@ from typing import Any, List, Optional
 import pytest
 
 from smartxfer.errors import Cancelled, DeadlineExceeded, NetworkError, Stalled
+from smartxfer.transfer.lifecycle import Lifecycle, Phase
 from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transport import Body, RequestSpec, RetryPolicy, Success
 from smartxfer.transport.attempt import Attempt, current_attempt
@@ -230,3 +231,42 @@ def test_slower_than_the_policy_is_stalled(course: Any, stalled: bool) -> None:
         attempt = guarded(doing, clock, course)
     assert isinstance(attempt.abort_error, Stalled) is stalled
     assert attempt.abort_error is None or "stall_speed=" in attempt.abort_error.hint
+
+
+# -- states -----------------------------------------------------------------------------------------------
+
+
+def test_it_begins_in_running() -> None:
+    life = Lifecycle()
+    assert (life.phase, life.abort_error, life.closed, life.aborted.is_set()) == (Phase.RUNNING, None, False, False)
+    assert life.close_at == float("inf")
+    life.raise_if_aborted()
+
+
+def test_the_first_reason_counts() -> None:
+    life, first = Lifecycle(), Cancelled("first")
+    assert life.abort(first) is first
+    assert life.abort(DeadlineExceeded("second")) is first
+    assert (life.phase, life.aborted.is_set()) == (Phase.ABORTING, True)
+    with pytest.raises(Cancelled, match="first"):
+        life.raise_if_aborted()
+
+
+@pytest.mark.parametrize(("reason", "most"), [(Cancelled("x"), 1.5), (DeadlineExceeded("x"), 0.7)])
+def test_how_long_threads_are_waited_for(reason: Cancelled, most: float) -> None:
+    life = Lifecycle()
+    before = time.monotonic()
+    life.abort(reason)
+    assert before + most <= life.close_at <= time.monotonic() + most
+
+
+def test_left_is_the_last_state() -> None:
+    life = Lifecycle()
+    life.close()
+    life.raise_if_aborted()  # it has come to its end
+    assert life.closed
+    life.abort(Cancelled("late"))
+    assert life.phase is Phase.CLOSED
+    life.close()
+    with pytest.raises(Cancelled, match="late"):
+        life.raise_if_aborted()

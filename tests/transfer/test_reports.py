@@ -1,4 +1,4 @@
-"""The reports of several files: like a list of results, with sums."""
+"""The result of one file, and the reports of several: like a list of results, with sums."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 from typing import Iterator
 
+import attrs
 import pytest
 
 import smartxfer
@@ -18,8 +19,9 @@ from smartxfer import (
     SyncReport,
     TransferReport,
 )
-from smartxfer.errors import BatchError, UnsafeName
+from smartxfer.errors import BatchError, NetworkError, UnsafeName
 from smartxfer.local import LocalServer
+from smartxfer.transfer.result import raise_for_errors
 
 GOOD = FileResult("a", bytes=4, seconds=1.0)
 BAD = FileResult("b", bytes=9, error=UnsafeName("no"))
@@ -114,3 +116,40 @@ def test_the_reports_of_perseus(server: LocalServer, tree: Path) -> None:
         assert client.file.sync_dir(tree, dry_run=True) == SyncReport(["a.txt"])
         done = client.file.sync_dir(tree)
         assert (done, done.results[0].item, done.results.bytes) == (SyncReport(["a.txt"]), done.files["a.txt"], 4)
+
+
+# -- results ----------------------------------------------------------------------------------------------
+
+
+FILE = FileResult("a", Path("/a"), 3, "md5:x", "md5")
+FAILED = FileResult("b", error=NetworkError("broken"))
+
+
+def test_a_result_is_frozen_and_pickles() -> None:
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        FILE.bytes = 4  # type: ignore[misc]
+    assert pickle.loads(pickle.dumps(FILE)) == FILE
+    assert (FILE.ok, FAILED.ok, FAILED.verified) == (True, False, None)
+
+
+def test_all_good() -> None:
+    assert raise_for_errors([FILE, FILE]) == [FILE, FILE]
+    assert raise_for_errors([]) == []
+
+
+def test_a_single_failure_is_raised_as_it_is() -> None:
+    with pytest.raises(NetworkError) as caught:
+        raise_for_errors([FAILED])
+    assert caught.value is FAILED.error
+
+
+def test_one_of_several() -> None:
+    with pytest.raises(BatchError, match="1 of 3 files failed, first 'b': broken") as caught:
+        raise_for_errors([FILE, FAILED, FILE])
+    assert list(caught.value.results) == [FILE, FAILED, FILE]
+    assert caught.value.errors == [FAILED.error]
+    assert caught.value.__cause__ is FAILED.error
+    assert "run the call again" in caught.value.hint
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert [result.name for result in again.results] == ["a", "b", "a"]
+    assert isinstance(again.errors[0], NetworkError)

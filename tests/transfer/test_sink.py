@@ -1,16 +1,24 @@
+"""Targets of all kinds: files, streams, and open descriptors that cannot be undone or waited for."""
+
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import os
 import tempfile
+import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, List
 
 import pytest
 
-from smartxfer.errors import LocalError, UsageError
+from smartxfer.errors import Cancelled, DeadlineExceeded, LocalError, UsageError
+from smartxfer.file_descriptors import FileDescriptor
+from smartxfer.transfer import device_sink
 from smartxfer.transfer.sink import FileSink, MemorySink, StreamSink, open_sink
+from smartxfer.transport.attempt import Attempt
+from tests.support.raw_server import RawServer, answering, ranged
 
 
 def test_what_a_caller_may_give(tmp_path: Path) -> None:
@@ -121,3 +129,117 @@ def test_a_pipe() -> None:
                 sink.restart()
             sink.commit()
         assert source.read() == b"123"
+
+
+# -- open descriptors -------------------------------------------------------------------------------------
+
+
+ID = {"object": 1}
+
+
+def write_twice(sink: Any) -> None:
+    """As a download does whose object is shorter when it comes again."""
+    sink.begin(None, ID)
+    sink.write_at(b"0123456789", 0)
+    sink.restart()
+    sink.write_at(b"abc", 0)
+    sink.commit()
+
+
+@pytest.mark.parametrize("head", [b"", b"head "])
+def test_a_redirected_file_has_nothing_of_the_first_try(tmp_path: Path, head: bytes) -> None:
+    """As with ``smartxfer ... /dev/stdout > file``."""
+    with (tmp_path / "out").open("wb", buffering=0) as file:
+        file.write(head)
+        write_twice(open_sink(f"/dev/fd/{file.fileno()}", "name"))
+    assert (tmp_path / "out").read_bytes() == head + b"abc"
+
+
+@pytest.mark.parametrize("mode", ["ab", "r+b"])
+def test_bytes_of_the_user_are_not_taken_for_those_of_the_first_try(tmp_path: Path, mode: str) -> None:
+    """As with ``>> file`` and ``1<> file``: what was written cannot be taken back without harm."""
+    path = tmp_path / "out"
+    path.write_bytes(b"of the user")
+    with path.open(mode, buffering=0) as file:
+        number = os.open(str(path), os.O_WRONLY | os.O_APPEND) if mode == "ab" else os.dup(file.fileno())
+        with pytest.raises(LocalError, match="cannot be rewound"):
+            write_twice(open_sink(f"/dev/fd/{number}", "name"))
+        os.close(number)
+    expected = b"of the user0123456789" if mode == "ab" else b"0123456789r"
+    assert path.read_bytes() == expected
+
+
+def test_a_descriptor_with_a_high_number() -> None:
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1200:
+        pytest.skip("too few descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1030)]
+    try:
+        sink: Any = open_sink(os.devnull, "name")
+        sink.begin(3, ID)
+        assert sink._fd > 1023
+        sink.write_at(b"abc", 0)
+        sink.commit()
+    finally:
+        for number in held:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_pipe_that_is_not_read_does_not_keep_a_cancelled_call(
+    engine: Callable[..., Any], blocking: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    if blocking:  # a pipe that another user made cannot be opened a second time
+        monkeypatch.setattr(device_sink, "_duplicate_descriptor", functools.partial(FileDescriptor, os.dup))
+    cancel = threading.Event()
+    ended: List[BaseException] = []
+
+    def fetch(url: str) -> None:
+        sink = open_sink(f"/dev/fd/{writing}", "name")
+        try:
+            engine(url).download(sink, size=1_000_000, operation={"cancel": cancel})
+        except Cancelled as error:
+            ended.append(error)
+
+    before = threading.enumerate()
+    with RawServer(answering(ranged(bytes(1_000_000)))) as server:
+        thread = threading.Thread(target=fetch, args=(server.url,), daemon=True)
+        thread.start()
+        assert os.read(reading, 1) == b"\0"  # it writes
+        cancel.set()
+        thread.join(10)
+        blocked = thread.is_alive()
+        workers = [one for one in threading.enumerate() if one not in before and "smartxfer_" in one.name]
+        for worker in workers:
+            worker.join(10)
+        left = [worker.name for worker in workers if worker.is_alive()]
+        os.close(reading)  # else a blocked write keeps the process
+        thread.join(10)
+    os.close(writing)
+    assert not blocked
+    assert not left
+    assert len(ended) == 1
+
+
+def test_the_end_of_a_call_is_no_fault_of_the_device() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    while True:
+        try:
+            os.write(writing, bytes(4096))
+        except BlockingIOError:
+            break
+    sink: Any = open_sink(f"/dev/fd/{writing}", "name")
+    sink.begin(3, ID)
+    attempt = Attempt()
+    attempt.abort_error = DeadlineExceeded("not done in time")
+    sink.set_attempt(attempt)
+    with pytest.raises(DeadlineExceeded):
+        sink.write_at(b"abc", 0)
+    sink.suspend()
+    os.close(reading)
+    os.close(writing)

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Callable, List
 
 import pytest
 
 from smartxfer.delta.worker_threads import run_in_threads
 from smartxfer.errors import Cancelled, DeadlineExceeded, LocalError, NetworkError
+from smartxfer.nrp import limit_connections
+from smartxfer.nrp.limits import acquire_connection
 from smartxfer.transfer.hashing_source import HashingSource
 from smartxfer.transfer.job import CallableJob, ScheduledTask
 from smartxfer.transfer.source import BytesSource
-from smartxfer.transport import RequestSpec, RetryPolicy
+from smartxfer.transport import Attempt, Body, RequestSpec, RetryPolicy, Success
 from smartxfer.worker_pool import WorkerPool, run_in_daemon_thread
 from tests.support.jobs import Tasks, engine_threads, operation
-from tests.support.raw_server import RawServer
+from tests.support.raw_server import PATIENCE, RawServer
 from tests.support.sinks import raising
 from tests.support.stopwatch import Stopwatch
 
@@ -268,3 +271,69 @@ def test_workers_start_no_more_threads_than_they_need() -> None:
     workers.close()
     assert len(names) == 20
     assert len(set(names)) == 1
+
+
+# -- forks ------------------------------------------------------------------------------------------------
+
+
+def forking(test: Any) -> Any:
+    """Mark a test that forks."""
+    quiet = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+    return pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")(quiet(test))
+
+
+def in_a_child(step: Callable[[], Any]) -> int:
+    """Do a step in a forked child; its exit code, or -14 where it never came back."""
+    child = os.fork()
+    if not child:
+        import signal
+
+        signal.alarm(10)
+        try:
+            step()
+        except BaseException:  # noqa: BLE001 - only the exit code comes back
+            os._exit(1)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+
+
+@forking
+def test_a_limit_whose_connections_are_all_in_use() -> None:
+    """Fails if a child process counts connections of its parent, which are never released there."""
+    inside, over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with acquire_connection(Attempt()):
+            inside.set()
+            over.wait(PATIENCE)
+
+    def step() -> None:
+        with acquire_connection(Attempt()):
+            pass
+
+    with limit_connections(1):
+        thread = threading.Thread(target=hold)
+        thread.start()
+        assert inside.wait(PATIENCE)
+        assert in_a_child(step) == 0
+        over.set()
+        thread.join(PATIENCE)
+        step()
+
+
+@forking
+def test_in_the_middle_of_a_transfer(engine: Any) -> None:
+    """From a task, as a callback may do it; the child uses the same client."""
+    with RawServer(lambda peer: (peer.request(), peer.answer(200, b"again"))) as server:
+        made = engine(server.url)
+        call = RequestSpec("GET", server.url, success=Success({200}, Body.ANY))
+
+        def step() -> None:
+            with made.operation(max_workers=2) as own:
+                assert own.run_one(lambda: own.retry("x", lambda: made.wire.request_once(call))).text == "again"
+
+        codes = []
+        with operation(max_workers=2) as doing:
+            doing.run_jobs([Tasks(lambda: (made.wire.request_once(call), codes.append(in_a_child(step))))], 1)
+        assert codes == [0]
