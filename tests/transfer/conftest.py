@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tracemalloc
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
@@ -123,25 +124,36 @@ def engine() -> Iterator[Callable[..., Engine]]:
         wire.close()
 
 
-class Fetch:
-    """``fetch(handler, ...)``: download ``/x`` from a server with that handler, into ``out`` or another sink.
+class Calls:
+    """Downloads or uploads, each with a server of its own.
 
-    What the latest download asked for and reported is in ``requests``, ``events`` and ``notes``.
+    What the latest one asked for and reported is in ``requests``, ``events`` and ``notes``.
     """
 
     def __init__(self, engine: Callable[..., Engine], out: Path) -> None:
-        self._engine, self.out = engine, out
+        self._engine, self.out, self.store = engine, out, PartStore()
 
-    def __call__(
-        self, handler: Any, sink: Any = None, policy: RetryPolicy = POLICY, check: bool = True, **described: Any
-    ) -> FileResult:
+    @contextlib.contextmanager
+    def _running(self, handler: Any, policy: RetryPolicy, described: Any) -> Iterator[Any]:
+        """Yield the engine over a server, and the settings of its operation."""
         self.events: List[Any] = []
-        operation = {"max_workers": described.pop("workers", 4), "progress": self.events.append}
-        operation.update(described.pop("operation", {}))
+        settings = {"max_workers": described.pop("workers", 4), "progress": self.events.append}
         with RawServer(handler) as server:
             self.requests, made = server.requests, self._engine(server.url, policy)
             self.notes = made.notes
-            return made.download(FileSink(self.out) if sink is None else sink, check, operation, **described)
+            yield made, settings
+
+    def fetch(
+        self, handler: Any, sink: Any = None, policy: RetryPolicy = POLICY, check: bool = True, **described: Any
+    ) -> FileResult:
+        """Download ``/x`` from a server with that handler, into ``out`` or another sink."""
+        with self._running(handler, policy, described) as (made, settings):
+            return made.download(FileSink(self.out) if sink is None else sink, check, settings, **described)
+
+    def send(self, data: Any, handler: Any = None, policy: RetryPolicy = POLICY, **described: Any) -> FileResult:
+        """Upload to a server with that handler, by default to ``store``."""
+        with self._running(handler or self.store.handler, policy, described) as (made, settings):
+            return made.upload(data, settings=settings, **described)
 
     @property
     def ranges(self) -> List[Any]:
@@ -150,31 +162,8 @@ class Fetch:
 
 
 @pytest.fixture
-def fetch(engine: Callable[..., Engine], tmp_path: Path) -> Fetch:
-    return Fetch(engine, tmp_path / "out")
-
-
-class Send:
-    """``send(data, handler, ...)``: upload to a server with that handler, by default to ``store``.
-
-    What the latest upload asked for and reported is in ``requests``, ``events`` and ``notes``.
-    """
-
-    def __init__(self, engine: Callable[..., Engine]) -> None:
-        self._engine, self.store = engine, PartStore()
-
-    def __call__(self, data: Any, handler: Any = None, policy: RetryPolicy = POLICY, **described: Any) -> FileResult:
-        self.events: List[Any] = []
-        settings = {"max_workers": described.pop("workers", 4), "progress": self.events.append}
-        with RawServer(handler or self.store.handler) as server:
-            self.requests, made = server.requests, self._engine(server.url, policy)
-            self.notes = made.notes
-            return made.upload(data, settings=settings, **described)
-
-
-@pytest.fixture
-def send(engine: Callable[..., Engine]) -> Send:
-    return Send(engine)
+def calls(engine: Callable[..., Engine], tmp_path: Path) -> Calls:
+    return Calls(engine, tmp_path / "out")
 
 
 @pytest.fixture

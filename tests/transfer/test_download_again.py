@@ -26,7 +26,7 @@ from tests.support.raw_server import (
     status,
     unfinished,
 )
-from tests.support.sinks import names, part_of, side_of
+from tests.support.sinks import names, side_of
 from tests.support.stopwatch import Stopwatch
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
@@ -40,44 +40,27 @@ GONE = status(404)
 # -- resuming ------------------------------------------------------------------------------------------
 
 
-def test_a_later_run_continues(fetch: Any) -> None:
+def test_a_later_run_continues(calls: Any) -> None:
     handler = scripted(ranged(DATA), ranged(DATA), unfinished(DATA, 50_000), GONE)
-    assert fetch(handler, check=False, workers=1, **RANGED).error is not None
-    assert names(fetch.out.parent) == ["out.part", "out.part.json"]
-    result = fetch(WHOLE, **RANGED)
-    assert fetch.out.read_bytes() == DATA
+    assert calls.fetch(handler, check=False, workers=1, **RANGED).error is not None
+    assert names(calls.out.parent) == ["out.part", "out.part.json"]
+    result = calls.fetch(WHOLE, **RANGED)
+    assert calls.out.read_bytes() == DATA
     assert result.resumed == 2 * STEP + 50_000
-    bounds = [list(map(int, asked[len("bytes=") :].split("-"))) for asked in fetch.ranges]
+    bounds = [list(map(int, asked[len("bytes=") :].split("-"))) for asked in calls.ranges]
     assert sum(last + 1 - first for first, last in bounds) == len(DATA) - result.resumed
-    assert fetch.events[0].done == result.resumed
-    assert names(fetch.out.parent) == ["out"]
-
-
-def test_another_object_is_never_resumed(fetch: Any) -> None:
-    fetch(scripted(ranged(bytes(len(DATA))), GONE), check=False, workers=1, **RANGED)
-    assert fetch(WHOLE, identity={"object": "other"}, **RANGED).resumed == 0
-    assert fetch.out.read_bytes() == DATA
-
-
-def test_a_damaged_byte_is_fetched_again(fetch: Any, caplog: pytest.LogCaptureFixture) -> None:
-    fetch(scripted(ranged(DATA), ranged(DATA), GONE), check=False, workers=1, **RANGED)
-    with part_of(fetch.out).open("r+b") as part:
-        part.seek(300_000)
-        part.write(b"\xff\xfe\xfd")
-    result = fetch(WHOLE, **RANGED)
-    assert fetch.out.read_bytes() == DATA
-    assert "damaged" in caplog.text
-    assert result.resumed in (0, STEP)  # the damaged run is given up, whether it is one piece or two
+    assert calls.events[0].done == result.resumed
+    assert names(calls.out.parent) == ["out"]
 
 
 BROKEN_ONCE = (unfinished(DATA, 5), ranged(DATA))
 
 
-def test_a_stream_takes_it_in_order(fetch: Any) -> None:
-    with fetch.out.open("w+b") as file:
+def test_a_stream_takes_it_in_order(calls: Any) -> None:
+    with calls.out.open("w+b") as file:
         file.write(b"head")
-        result = fetch(scripted(*BROKEN_ONCE), StreamSink(file), digest=MD5, **RANGED)
-    assert fetch.out.read_bytes() == b"head" + DATA
+        result = calls.fetch(scripted(*BROKEN_ONCE), StreamSink(file), digest=MD5, **RANGED)
+    assert calls.out.read_bytes() == b"head" + DATA
     assert (result.verified, result.path) == ("md5", None)
 
 
@@ -94,23 +77,23 @@ class Pipe:
         return
 
 
-def test_a_pipe_is_checked_as_its_bytes_come(fetch: Any) -> None:
+def test_a_pipe_is_checked_as_its_bytes_come(calls: Any) -> None:
     pipe: Any = Pipe()
-    assert fetch(scripted(*BROKEN_ONCE), StreamSink(pipe), digest=MD5, **RANGED).verified == "md5"
+    assert calls.fetch(scripted(*BROKEN_ONCE), StreamSink(pipe), digest=MD5, **RANGED).verified == "md5"
     assert pipe.taken == DATA
 
 
-def test_wrong_bytes_in_a_pipe_are_reported(fetch: Any) -> None:
+def test_wrong_bytes_in_a_pipe_are_reported(calls: Any) -> None:
     pipe: Any = Pipe()
     with pytest.raises(ChecksumMismatch):
-        fetch(WHOLE, StreamSink(pipe), digest=("md5", "0" * 32), **RANGED)
+        calls.fetch(WHOLE, StreamSink(pipe), digest=("md5", "0" * 32), **RANGED)
     assert pipe.taken == DATA
 
 
-def test_a_stream_that_cannot_be_rewound_is_an_error(fetch: Any) -> None:
+def test_a_stream_that_cannot_be_rewound_is_an_error(calls: Any) -> None:
     pipe: Any = Pipe()
     with pytest.raises(LocalError, match="cannot be rewound"):
-        fetch(scripted(*BROKEN_ONCE), StreamSink(pipe), size=len(DATA))
+        calls.fetch(scripted(*BROKEN_ONCE), StreamSink(pipe), size=len(DATA))
 
 
 # -- slow lines, cancel, two at once -------------------------------------------------------------------

@@ -102,9 +102,9 @@ def unlike_any(part: Part, pieces: Any) -> Iterator[memoryview]:
         yield view
 
 
-def test_each_part_is_encoded_once_for_all_attempts(send: Any) -> None:
+def test_each_part_is_encoded_once_for_all_attempts(calls: Any) -> None:
     data, encoded = os.urandom(1050), []  # type: bytes, List[int]
-    send.store.faults = {start: [reset] * 2 for start in (0, 300)}
+    calls.store.faults = {start: [reset] * 2 for start in (0, 300)}
 
     def encode(part: Part, pieces: Any) -> ContextManager[memoryview]:
         plain = b"".join(bytes(piece) for piece in pieces)
@@ -112,57 +112,57 @@ def test_each_part_is_encoded_once_for_all_attempts(send: Any) -> None:
         encoded.append(part.number)
         return unlike_any(part, [plain])
 
-    result = send(data, chunk=100, encode_part=encode)
+    result = calls.send(data, chunk=100, encode_part=encode)
     assert (result.bytes, result.retries) == (1050, 4)
     assert sorted(encoded) == list(range(11))
-    bodies_of = send.store.bodies
+    bodies_of = calls.store.bodies
     assert {start: len(bodies) for start, bodies in bodies_of.items() if len(bodies) > 1} == {0: 3, 300: 3}
     for start, bodies in bodies_of.items():
         assert len(set(bodies)) == 1
         assert bodies[0][16:] == data[start : start + 100][::-1] + b"#%d" % (start // 100)
     # Progress counts bytes of the file, whatever the length of the encoded parts.
-    assert {event.total for event in send.events} == {1050}
-    assert all(0 <= event.done <= 1050 for event in send.events)
-    assert (send.events[-1].state, send.events[-1].done) == ("done", 1050)
+    assert {event.total for event in calls.events} == {1050}
+    assert all(0 <= event.done <= 1050 for event in calls.events)
+    assert (calls.events[-1].state, calls.events[-1].done) == ("done", 1050)
 
 
 @pytest.mark.parametrize("length", [1, 99, 100_000])
-def test_a_part_may_become_shorter_or_longer(send: Any, length: int) -> None:
+def test_a_part_may_become_shorter_or_longer(calls: Any, length: int) -> None:
     encoded = memoryview(bytes(length))
-    send(bytes(1000), chunk=1000, encode_part=lambda part, pieces: contextlib.nullcontext(encoded))
-    assert send.store.bodies == {0: [bytes(length)]}
-    assert send.events[-1].done == 1000
+    calls.send(bytes(1000), chunk=1000, encode_part=lambda part, pieces: contextlib.nullcontext(encoded))
+    assert calls.store.bodies == {0: [bytes(length)]}
+    assert calls.events[-1].done == 1000
 
 
-def test_a_part_that_is_never_taken_counts_for_nothing(send: Any) -> None:
-    send.store.faults[0] = [reset] * 100
+def test_a_part_that_is_never_taken_counts_for_nothing(calls: Any) -> None:
+    calls.store.faults[0] = [reset] * 100
     with pytest.raises(NetworkError):
-        send(bytes(1000), chunk=1000, encode_part=unlike_any)
-    assert (send.events[-1].state, send.events[-1].done) == ("failed", 0)
-    assert len(set(send.store.bodies[0])) == 1
+        calls.send(bytes(1000), chunk=1000, encode_part=unlike_any)
+    assert (calls.events[-1].state, calls.events[-1].done) == ("failed", 0)
+    assert len(set(calls.store.bodies[0])) == 1
 
 
-def test_acknowledged_parts_are_not_encoded(send: Any) -> None:
+def test_acknowledged_parts_are_not_encoded(calls: Any) -> None:
     encoded: List[int] = []
 
     def encode(part: Part, pieces: Any) -> ContextManager[memoryview]:
         encoded.append(part.number)
         return unlike_any(part, pieces)
 
-    result = send(bytes(400), chunk=100, encode_part=encode, acknowledged={0, 2})
-    assert (sorted(encoded), sorted(send.store.bodies)) == ([1, 3], [100, 300])
+    result = calls.send(bytes(400), chunk=100, encode_part=encode, acknowledged={0, 2})
+    assert (sorted(encoded), sorted(calls.store.bodies)) == ([1, 3], [100, 300])
     assert result.resumed == 200
 
 
-def test_an_empty_file_has_no_part_to_encode(send: Any) -> None:
-    result = send(b"", chunk=100, encode_part=lambda part, pieces: pytest.fail("encoded"))
-    assert (result.bytes, send.store.bodies) == (0, {})
+def test_an_empty_file_has_no_part_to_encode(calls: Any) -> None:
+    result = calls.send(b"", chunk=100, encode_part=lambda part, pieces: pytest.fail("encoded"))
+    assert (result.bytes, calls.store.bodies) == (0, {})
 
 
-def test_an_error_while_encoding_ends_the_upload(send: Any) -> None:
+def test_an_error_while_encoding_ends_the_upload(calls: Any) -> None:
     with pytest.raises(LocalError, match="no more randomness"):
-        send(bytes(1000), chunk=100, encode_part=raising(LocalError("no more randomness")))
-    assert send.store.bodies == {}
+        calls.send(bytes(1000), chunk=100, encode_part=raising(LocalError("no more randomness")))
+    assert calls.store.bodies == {}
 
 
 # -- bodies -----------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from smartxfer.transfer.existing_files import ExistingFilePolicy, Exists
 from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.result import FileResult
 from tests.support.jobs import operation
-from tests.support.sinks import ID, begun, fetched, hooked, names, raising
+from tests.support.sinks import ID, fetched, hooked, names, raising
 
 DATA = b"same"
 DIGEST = ("md5", hashlib.md5(DATA).hexdigest())
@@ -174,14 +174,6 @@ def test_an_identical_file_in_a_read_only_directory_is_kept(tmp_path: Path) -> N
 
 
 # -- names ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("left", [b"", b'{"ver', b'{"version": 1, "inode": [1, 2]'])
-def test_notes_that_a_killed_process_did_not_end_are_written_over(tmp_path: Path, left: bytes) -> None:
-    (tmp_path / "a.part.json.tmp").write_bytes(left)
-    sink, _ = begun(tmp_path / "a")
-    assert names(tmp_path) == ["a.part", "a.part.json"]
-    sink.suspend()
 
 
 def test_a_file_of_the_user_is_not_removed_for_the_notes(tmp_path: Path) -> None:

@@ -144,17 +144,22 @@ def test_it_is_saved_soon_not_at_every_part() -> None:
     assert json.loads(text)["state"]["acknowledged"]["a"] == list(range(102))
 
 
-def test_old_entries_expire() -> None:
-    storage = DirectoryStorage()
+def test_expired_journals_and_locks_are_removed_by_name_alone() -> None:
+    storage, directory = DirectoryStorage(), state_directory() / "journals"
     for name in ("old", "new", "mine"):
         storage.save(name, "{}")
-    directory = state_directory() / "journals"
     (directory / "old.json.tmp").write_text("left by a killed process")
+    target = state_directory() / "target"
+    target.write_text("kept")
+    (directory / "link.json").symlink_to(target)
+    FileLock("name", "it").release()
+    [lock] = (state_directory() / "locks").iterdir()
     before = time.time() - 22 * 24 * 3600
-    for name in ("old.json", "old.json.tmp"):
-        os.utime(directory / name, (before, before))
+    for path in (lock, *(directory / name for name in ("old.json", "old.json.tmp", "link.json"))):
+        os.utime(path, (before, before), follow_symlinks=False)
     storage.remove("mine")
     assert [path.name for path in files()] == ["new.json"]
+    assert (lock.exists(), target.read_text()) == (False, "kept")
     storage.remove("mine")  # twice does no harm
 
 

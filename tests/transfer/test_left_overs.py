@@ -28,7 +28,7 @@ from smartxfer.transfer.local_files import collect_files, list_directories
 from smartxfer.transfer.own_files import is_own_file
 from smartxfer.transfer.temporary_files import make_temporary_file, remove_stale_temporary_files
 from tests.support.delta_edits import CHANGE, NEW, OLD
-from tests.support.sinks import fetched, left, names, raising
+from tests.support.sinks import left, names, raising
 
 #: Kills itself before the system does something to a file: an audit event, words in its arguments.
 KILLED = """
@@ -262,12 +262,6 @@ def test_a_server_file_named_like_ours(tmp_path: Path, name: str, exists: Any) -
             with pytest.raises(LocalError, match="belongs to an unfinished download"):
                 client.download(f"/d/{name}", tmp_path / name)
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
-
-
-def test_what_a_killed_process_left_of_writing_the_state_goes_too(tmp_path: Path) -> None:
-    partial_files(tmp_path)
-    fetched(tmp_path / "big.bin", have=[(0, 5)])
-    assert os.listdir(tmp_path) == ["big.bin"]
 
 
 def test_every_service_that_takes_directories(tmp_path: Path) -> None:

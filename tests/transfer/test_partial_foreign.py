@@ -49,17 +49,18 @@ def test_a_partial_file_of_anothers_is_never_opened(target: Path) -> None:
     assert names(target.parent) == ["out.bin", "out.bin.part"]
 
 
-def test_what_a_killed_run_left_of_its_notes_is_taken_over(target: Path) -> None:
+@pytest.mark.parametrize("unfinished", [b"", b'{"ver', b'{"version": 1, "inode": [1, 2]'])
+def test_what_a_killed_run_left_of_its_notes_is_taken_over(target: Path, unfinished: bytes) -> None:
     """The process was killed before it first wrote the side file, or while it wrote the side file."""
     part_of(target).touch()
-    unfinished = side_of(target).with_name(f"{side_of(target).name}.tmp")
-    unfinished.write_text('{"ver')
+    temporary = target.with_name("out.bin.part.json.tmp")
+    temporary.write_bytes(unfinished)
     sink = written(target)
     assert names(target.parent) == ["out.bin.part", "out.bin.part.json"]
     sink.suspend()
     sink, have = begun(target)
     assert have == [(0, 10)]
-    unfinished.write_text('{"ver')
+    temporary.write_bytes(unfinished)
     sink.suspend()
     fetched(target, have=[(0, 10)])
     assert names(target.parent) == ["out.bin"]

@@ -225,21 +225,6 @@ def test_a_directory_that_the_caller_names_is_checked_too(tmp_path: Path) -> Non
     assert (tmp_path / "own" / "key.json").read_text() == "{}"
 
 
-def test_expired_locks_and_journals_are_removed_by_name_alone(journal: Path) -> None:
-    target = journal.with_name("target")
-    target.write_text("kept")
-    old = journal.with_name("old.json")
-    old.symlink_to(target)
-    os.utime(old, (1, 1), follow_symlinks=False)
-    other = only("locks").with_name("other.lock")
-    other.write_text("")
-    os.utime(other, (1, 1))
-    DirectoryStorage().remove("none")
-    assert not os.path.lexists(str(old))
-    assert not other.exists()
-    assert target.read_text() == "kept"
-
-
 # -- temporary files ------------------------------------------------------------------------------------
 
 

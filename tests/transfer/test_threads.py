@@ -226,26 +226,16 @@ def test_a_call_that_the_main_thread_leaves_in_the_middle() -> None:
     """The workers finish the queued tasks, and no new workers are needed."""
     program = """
 import threading
-from smartxfer.transfer.job import Job
+from smartxfer.transfer.job import CallableJob
 from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transport import RetryPolicy
 begun = threading.Event()
 def step():
     begun.set()
     threading.main_thread().join(0.05)
-class Steps(Job):
-    left, flying = 20, 0
-    @property
-    def unfinished(self): return bool(self.left or self.flying)
-    def next_task(self):
-        if not self.left or self.flying >= 3: return None
-        self.left -= 1; self.flying += 1
-        return step
-    def task_done(self, error, value): self.flying -= 1; assert error is None
-    def cancel(self, abort_error): raise abort_error
 def work():
     with TransferRunner(policy=RetryPolicy(), max_workers=3) as doing:
-        doing.run_jobs([Steps(), Steps()], 2)
+        doing.run_jobs([CallableJob(step) for _ in range(40)], 6)
     print("done", flush=True)
 threading.Thread(target=work).start()
 begun.wait()

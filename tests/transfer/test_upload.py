@@ -35,96 +35,96 @@ CHUNK = 200_000
 BUSY = status(503)
 
 
-def test_every_part_once(send: Any) -> None:
-    result = send(DATA, chunk=CHUNK)
-    assert send.store.content == DATA
-    assert sorted(send.notes) == [0, 1, 2, 3, 4, 5]
+def test_every_part_once(calls: Any) -> None:
+    result = calls.send(DATA, chunk=CHUNK)
+    assert calls.store.content == DATA
+    assert sorted(calls.notes) == [0, 1, 2, 3, 4, 5]
     assert (result.bytes, result.verified, result.resumed, result.retries) == (len(DATA), "size", 0, 0)
     assert result.seconds > 0
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1])
-def test_sizes(send: Any, size: int) -> None:
-    assert send(DATA[:size], chunk=CHUNK).bytes == size
-    assert send.store.content == DATA[:size]
-    assert len(send.store.parts) == -(-size // CHUNK)
+def test_sizes(calls: Any, size: int) -> None:
+    assert calls.send(DATA[:size], chunk=CHUNK).bytes == size
+    assert calls.store.content == DATA[:size]
+    assert len(calls.store.parts) == -(-size // CHUNK)
 
 
 @pytest.mark.parametrize(("start", "faults"), [(200_000, [reset]), (0, [BUSY]), (0, [BUSY] * 5)])
-def test_a_fault_costs_one_part(send: Any, start: int, faults: Any) -> None:
-    send.store.faults[start] = list(faults)
-    assert send(DATA, chunk=CHUNK).retries == len(faults)
-    assert len(send.requests) == 6 + len(faults)
-    assert send.store.content == DATA
+def test_a_fault_costs_one_part(calls: Any, start: int, faults: Any) -> None:
+    calls.store.faults[start] = list(faults)
+    assert calls.send(DATA, chunk=CHUNK).retries == len(faults)
+    assert len(calls.requests) == 6 + len(faults)
+    assert calls.store.content == DATA
 
 
-def test_a_reset_in_the_middle_of_a_part(send: Any) -> None:
+def test_a_reset_in_the_middle_of_a_part(calls: Any) -> None:
     broken = threading.Event()
 
     def handler(peer: Peer) -> None:
         if broken.is_set():
-            send.store.handler(peer)
+            calls.store.handler(peer)
             return
         broken.set()
         peer.head()
         peer.file.read(CHUNK // 2)
         peer.reset()
 
-    send(DATA, handler, chunk=CHUNK, workers=1)
-    assert send.store.content == DATA
-    assert max(event.done for event in send.events) == len(DATA) == send.events[-1].done
-    assert send.events[-1].state == "done"
-    assert [event.state for event in send.events].count("retrying") == 1
+    calls.send(DATA, handler, chunk=CHUNK, workers=1)
+    assert calls.store.content == DATA
+    assert max(event.done for event in calls.events) == len(DATA) == calls.events[-1].done
+    assert calls.events[-1].state == "done"
+    assert [event.state for event in calls.events].count("retrying") == 1
 
 
 @pytest.mark.parametrize(
     ("fault", "error", "message"),
     [(reset, NetworkError, r"PUT http://127.0.0.1:\d+/file/200000"), (BUSY, ServerError, "503")],
 )
-def test_a_fault_for_good(send: Any, fault: Any, error: Any, message: str) -> None:
-    send.store.faults[200_000] = [fault] * 100
+def test_a_fault_for_good(calls: Any, fault: Any, error: Any, message: str) -> None:
+    calls.store.faults[200_000] = [fault] * 100
     finished: List[int] = []
     with pytest.raises(error, match=message):
-        send(DATA, chunk=CHUNK, finish=lambda: finished.append(1))
-    assert [request.path for request in send.requests].count("/file/200000") == 6
+        calls.send(DATA, chunk=CHUNK, finish=lambda: finished.append(1))
+    assert [request.path for request in calls.requests].count("/file/200000") == 6
     assert finished == []  # what was not acknowledged is never called complete
 
 
 @pytest.mark.parametrize("attempts", [1, 6])
-def test_a_part_that_was_not_written_whole_is_sent_again(send: Any, attempts: int) -> None:
-    send.store.faults[0] = [status(200, b"", "X-Written: 7")]
+def test_a_part_that_was_not_written_whole_is_sent_again(calls: Any, attempts: int) -> None:
+    calls.store.faults[0] = [status(200, b"", "X-Written: 7")]
     if attempts == 1:
         with pytest.raises(Truncated):
-            send(DATA, policy=RetryPolicy(attempts=1), chunk=CHUNK)
+            calls.send(DATA, policy=RetryPolicy(attempts=1), chunk=CHUNK)
         return
-    assert send(DATA, chunk=CHUNK).retries == 1
-    assert send.store.content == DATA
+    assert calls.send(DATA, chunk=CHUNK).retries == 1
+    assert calls.store.content == DATA
 
 
-def test_a_refusal_stops_the_file_and_takes_its_progress_back(send: Any) -> None:
-    send.store.faults[0] = [status(400)]
+def test_a_refusal_stops_the_file_and_takes_its_progress_back(calls: Any) -> None:
+    calls.store.faults[0] = [status(400)]
     with pytest.raises(BadRequest):
-        send(DATA, chunk=CHUNK, workers=1)
-    assert len(send.requests) <= 4
-    assert send.events[-1].state == "failed"
-    assert send.events[-1].done == len(send.store.content)
+        calls.send(DATA, chunk=CHUNK, workers=1)
+    assert len(calls.requests) <= 4
+    assert calls.events[-1].state == "failed"
+    assert calls.events[-1].done == len(calls.store.content)
 
 
-def test_acknowledged_parts_are_not_sent_again(send: Any) -> None:
-    result = send(DATA, chunk=CHUNK, acknowledged={0, 2, 5}, workers=1)
-    assert len(send.requests) == 3
-    assert sorted(send.store.parts) == [200_000, 600_000, 800_000]
+def test_acknowledged_parts_are_not_sent_again(calls: Any) -> None:
+    result = calls.send(DATA, chunk=CHUNK, acknowledged={0, 2, 5}, workers=1)
+    assert len(calls.requests) == 3
+    assert sorted(calls.store.parts) == [200_000, 600_000, 800_000]
     assert result.resumed == 2 * CHUNK + len(DATA) % CHUNK
-    assert send.events[-1].done == len(DATA)
+    assert calls.events[-1].done == len(DATA)
 
 
-def test_a_file_that_changes_is_no_success(send: Any, tmp_path: Path) -> None:
+def test_a_file_that_changes_is_no_success(calls: Any, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(DATA)
-    send.store.faults[0] = [lambda request, peer: (path.write_bytes(b"x"), peer.answer(200))]
+    calls.store.faults[0] = [lambda request, peer: (path.write_bytes(b"x"), peer.answer(200))]
     finished: List[int] = []
     with pytest.raises(SourceChanged):
-        send(path, chunk=len(DATA), finish=lambda: finished.append(1))
+        calls.send(path, chunk=len(DATA), finish=lambda: finished.append(1))
     assert finished == []
 
 
@@ -142,10 +142,10 @@ def test_of_several_files_the_others_continue(engine: Any, tmp_path: Path) -> No
     assert isinstance(results[-1].error, FileNotFoundError)
 
 
-def test_text_is_a_usage_error(send: Any, tmp_path: Path) -> None:
+def test_text_is_a_usage_error(calls: Any, tmp_path: Path) -> None:
     with (tmp_path / "t").open("w+") as file, pytest.raises(UsageError, match="text"):
-        send(file)
-    assert send.requests == []
+        calls.send(file)
+    assert calls.requests == []
 
 
 # -- slow lines ----------------------------------------------------------------------------------------
@@ -161,8 +161,8 @@ def test_a_server_that_stops_reading_is_a_stall(engine: Any) -> None:
         assert watch.seconds() < 1 + 1
 
 
-def test_a_server_that_thinks_is_no_stall(send: Any) -> None:
-    send(b"12", answering(lambda request, peer: (time.sleep(1.5), peer.answer(200))), policy=SLOW, chunk=2)
+def test_a_server_that_thinks_is_no_stall(calls: Any) -> None:
+    calls.send(b"12", answering(lambda request, peer: (time.sleep(1.5), peer.answer(200))), policy=SLOW, chunk=2)
 
 
 def test_cancel_in_the_middle_leaves_no_thread_and_the_source_closed(engine: Any, tmp_path: Path) -> None:
