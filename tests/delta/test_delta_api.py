@@ -58,8 +58,7 @@ def in_memory(room: Path, **options: Any) -> bytes:
 def test_parts_make_the_same_signature(room: Path, block: int, hash_name: str) -> None:
     size = delta.signature(room / "old", room / "signature", block_length=block, hash=hash_name)
     made = (room / "signature").read_bytes()
-    assert size == len(made)
-    assert made == in_memory(room, block_length=block, hash=hash_name)
+    assert (size, made) == (len(made), in_memory(room, block_length=block, hash=hash_name))
     header = delta.read_signature(room / "signature", basis_size=(room / "old").stat().st_size)
     assert header.magic == {"md4": 0x72730136, "blake2": 0x72730137}[hash_name]
     assert header.block_length == block or delta.block_length_for((room / "old").stat().st_size)
@@ -124,8 +123,7 @@ def test_files_streams_and_places_in_them(room: Path) -> None:
         file.seek(6)
         made = io.BytesIO()
         delta.signature(file, made)
-        assert made.getvalue() == wanted
-        assert file.tell() == 6 + len(old)
+        assert (made.getvalue(), file.tell()) == (wanted, 6 + len(old))
         file.seek(6)
         change = io.BytesIO()
         signature = io.BytesIO(b"before" + wanted)
@@ -133,8 +131,7 @@ def test_files_streams_and_places_in_them(room: Path) -> None:
         delta.delta(signature, file, change, workers=2)
     change.seek(0)
     assert delta.patch(room / "old", change, room / "made") == len(old)
-    assert (room / "made").read_bytes() == old
-    assert files(room) == ["made", "new", "old"]
+    assert ((room / "made").read_bytes(), files(room)) == (old, ["made", "new", "old"])
 
 
 def test_a_stream_of_unknown_size_has_usual_blocks(room: Path) -> None:
@@ -195,8 +192,7 @@ def test_what_fails_in_a_thread_comes_out_and_leaves_nothing(
     with pytest.raises(raised):
         work(room)
     assert files(room) == ["new", "old", "signature", "target"]
-    assert (room / "target").read_bytes() == b"what was here"
-    assert engine_threads() == []
+    assert ((room / "target").read_bytes(), engine_threads()) == (b"what was here", [])
 
 
 @pytest.mark.parametrize("work", WORK)
@@ -215,8 +211,7 @@ def test_an_interrupt_while_threads_work_ends_them(
     monkeypatch.setattr(parallel, "InputSlice", type("Endless", (InputSlice,), {"readinto": readinto}))
     with pytest.raises(KeyboardInterrupt):
         work(room)
-    assert files(room) == ["new", "old", "signature"]
-    assert engine_threads() == []
+    assert (files(room), engine_threads()) == (["new", "old", "signature"], [])
 
 
 def append(path: Path) -> None:

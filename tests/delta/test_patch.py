@@ -30,8 +30,7 @@ def _room(tmp_path: Path) -> Path:
 def test_paths_of_any_kind(kind: Any, room: Path) -> None:
     old, change, new = (kind(str(room / name)) for name in ("old", "change", "new"))
     with pytest.raises(UsageError) if kind is os.fsencode else contextlib.nullcontext():
-        assert delta.patch(old, change, new) == len(NEW)
-        assert (room / "new").read_bytes() == NEW
+        assert (delta.patch(old, change, new), (room / "new").read_bytes()) == (len(NEW), NEW)
     assert names(room) == (["change", "old"] if kind is os.fsencode else ["change", "new", "old"])
 
 
@@ -41,8 +40,7 @@ def test_open_files(room: Path) -> None:
     ) as new:
         old.seek(5)  # the basis is the whole file, whatever its position
         new.write(b"before ")
-        assert delta.patch(old, change, new) == len(NEW)
-        assert change.tell() == len(CHANGE)
+        assert (delta.patch(old, change, new), change.tell()) == (len(NEW), len(CHANGE))
         assert old.tell() == 5
     assert (room / "new").read_bytes() == b"before " + NEW
 
@@ -51,8 +49,7 @@ def test_files_in_memory() -> None:
     new = io.BytesIO()
     change = io.BytesIO(b"skipped" + CHANGE)
     change.seek(7)
-    assert delta.patch(io.BytesIO(OLD), change, new) == len(NEW)
-    assert new.getvalue() == NEW
+    assert (delta.patch(io.BytesIO(OLD), change, new), new.getvalue()) == (len(NEW), NEW)
 
 
 def test_a_gzip_file_is_read_through_itself(room: Path) -> None:
@@ -69,8 +66,7 @@ def test_a_gzip_file_is_read_through_itself(room: Path) -> None:
 def test_in_place(room: Path) -> None:
     os.chmod(room / "old", 0o640)
     assert delta.patch(room / "old", room / "change", room / "old") == len(NEW)
-    assert (room / "old").read_bytes() == NEW
-    assert mode_of(room / "old") == 0o640
+    assert ((room / "old").read_bytes(), mode_of(room / "old")) == (NEW, 0o640)
     assert names(room) == ["change", "old"]
 
 
@@ -125,8 +121,7 @@ def in_place_fails(room: Path, error: Any, **attributes: Any) -> Any:
     """A patch in place raises the error, and leaves the file as it was; return what was raised."""
     with pytest.raises(error, **attributes) as caught:
         delta.patch(room / "old", room / "change", room / "old")
-    assert (room / "old").read_bytes() == OLD
-    assert names(room) == ["change", "old"]
+    assert ((room / "old").read_bytes(), names(room)) == (OLD, ["change", "old"])
     return caught.value
 
 
@@ -228,8 +223,7 @@ def test_what_cannot_be(room: Path) -> None:
         ):
             with pytest.raises(error, match=message):
                 delta.patch(old, change, new)
-    assert names(room) == ["change", "folder", "old"]
-    assert (room / "old").read_bytes() == OLD
+    assert (names(room), (room / "old").read_bytes()) == (["change", "folder", "old"], OLD)
 
 
 def test_a_device_gets_the_bytes_in_order(room: Path) -> None:
@@ -254,8 +248,7 @@ def test_a_writer_without_flush_is_enough(room: Path) -> None:
         write = bytearray.extend
 
     plain: Any = Plain()
-    assert delta.patch(room / "old", room / "change", plain) == len(NEW)
-    assert plain == NEW
+    assert (delta.patch(room / "old", room / "change", plain), plain) == (len(NEW), NEW)
 
 
 def test_a_pipe_as_basis_is_refused_and_as_delta_is_read(room: Path) -> None:

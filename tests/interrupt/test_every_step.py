@@ -57,19 +57,11 @@ def _temporary_files(path: Path) -> None:
         Copies().add(file.fileno(), path).descriptor().close()
 
 
-def _lock(path: Path) -> None:
-    FileLock("name", "a thing").release()
-
-
 def _files(path: Path) -> None:
     read_secret_file(path / "file")
     open_binary(path / "file").close()
     measure_file_size(path / "file")
     write_atomic(path / "note.json", "{}")
-
-
-def _source(path: Path) -> None:
-    open_source(path / "file").close()
 
 
 def _whole_file(path: Path) -> None:
@@ -85,9 +77,9 @@ def _whole_file(path: Path) -> None:
 _CALLS: Dict[str, Callable[[Path], None]] = {
     "directory": _directory,
     "state": _state,
-    "lock": _lock,
+    "lock": lambda path: FileLock("name", "a thing").release(),
     "files": _files,
-    "source": _source,
+    "source": lambda path: open_source(path / "file").close(),
     "whole file": _whole_file,
     "temporary files": _temporary_files,
 }

@@ -298,8 +298,7 @@ def test_a_mode_that_the_owner_cannot_use_does_not_stop_the_next_run(out: Path, 
     sink.commit()
     assert mode_of(out / "x") == mode
     (out / "x").chmod(0o600)
-    assert (out / "x").read_bytes() == DATA
-    assert names(out) == ["x"]
+    assert ((out / "x").read_bytes(), names(out)) == (DATA, ["x"])
 
 
 @AS_ROOT

@@ -41,8 +41,7 @@ def descriptors() -> int:
 def test_folders_are_made_below_the_directory(tmp_path: Path) -> None:
     assert below(tmp_path, "a/b") == tmp_path / "a" / "b"
     assert (tmp_path / "a" / "b").is_dir()
-    assert below(tmp_path, "a/b") == tmp_path / "a" / "b"
-    assert below(tmp_path, ".") == tmp_path
+    assert (below(tmp_path, "a/b"), below(tmp_path, ".")) == (tmp_path / "a" / "b", tmp_path)
 
 
 @pytest.mark.parametrize("where", ["outside", "inside", "nowhere"])
@@ -245,8 +244,7 @@ def test_a_file_system_without_nameless_files(tmp_path: Path, monkeypatch: pytes
     with Directory(tmp_path) as directory, directory.create_anonymous_file() as file:
         file.write(DATA)
         file.seek(0)
-        assert file.read() == DATA
-        assert directory.list_names() == []
+        assert (file.read(), directory.list_names()) == (DATA, [])
 
 
 def test_a_link_in_the_place_of_the_file_is_followed_for_the_caller_only(tmp_path: Path) -> None:
@@ -256,5 +254,4 @@ def test_a_link_in_the_place_of_the_file_is_followed_for_the_caller_only(tmp_pat
     for follow, path in ((True, tmp_path / "real" / "x"), (False, tmp_path / "link")):
         entry = open_entry(tmp_path / "link", follow=follow)
         with entry.directory:
-            assert entry.path == path
-            assert lstat(entry).st_ino == os.lstat(str(path)).st_ino
+            assert (entry.path, lstat(entry).st_ino) == (path, os.lstat(str(path)).st_ino)

@@ -1,25 +1,45 @@
-"""The download loop over a server that breaks."""
+"""The download loop over a server that breaks: digests, ranges, later runs, slow lines, cancel, two at once."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smartxfer.errors import (
+    AlreadyInProgress,
+    Cancelled,
     ChecksumMismatch,
+    LocalError,
     NetworkError,
     RangeMismatch,
     SizeMismatch,
     SourceChanged,
+    Stalled,
     Truncated,
 )
 from smartxfer.transfer.ranges import open_range
-from smartxfer.transfer.sink import FileSink, MemorySink
+from smartxfer.transfer.sink import FileSink, MemorySink, StreamSink
 from smartxfer.transport import RequestSpec, RetryPolicy
-from tests.support.raw_server import Peer, RawServer, Request, answering, ranged, scripted, status, unfinished
-from tests.support.sinks import names
+from tests.support.jobs import engine_threads
+from tests.support.raw_server import (
+    PATIENCE,
+    Peer,
+    RawServer,
+    Request,
+    answering,
+    ranged,
+    scripted,
+    status,
+    unfinished,
+)
+from tests.support.sinks import names, side_of
+from tests.support.stopwatch import Stopwatch
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
 STEP = 200_000
@@ -32,8 +52,7 @@ WHOLE = answering(ranged(DATA))
 @pytest.mark.parametrize("described", [RANGED, PLAIN, {}], ids=["ranged", "plain", "unknown size"])
 def test_a_file(calls: Any, described: Any) -> None:
     result = calls.fetch(WHOLE, **described)
-    assert calls.out.read_bytes() == DATA
-    assert names(calls.out.parent) == ["out"]
+    assert (calls.out.read_bytes(), names(calls.out.parent)) == (DATA, ["out"])
     assert (result.path, result.bytes, result.verified, result.digest) == (calls.out, len(DATA), "size", None)
     assert calls.notes == ["done"]
 
@@ -47,8 +66,7 @@ def test_pieces_are_asked_for_once_each(calls: Any) -> None:
 @pytest.mark.parametrize("size", [0, 1, STEP - 1, STEP, STEP + 1])
 def test_sizes(calls: Any, size: int) -> None:
     assert calls.fetch(answering(ranged(DATA[:size])), size=size, range_size=STEP).bytes == size
-    assert calls.out.read_bytes() == DATA[:size]
-    assert names(calls.out.parent) == ["out"]
+    assert (calls.out.read_bytes(), names(calls.out.parent)) == (DATA[:size], ["out"])
 
 
 def endless(data: bytes) -> Any:
@@ -74,15 +92,13 @@ FLIPPED = ranged(b"\xff" + DATA[1:])
 
 def test_a_flipped_bit_costs_one_full_fetch(calls: Any) -> None:
     assert calls.fetch(scripted(FLIPPED, ranged(DATA)), digest=MD5, workers=1, **PLAIN).verified == "md5"
-    assert len(calls.requests) == 2
-    assert calls.out.read_bytes() == DATA
+    assert (len(calls.requests), calls.out.read_bytes()) == (2, DATA)
 
 
 def test_a_bit_that_stays_flipped_is_an_error_and_nothing_is_kept(calls: Any) -> None:
     with pytest.raises(ChecksumMismatch) as caught:
         calls.fetch(answering(FLIPPED), digest=MD5, **PLAIN)
-    assert len(calls.requests) == 2
-    assert (caught.value.algorithm, caught.value.expected) == MD5
+    assert (len(calls.requests), (caught.value.algorithm, caught.value.expected)) == (2, MD5)
     assert caught.value.actual != MD5[1]
     assert names(calls.out.parent) == []
 
@@ -141,8 +157,7 @@ def test_more_than_the_promised_bytes(calls: Any, reply: Any, message: str) -> N
 
 def test_a_server_that_ignores_ranges(calls: Any) -> None:
     assert calls.fetch(answering(status(200, DATA)), **RANGED).bytes == len(DATA)
-    assert calls.out.read_bytes() == DATA
-    assert calls.events[-1].done == len(DATA)
+    assert (calls.out.read_bytes(), calls.events[-1].done) == (DATA, len(DATA))
     assert all(0 <= event.done <= len(DATA) for event in calls.events)
 
 
@@ -187,3 +202,127 @@ def test_an_object_that_changes_between_parts(calls: Any) -> None:
     with pytest.raises(SourceChanged):
         calls.fetch(answering(reply), accept=accept, workers=1, **RANGED)
     assert not calls.out.exists()
+
+
+GONE = status(404)
+
+
+# -- resuming ------------------------------------------------------------------------------------------
+
+
+def test_a_later_run_continues(calls: Any) -> None:
+    handler = scripted(ranged(DATA), ranged(DATA), unfinished(DATA, 50_000), GONE)
+    assert calls.fetch(handler, check=False, workers=1, **RANGED).error is not None
+    assert names(calls.out.parent) == ["out.part", "out.part.json"]
+    result = calls.fetch(WHOLE, **RANGED)
+    assert (calls.out.read_bytes(), result.resumed) == (DATA, 2 * STEP + 50_000)
+    bounds = [list(map(int, asked[len("bytes=") :].split("-"))) for asked in calls.ranges]
+    assert sum(last + 1 - first for first, last in bounds) == len(DATA) - result.resumed
+    assert (calls.events[0].done, names(calls.out.parent)) == (result.resumed, ["out"])
+
+
+BROKEN_ONCE = (unfinished(DATA, 5), ranged(DATA))
+
+
+def test_a_stream_takes_it_in_order(calls: Any) -> None:
+    with calls.out.open("w+b") as file:
+        file.write(b"head")
+        result = calls.fetch(scripted(*BROKEN_ONCE), StreamSink(file), digest=MD5, **RANGED)
+    assert calls.out.read_bytes() == b"head" + DATA
+    assert (result.verified, result.path) == ("md5", None)
+
+
+class Pipe:
+    """Takes bytes, and neither gives them back nor shows them."""
+
+    taken = b""
+
+    def write(self, data: Any) -> int:
+        self.taken += bytes(data)
+        return len(data)
+
+    def flush(self) -> None:
+        return
+
+
+def test_a_pipe_is_checked_as_its_bytes_come(calls: Any) -> None:
+    pipe: Any = Pipe()
+    assert calls.fetch(scripted(*BROKEN_ONCE), StreamSink(pipe), digest=MD5, **RANGED).verified == "md5"
+    assert pipe.taken == DATA
+
+
+def test_wrong_bytes_in_a_pipe_are_reported(calls: Any) -> None:
+    pipe: Any = Pipe()
+    with pytest.raises(ChecksumMismatch):
+        calls.fetch(WHOLE, StreamSink(pipe), digest=("md5", "0" * 32), **RANGED)
+    assert pipe.taken == DATA
+
+
+def test_a_stream_that_cannot_be_rewound_is_an_error(calls: Any) -> None:
+    pipe: Any = Pipe()
+    with pytest.raises(LocalError, match="cannot be rewound"):
+        calls.fetch(scripted(*BROKEN_ONCE), StreamSink(pipe), size=len(DATA))
+
+
+# -- slow lines, cancel, two at once -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("every", "length"), [(0.2, len(DATA)), (0.002, len(DATA)), (0.1, None)])
+def test_a_slow_drip_is_a_stall(engine: Any, tmp_path: Path, every: float, length: Any) -> None:
+    def drip(request: Request, peer: Peer) -> None:
+        peer.answer(200, b"", length=length)
+        while not peer.server.ended.wait(every):
+            peer.send(b"x")
+
+    policy = RetryPolicy(attempts=1, stall_speed=1024, stall_window=1.0)
+    with RawServer(answering(drip)) as server:
+        watch = Stopwatch()
+        with pytest.raises(Stalled):
+            engine(server.url, policy).download(FileSink(tmp_path / "out"), size=length)
+        assert watch.elapsed() >= 1
+        assert watch.seconds() < 1 + 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_cancel_keeps_what_is_there(engine: Any, tmp_path: Path) -> None:
+    cancel, target = threading.Event(), tmp_path / "out"
+
+    def half(request: Request, peer: Peer) -> None:
+        peer.answer(200, DATA[: len(DATA) // 2], length=len(DATA))
+        peer.hang()
+
+    operation = {"cancel": cancel, "progress": lambda event: event.done > 0 and cancel.set()}
+    with RawServer(answering(half)) as server:
+        watch = Stopwatch()
+        with pytest.raises(Cancelled):
+            engine(server.url).download(FileSink(target), size=len(DATA), operation=operation)
+        assert watch.seconds() < 3
+        assert server.hung_up.wait(PATIENCE)
+    assert not target.exists()
+    saved = json.loads(side_of(target).read_text())
+    assert sum(stop - start for start, stop, _ in saved["runs"]) > 0
+    assert engine_threads() == []
+
+
+def test_two_at_once_on_one_target(engine: Any, tmp_path: Path) -> None:
+    arrived, go = threading.Event(), threading.Event()
+
+    def wait(request: Request, peer: Peer) -> None:
+        arrived.set()
+        go.wait(PATIENCE)
+        peer.answer(200, DATA)
+
+    with RawServer(answering(wait)) as server:
+        made, results = engine(server.url), []  # type: Any, List[Any]
+        first = threading.Thread(
+            target=lambda: results.append(made.download(FileSink(tmp_path / "out"), size=len(DATA)))
+        )
+        first.start()
+        assert arrived.wait(PATIENCE)
+        with contextlib.ExitStack() as stack:
+            stack.callback(first.join, PATIENCE)
+            stack.callback(go.set)
+            with pytest.raises(AlreadyInProgress, match="out"):
+                made.download(FileSink(tmp_path / "out"), size=len(DATA))
+    assert results[0].ok
+    assert (tmp_path / "out").read_bytes() == DATA

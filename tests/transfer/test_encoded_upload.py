@@ -113,8 +113,7 @@ def test_each_part_is_encoded_once_for_all_attempts(calls: Any) -> None:
         return unlike_any(part, [plain])
 
     result = calls.send(data, chunk=100, encode_part=encode)
-    assert (result.bytes, result.retries) == (1050, 4)
-    assert sorted(encoded) == list(range(11))
+    assert (result.bytes, result.retries, sorted(encoded)) == (1050, 4, list(range(11)))
     bodies_of = calls.store.bodies
     assert {start: len(bodies) for start, bodies in bodies_of.items() if len(bodies) > 1} == {0: 3, 300: 3}
     for start, bodies in bodies_of.items():
@@ -130,8 +129,7 @@ def test_each_part_is_encoded_once_for_all_attempts(calls: Any) -> None:
 def test_a_part_may_become_shorter_or_longer(calls: Any, length: int) -> None:
     encoded = memoryview(bytes(length))
     calls.send(bytes(1000), chunk=1000, encode_part=lambda part, pieces: contextlib.nullcontext(encoded))
-    assert calls.store.bodies == {0: [bytes(length)]}
-    assert calls.events[-1].done == 1000
+    assert (calls.store.bodies, calls.events[-1].done) == ({0: [bytes(length)]}, 1000)
 
 
 def test_a_part_that_is_never_taken_counts_for_nothing(calls: Any) -> None:
@@ -184,9 +182,7 @@ def read_all(body: PartBody) -> bytes:
 
 def test_reads_the_part_and_nothing_else(body_of: BodyOf) -> None:
     body = body_of(DATA, 1_000, 3_000_000)
-    assert len(body) == 2_999_000
-    assert body.tell() == 0
-    assert read_all(body) == DATA[1_000:3_000_000]
+    assert (len(body), body.tell(), read_all(body)) == (2_999_000, 0, DATA[1_000:3_000_000])
     assert body.tell() == len(body)
     assert not body.read(1)
 
@@ -194,8 +190,7 @@ def test_reads_the_part_and_nothing_else(body_of: BodyOf) -> None:
 def test_a_look_at_the_bytes_sends_nothing(body_of: BodyOf) -> None:
     reported: List[int] = []
     body = body_of(DATA, 10, 2_000_000, reported.append)
-    assert b"".join(map(bytes, body)) == DATA[10:2_000_000]
-    assert (body.tell(), reported) == (0, [])
+    assert (b"".join(map(bytes, body)), body.tell(), reported) == (DATA[10:2_000_000], 0, [])
 
 
 def test_progress_counts_what_was_handed_over_and_never_more_than_there_is(body_of: BodyOf) -> None:

@@ -245,8 +245,7 @@ def test_a_directory_guards_and_an_explicit_name_replaces(one: One, tmp_path: Pa
     got.chmod(0o600)
     with pytest.raises(TargetExists):
         one(inside)
-    assert got.read_bytes() == mine
-    assert (one(inside, exists="skip"), got.read_bytes()) == (got, mine)
+    assert (got.read_bytes(), one(inside, exists="skip"), got.read_bytes()) == (mine, got, mine)
     other = one(inside, exists="rename")
     assert (other != got, other.read_bytes(), got.read_bytes()) == (True, theirs, mine)
     assert (one(got), got.read_bytes(), mode_of(got)) == (got, theirs, 0o600)
@@ -285,8 +284,7 @@ def test_a_run_that_was_killed_at_its_end_leaves_a_whole_file(tmp_path: Path) ->
     sink, have = begun(target, 6, {"another": "object"})
     assert have == []
     sink.suspend()
-    assert target.read_bytes() == b"whole"
-    assert names(tmp_path) == ["a.bin"]
+    assert (target.read_bytes(), names(tmp_path)) == (b"whole", ["a.bin"])
 
 
 # -- what is remembered --------------------------------------------------------------------------------

@@ -60,8 +60,7 @@ def test_rename_goes_past_a_directory(tmp_path: Path) -> None:
     sink.begin(len(DATA), ID)
     sink.write_at(DATA, 0)
     sink.commit()
-    assert sink.path == tmp_path / "a (2)"
-    assert sink.path.read_bytes() == DATA
+    assert (sink.path, sink.path.read_bytes()) == (tmp_path / "a (2)", DATA)
     assert names(tmp_path) == ["a", "a (2)"]
 
 
@@ -112,8 +111,7 @@ def test_a_kept_file_is_not_remembered_under_the_name_of_another(tmp_path: Path)
     again = run(tmp_path, "rename")[0]
     assert (again.path, again.skipped) == (tmp_path / "a (2).txt", "identical")
     replaced = run(tmp_path, "replace")[0]
-    assert (replaced.path, replaced.skipped) == (mine, None)
-    assert mine.read_bytes() == DATA
+    assert (replaced.path, replaced.skipped, mine.read_bytes()) == (mine, None, DATA)
 
 
 def test_a_kept_file_with_other_content_is_not_remembered_as_fetched(
@@ -155,8 +153,7 @@ def test_a_side_file_of_an_earlier_partial_file_does_not_block_the_next(tmp_path
     (tmp_path / "a.part").touch()
     planted_side_file(tmp_path, [0, 4, 1])
     sink = sink_of(tmp_path / "a")
-    assert list(sink.begin(len(DATA), ID)) == []
-    assert names(tmp_path) == ["a.part", "a.part.json"]
+    assert (list(sink.begin(len(DATA), ID)), names(tmp_path)) == ([], ["a.part", "a.part.json"])
     noted = json.loads((tmp_path / "a.part.json").read_text())
     assert noted["inode"][1] == (tmp_path / "a.part").stat().st_ino
     sink.write_at(DATA, 0)

@@ -63,8 +63,7 @@ def test_plans_are_arithmetic(memory: Callable[[], int]) -> None:
     assert (len(parts), parts[5], parts[-1]) == (PETABYTE, Part(5, 5, 6), Part(PETABYTE - 1, PETABYTE - 1, PETABYTE))
     assert parts.remaining_bytes({0, 1, PETABYTE, -1}) == PETABYTE - 2
     missing = MissingParts(PETABYTE, [(0, 10), (5, 20), (PETABYTE - 1, 2 * PETABYTE)], 3)
-    assert next(iter(missing)) == Part(6, 20, 21)
-    assert missing.remaining_bytes(()) == PETABYTE - 21
+    assert (next(iter(missing)), missing.remaining_bytes(())) == (Part(6, 20, 21), PETABYTE - 21)
     assert next(iter(missing_extents(PETABYTE, [(0, 7)], 1))) == (7, 8)
     assert memory() < MOST
 

@@ -73,8 +73,7 @@ def test_only_its_owner_can_read_it() -> None:
     with Journal(KEY, "it") as journal:
         journal.update(token="t")
         (path,) = files()
-        assert path.stat().st_mode & 0o777 == 0o600
-        assert path.parent.stat().st_mode & 0o777 == 0o700
+        assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
         assert "http" not in path.name
 
 

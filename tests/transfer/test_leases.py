@@ -61,14 +61,6 @@ class Leased:
         return self._open(path, flags, *args, **keywords)
 
 
-def _source(path: Path) -> None:
-    PathSource(path).close()
-
-
-def _item(path: Path) -> None:
-    collect_files([path])[0].open_unchanged().close()
-
-
 def _delta_input(path: Path) -> None:
     with InputFile(path, "source"):
         pass
@@ -81,8 +73,8 @@ def _open_part(path: Path) -> None:
 
 
 OPENED: List[Callable[[Path], Any]] = [
-    _source,
-    _item,
+    PathSource,
+    lambda path: collect_files([path])[0].open_unchanged(),
     _delta_input,
     _open_part,
     compute_file_digest,

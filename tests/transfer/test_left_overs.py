@@ -71,11 +71,9 @@ def _room(tmp_path: Path) -> Path:
 def test_a_patch_that_was_killed(room: Path, event: str) -> None:
     (room / "new").write_bytes(b"existing content")
     killed(PATCH, event, "", directory=room)
-    assert len(names(room)) == 4
-    assert (room / "new").read_bytes() == b"existing content"
+    assert (len(names(room)), (room / "new").read_bytes()) == (4, b"existing content")
     delta.patch(room / "old", room / "change", room / "new")
-    assert names(room) == ["change", "new", "old"]
-    assert (room / "new").read_bytes() == NEW
+    assert (names(room), (room / "new").read_bytes()) == (["change", "new", "old"], NEW)
 
 
 def test_what_a_living_process_writes_is_left_alone(room: Path) -> None:
@@ -128,8 +126,7 @@ def test_one_that_is_taken_for_left_before_it_is_locked(tmp_path: Path, monkeypa
     monkeypatch.setattr(file_locks, "lock_file", late)
     path, opened = make_temporary_file(str(tmp_path), 0o600)
     opened.close()
-    assert len(calls) == 3
-    assert names(tmp_path) == [os.path.basename(path)]
+    assert (len(calls), names(tmp_path)) == (3, [os.path.basename(path)])
 
 
 def test_without_locks_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

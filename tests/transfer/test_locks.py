@@ -43,8 +43,7 @@ def test_another_state_directory_does_not_open_the_partial_file(
     assert names(target.parent) == ["out.bin.part", "out.bin.part.json"]
     first.write_at(DATA[4:], 4)
     first.commit()
-    assert target.read_bytes() == DATA
-    assert names(target.parent) == ["out.bin"]
+    assert (target.read_bytes(), names(target.parent)) == (DATA, ["out.bin"])
 
 
 def test_the_lock_ends_with_its_process_and_another_state_directory_resumes(
@@ -81,8 +80,7 @@ def test_a_partial_file_that_is_finished_while_it_is_looked_at(target: Path) -> 
     second.write_at(b"9876543210", 0)
     assert target.read_bytes() == DATA
     second.commit()
-    assert target.read_bytes() == b"9876543210"
-    assert names(target.parent) == ["out.bin"]
+    assert (target.read_bytes(), names(target.parent)) == (b"9876543210", ["out.bin"])
 
 
 def test_a_side_file_of_a_newer_partial_file_is_left(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,8 +132,7 @@ def test_without_locks_each_state_directory_has_a_partial_file_of_its_own(
     elsewhere(monkeypatch, tmp_path, "first")
     fetched(target, have=[(0, 4)])
     second.commit()
-    assert target.read_bytes() == b"x" * 10
-    assert names(target.parent) == ["out.bin"]
+    assert (target.read_bytes(), names(target.parent)) == (b"x" * 10, ["out.bin"])
 
 
 def test_without_any_locks_a_partial_file_is_used_once(
@@ -148,8 +145,7 @@ def test_without_any_locks_a_partial_file_is_used_once(
     assert "cannot be resumed" in caplog.text
     second.suspend()
     first.commit()
-    assert target.read_bytes() == DATA
-    assert names(target.parent) == ["out.bin"]
+    assert (target.read_bytes(), names(target.parent)) == (DATA, ["out.bin"])
 
 
 def test_two_hosts_with_one_state_directory_are_distinguished(
@@ -167,8 +163,7 @@ def test_the_name_of_a_state_directory_that_a_killed_process_left_unfinished(tmp
     (tmp_path / "id").write_text(left)
     (tmp_path / "id").chmod(0o600)
     made = file_locks.get_host_id(tmp_path)
-    assert made == file_locks.get_host_id(tmp_path)
-    assert len((tmp_path / "id").read_text()) == 32
+    assert (made, len((tmp_path / "id").read_text())) == (file_locks.get_host_id(tmp_path), 32)
 
 
 def test_a_journal_without_locks_is_a_warning(

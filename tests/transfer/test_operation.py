@@ -142,9 +142,7 @@ def test_a_callback_that_raises_cancels_and_is_chained(state: str) -> None:
         with pytest.raises(Cancelled, match="callback") as caught:
             doing.run_jobs([Tasks(work)], 1)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
-    assert calls.count(state) == 1
-    assert calls[-1] == state
-    assert engine_threads() == []
+    assert (calls.count(state), calls[-1], engine_threads()) == (1, state, [])
 
 
 def test_ctrl_c_drains_within_two_seconds(tmp_path: Path) -> None:

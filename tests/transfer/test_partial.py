@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import hashlib
 import json
 import logging
 import os
-import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,7 @@ def test_it_has_its_name_only_when_it_is_complete(target: Path) -> None:
     sink.write_at(memoryview(b"01234"), 0)
     assert sink.digest("md5") == hashlib.md5(DATA).hexdigest()
     sink.commit()
-    assert names(target.parent) == ["out.bin"]
-    assert target.read_bytes() == DATA
+    assert (names(target.parent), target.read_bytes()) == (["out.bin"], DATA)
 
 
 def test_the_existing_file_is_kept_until_the_commit(target: Path) -> None:
@@ -120,8 +119,7 @@ def test_it_is_noted_now_and_then_what_is_there(target: Path) -> None:
     assert noted() == [[0, 2]]
     clock.advance(1.0)
     sink.write_at(b"45", 4)
-    assert noted() == [[0, 6]]
-    assert mode_of(side_of(target)) == 0o600
+    assert (noted(), mode_of(side_of(target))) == ([[0, 6]], 0o600)
     sink.suspend()
 
 
@@ -141,11 +139,8 @@ def test_many_threads_write_one_file(target: Path) -> None:
         for start in range(first * 100_000, (first + 1) * 100_000, step):
             sink.write_at(data[start : start + step], start)
 
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(4)))
     sink.suspend()
     sink, have = begun(target, size)
     assert sum(stop - start for start, stop in have) == size

@@ -43,8 +43,7 @@ def test_a_partial_file_of_anothers_is_never_opened(target: Path) -> None:
     before = part_of(target).stat()
     opened: List[str] = []
     fetched(target, files=hooked(open=lambda path, *flags: opened.append(Path(path).name)))
-    assert opened == ["out.bin.2.part"]
-    assert part_of(target).read_bytes() == b"theirs"
+    assert (opened, part_of(target).read_bytes()) == (["out.bin.2.part"], b"theirs")
     assert part_of(target).stat().st_mtime_ns == before.st_mtime_ns
     assert names(target.parent) == ["out.bin", "out.bin.part"]
 
@@ -110,8 +109,7 @@ def test_what_appears_when_the_part_file_is_opened_is_not_touched(target: Path, 
             raced.append(part_of(target).write_bytes(b"theirs") if kind == "file" else part_of(target).symlink_to(other))
 
     fetched(target, files=hooked(open=race))
-    assert len(raced) == 1
-    assert part_of(target).is_symlink() == (kind != "file")
+    assert (len(raced), part_of(target).is_symlink()) == (1, kind != "file")
     assert other.exists() == (kind != "dangling link")
     if other.exists():
         assert part_of(target).read_bytes() == b"theirs"

@@ -232,8 +232,7 @@ def test_a_planted_temporary_file_is_not_written_to(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("kept")
     (tmp_path / "state.tmp").symlink_to(tmp_path / "target")
     write_atomic(tmp_path / "state", "new")
-    assert (tmp_path / "state").read_text() == "new"
-    assert (tmp_path / "target").read_text() == "kept"
+    assert ((tmp_path / "state").read_text(), (tmp_path / "target").read_text()) == ("new", "kept")
     (tmp_path / "state.tmp").mkdir()  # what cannot be removed keeps its name
     write_atomic(tmp_path / "state", "newer")
     assert (tmp_path / "state").read_text() == "newer"
@@ -271,8 +270,7 @@ def test_a_planted_partial_file_is_not_resumed(
     sink.write_at(b"abcdefghij", 0)
     assert not target.exists()
     sink.commit()
-    assert target.read_bytes() == b"abcdefghij"
-    assert os.lstat(str(target)).st_uid == os.geteuid()
+    assert (target.read_bytes(), os.lstat(str(target)).st_uid) == (b"abcdefghij", os.geteuid())
     if reason:
         assert f"{planted}: " in caplog.text
         assert reason in caplog.text

@@ -115,8 +115,7 @@ def test_another_user_plants_a_journal_and_a_lock_before_the_first_run(
     (lock,) = (state / "locks").iterdir()
     lock.unlink()
     lock.symlink_to(victim)
-    assert remembered() == {}
-    assert victim.read_bytes() == b"precious"
+    assert (remembered(), victim.read_bytes()) == ({}, b"precious")
 
 
 @AS_ROOT
@@ -159,8 +158,7 @@ def test_two_users_in_one_directory(open_place: Path) -> None:
         with pytest.raises(AlreadyInProgress, match="another user's process"):
             begun(target)
     fetched(target)
-    assert target.stat().st_uid == 0
-    assert (open_place / "out.bin.part").stat().st_uid == STRANGER
+    assert (target.stat().st_uid, (open_place / "out.bin.part").stat().st_uid) == (0, STRANGER)
 
 
 def test_a_refused_directory_leaves_no_descriptor_and_a_warning_with_the_remedy(

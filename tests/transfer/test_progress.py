@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import io
 import sys
 import threading
@@ -67,13 +68,8 @@ def test_calls_are_serialised() -> None:
 
     reporter = ProgressReporter(callback)
     reporter.queue("a", None)
-    threads = [
-        threading.Thread(target=lambda: [reporter.advance("a", -1) for _ in range(300)]) for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda number: reporter.advance("a", -1), range(1200)))
     assert overlaps == []
 
 

@@ -98,8 +98,7 @@ def test_a_link_is_followed_to_its_target(tmp_path: Path, relative: bool) -> Non
     sink = open_sink(link, "name")
     fetch(sink)
     assert link.is_symlink()
-    assert real.read_bytes() == DATA
-    assert mode_of(real) == 0o600
+    assert (real.read_bytes(), mode_of(real)) == (DATA, 0o600)
     assert sink.path == link  # type: ignore[attr-defined]
     assert (names(tmp_path / "far"), names(tmp_path)) == (["real"], ["far", "link"])
 
@@ -191,8 +190,7 @@ def test_a_named_pipe_is_written_to(tmp_path: Path, engine: Callable[..., Any], 
         described = {"size": len(data), "range_size": 100_000, "digest": ("md5", hashlib.md5(data).hexdigest())}
         result = engine(server.url).download(open_sink(target, "name"), **described)
     thread.join(30)
-    assert found == [data]
-    assert result.path == target
+    assert (found, result.path) == ([data], target)
     assert stat.S_ISFIFO(os.stat(str(pipe)).st_mode)
     assert not list(tmp_path.glob("*.part*"))
 

@@ -61,8 +61,7 @@ def test_reports_pickle_and_travel_with_errors() -> None:
 
 def test_what_a_service_has_is_not_compared_and_a_link_is_not_shown() -> None:
     linked = FileResult("a", bytes=4, seconds=1.0, item=object(), url="https://example.org/?token=s3cret")
-    assert linked == GOOD
-    assert repr(linked) == repr(GOOD)
+    assert (linked, repr(linked)) == (GOOD, repr(GOOD))
 
 
 def test_one_class_of_each_for_all_services() -> None:
@@ -133,8 +132,7 @@ def test_a_result_is_frozen_and_pickles() -> None:
 
 
 def test_all_good() -> None:
-    assert raise_for_errors([FILE, FILE]) == [FILE, FILE]
-    assert raise_for_errors([]) == []
+    assert (raise_for_errors([FILE, FILE]), raise_for_errors([])) == ([FILE, FILE], [])
 
 
 def test_a_single_failure_is_raised_as_it_is() -> None:

@@ -60,8 +60,7 @@ KINDS: Dict[str, Callable[[Path], Any]] = {
 @pytest.mark.parametrize("make", KINDS.values(), ids=list(KINDS))
 def test_every_kind_gives_the_same_bytes(path: Path, make: Any) -> None:
     source = open_source(make(path))
-    assert source.size == len(DATA)
-    assert whole(source) == DATA
+    assert (source.size, whole(source)) == (len(DATA), DATA)
     assert source.read_at(memoryview(bytearray(10)), len(DATA)) == 0
     source.check_unchanged()
     source.close()
@@ -75,16 +74,14 @@ def test_names(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for source in found:
         source.close()
     with path.open("rb") as file, tempfile.TemporaryFile() as unnamed:
-        assert open_source(file).name == "reads.fastq"
-        assert open_source(unnamed).name == "data"
+        assert (open_source(file).name, open_source(unnamed).name) == ("reads.fastq", "data")
 
 
 def test_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     for thing in (tmp_path / "empty", b"", bytearray(), io.BytesIO(), iter(())):
         source = open_source(thing)
-        assert source.size == 0
-        assert source.read_at(memoryview(bytearray(1)), 0) == 0
+        assert (source.size, source.read_at(memoryview(bytearray(1)), 0)) == (0, 0)
         source.check_unchanged()
         source.close()
 
@@ -93,8 +90,7 @@ def test_an_open_file_is_sent_from_its_position_and_not_closed(path: Path) -> No
     with path.open("rb") as file:
         file.seek(100)
         source = open_source(file)
-        assert source.size == len(DATA) - 100
-        assert whole(source) == DATA[100:]
+        assert (source.size, whole(source)) == (len(DATA) - 100, DATA[100:])
         source.close()
         assert not file.closed
 
@@ -119,8 +115,7 @@ def test_a_pipe_is_read_to_its_end() -> None:
     with os.fdopen(reading, "rb") as stream:
         source = open_source(stream, "piped")
     thread.join(10)
-    assert whole(source) == DATA
-    assert source.name == "piped"
+    assert (whole(source), source.name) == (DATA, "piped")
     source.close()
 
 
@@ -131,8 +126,7 @@ def test_past_eight_mebibytes_a_stream_goes_to_the_disk(monkeypatch: pytest.Monk
     monkeypatch.setattr(source_module, "create_anonymous_file", lambda: spools.append(real()) or spools[-1])
     block = bytes(1024 * 1024)
     source = open_source(block[: min(len(block), size - at)] for at in range(0, size, len(block)))
-    assert source.size == size
-    assert len(spools) == (size > 8 * 1024 * 1024)
+    assert (source.size, len(spools)) == (size, size > 8 * 1024 * 1024)
     source.close()
     assert all(spool.closed for spool in spools)
 

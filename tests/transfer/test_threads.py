@@ -59,8 +59,7 @@ def test_every_task_is_done_once_with_the_threads_that_there_are(few_threads: An
     with operation(max_workers=4) as doing:
         doing.run_jobs([Tasks(*[lambda n=n * 3 + k: done.append(n) for k in range(3)]) for n in range(6)], 6)
         assert doing.run_one(lambda: threading.current_thread() is threading.main_thread()) is (most == 0)
-    assert sorted(done) == list(range(18))
-    assert len(started) == most
+    assert (sorted(done), len(started)) == (list(range(18)), most)
 
 
 def test_a_pool_that_is_not_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,8 +258,7 @@ def test_workers_start_no_more_threads_than_they_need() -> None:
     workers = WorkerPool(8, "smartxfer-test")
     workers.submit(Item())
     workers.close()
-    assert len(names) == 20
-    assert len(set(names)) == 1
+    assert (len(names), len(set(names))) == (20, 1)
 
 
 # -- forks ------------------------------------------------------------------------------------------------

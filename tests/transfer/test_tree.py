@@ -37,8 +37,7 @@ def names(found: List) -> List[str]:
 def test_a_directory_means_its_files(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     items = collect_files([tree])
     assert names(items) == ["run/a.txt", "run/b.txt", "run/deep/er/ü.txt"]
-    assert [item.size for item in items] == [1, 2, 3]
-    assert items[0].path == tree / "a.txt"
+    assert ([item.size for item in items], items[0].path) == ([1, 2, 3], tree / "a.txt")
     assert items[0].mtime_ns == (tree / "a.txt").stat().st_mtime_ns
     monkeypatch.chdir(tree)
     assert names(collect_files(["."])) == names(items)

@@ -37,16 +37,14 @@ BUSY = status(503)
 
 def test_every_part_once(calls: Any) -> None:
     result = calls.send(DATA, chunk=CHUNK)
-    assert calls.store.content == DATA
-    assert sorted(calls.notes) == [0, 1, 2, 3, 4, 5]
+    assert (calls.store.content, sorted(calls.notes)) == (DATA, [0, 1, 2, 3, 4, 5])
     assert (result.bytes, result.verified, result.resumed, result.retries) == (len(DATA), "size", 0, 0)
     assert result.seconds > 0
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1])
 def test_sizes(calls: Any, size: int) -> None:
-    assert calls.send(DATA[:size], chunk=CHUNK).bytes == size
-    assert calls.store.content == DATA[:size]
+    assert (calls.send(DATA[:size], chunk=CHUNK).bytes, calls.store.content) == (size, DATA[:size])
     assert len(calls.store.parts) == -(-size // CHUNK)
 
 
@@ -54,8 +52,7 @@ def test_sizes(calls: Any, size: int) -> None:
 def test_a_fault_costs_one_part(calls: Any, start: int, faults: Any) -> None:
     calls.store.faults[start] = list(faults)
     assert calls.send(DATA, chunk=CHUNK).retries == len(faults)
-    assert len(calls.requests) == 6 + len(faults)
-    assert calls.store.content == DATA
+    assert (len(calls.requests), calls.store.content) == (6 + len(faults), DATA)
 
 
 def test_a_reset_in_the_middle_of_a_part(calls: Any) -> None:
@@ -97,8 +94,7 @@ def test_a_part_that_was_not_written_whole_is_sent_again(calls: Any, attempts: i
         with pytest.raises(Truncated):
             calls.send(DATA, policy=RetryPolicy(attempts=1), chunk=CHUNK)
         return
-    assert calls.send(DATA, chunk=CHUNK).retries == 1
-    assert calls.store.content == DATA
+    assert (calls.send(DATA, chunk=CHUNK).retries, calls.store.content) == (1, DATA)
 
 
 def test_a_refusal_stops_the_file_and_takes_its_progress_back(calls: Any) -> None:
@@ -106,16 +102,13 @@ def test_a_refusal_stops_the_file_and_takes_its_progress_back(calls: Any) -> Non
     with pytest.raises(BadRequest):
         calls.send(DATA, chunk=CHUNK, workers=1)
     assert len(calls.requests) <= 4
-    assert calls.events[-1].state == "failed"
-    assert calls.events[-1].done == len(calls.store.content)
+    assert (calls.events[-1].state, calls.events[-1].done) == ("failed", len(calls.store.content))
 
 
 def test_acknowledged_parts_are_not_sent_again(calls: Any) -> None:
     result = calls.send(DATA, chunk=CHUNK, acknowledged={0, 2, 5}, workers=1)
-    assert len(calls.requests) == 3
-    assert sorted(calls.store.parts) == [200_000, 600_000, 800_000]
-    assert result.resumed == 2 * CHUNK + len(DATA) % CHUNK
-    assert calls.events[-1].done == len(DATA)
+    assert (len(calls.requests), sorted(calls.store.parts)) == (3, [200_000, 600_000, 800_000])
+    assert (result.resumed, calls.events[-1].done) == (2 * CHUNK + len(DATA) % CHUNK, len(DATA))
 
 
 def test_a_file_that_changes_is_no_success(calls: Any, tmp_path: Path) -> None:
@@ -176,8 +169,7 @@ def test_cancel_in_the_middle_leaves_no_thread_and_the_source_closed(engine: Any
             job = made.upload_job(path, doing, chunk=1000)
             doing.run_jobs([job], 1)
         assert watch.seconds() < 2
-    assert job._source._descriptor.number == -1
-    assert engine_threads() == []
+    assert (job._source._descriptor.number, engine_threads()) == (-1, [])
 
 
 @pytest.mark.parametrize("refusal", [None, Forbidden("no", status=403)])

@@ -51,8 +51,7 @@ def test_others_cannot_write_to_it_before_it_has_its_name(tmp_path: Path) -> Non
     (tmp_path / "out").touch()
     (tmp_path / "out").chmod(0o666)
     begun(tmp_path / "out", files=watched).commit()
-    assert modes == [0o644]
-    assert mode_of(tmp_path / "out") == 0o666
+    assert (modes, mode_of(tmp_path / "out")) == ([0o644], 0o666)
 
 
 def test_what_is_left_is_gone(tmp_path: Path) -> None:
