@@ -1,4 +1,4 @@
-"""Connections that cannot be made, or break in the middle: F01 to F04."""
+"""Connections that cannot be made, or break in the middle: F01 to F03."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from smartxfer.errors import NetworkError
 from smartxfer.local import LocalServer
 from smartxfer.transport import RetryPolicy
 from tests.support.fake_clock import FakeClock
-from tests.support.filesender_harness import CHUNK_SIZE, DOWNLOAD, INFO, digest, noise, waits
+from tests.support.filesender_harness import CHUNK_SIZE, INFO, digest, noise, waits
 from tests.support.raw_server import refused_port
 
 DATA = noise(5 * CHUNK_SIZE)
@@ -100,29 +100,3 @@ def test_f03_reset_in_mid_chunk(make_harness: Any, concurrent_chunks: int) -> No
     assert steps[-1] == len(data)
     assert any(after < before for before, after in zip(steps, steps[1:])), "the chunk was taken back"
     assert transfer.results[0].retries == 2
-
-
-@pytest.mark.parametrize("place", [1, 256 * 1024, 3 * MIB - 1], ids=["first", "middle", "last"])
-def test_f04_reset_in_mid_download(harness: Any, place: int) -> None:
-    data = noise(3 * MIB)
-    transfer = harness.published(data)
-    fault = harness.fault(DOWNLOAD, f"reset-after-sent {place}")
-    [result] = harness.client().download_files(transfer.token, harness.out)
-    assert fault.fired == 1
-    assert digest((harness.out / "a.bin").read_bytes()) == digest(data)
-    assert result.retries == 1
-    assert harness.site.count(DOWNLOAD) == 2
-    harness.server.stop()  # its account is complete now
-    assert sum(harness.sent(DOWNLOAD)) - len(data) <= MIB, "no more than one block came twice"
-    assert sorted(path.name for path in harness.out.iterdir()) == ["a.bin"]
-
-
-def test_f04_what_came_is_not_fetched_again(harness: Any) -> None:
-    data = noise(3 * MIB)
-    transfer = harness.published(data)
-    harness.fault(DOWNLOAD, "truncate 2M")
-    harness.client().download_files(transfer.token, harness.out)
-    assert digest((harness.out / "a.bin").read_bytes()) == digest(data)
-    assert harness.site.count(DOWNLOAD, status=206) == 1
-    harness.server.stop()
-    assert sum(harness.sent(DOWNLOAD)) <= len(data) + 1, "a range may begin one byte early"

@@ -15,7 +15,7 @@ from smartxfer.errors import (
     ServerError,
 )
 from smartxfer.filesender.errors import ERRORS
-from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, noise
+from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, noise
 
 DATA = noise(2 * CHUNK_SIZE + 1)
 
@@ -97,12 +97,3 @@ def test_f12_a_lost_answer_to_the_deletion(harness: Any) -> None:
     harness.fault("DELETE /rest.php/transfer/*", "lose-answer")
     harness.client().transfers.delete(transfer.id)
     assert harness.site.transfers() == []
-
-
-@pytest.mark.parametrize("effect", ["status 503", "reset-before"])
-def test_f08_downloads_likewise(harness: Any, effect: str) -> None:
-    transfer = harness.published(DATA)
-    fault = harness.fault(DOWNLOAD, effect, times=5)
-    [result] = harness.client().download_files(transfer.token, harness.out)
-    assert (result.retries, fault.fired) == (5, 5)
-    assert (harness.out / "a.bin").read_bytes() == DATA

@@ -1,25 +1,15 @@
-"""Downloads that break, lie, or change on the way: F04 to F08, F13, F15 to F17, F25."""
+"""Downloads of files that change on the way, by parallel ranges, into memory, two at a time: F04, F05, F13, F15, F17, F25."""
 
 from __future__ import annotations
 
 import threading
-from pathlib import Path
-from typing import Any, Iterator, List
+from functools import partial
+from typing import Any, Dict, List
 
 import pytest
 
-from smartxfer.errors import (
-    AlreadyInProgress,
-    BatchError,
-    ChecksumMismatch,
-    NetworkError,
-    NotFound,
-    RangeMismatch,
-    ServerError,
-    SizeMismatch,
-    SourceChanged,
-    Truncated,
-)
+from smartxfer import errors
+from smartxfer.errors import ChecksumMismatch, NetworkError, RangeMismatch, SizeMismatch, SourceChanged
 from smartxfer.smartfile.errors import ERRORS
 from smartxfer.transfer import MemorySink
 from smartxfer.transport import RetryPolicy
@@ -29,132 +19,15 @@ from tests.support.smartfile_harness import DOWNLOAD, INFO, MIB, SmartFileHarnes
 SMALL = noise(1000)
 DATA = noise(3 * MIB)
 ONCE = RetryPolicy(attempts=1)
-
-
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
-    with SmartFileHarness(tmp_path) as harness:
-        harness.out.mkdir()
-        harness.site.write("/a.bin", DATA)
-        harness.site.write("/small.bin", SMALL)
-        yield harness
-
-
-# -- broken bodies ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("place", [1, 256 * 1024, len(DATA) - 1], ids=["first", "middle", "last"])
-def test_f04_reset_in_mid_download(harness: SmartFileHarness, place: int) -> None:
-    """Fails if a second try does not begin where the first one ended."""
-    fault = harness.fault(DOWNLOAD, f"reset-after-sent {place}")
-    result = harness.client().download("/a.bin", harness.out)
-    assert (harness.out / "a.bin").read_bytes() == DATA
-    assert (fault.fired, result.retries, harness.count(DOWNLOAD)) == (1, 1, 2)
-    harness.server.stop()  # its account is complete now
-    assert sum(harness.sent(DOWNLOAD)) - len(DATA) <= MIB, "no more than one block came twice"
-    assert harness.left() == ["a.bin"]
-
-
-def test_f04_what_came_is_not_fetched_again(harness: SmartFileHarness) -> None:
-    harness.fault(DOWNLOAD, "truncate 2M")
-    harness.client().download("/a.bin", harness.out)
-    assert (harness.out / "a.bin").read_bytes() == DATA
-    assert harness.count(DOWNLOAD, 206) == 1
-    harness.server.stop()
-    assert sum(harness.sent(DOWNLOAD)) <= len(DATA) + 1, "a range may begin one byte early"
-
-
-def test_f05_truncated_for_good(harness: SmartFileHarness) -> None:
-    """Fails if a short body is taken for the file."""
-    harness.fault(DOWNLOAD, "truncate 400")
-    rest = harness.fault(DOWNLOAD, "truncate 0", times=None, after=1)
-    with pytest.raises(Truncated) as caught:
-        harness.client().download("/small.bin", harness.out)
-    assert (caught.value.got, caught.value.expected) == (400, 1000)
-    assert rest.fired == 5, "six tries without progress; the one that brought bytes began the count"
-    assert harness.left() == ["small.bin.part", "small.bin.part.json"]
-    harness.server.clear_faults()
-    result = harness.client().download("/small.bin", harness.out)
-    assert (result.resumed, (harness.out / "small.bin").read_bytes()) == (400, SMALL)
-
-
-@pytest.mark.parametrize("effect", ["truncate 400", "no-length chunked truncate 400", "no-length close truncate 400"])
-def test_f06_an_early_close_once(harness: SmartFileHarness, effect: str) -> None:
-    harness.fault(DOWNLOAD, effect)
-    result = harness.client().download("/small.bin", harness.out)
-    assert (harness.out / "small.bin").read_bytes() == SMALL
-    assert (result.verified, result.retries) == ("size", 1)
-
-
-@pytest.mark.parametrize("mode", ["chunked", "close"])
-def test_f06_no_length_and_an_early_close_for_good(harness: SmartFileHarness, mode: str) -> None:
-    fault = harness.fault(DOWNLOAD, f"no-length {mode} truncate 0", times=None)
-    with pytest.raises(Truncated):
-        harness.client().download("/small.bin", harness.out)
-    assert fault.fired == 6
-    assert harness.left() == []
+FRESH = partial(SmartFileHarness, files={"/a.bin": DATA, "/small.bin": SMALL})
 
 
 def test_f05_a_raw_answer_that_ends_early(harness: SmartFileHarness) -> None:
     """Detect a file-like answer whose end is believed."""
     harness.fault(DOWNLOAD, "truncate 400")
-    with harness.client().get("/path/data", "/small.bin") as answer, pytest.raises(Truncated):
+    with harness.client().get("/path/data", "/small.bin") as answer, pytest.raises(errors.Truncated):
         while answer.read(100):
             pass
-
-
-@pytest.mark.parametrize("length", ["", "no-length chunked", "no-length close"])
-def test_f07_a_byte_too_many(harness: SmartFileHarness, length: str) -> None:
-    """Detect bytes past the promised size, at the target name or anywhere."""
-    (harness.out / "small.bin").write_bytes(b"mine")
-    harness.fault(DOWNLOAD, "extra-byte")
-    if length:
-        harness.fault(DOWNLOAD, length)
-    with pytest.raises(SizeMismatch) as caught:
-        harness.client().download("/small.bin", harness.out, exists="replace")
-    assert caught.value.expected == 1000
-    assert (harness.out / "small.bin").read_bytes() == b"mine"
-    assert harness.count(DOWNLOAD) == 1, "another try would bring the same"
-
-
-@pytest.mark.parametrize("effect", ["status 500", "status 502", "status 503", "reset-before"])
-def test_f08_five_times(harness: SmartFileHarness, effect: str) -> None:
-    fault = harness.fault(DOWNLOAD, effect, times=5)
-    result = harness.client().download("/a.bin", harness.out)
-    assert (result.retries, fault.fired) == (5, 5)
-    assert (harness.out / "a.bin").read_bytes() == DATA
-
-
-def test_f08_six_times(harness: SmartFileHarness) -> None:
-    harness.fault(DOWNLOAD, "status 502 body=html", times=6)
-    with pytest.raises(ServerError, match="502"):
-        harness.client().download("/a.bin", harness.out)
-    assert harness.left() == []
-
-
-# -- ranges -------------------------------------------------------------------------------------------------
-
-
-def test_f15_the_server_ignores_a_range(harness: SmartFileHarness) -> None:
-    """Fails if a whole file is written behind its own beginning."""
-    harness.fault(DOWNLOAD, "truncate 256K")
-    harness.fault(DOWNLOAD, "ignore-range")
-    seen: List[Any] = []
-    result = harness.client().download("/a.bin", harness.out, progress=seen.append)
-    assert (harness.out / "a.bin").read_bytes() == DATA
-    assert result.bytes == len(DATA)
-    steps = [event.done for event in seen]
-    back = [(before, after) for before, after in zip(steps, steps[1:]) if after < before]
-    assert back == [(256 * 1024, 0)], "progress goes back to the start, once"
-    assert max(steps) == steps[-1] == len(DATA)
-
-
-def test_f15_the_server_knows_no_ranges(harness: SmartFileHarness) -> None:
-    harness.site.configure(ranges=False)
-    harness.fault(DOWNLOAD, "truncate 256K", times=3)
-    result = harness.client().download("/a.bin", harness.out)
-    assert (harness.out / "a.bin").read_bytes() == DATA
-    assert result.bytes == len(DATA)
 
 
 def test_f15_parallel_ranges_of_a_large_file(harness: SmartFileHarness) -> None:
@@ -169,16 +42,6 @@ def test_f15_parallel_ranges_of_a_large_file(harness: SmartFileHarness) -> None:
     harness.client().download("/large.bin", harness.out / "again.bin")
     assert (harness.out / "again.bin").read_bytes() == large
     assert harness.count(DOWNLOAD, 206) == 0
-
-
-@pytest.mark.parametrize("wrong", ["start", "total"])
-def test_f16_a_wrong_content_range(harness: SmartFileHarness, wrong: str) -> None:
-    harness.fault(DOWNLOAD, "truncate 256K")
-    harness.fault(DOWNLOAD, f"wrong-range {wrong}")
-    with pytest.raises(RangeMismatch):
-        harness.client().download("/a.bin", harness.out)
-    assert (harness.out / "a.bin.part").read_bytes()[: 256 * 1024] == DATA[: 256 * 1024]
-    assert "a.bin" not in harness.left()
 
 
 # -- a file that changes ------------------------------------------------------------------------------------
@@ -253,7 +116,7 @@ def test_f17_the_file_is_gone(harness: SmartFileHarness) -> None:
         if event.state == "retrying":
             api.remove("/a.bin")
 
-    with pytest.raises(NotFound, match="404"):
+    with pytest.raises(errors.NotFound, match="404"):
         api.download("/a.bin", harness.out, progress=remove)
     assert "a.bin" not in harness.left()
 
@@ -266,7 +129,7 @@ def test_f17_of_a_tree_one_file_changes(harness: SmartFileHarness) -> None:
             _later(harness)
             harness.site.write("/a.bin", noise(len(DATA), seed=2))
 
-    with pytest.raises(BatchError, match="1 of 2 files failed") as caught:
+    with pytest.raises(errors.BatchError, match="1 of 2 files failed") as caught:
         harness.client().download_tree("/", harness.out, progress=change)
     assert [type(error) for error in caught.value.errors] == [ERRORS.class_for(SourceChanged)]
     assert (harness.out / "small.bin").read_bytes() == SMALL
@@ -286,20 +149,29 @@ def test_f13_a_bit_is_flipped(harness: SmartFileHarness) -> None:
         harness.client().download("/a.bin", harness.out, checksum="md5")
     assert harness.left() == []
 
-
 # -- two at a time ------------------------------------------------------------------------------------------
 
+#: Transfers, each with the request that holds it up.
+MOVES: Dict[str, Any] = {
+    "a file down": (DOWNLOAD, lambda api, harness: api.download("/a.bin", harness.out)),
+    "a tree down": (DOWNLOAD, lambda api, harness: api.download_tree("/", harness.out)),
+    "a tree up": ("POST /api/2/path/data/*", lambda api, harness: api.upload_tree(harness.directory / "tree", "/tree")),
+}
 
-def test_f25_two_downloads_to_one_target(harness: SmartFileHarness) -> None:
-    """Detect two that write into one partial file."""
-    held = harness.fault(DOWNLOAD, "stall", times=1)
-    cancel = threading.Event()
-    first = harness.client()
+
+@pytest.mark.parametrize("move", MOVES)
+def test_f25_the_same_transfer_twice_at_a_time(harness: SmartFileHarness, move: str) -> None:
+    """Detect two that write into one partial file, or two journals of the same work."""
+    match, call = MOVES[move]
+    sent = {f"/tree/{number}.bin": noise(1000 + number, number) for number in range(3)}
+    for path, data in sent.items():
+        harness.file(data, path[1:])
+    held = harness.fault(match, "stall", times=1)
     failures: List[BaseException] = []
 
     def run() -> None:
         try:
-            first.download("/a.bin", harness.out)
+            call(harness.client(), harness)
         except BaseException as error:  # noqa: BLE001 - looked at below
             failures.append(error)
 
@@ -307,47 +179,18 @@ def test_f25_two_downloads_to_one_target(harness: SmartFileHarness) -> None:
     thread.start()
     try:
         assert held.wait(20)
-        with pytest.raises(AlreadyInProgress):
-            harness.client().download("/a.bin", harness.out, cancel=cancel)
+        with pytest.raises(errors.AlreadyInProgress):
+            call(harness.client(), harness)
         assert "a.bin" not in harness.left()
     finally:
         harness.server.clear_faults()
         thread.join(20)
-    assert not thread.is_alive()
-    assert failures == []
-    assert (harness.out / "a.bin").read_bytes() == DATA
-
-
-@pytest.mark.parametrize("way", ["up", "down"])
-def test_f25_two_runs_of_one_tree(harness: SmartFileHarness, way: str) -> None:
-    """Detect two journals of the same work."""
-    tree = harness.directory / "tree"
-    for number in range(3):
-        harness.file(noise(1000 + number, number), f"tree/{number}.bin")
-    held = harness.fault("POST /api/2/path/data/*" if way == "up" else DOWNLOAD, "stall", times=1)
-
-    def move() -> None:
-        if way == "up":
-            harness.client().upload_tree(tree, "/tree")
-        else:
-            harness.client().download_tree("/", harness.out)
-
-    thread = threading.Thread(target=move)
-    thread.start()
-    try:
-        assert held.wait(20)
-        with pytest.raises(AlreadyInProgress):
-            move()
-    finally:
-        harness.server.clear_faults()
-        thread.join(20)
-    assert not thread.is_alive()
-    if way == "up":
-        assert {path: len(data) for path, data in harness.stored().items() if "tree" in path} == {
-            f"/tree/{number}.bin": 1000 + number for number in range(3)
-        }
-    else:
-        assert harness.left() == ["a.bin", "small.bin"]
+    assert (thread.is_alive(), failures) == (False, [])
+    here = {"/a.bin": DATA, "/small.bin": SMALL}
+    assert harness.stored() == ({**here, **sent} if move == "a tree up" else here)
+    assert harness.left() == {"a file down": ["a.bin"], "a tree down": ["a.bin", "small.bin"], "a tree up": []}[move]
+    if move != "a tree up":
+        assert (harness.out / "a.bin").read_bytes() == DATA
 
 
 def test_f04_into_memory(harness: SmartFileHarness) -> None:

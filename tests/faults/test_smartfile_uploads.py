@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional
 import pytest
 
 from smartxfer.errors import (
+    BatchError,
     ChecksumMismatch,
     DecodeError,
     NetworkError,
@@ -305,3 +306,16 @@ def test_f18_a_stalled_upload_is_ended(harness: SmartFileHarness) -> None:
     result = harness.client(retry=policy, timeout=30.0).upload(harness.file(DATA))
     assert (result.retries, harness.stored()) == (1, {"/a.bin": DATA})
     assert watch.seconds() < 6
+
+
+def test_f39_what_another_has_removed_is_sent_again(harness: SmartFileHarness) -> None:
+    """Fails if a journal is believed without a look at the server."""
+    paths = [harness.file(b"%d" % number, f"many/{number:02}.txt") for number in range(100)]
+    harness.fault(UPLOAD, "status 400", after=50)
+    with pytest.raises(BatchError):
+        harness.client().upload_tree(paths[0].parent, "/many")
+    api = harness.client()
+    api.remove(next(iter(harness.site.files())))
+    harness.forget()
+    api.upload_tree(paths[0].parent, "/many")
+    assert (harness.count(UPLOAD), len(harness.stored())) == (2, 100)

@@ -1,11 +1,11 @@
-"""Files that change or vanish while they are sent, streams, and callbacks that raise, for every service: F38 to F41."""
+"""Files that change or vanish while they are sent, streams, and callbacks that raise, for every service: F37 to F41."""
 
 from __future__ import annotations
 
 import io
 import os
 from pathlib import Path
-from typing import Any, Callable, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
 
@@ -24,6 +24,67 @@ def uploads(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Uploads]
     kind = UPLOADS[request.param]
     with kind.start(tmp_path) as harness:
         yield kind(harness)
+
+
+#: The services to which a directory is sent with what is in it.
+of_trees = pytest.mark.parametrize("uploads", ["filesender", "smartfile"], indirect=True)
+
+
+def _tree(harness: Any) -> Path:
+    """A directory with links out of it, into it and to a missing file."""
+    tree = harness.file(b"good", "many/good.bin").parent
+    harness.file(b"deep", "many/inner/deep.bin")
+    outside = harness.file(b"theirs", "outside/theirs.bin").parent
+    (tree / "out.bin").symlink_to(outside / "theirs.bin")
+    (tree / "outdir").symlink_to(outside)
+    (tree / "inner/loop").symlink_to(tree)
+    (tree / "dangling").symlink_to(tree / "nothing")
+    return tree  # type: ignore[no-any-return]
+
+
+def _stored(uploads: Uploads) -> Dict[str, bytes]:
+    """The files of the tree that the server holds."""
+    return {name.lstrip("/")[len("many/") :]: data for name, data in uploads.harness.stored().items()}  # type: ignore[attr-defined]
+
+
+@of_trees
+def test_f37_links_are_skipped_with_a_warning(uploads: Uploads, log: Any) -> None:
+    """Fails if the target of a link is sent along."""
+    tree = _tree(uploads.harness)
+    (tree / "device").symlink_to("/dev/zero")
+    uploads.send_directory(tree)
+    assert _stored(uploads) == {"good.bin": b"good", "inner/deep.bin": b"deep"}
+    if uploads.service == "smartfile":
+        assert uploads.harness.site.directories() == ["/many", "/many/inner"]
+    skipped = {Path(record.args[0]).name for record in log.records if "is skipped" in record.msg}
+    assert skipped == {"out.bin", "outdir", "loop", "dangling", "device"}
+
+
+@of_trees
+def test_f37_links_are_followed_where_asked(uploads: Uploads, log: Any) -> None:
+    """Fails if a loop is walked for ever."""
+    uploads.send_directory(_tree(uploads.harness), follow_symlinks=True)
+    theirs = {"out.bin": b"theirs", "outdir/theirs.bin": b"theirs"}
+    assert _stored(uploads) == {"good.bin": b"good", "inner/deep.bin": b"deep", **theirs}
+    assert "leads to a parent directory" in log.text
+    assert "its target does not exist" in log.text
+
+
+@of_trees
+@pytest.mark.parametrize("kind", ["a fifo", "a followed link to a device"])
+def test_f37_what_is_not_a_file_is_refused(uploads: Uploads, kind: str) -> None:
+    """Fails if a read waits for a writer, or never ends."""
+    tree = _tree(uploads.harness)
+    options = {} if kind == "a fifo" else {"follow_symlinks": True}
+    if options:
+        (tree / "odd").symlink_to("/dev/zero")
+    else:
+        os.mkfifo(str(tree / "odd"))
+    with pytest.raises(UsageError, match="not a regular file"):
+        uploads.send_directory(tree, **options)
+    with pytest.raises(UsageError, match="not a regular file"):
+        uploads.send(tree / "odd")
+    assert uploads.harness.count("POST *") == 0
 
 
 def test_no_service_is_left_out() -> None:

@@ -1,10 +1,10 @@
-"""Downloads of files whose names a server chooses, by every service that gives files back."""
+"""Downloads of files by every service that gives files back; a server may choose any names."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, ClassVar, Dict, List
+from typing import Any, Callable, ClassVar, Dict, List, Optional
 
 from tests.support import filesender_harness as filesender
 from tests.support import nrp_harness as nrp
@@ -20,33 +20,44 @@ class NamedDownloads:
     """
 
     start: ClassVar[Callable[..., ServiceHarness]]
+    #: The requests for content.
+    content: ClassVar[str]
+    #: Options of a site that does not know ranges.
+    unranged: ClassVar[Dict[str, Any]] = {}
     #: Whether a name may have directories in it.
     nested: ClassVar[bool] = True
     #: Whether a file is put under the last part of its name only.
     flat: ClassVar[bool] = False
 
-    def __init__(self, harness: Any, files: Dict[str, bytes]) -> None:
+    def __init__(self, harness: Any, files: Optional[Dict[str, bytes]] = None) -> None:
         self.harness = harness
         self.client = harness.client()
-        self.plant(files)
+        if files:
+            self.plant(files)
 
     def plant(self, files: Dict[str, bytes]) -> None:
         """Put files there."""
         raise NotImplementedError
 
-    def fetch(self) -> List[Path]:
-        """Fetch all of them; where they are now, in their order on the server."""
+    def results(self, client: Any = None, **options: Any) -> List[Any]:
+        """Fetch all of them; the results, in the order on the server."""
         raise NotImplementedError
+
+    def fetch(self) -> List[Path]:
+        """Fetch all of them; where they are now."""
+        return [result.path for result in self.results()]
 
 
 class FileSenderDownloads(NamedDownloads):
     start = partial(filesender.FileSenderHarness, any_name=True, ban_extension="", max_transfer_files=100)
+    content = filesender.DOWNLOAD
+    unranged = {"plain_ranges": True}
 
     def plant(self, files: Dict[str, bytes]) -> None:
         self.token = publish(self.harness, files)
 
-    def fetch(self) -> List[Path]:
-        return [result.path for result in self.client.download_files(self.token, self.harness.out)]
+    def results(self, client: Any = None, **options: Any) -> List[Any]:
+        return list((client or self.client).download_files(self.token, self.harness.out, **options))
 
 
 def publish(harness: Any, files: Dict[str, bytes]) -> str:
@@ -63,8 +74,8 @@ class NRPDownloads(NamedDownloads):
         for key, data in files.items():
             self.harness.site.plant(self.record, key, data)
 
-    def fetch(self) -> List[Path]:
-        return [result.path for result in self.client.files.download_many(self.record, self.harness.out)]
+    def results(self, client: Any = None, **options: Any) -> List[Any]:
+        return list((client or self.client).files.download_many(self.record, self.harness.out, **options))
 
 
 class NRPSingleDownloads(NRPDownloads):
@@ -80,14 +91,16 @@ class NRPSingleDownloads(NRPDownloads):
 
 class SmartFileDownloads(NamedDownloads):
     start = smartfile.SmartFileHarness
+    content = smartfile.DOWNLOAD
+    unranged = {"ranges": False}
     nested = False
 
     def plant(self, files: Dict[str, bytes]) -> None:
         for name, data in files.items():
             self.harness.site.plant("/d", name, data)
 
-    def fetch(self) -> List[Path]:
-        return [result.path for result in self.client.download_tree("/d", self.harness.out)]
+    def results(self, client: Any = None, **options: Any) -> List[Any]:
+        return list((client or self.client).download_tree("/d", self.harness.out, **options))
 
 
 class SmartFileSingleDownloads(SmartFileDownloads):
@@ -95,9 +108,10 @@ class SmartFileSingleDownloads(SmartFileDownloads):
 
     flat = True
 
-    def fetch(self) -> List[Path]:
+    def results(self, client: Any = None, **options: Any) -> List[Any]:
         self.harness.out.mkdir(exist_ok=True)
-        return [self.client.download(file, self.harness.out).path for file in self.client.listdir("/d")]
+        api = client or self.client
+        return [api.download(file, self.harness.out, **options) for file in api.listdir("/d")]
 
 
 #: Every way of fetching such files, by its name.

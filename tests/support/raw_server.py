@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 import threading
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 PATIENCE = 10.0
 _NEVER = struct.pack("ii", 1, 0)  # SO_LINGER that turns close into a reset
@@ -32,9 +32,12 @@ class Peer:
         self.server = server
         self.file = sock.makefile("rb")
 
-    def head(self) -> Optional[Tuple[str, Dict[str, str]]]:
-        """Return the request line and headers of the next request; None at the end of the connection."""
-        line = self.file.readline()
+    def head(self, line: bytes = b"") -> Optional[Tuple[str, Dict[str, str]]]:
+        """Return the request line and headers of the next request; None at the end of the connection.
+
+        :param line: the request line, if it has been read.
+        """
+        line = line or self.file.readline()
         if not line:
             return None
         headers: Dict[str, str] = {}
@@ -51,13 +54,15 @@ class Peer:
         if found is None:
             return None
         line, headers = found
-        if headers.get("transfer-encoding") == "chunked":
-            body = self._chunked()
-        else:
-            body = self.file.read(int(headers.get("content-length", 0)))
-        request = Request(line, headers, body)
+        request = Request(line, headers, self.body(headers))
         self.server.requests.append(request)
         return request
+
+    def body(self, headers: Mapping[str, str]) -> bytes:
+        """Read the body of a request with these headers."""
+        if headers.get("transfer-encoding") == "chunked":
+            return self._chunked()
+        return self.file.read(int(headers.get("content-length", 0)))
 
     def _chunked(self) -> bytes:
         parts = []

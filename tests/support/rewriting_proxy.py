@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import http.client
 import threading
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import urlsplit
 
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
 #: Headers that belong to one connection, or that are set again for the answer.
 _OF_A_CONNECTION = {"connection", "content-length", "transfer-encoding", "keep-alive"}
+
+
+def forward(
+    address: str, method: str, target: str, headers: Mapping[str, str], body: bytes
+) -> Tuple[int, List[Tuple[str, str]], bytes]:
+    """Make a request to the server at an address; status, headers and body of its answer."""
+    kept = {name: value for name, value in headers.items() if name not in _OF_A_CONNECTION}
+    onward = http.client.HTTPConnection(address, timeout=20)
+    try:
+        onward.request(method, target, body or None, {**kept, "host": address})
+        answer = onward.getresponse()
+        content = answer.read()
+    finally:
+        onward.close()
+    found = [(name, value) for name, value in answer.getheaders() if name.lower() not in _OF_A_CONNECTION]
+    return answer.status, found, content
 
 
 class Front(RawServer):
@@ -39,17 +55,8 @@ class Front(RawServer):
             self._number += 1
             number = self._number
         self._before(request, number)
-        headers = {name: value for name, value in request.headers.items() if name not in _OF_A_CONNECTION}
-        onward = http.client.HTTPConnection(self._address, timeout=20)
-        try:
-            onward.request(request.method, request.target, request.body or None, {**headers, "host": self._address})
-            answer = onward.getresponse()
-            status, body = answer.status, answer.read()
-            found: Dict[str, Any] = {
-                name: value for name, value in answer.getheaders() if name.lower() not in _OF_A_CONNECTION
-            }
-        finally:
-            onward.close()
+        status, headers, body = forward(self._address, request.method, request.target, request.headers, request.body)
+        found: Dict[str, Any] = dict(headers)
         if "json" in found.get("Content-Type", ""):
             body = body.replace(self.target.encode(), self.url.encode())
         keep = self._change(request, status, found)

@@ -35,6 +35,7 @@ class SmartFileHarness(ServiceHarness):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.out.mkdir()
         self._throttles: List[Any] = []
 
     def _new_client(self, url: str, **options: Any) -> BasicClient:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import itertools
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Optional
 
-from smartxfer import (
-    BasicClient,
-    FileSenderClient,
-    OAuthClient,
-    SyncClient,
-    UserAuth,
-)
+from smartxfer import BasicClient, FileSenderClient, OAuthClient, SyncClient, UserAuth
 from smartxfer.nrp import get_client
 
 KIB = 1 << 10
@@ -101,8 +96,8 @@ def filesender(url: str, facts: Dict[str, Any], **options: Any) -> Any:
     return FileSenderClient(url, auth=UserAuth(facts["user"], facts["key"]), **options)
 
 
-def _send(client: Any, work: Work) -> Any:
-    return client.upload_workflow([work.source()], link=True, **work.options)
+def _send(client: Any, work: Work, **options: Any) -> Any:
+    return client.upload_workflow([work.source()], link=True, **options, **work.options)
 
 
 def _is_sent(client: Any, work: Work, result: Any) -> bool:
@@ -114,10 +109,6 @@ def _is_fetched(client: Any, work: Work, result: Any) -> bool:
     return {path.name: path.read_bytes() for path in work.out.iterdir()} == FETCHED
 
 
-def _send_encrypted(client: Any, work: Work) -> Any:
-    return client.upload_workflow([work.source()], link=True, password=PASSWORD, **work.options)
-
-
 def _fetch(client: Any, work: Work) -> Any:
     return client.download_files(work.facts["token"], work.out, **work.options)
 
@@ -126,12 +117,8 @@ def _fetch_encrypted(client: Any, work: Work) -> Any:
     return client.download_files(work.facts["encrypted"], work.out, password=PASSWORD, **work.options)
 
 
-def _fetch_archive(form: str) -> Callable[[Any, Work], Any]:
-    def call(client: Any, work: Work) -> Any:
-        into = work.out / f"all.{form}"
-        return client.download_archive(work.facts["token"], into, archive_format=form, **work.options)
-
-    return call
+def _fetch_archive(client: Any, work: Work, form: str) -> Any:
+    return client.download_archive(work.facts["token"], work.out / f"all.{form}", archive_format=form, **work.options)
 
 
 FILESENDER = {
@@ -149,9 +136,9 @@ FILESENDER = {
         lambda client, work: client.transfers.delete(10**6),
         looks=lambda client, work, found: 10**6 not in [transfer.id for transfer in client.transfers.list()],
     ),
-    "zip": Phase(r"(GET|POST) /download.php", _fetch_archive("zip"), True),
-    "tar": Phase(r"(GET|POST) /download.php", _fetch_archive("tar"), True),
-    "encrypted upload": Phase(r"PUT /rest.php/file/\d+/chunk", _send_encrypted, True),
+    "zip": Phase(r"(GET|POST) /download.php", partial(_fetch_archive, form="zip"), True),
+    "tar": Phase(r"(GET|POST) /download.php", partial(_fetch_archive, form="tar"), True),
+    "encrypted upload": Phase(r"PUT /rest.php/file/\d+/chunk", partial(_send, password=PASSWORD), True),
     "encrypted page": Phase(r"GET /(index.php)?\?s=download", _fetch_encrypted, True, _is_fetched),
     "encrypted download": Phase(r"GET /download.php", _fetch_encrypted, True, _is_fetched),
 }
@@ -175,9 +162,9 @@ def _draft(client: Any, work: Work) -> str:
     return f"{client.base_url}/api/records/{drafts[int(work.directory.name) % len(drafts)]}/draft"
 
 
-def _put(client: Any, work: Work) -> Any:
+def _put(client: Any, work: Work, **options: Any) -> Any:
     path = work.source()
-    return client.files.upload(_draft(client, work), path.name, None, path, **work.options)
+    return client.files.upload(_draft(client, work), path.name, None, path, **options, **work.options)
 
 
 def _is_put(client: Any, work: Work, result: Any) -> bool:
@@ -185,17 +172,11 @@ def _is_put(client: Any, work: Work, result: Any) -> bool:
     return bool(found.status == "completed" and found.size == work.size)
 
 
-def _put_parts(client: Any, work: Work) -> Any:
-    path = work.source()
-    return client.files.upload(
-        _draft(client, work), path.name, None, path, transfer_type="multipart", part_size=PART, **work.options
-    )
-
-
 def _fetch_record(client: Any, work: Work) -> Any:
     return client.files.download_many(work.facts["record"], work.out, **work.options)
 
 
+_put_parts = partial(_put, transfer_type="multipart", part_size=PART)
 _FILES = r"/api/records/[^/]+(/draft)?/files"
 NRP = {
     # One that tells nothing of itself is taken for a plain InvenioRDM.

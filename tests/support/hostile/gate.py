@@ -7,18 +7,16 @@ or ``CALM``.
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import re
 import socket
 import threading
-from typing import Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Set, Tuple
 from urllib.parse import urlsplit
 
 from tests.support.raw_server import Peer, RawServer
+from tests.support.rewriting_proxy import forward
 
-#: Headers of one connection, or set again here.
-_PER_CONNECTION = frozenset({"connection", "content-length", "transfer-encoding", "keep-alive"})
 #: Kinds of bodies in which addresses of the server behind are rewritten.
 _TEXTS = ("json", "html", "javascript")
 #: A small receive buffer, so that a request body that is not read blocks the sender soon.
@@ -41,7 +39,7 @@ class Visit:
     def body(self) -> bytes:
         """The request body, read when it is first asked for."""
         if self._body is None:
-            self._body = read_body(self.peer, self.headers)
+            self._body = self.peer.body(self.headers)
         return self._body
 
     def good(self) -> Tuple[int, Headers, bytes]:
@@ -118,18 +116,18 @@ class Gate(RawServer):
             if first.startswith((b"ARM ", b"CALM")):
                 self._command(first.decode().strip(), peer)
                 return
-            head = _head(first, peer)
+            head = peer.head(first)
             if head is None:
                 return
             line, headers = head
             # JSON-RPC has one path for all methods: its bodies are short, and tell.
-            body = read_body(peer, headers) if line.split(" ")[1].startswith("/jsonrpc") else None
+            body = peer.body(headers) if line.split(" ")[1].startswith("/jsonrpc") else None
             label = " ".join(line.split(" ")[:2]) + _method(body)
             if not self.calm.is_set() and self._match.match(label):
                 if self._visited(Visit(self, peer, line, headers, body)):
                     continue
                 return
-            status, found, content = self.forward(line, headers, read_body(peer, headers) if body is None else body)
+            status, found, content = self.forward(line, headers, peer.body(headers) if body is None else body)
             peer.send(answer(status, found, content))
 
     def _visited(self, visit: Visit) -> bool:
@@ -147,21 +145,11 @@ class Gate(RawServer):
         """Hand a request on; addresses in what comes back lead to this gate."""
         method, path = line.split(" ")[:2]
         behind = next(url for begin, url in sorted(self._targets.items(), reverse=True) if path.startswith(begin))
-        address = urlsplit(behind).netloc
-        kept = {name: value for name, value in headers.items() if name not in _PER_CONNECTION}
-        onward = http.client.HTTPConnection(address, timeout=20)
-        try:
-            onward.request(method, path, body or None, {**kept, "host": address})
-            got = onward.getresponse()
-            content = got.read()
-            found = [
-                (name, self._rewritten(value)) for name, value in got.getheaders() if name.lower() not in _PER_CONNECTION
-            ]
-        finally:
-            onward.close()
+        status, got, content = forward(urlsplit(behind).netloc, method, path, headers, body)
+        found = [(name, self._rewritten(value)) for name, value in got]
         if any(name.lower() == "content-type" and kind in value for name, value in found for kind in _TEXTS):
             content = self._rewritten(content.decode("latin-1")).encode("latin-1")
-        return got.status, found, content
+        return status, found, content
 
     def _rewritten(self, text: str) -> str:
         for begin, url in self._targets.items():
@@ -177,26 +165,6 @@ def answer(status: int, headers: Headers, body: bytes, *more: str) -> bytes:
     if status not in (204, 304):
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
-
-
-def read_body(peer: Peer, headers: Mapping[str, str]) -> bytes:
-    """Read a request's body."""
-    if headers.get("transfer-encoding") == "chunked":
-        return peer._chunked()
-    return peer.file.read(int(headers.get("content-length", 0)))
-
-
-def _head(first: bytes, peer: Peer) -> Optional[Tuple[str, Dict[str, str]]]:
-    """Return the request line and headers, given the first line; None if the line is empty."""
-    if not first:
-        return None
-    headers: Dict[str, str] = {}
-    while True:
-        field = peer.file.readline().decode("latin-1").rstrip("\r\n")
-        if not field:
-            return first.decode("latin-1").strip(), headers
-        name, _, value = field.partition(":")
-        headers[name.lower()] = value.strip()
 
 
 def _method(body: Optional[bytes]) -> str:

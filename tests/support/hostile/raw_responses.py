@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import json
+import re
 import zlib
 from typing import Any, Callable, Optional, Sequence
 
@@ -227,20 +228,9 @@ def bomb(size: int = 160 * MIB) -> bytes:
     return b"".join([engine.compress(block) for _ in range(size // MIB)] + [engine.flush()])
 
 
-class _Lazy:
-    """A behaviour that is made when it is first needed."""
-
-    def __init__(self, make: Callable[[], Behave]) -> None:
-        self._make = make
-        self._made: Optional[Behave] = None
-
-    def __call__(self, visit: Visit) -> Any:
-        self._made = self._made or self._make()
-        return self._made(visit)
-
-
 def packed(status: int, data: Callable[[], bytes], coding: str, kind: str = "application/json") -> Behave:
-    return _Lazy(lambda: fixed(status, data(), f"Content-Encoding: {coding}", f"Content-Type: {kind}"))
+    """A whole answer with a coding; the data is made when it is needed."""
+    return lambda visit: fixed(status, data(), f"Content-Encoding: {coding}", f"Content-Type: {kind}")(visit)
 
 
 def packed_truth(visit: Visit, head: bytes, body: bytes) -> bool:
@@ -260,12 +250,7 @@ def sized(words: Sequence[str], number: Any) -> Behave:
         plain = isinstance(value, (int, float)) and not isinstance(value, bool)
         return number if plain and any(word in key.lower() for word in words) else value
 
-    def page(text: str) -> str:
-        import re
-
-        return re.sub(r'(data-[a-z-]*size\s*=\s*)"[0-9]+"', rf'\1"{number}"', text)
-
-    return retold(change, page)
+    return retold(change, lambda text: re.sub(r'(data-[a-z-]*size\s*=\s*)"[0-9]+"', rf'\1"{number}"', text))
 
 
 def escaped(pair: Any) -> Any:
@@ -275,8 +260,6 @@ def escaped(pair: Any) -> Any:
 
 
 def escaped_page(text: str) -> str:
-    import re
-
     return re.sub(r'(data-name=")', lambda found: found[1] + "\x1b[2J\u202e&#27;[31m&#13;", text)
 
 
