@@ -249,13 +249,6 @@ def test_f13_a_bit_flips_on_the_way(harness: PerseusHarness, at: int) -> None:
     assert len(harness.site.records()) == 1
 
 
-def test_f13_the_storage_sees_it(harness: PerseusHarness) -> None:
-    """A digest that the storage refuses is sent again; once it always refuses, the error says its word."""
-    fault = harness.fault(PUT, "status 400 body=json:BadDigest", times=2)
-    file = harness.client().file.upload_file(("a.bin", DATA))
-    assert (fault.fired, harness.site.content(file.id)) == (2, DATA)
-
-
 # -- F17: changes by other clients -------------------------------------------------------------------------
 
 
