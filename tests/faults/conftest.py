@@ -16,6 +16,7 @@ from tests.support.filesender_harness import FileSenderHarness
 from tests.support.nrp_harness import DATA, NRPHarness, Served
 from tests.support.raw_server import RawServer, answering, ranged
 from tests.support.service_harness import ServiceHarness
+from tests.support.uploads import UPLOADS, Uploads
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # on Python 3.8 cryptography announces that it will leave it
@@ -91,6 +92,14 @@ def thief() -> Iterator[RawServer]:
     """Another origin, which answers every request with a file and remembers it."""
     with RawServer(answering(ranged(DATA))) as started:
         yield started
+
+
+@pytest.fixture(params=UPLOADS)
+def uploads(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Uploads]:
+    """Each way of sending a file."""
+    kind = UPLOADS[request.param]
+    with kind.start(tmp_path) as harness:
+        yield kind(harness)
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def test_f06_no_length_but_whole(downloads: Any, mode: str) -> None:
 @pytest.mark.parametrize("length", [[], ["no-length chunked"], ["no-length close"]], ids=str)
 def test_f07_a_byte_too_many(downloads: Any, length: List[str]) -> None:
     """Detect bytes past the promised size, at the target name or anywhere."""
-    downloads.harness.out.mkdir()
+    downloads.harness.out.mkdir(exist_ok=True)
     (downloads.harness.out / "a.bin").write_bytes(b"mine")
     _planted(downloads, SMALL, "extra-byte", *length)
     with pytest.raises(SizeMismatch) as caught:

@@ -2,60 +2,112 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any, List
+from typing import Any, Callable, Dict, List, NamedTuple
 
 import pytest
 
-from smartxfer import FileSenderClient
+from smartxfer import BasicClient, FileSenderClient, PerseusClient
 from smartxfer.errors import NetworkError
 from smartxfer.local import LocalServer
 from smartxfer.transport import RetryPolicy
-from tests.support.fake_clock import FakeClock
 from tests.support.filesender_harness import CHUNK_SIZE, INFO, digest, noise, waits
 from tests.support.raw_server import refused_port
+from tests.support.service_harness import Polling
+from tests.support.uploads import Uploads
 
 DATA = noise(5 * CHUNK_SIZE)
 MIB = 1024 * 1024
 
 
-class _Starting(FakeClock):
-    """Starts a server while the client waits for the second time."""
+class Call(NamedTuple):
+    """A call of a service whose server is not there at first.
 
-    def __init__(self, port: int) -> None:
-        super().__init__(wall=time.time(), chance=1.0)
-        self.port = port
-        self.server: Any = None
+    :param site: options of the local server.
+    :param request: the first request, which is refused.
+    :param done: whether the call has done its work: (server, result).
+    """
 
-    def sleep(self, seconds: float) -> None:
-        super().sleep(seconds)
-        if len(self.waits) == 2:
-            self.server = LocalServer(services=["filesender"], filesender={"port": self.port}).start()
+    client: Callable[[str, Any, RetryPolicy], Any]
+    site: Dict[str, Any]
+    request: str
+    call: Callable[[Any], Any]
+    done: Callable[[Any, Any], bool]
 
 
-def test_f01_refused_then_up(log: Any) -> None:
+KEY = "sk-of-this-module"
+
+
+def _smartfile(request: str, call: Callable[[Any], Any], done: Callable[[Any, Any], bool]) -> Call:
+    return Call(
+        lambda url, clock, retry: BasicClient("key", "password", url=url, clock=clock, retry=retry),
+        {"api_key": "key", "password": "password"},
+        f"POST {{}}/api/2/path/{request}/",
+        call,
+        done,
+    )
+
+
+CALLS: Dict[str, Call] = {
+    "filesender": Call(
+        lambda url, clock, retry: FileSenderClient(url, clock=clock, retry=retry),
+        {},
+        "GET {}/rest.php/info",
+        lambda api: api.get_server_info(),
+        lambda site, info: info["name"] == "FileSender" and site.count(INFO) == 1,
+    ),
+    # A POST too is repeated where nothing of it was sent.
+    "smartfile": _smartfile(
+        "data", lambda api: api.upload(("a", b"1")), lambda site, result: site.read("/a") == b"1"
+    ),
+    "smartfile-mkdir": _smartfile(
+        "oper/mkdir", lambda api: api.mkdir("/d"), lambda site, result: site.directories() == ["/d"]
+    ),
+    "smartfile-raw": _smartfile(
+        "oper/mkdir",
+        lambda api: api.post("/path/oper/mkdir/", path="/d"),
+        lambda site, result: site.directories() == ["/d"],
+    ),
+    "perseus": Call(
+        lambda url, clock, retry: PerseusClient(url, api_key=KEY, clock=clock, retry=retry),
+        {"api_key": KEY},
+        "POST {}/api/v0/file/find",
+        lambda api: api.file.upload_file(("a.bin", DATA)),
+        lambda site, file: site.content(file.id) == DATA,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_f01_refused_then_up(name: str, log: Any) -> None:
+    """Detect an error at the first refusal."""
     with refused_port() as port:
         pass
-    clock = _Starting(port)
+    call, service = CALLS[name], name.partition("-")[0]
+    servers: List[LocalServer] = []
+    site = {"port": port, **call.site}
+    clock = Polling(wait2=lambda: servers.append(LocalServer(services=[service], **{service: site}).start()))
+    clock.chance = 1.0
     policy = RetryPolicy()
-    with FileSenderClient(f"http://127.0.0.1:{port}", retry=policy, clock=clock) as client:
+    with call.client(f"http://127.0.0.1:{port}", clock, policy) as client:
         try:
-            assert client.get_server_info()["name"] == "FileSender"
+            result = call.call(client)
+            assert call.done(getattr(servers[0], service), result)
         finally:
-            if clock.server is not None:
-                clock.server.stop()
+            for server in servers:
+                server.stop()
     assert clock.waits == [0.5, 1.0]
     assert max(clock.waits) <= policy.backoff_cap
     assert len(waits(log.records)) == 2
-    assert clock.server.filesender.count(INFO) == 1
 
 
-def test_f01_refused_for_good() -> None:
-    clock = FakeClock()
+@pytest.mark.parametrize("name", CALLS)
+def test_f01_refused_for_good(name: str) -> None:
+    clock = Polling()
     with refused_port() as port:
-        with FileSenderClient(f"http://127.0.0.1:{port}", clock=clock) as client:
-            with pytest.raises(NetworkError, match=f"GET http://127.0.0.1:{port}/rest.php/info"):
-                client.get_server_info()
+        url = f"http://127.0.0.1:{port}"
+        with CALLS[name].client(url, clock, RetryPolicy()) as client:
+            with pytest.raises(NetworkError, match=CALLS[name].request.format(url)):
+                CALLS[name].call(client)
     assert len(clock.waits) == 5
 
 
@@ -73,15 +125,17 @@ def test_f02_reset_before_an_answer_once(harness: Any) -> None:
     assert harness.status == "available"
 
 
-def test_f02_reset_before_an_answer_always(harness: Any) -> None:
-    where = f"/rest.php/file/*/chunk/{CHUNK_SIZE}"
-    fault = harness.fault(f"PUT {where}", "reset-before", times=None)
-    with pytest.raises(NetworkError) as caught:
-        harness.client().upload_workflow([harness.file(DATA)], link=True)
+@pytest.mark.parametrize("uploads", ["filesender", "smartfile", "perseus"], indirect=True)
+def test_f02_always_reset(uploads: Uploads) -> None:
+    """Detect tries without end, an error that shows a signature, or a record that stays."""
+    fault = uploads.harness.fault(uploads.content, "reset-before", times=None)
+    origin = uploads.harness.site.storage_url if uploads.service == "perseus" else uploads.harness.url
+    prefix = uploads.content.replace(" ", f" {origin}").replace("/storage/*", "/perseus-files/file/").partition("*")[0]
+    with pytest.raises(NetworkError, match=prefix) as caught:
+        uploads.send(uploads.harness.file(DATA), uploads.one_at_a_time)
+    assert "X-Amz" not in str(caught.value)
     assert fault.fired == 6
-    assert f"PUT {harness.url}/rest.php/file/" in str(caught.value)
-    assert f"/chunk/{CHUNK_SIZE}" in str(caught.value)
-    assert harness.status != "available"
+    assert uploads.complete() == {}
 
 
 @pytest.mark.parametrize("concurrent_chunks", [1, 3])

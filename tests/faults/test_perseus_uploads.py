@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any, List
 
 import pytest
 
-from smartxfer.errors import (
-    DecodeError,
-    NetworkError,
-    OutcomeUnknown,
-    Stalled,
-    StorageError,
-    UploadFailed,
-    UploadPendingElsewhere,
-)
-from smartxfer.local import LocalServer
-from smartxfer.perseus import PerseusClient
+from smartxfer import errors
+from smartxfer.errors import DecodeError, OutcomeUnknown
 from smartxfer.transport import RetryPolicy
-from tests.support.filesender_harness import noise, waits
+from tests.support.filesender_harness import noise
 from tests.support.perseus_harness import CREATE, DATA, DELETE, FIND, MIB, PUT, PerseusHarness, Polling
 from tests.support.raw_server import refused_port
 from tests.support.stopwatch import Stopwatch
 from tests.support.timeouts import patient
-
-KEY = "sk-of-this-module"
-
 
 SHARED = PerseusHarness
 
@@ -35,46 +22,11 @@ SHARED = PerseusHarness
 # -- F01: no connection -------------------------------------------------------------------------------------
 
 
-def test_f01_refused_then_up(tmp_path: Path, log: Any) -> None:
-    """Detect an error at the first refusal, though nothing of the request was sent."""
-    with refused_port() as port:
-        pass
-    servers: List[LocalServer] = []
-
-    def start() -> None:
-        servers.append(
-            LocalServer(
-                tmp_path / "data", services=["perseus"], perseus={"port": port, "api_key": KEY}
-            ).start()
-        )
-
-    clock = Polling(wait2=start)
-    clock.chance = 1.0
-    try:
-        with PerseusClient(f"http://127.0.0.1:{port}", api_key=KEY, clock=clock) as client:
-            file = client.file.upload_file(("a.bin", DATA))
-        assert servers[0].perseus.content(file.id) == DATA
-    finally:
-        for server in servers:
-            server.stop()
-    assert clock.waits == [0.5, 1.0]
-    assert len(waits(log.records)) == 2
-
-
-def test_f01_refused_for_good() -> None:
-    clock = Polling()
-    with refused_port() as port:
-        with PerseusClient(f"http://127.0.0.1:{port}", api_key=KEY, clock=clock) as client:
-            with pytest.raises(NetworkError, match=f"http://127.0.0.1:{port}"):
-                client.file.upload_file(("a.bin", DATA))
-    assert len(clock.waits) == 5
-
-
 def test_f01_the_storage_is_not_there(harness: PerseusHarness) -> None:
     """Fails if a record stays pending, because this content could not be sent any more."""
     with refused_port() as port:
         harness.answer(CREATE, _made(f"http://127.0.0.1:{port}/x?X-Amz-Signature=s"))
-        with pytest.raises(NetworkError, match=f"PUT http://127.0.0.1:{port}/x"):
+        with pytest.raises(errors.NetworkError, match=f"PUT http://127.0.0.1:{port}/x"):
             harness.client().file.upload_file(("a.bin", DATA))
     assert harness.count(DELETE) == 1, "what was made for it is deleted"
 
@@ -97,16 +49,6 @@ def test_f02_reset_before_anything(harness: PerseusHarness, match: str, times: i
     assert len(harness.site.records()) == 1
     if match == CREATE:
         assert harness.count(FIND) >= 1 + times, "looked before every repeat"
-
-
-def test_f02_always_reset(harness: PerseusHarness) -> None:
-    """Detect tries without end, an error that shows the signature, or a record that stays."""
-    fault = harness.fault(PUT, "reset-before", times=None)
-    with pytest.raises(NetworkError, match=f"PUT {harness.site.storage_url}/perseus-files/file/") as caught:
-        harness.client().file.upload_file(harness.file(DATA))
-    assert "X-Amz" not in str(caught.value)
-    assert fault.fired == 6
-    assert harness.site.records() == []
 
 
 def test_f02_always_reset_before_the_record(harness: PerseusHarness) -> None:
@@ -224,7 +166,7 @@ def test_f12_a_pending_record_of_another_client_is_not_deleted(harness: PerseusH
     """Fails if an upload takes away the record into which another one is sending."""
     id = harness.site.write("theirs.bin", DATA, status="pending")
     clock = Polling()
-    with pytest.raises(UploadPendingElsewhere) as caught:
+    with pytest.raises(errors.UploadPendingElsewhere) as caught:
         harness.client(clock=clock).file.upload_file(("a.bin", DATA), grace=5.0)
     assert (caught.value.file.id, harness.count(DELETE), harness.count(CREATE)) == (id, 0, 0)
     assert sum(clock.waits) == pytest.approx(5.0)
@@ -241,7 +183,7 @@ def test_f13_a_bit_flips_on_the_way(harness: PerseusHarness, at: int) -> None:
     """Fails if a failure is reported as a success, or if a failed record remains that cannot be replaced."""
     fault = harness.fault(PUT, f"flip-in {at}")
     client = harness.client()
-    with pytest.raises(UploadFailed, match=r"a\.bin") as caught:
+    with pytest.raises(errors.UploadFailed, match=r"a\.bin") as caught:
         client.file.upload_file(harness.file(DATA), wait=True)
     assert (fault.fired, caught.value.file.status, harness.statuses()) == (1, "failed", ["failed"])
     file = client.file.upload_file(harness.file(DATA), wait=True)
@@ -264,7 +206,7 @@ def test_f17_the_record_is_deleted_in_mid_upload(harness: PerseusHarness, effect
             client.file.delete_file(gone[0])
 
     harness.fault(PUT, effect)
-    with pytest.raises(StorageError, match="NoSuchKey") as caught:
+    with pytest.raises(errors.StorageError, match="NoSuchKey") as caught:
         client.file.upload_file(harness.file(DATA), progress=progress)
     assert (len(gone), caught.value.code, harness.site.records()) == (1, "NoSuchKey", [])
     assert harness.count(PUT) == 2
@@ -303,7 +245,7 @@ def test_f18_a_stalled_upload_is_ended(harness: PerseusHarness) -> None:
 def test_f18_stalled_for_good(harness: PerseusHarness) -> None:
     harness.fault(PUT, "stall-after 64K", times=2)
     policy = RetryPolicy(backoff=0, attempts=2, stall_window=0.3)
-    with pytest.raises(Stalled, match="less than 1024 bytes/s"):
+    with pytest.raises(errors.Stalled, match="less than 1024 bytes/s"):
         harness.client(retry=policy, timeout=30.0).file.upload_file(("a.bin", noise(8 * MIB)))
     assert harness.site.records() == []
 

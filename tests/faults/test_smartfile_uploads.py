@@ -18,11 +18,8 @@ from smartxfer.errors import (
     Truncated,
     UnexpectedResponse,
 )
-from smartxfer.local import LocalServer
-from smartxfer.smartfile import BasicClient
 from smartxfer.transport import RetryPolicy
-from tests.support.filesender_harness import noise, waits
-from tests.support.raw_server import refused_port
+from tests.support.filesender_harness import noise
 from tests.support.smartfile_harness import (
     CHECKSUM,
     INFO,
@@ -41,44 +38,6 @@ DATA = noise(8 * MIB)
 
 
 FRESH = SmartFileHarness
-
-
-# -- no connection ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("raw", [False, True], ids=["helper", "raw"])
-def test_f01_refused_then_up(log: Any, raw: bool) -> None:
-    """Detect an error at the first refusal; a POST too is repeated where nothing of it was sent."""
-    with refused_port() as port:
-        pass
-    servers: List[LocalServer] = []
-    credentials = {"api_key": "key", "password": "password", "port": port}
-    clock = Polling(wait2=lambda: servers.append(LocalServer(
-        services=["smartfile"], smartfile=credentials
-    ).start()))
-    clock.chance = 1.0
-    policy = RetryPolicy()
-    with BasicClient("key", "password", url=f"http://127.0.0.1:{port}", retry=policy, clock=clock) as api:
-        try:
-            if raw:
-                api.post("/path/oper/mkdir/", path="/d")
-            else:
-                api.mkdir("/d")
-            assert servers[0].smartfile.directories() == ["/d"]
-        finally:
-            for server in servers:
-                server.stop()
-    assert clock.waits == [0.5, 1.0]
-    assert len(waits(log.records)) == 2
-
-
-def test_f01_refused_for_good() -> None:
-    clock = Polling()
-    with refused_port() as port:
-        with BasicClient("key", "password", url=f"http://127.0.0.1:{port}", clock=clock) as api:
-            with pytest.raises(NetworkError, match=f"POST http://127.0.0.1:{port}/api/2/path/data/"):
-                api.upload(("a", b"1"))
-    assert len(clock.waits) == 5
 
 
 # -- resets -------------------------------------------------------------------------------------------------
@@ -124,14 +83,6 @@ def test_f03_a_broken_upload_leaves_the_older_file(harness: SmartFileHarness) ->
     with pytest.raises(NetworkError):
         harness.client().upload(harness.file(DATA))
     assert harness.stored() == {"/a.bin": b"older"}
-
-
-def test_f02_always_reset(harness: SmartFileHarness) -> None:
-    fault = harness.fault(UPLOAD, "reset-before", times=None)
-    with pytest.raises(NetworkError, match=f"POST {harness.url}/api/2/path/data/"):
-        harness.client().upload(harness.file(DATA[:1000]))
-    assert fault.fired == 6
-    assert harness.stored() == {}
 
 
 @pytest.mark.parametrize("older", [b"x" * len(DATA), DATA[:-1] + b"\0", DATA[:100]])

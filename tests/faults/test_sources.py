@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, List
 
 import pytest
 
@@ -16,14 +16,6 @@ from tests.support.service_harness import MIB, pieces, piped
 from tests.support.uploads import CHANGES, PART, UPLOADS, Uploads, client_threads, lock, rewrite
 
 DATA = noise(PART + 1000)
-
-
-@pytest.fixture(params=UPLOADS)
-def uploads(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Uploads]:
-    """Each way of sending a file."""
-    kind = UPLOADS[request.param]
-    with kind.start(tmp_path) as harness:
-        yield kind(harness)
 
 
 #: The services to which a directory is sent with what is in it.
