@@ -7,18 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.support import client_program as programs
 from tests.support.amounts import amount
-from tests.support.client_program import (
-    ENDS,
-    PEAK,
-    ClientProgram,
-    digest_of,
-    finish,
-    kill,
-    large_file,
-    needs_proc,
-    quiet,
-)
+from tests.support.client_program import ENDS, ClientProgram, end_at, finish, kill, quiet
 from tests.support.filesender_harness import noise, until
 from tests.support.perseus_harness import CREATE, MIB, PUT, PerseusHarness
 
@@ -54,10 +45,7 @@ def test_f23_in_the_middle_of_it(harness: PerseusHarness, program: ClientProgram
     """F22, F23: fails if a re-run waits for a record of our own as if it belonged to another client."""
     path = harness.file(noise(SIZE))
     held = harness.fault(PUT, effect)
-    process = program("", path)
-    assert held.wait(20)
-    end(process)
-    quiet(harness)
+    end_at(held, program("", path), end, harness)
     assert "uploaded" not in harness.statuses()
     assert finish(program("", path)) == 0
     assert harness.held() == {"a.bin": path.read_bytes()}
@@ -69,10 +57,7 @@ def test_f23_beside_the_answer(harness: PerseusHarness, program: ClientProgram, 
     """The bytes had arrived: broken by a second PUT, or by the deletion of what is complete."""
     path = harness.file(noise(SIZE))
     held = harness.fault(PUT, "no-answer")
-    process = program("", path)
-    assert held.wait(20)
-    end(process)
-    quiet(harness)
+    end_at(held, program("", path), end, harness)
     sent = harness.count(PUT)
     finish(program("", path))
     assert harness.held() == {"a.bin": path.read_bytes()}
@@ -86,10 +71,7 @@ def test_f23_beside_the_record(harness: PerseusHarness, program: ClientProgram, 
     """No client knows the record. It may belong to another client, so only ``repair`` deletes it."""
     path = harness.file(noise(MIB))
     held = harness.fault(CREATE, "no-answer")
-    process = program("", path)
-    assert held.wait(20)
-    end(process)
-    quiet(harness)
+    end_at(held, program("", path), end, harness)
     assert (harness.statuses(), harness.count(PUT)) == (["pending"], 0)
     process = program("", path)
     process.communicate(timeout=60)
@@ -124,10 +106,7 @@ def test_f23_random_points(harness: PerseusHarness, program: ClientProgram) -> N
     chance = random.Random(23)
     for _ in range(amount(2, 4)):
         held = harness.fault(PUT, f"stall-after {chance.randrange(1, SIZE)}")
-        process = program("", path)
-        assert held.wait(20)
-        kill(process)
-        quiet(harness)
+        end_at(held, program("", path), kill, harness)
         assert harness.statuses() == ["pending"]
     finish(program("", path))
     assert harness.held() == {"a.bin": path.read_bytes()}
@@ -137,7 +116,7 @@ def test_f23_random_points(harness: PerseusHarness, program: ClientProgram) -> N
 # -- F45 ----------------------------------------------------------------------------------------------------
 
 #: Prints by how many KiB the peak of the memory grew while files went up.
-_MEASURE = PEAK + """
+_MEASURE = programs.PEAK + """
 import sys
 from smartxfer.perseus import PerseusClient
 
@@ -150,15 +129,15 @@ with PerseusClient(max_workers=8, timeout=120) as client:
 
 
 @pytest.mark.timeout(300)
-@needs_proc
+@programs.needs_proc
 @pytest.mark.parametrize("count", [1, 8])
 def test_f45_memory_does_not_grow_with_the_file(harness: PerseusHarness, program: ClientProgram, count: int) -> None:
     """Fails if a file is held in memory as a whole."""
     size = amount(48 * MIB, 256 * MIB) // count
-    paths = [large_file(harness.directory / f"large{n}.bin", size, b"start %d" % n) for n in range(count)]
+    paths = [programs.large_file(harness.directory / f"large{n}.bin", size, b"start %d" % n) for n in range(count)]
     assert finish(program(*paths, text=_MEASURE), 240) <= (count * MIB + 16 * MIB) // 1024, "KiB while sending"
     uploaded = [record for record in harness.site.records() if record["name"] != "small"]
     assert [record["status"] for record in uploaded] == ["uploaded"] * count
     # The server compares too, by bytes that it counted itself: the digest of what arrived.
-    assert {record["sourceHash"] for record in uploaded} == {digest_of(path) for path in paths}
+    assert {record["sourceHash"] for record in uploaded} == {programs.digest_of(path) for path in paths}
 

@@ -3,94 +3,97 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Iterator
 
 import pytest
 
 from smartxfer import FileSenderClient
+from tests.support import client_program as programs
 from tests.support.amounts import amount
-from tests.support.filesender_harness import noise, until
+from tests.support.filesender_harness import FileSenderHarness, noise, until
 from tests.support.service_harness import AT_ONCE
+from tests.support.smartfile_harness import SmartFileHarness
 
 pytestmark = pytest.mark.slow
 
 MIB = 1 << 20
 GIB = 1 << 30
+CHUNK = 5 * MIB
 
-#: Prints by how many KiB the peak of the memory grew while 2 GiB went one way.
-_MEASURE = """
-import re, sys
-from pathlib import Path
-from smartxfer import FileSenderClient, UserAuth
-way, url, username, api_key, threads, what, out = sys.argv[1:]
-
-def peak():
-    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
-
+#: Prints by how many KiB the peak of the memory grew while a file went one way.
+PROGRAM = (
+    programs.PEAK
+    + """
+import sys
+service, way, what, threads, out = sys.argv[1:]
 threads = int(threads)
-client = FileSenderClient(
-    url, auth=UserAuth(username, api_key), concurrent_chunks=threads, max_workers=threads, timeout=120
-)
-small = client.upload_workflow([("small", b"small")], link=True)
-client.download_files(small.token, out)  # whatever is loaded on first use is loaded now
-before = peak()
-if way == "up":
-    print(client.upload_workflow([what], link=True).token)
+if service == "filesender":
+    from smartxfer import FileSenderClient
+    api = FileSenderClient(None, concurrent_chunks=threads, max_workers=threads, timeout=120)
+    up = lambda what: api.upload_workflow([what], link=True)
+    down = lambda what: api.download_files(what, out)
+    down(up(("small", b"small")).token)  # whatever is loaded on first use is loaded now
 else:
-    client.download_files(what, out)
+    from smartxfer.smartfile import BasicClient
+    api = BasicClient(max_workers=threads, timeout=120)
+    up = lambda what: api.upload(what, "/")
+    down = lambda what: api.download(what, out + "/")
+    up(("small", b"small"))
+    down("/small")
+before = peak()
+if way == "raw":
+    with open(what, "rb") as file:
+        api.post("/path/data/", file=("large.bin", file))
+else:
+    (up if way == "up" else down)(what)
 print(peak() - before)
 """
+)
+
+
+def _latest(harness: Any) -> Any:
+    """What a download is asked for: the token of the latest transfer, or a path; and where the server keeps the file."""
+    if harness.name == "smartfile":
+        return "/large.bin", harness.site.stored_path("/large.bin")
+    [file] = harness.site.transfers()[-1]["files"]
+    return harness.client().transfers.list()[-1].recipients[0].token, harness.site.stored(file["id"])
 
 
 @pytest.fixture
-def large(tmp_path: Path) -> Path:
-    """Many times what may be held in memory, nearly all of it a hole."""
-    path = tmp_path / "large.bin"
-    with open(path, "wb") as file:
-        file.write(b"start")
-        file.truncate(amount(128 * MIB, 2 * GIB))
-        file.seek(-3, os.SEEK_END)
-        file.write(b"end")
-    return path
-
-
-def _measured(harness: Any, way: str, threads: int, what: Any) -> Any:
-    auth, out = harness.auth, harness.directory / "fetched"
-    words = [way, harness.url, auth.username, auth.api_key, threads, what, out]
-    command = [sys.executable, "-c", _MEASURE, *map(str, words)]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=300).stdout.split()
-
-
-def _same(one: Path, other: Path) -> bool:
-    with open(one, "rb") as left, open(other, "rb") as right:
-        while True:
-            piece = left.read(8 * MIB)
-            if piece != right.read(8 * MIB):
-                return False
-            if not piece:
-                return True
+def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """A server of the service that a test tries, else a FileSender."""
+    service = request.node.callspec.params["service"] if hasattr(request.node, "callspec") else "filesender"
+    start = {"filesender": partial(FileSenderHarness, upload_chunk_size=CHUNK), "smartfile": SmartFileHarness}[service]
+    with start(tmp_path) as started:
+        yield started
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+@programs.needs_proc
 @pytest.mark.parametrize("threads", [1, 8])
-def test_f45_memory_does_not_grow_with_the_file(make_harness: Any, large: Path, threads: int) -> None:
-    chunk = 5 * MIB
-    harness = make_harness(upload_chunk_size=chunk)
-    limit = (threads * chunk + 32 * MIB) // 1024
-    token, grown = _measured(harness, "up", threads, large)
-    assert int(grown) <= limit, "KiB while sending"
-    [file] = harness.site.transfers()[-1]["files"]
-    assert _same(Path(harness.site.stored(file["id"])), large)
-    [grown] = _measured(harness, "down", threads, token)
-    assert int(grown) <= limit, "KiB while fetching"
-    assert _same(harness.directory / "fetched/large.bin", large)
-    (harness.directory / "fetched/large.bin").unlink()
+@pytest.mark.parametrize("service", ["filesender", "smartfile"])
+def test_f45_memory_does_not_grow_with_the_file(
+    harness: Any, program: programs.ClientProgram, service: str, threads: int
+) -> None:
+    """Fails if a file, or a form, is put together in memory: a vendor's own client holds it twice."""
+    large = programs.large_file(harness.directory / "large.bin", amount(128 * MIB, 2 * GIB))
+    expected = programs.digest_of(large)
+    limit = (threads * (CHUNK if service == "filesender" else MIB) + 32 * MIB) // 1024
+
+    def measured(way: str, what: Any) -> int:
+        return programs.finish(program(service, way, what, threads, harness.directory / "fetched"), 300)
+
+    for way in ("up", "raw") if (service, threads) == ("smartfile", 1) else ("up",):
+        assert measured(way, large) <= limit, "KiB while sending"
+        handle, stored = _latest(harness)
+        assert programs.digest_of(stored) == expected
     large.unlink()
+    assert measured("down", handle) <= limit, "KiB while fetching"
+    assert programs.digest_of(harness.directory / "fetched/large.bin") == expected
+    (harness.directory / "fetched/large.bin").unlink()
 
 
 def _held() -> Dict[str, int]:

@@ -10,7 +10,7 @@ from typing import Any, List, Optional
 
 import pytest
 
-from smartxfer import GuestAuth
+from smartxfer import FileSenderClient, GuestAuth
 from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
 from tests.support.filesender_harness import (
@@ -24,14 +24,25 @@ from tests.support.filesender_harness import (
     FileSenderHarness,
     noise,
 )
+from tests.support.proxies import Proxy
 from tests.support.raw_server import RawServer, answering
-from tests.support.secret_scan import ALWAYS, FETCHING, SENDING, check, error_text, kept, logged
+from tests.support.secret_scan import (
+    ALWAYS,
+    FETCHING,
+    SENDING,
+    check,
+    check_all,
+    error_text,
+    errors_of,
+    logged,
+)
 
 # Every fault with every kind of secret: several minutes' worth on six Pythons.
 pytestmark = pytest.mark.slow
 
 API_KEY = "markedapikey" + "0123456789abcdef" * 3
 PASSWORD = "markedproxypassword"
+OF_PROXY = [PASSWORD, "YW5uOm1hcmtlZHByb3h5cGFzc3dvcmQ="]
 DATA = noise(3 * CHUNK_SIZE)
 POLICY = RetryPolicy(backoff=0, attempts=2, stall_window=0.2)
 GUEST_PAGE = "GET /?s=upload*"
@@ -45,28 +56,10 @@ SITE = [
 ]
 READING = [*FETCHING, "no-length chunked truncate 5"]
 
-CASES = [
-    (match, effect)
-    for match, effects in (
-        (INFO, SITE + READING),
-        (CREATE, SITE + SENDING),
-        (CHUNK, SITE + SENDING),
-        (COMPLETE, SITE + SENDING),
-        (PAGE, SITE + READING),
-        (DOWNLOAD, SITE + READING),
-    )
-    for effect in effects
-]
-GUEST_CASES = [
-    (match, effect)
-    for match, effects in (
-        (GUEST_PAGE, SITE + READING),
-        (CREATE, SITE + SENDING),
-        (CHUNK, SITE + SENDING),
-        (COMPLETE, SITE),
-    )
-    for effect in effects
-]
+CASES = [(match, effect) for match in (CREATE, CHUNK, COMPLETE) for effect in SITE + SENDING]
+CASES += [(match, effect) for match in (INFO, PAGE, DOWNLOAD) for effect in SITE + READING]
+GUEST_CASES = [(match, effect) for match in (CREATE, CHUNK) for effect in SITE + SENDING]
+GUEST_CASES += [(COMPLETE, effect) for effect in SITE] + [(GUEST_PAGE, effect) for effect in SITE + READING]
 
 
 @pytest.fixture
@@ -77,17 +70,11 @@ def marked(make_harness: Any) -> FileSenderHarness:
 
 def _run(harness: FileSenderHarness, client: Any, path: Path, token: Optional[str]) -> List[BaseException]:
     """Up and down; the errors."""
-    errors: List[BaseException] = []
     seen: List[Any] = []
     steps: List[Any] = [lambda: client.upload_workflow([path], link=True, progress=seen.append)]
     if token is not None:
         steps.append(lambda: client.download_files(token, harness.out, progress=seen.append))
-    for step in steps:
-        try:
-            step()
-        except Exception as error:  # noqa: BLE001 - whatever it is
-            errors.append(error)
-    return errors
+    return errors_of(*steps)
 
 
 @pytest.mark.parametrize(("match", "effect"), spread(CASES))
@@ -100,12 +87,10 @@ def test_f44_a_users_key(marked: FileSenderHarness, log: Any, home: Path, match:
     errors = _run(marked, client, path, token)
     assert fault.fired
     marked.server.clear_faults()
-    check([API_KEY], "an error", "\n".join(map(error_text, errors)))
-    check([API_KEY], "the log", logged(log.records))
     check(["signature=" + digit for digit in "0123456789abcdef"], "the log", logged(log.records))
     path.unlink()
-    check([API_KEY], "a file", kept(home, marked.out if marked.out.exists() else home))
-    check([API_KEY], "a repr", repr([client, client.auth, client.explain_credentials(), client.session]))
+    shown = [client, client.auth, client.explain_credentials(), client.session]
+    check_all([API_KEY], errors, log.records, [home, marked.out], shown)
     for journal in (home / "state").rglob("*.json"):
         assert stat.S_IMODE(journal.stat().st_mode) == 0o600
         assert journal.stat().st_mtime >= started - 60
@@ -123,16 +108,11 @@ def test_f44_a_guests_tokens(marked: FileSenderHarness, log: Any, home: Path, ma
     errors = _run(marked, client, path, None)
     secrets = [guest.token, *(token for token in (auth.security_token, auth.csrf_token) if token)]
     assert len(secrets) == 3 or match == GUEST_PAGE
-    check(secrets, "an error", "\n".join(map(error_text, errors)))
-    check(secrets, "the log", logged(log.records))
-    check(secrets, "a file", kept(home))
-    check(secrets, "a repr", repr([client, auth, client.session]))
+    check_all(secrets, errors, log.records, [home], [client, auth, client.session])
 
 
 @pytest.mark.parametrize("effect", ["reset-before", "status 407", "status 500"])
 def test_f44_a_proxys_password(marked: FileSenderHarness, log: Any, home: Path, effect: str) -> None:
-    from tests.support.proxies import Proxy
-
     marked.fault(CREATE, effect)
     with Proxy() as proxy:
         address = proxy.url.replace("://", f"://ann:{PASSWORD}@")
@@ -140,22 +120,17 @@ def test_f44_a_proxys_password(marked: FileSenderHarness, log: Any, home: Path, 
         errors = _run(marked, client, marked.file(DATA), None)
         client.close()
     assert errors
-    check([PASSWORD, "YW5uOm1hcmtlZHByb3h5cGFzc3dvcmQ="], "an error", "\n".join(map(error_text, errors)))
-    check([PASSWORD, "YW5uOm1hcmtlZHByb3h5cGFzc3dvcmQ="], "the log", logged(log.records))
-    check([PASSWORD], "a file", kept(home))
-    check([PASSWORD], "a repr", repr(client))
+    check_all(OF_PROXY, errors, log.records, [home], [client])
 
 
 def test_f44_a_proxy_that_repeats_the_request(marked: FileSenderHarness, log: Any) -> None:
-    secrets = [PASSWORD, "YW5uOm1hcmtlZHByb3h5cGFzc3dvcmQ="]
-    said = " ".join(["no", *secrets]).encode("ascii")
+    said = " ".join(["no", *OF_PROXY]).encode("ascii")
     with RawServer(answering(lambda request, peer: peer.answer(407, said, "Content-Type: text/plain"))) as proxy:
         address = proxy.url.replace("://", f"://ann:{PASSWORD}@")
         with marked.client(retry=POLICY, proxies={"http": address}) as client:
             [error] = _run(marked, client, marked.file(DATA), None)
     assert "no ***" in str(error)
-    check(secrets, "an error", error_text(error))
-    check(secrets, "the log", logged(log.records))
+    check_all(OF_PROXY, [error], log.records)
 
 
 def test_f44_a_key_from_a_file(marked: FileSenderHarness, log: Any, home: Path) -> None:
@@ -164,15 +139,11 @@ def test_f44_a_key_from_a_file(marked: FileSenderHarness, log: Any, home: Path) 
     ini.parent.mkdir()
     words = f"[system]\nbase_url = {marked.url}/rest.php\n[user]\nusername = ann@example.org\napikey = {API_KEY}\n"
     ini.write_text(words, encoding="utf-8")
-    from smartxfer import FileSenderClient
-
     with FileSenderClient(None, retry=POLICY) as client:
         marked.fault(COMPLETE, "status 500 body=json:auth_remote_signature_check_failed", times=2)
         errors = _run(marked, client, marked.file(DATA), None)
         assert errors
-        check([API_KEY], "an error", "\n".join(map(error_text, errors)))
-        check([API_KEY], "the log", logged(log.records))
-        check([API_KEY], "a repr", repr([client, client.explain_credentials()]))
+        check_all([API_KEY], errors, log.records, shown=[client, client.explain_credentials()])
 
 
 def test_f44_a_server_that_repeats_the_request(marked: FileSenderHarness, log: Any) -> None:
@@ -185,8 +156,7 @@ def test_f44_a_server_that_repeats_the_request(marked: FileSenderHarness, log: A
     for status in (400, 500, 502):
         marked.fault(CREATE, f"status {status} 'body=file:{answer}'")
         [error] = _run(marked, client, marked.file(DATA), None)
-        check(secrets, "an error", error_text(error))
-    check(secrets, "the log", logged(log.records))
+        check_all(secrets, [error], log.records)
 
 
 def test_f44_the_journal_and_its_end(marked: FileSenderHarness, home: Path) -> None:

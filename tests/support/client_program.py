@@ -89,6 +89,13 @@ def quiet(harness: ServiceHarness) -> None:
     until(lambda: not any(listener.connections for listener in harness.listeners()), "the end of the connections")
 
 
+def end_at(fault: Any, process: Process, end: Callable[[Process], Any], harness: ServiceHarness) -> None:
+    """End a process once it has met a fault, and wait until the server is at rest."""
+    assert fault.wait(20)
+    end(process)
+    quiet(harness)
+
+
 def written(part: Path, size: int) -> bool:
     """Return whether a file has this many bytes on the disk."""
     return part.exists() and part.stat().st_blocks * 512 >= size

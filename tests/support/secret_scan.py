@@ -126,5 +126,5 @@ def logged(records: Iterable[logging.LogRecord]) -> str:
 
 def kept(*directories: Path) -> str:
     """Every file there, names included."""
-    files = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
+    files = [path for directory in directories if directory.exists() for path in directory.rglob("*") if path.is_file()]
     return "\n".join(f"{path} {path.read_bytes().decode('latin-1')}" for path in files)
