@@ -58,8 +58,9 @@ def _latest(harness: Any) -> Any:
     """What a download is asked for: the token of the latest transfer, or a path; and where the server keeps the file."""
     if harness.name == "smartfile":
         return "/large.bin", harness.site.stored_path("/large.bin")
-    [file] = harness.site.transfers()[-1]["files"]
-    return harness.client().transfers.list()[-1].recipients[0].token, harness.site.stored(file["id"])
+    transfer = harness.site.transfers()[-1]
+    [file] = transfer["files"]
+    return harness.client().transfers.get(transfer["id"]).token, harness.site.stored(file["id"])
 
 
 @pytest.fixture
