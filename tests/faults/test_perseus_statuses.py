@@ -159,17 +159,3 @@ def test_f48_a_failure_that_does_not_pass_ends_with_the_time(harness: PerseusHar
         harness.client(clock=clock).file.wait_for_file_upload("f1", timeout=60)
     assert isinstance(caught.value.__cause__, errors.CommunicationError)
     assert sum(clock.waits) == pytest.approx(60.0)
-
-
-def test_f48_many_in_one_question(harness: PerseusHarness) -> None:
-    harness.site.configure(upload_delay=3600.0)
-    try:
-        client = harness.client(clock=Polling(wait2=lambda: harness.site.configure(upload_delay=0.0)))
-        files = client.file.upload_many([(f"{number}.bin", b"%d" % number) for number in range(5)])
-        harness.forget()
-        done = client.file.wait_for_file_uploads(files)
-    finally:
-        harness.site.configure(upload_delay=0.0)
-    assert [file.id for file in done] == [file.id for file in files]
-    assert {file.status for file in done} == {"uploaded"}
-    assert harness.count(FIND) == 3

@@ -55,7 +55,7 @@ print(peak() - before)
 
 
 def _latest(harness: Any) -> Any:
-    """What a download is asked for: the token of the latest transfer, or a path; and where the server keeps the file."""
+    """Return the token of the latest transfer or the path, which a download needs, and the place of the file on the server."""
     if harness.name == "smartfile":
         return "/large.bin", harness.site.stored_path("/large.bin")
     transfer = harness.site.transfers()[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from functools import partial
-from typing import Any
+from typing import Any, List
 
 import pytest
 
@@ -15,7 +15,6 @@ from tests.support.client_program import (
     end_at,
     finish,
     interrupt,
-    kill,
     quiet,
     reached,
     written,
@@ -45,16 +44,42 @@ except KeyboardInterrupt:
 FRESH = SmartFileHarness
 
 
+def _points(least: int, most: int) -> List[int]:
+    """Points of a file of ``SIZE`` bytes: one near its middle, and others by chance."""
+    chance = random.Random(17)
+    return [SIZE // 3, *(chance.randrange(least, most) for _ in range(amount(2, 10)))]
+
+
 @ENDS
-def test_f23_an_upload(harness: SmartFileHarness, program: ClientProgram, end: Any) -> None:
+@pytest.mark.parametrize("point", _points(1, SIZE))
+def test_f23_an_upload(harness: SmartFileHarness, program: ClientProgram, end: Any, point: int) -> None:
     """Detect half a file at the final name, or an older file that is gone."""
     path = harness.file(noise(SIZE))
     harness.site.write("/a.bin", b"older")
-    held = harness.fault(UPLOAD, "stall-after 10M")
+    held = harness.fault(UPLOAD, f"stall-after {point}")
     end_at(held, program("upload", path, "/a.bin"), end, harness)
     assert harness.stored() == {"/a.bin": b"older"}
     assert finish(program("upload", path, "/a.bin")) == 0
     assert harness.stored() == {"/a.bin": path.read_bytes()}
+
+
+@ENDS
+@pytest.mark.parametrize("point", _points(0, SIZE - 16 * MIB))
+def test_f23_a_download(harness: SmartFileHarness, program: ClientProgram, end: Any, point: int) -> None:
+    """Fails if half a file has the final name, or if a re-run starts again."""
+    data = noise(SIZE)
+    harness.site.write("/a.bin", data)
+    harness.fault(DOWNLOAD, "rate 20M", times=None)
+    process = program("download", "/a.bin", harness.out)
+    reached(partial(written, harness.out / "a.bin.part", point), process)
+    end(process)
+    harness.server.clear_faults()
+    assert "a.bin" not in harness.left()
+    resumed = finish(program("download", "/a.bin", harness.out))
+    if end is interrupt:
+        assert resumed >= point - 4 * MIB
+    assert harness.left() == ["a.bin"]
+    assert (harness.out / "a.bin").read_bytes() == data
 
 
 @ENDS
@@ -76,55 +101,3 @@ def test_f23_a_tree_up(harness: SmartFileHarness, program: ClientProgram, end: A
     assert (len(arrived) - 8 if end is interrupt else 1) <= noted <= len(arrived)
     assert harness.count(UPLOAD) == FILES - noted
     assert harness.stored() == {f"/t/{number:02}.bin": noise(MIB, number) for number in range(FILES)}
-
-
-@ENDS
-def test_f23_a_download(harness: SmartFileHarness, program: ClientProgram, end: Any) -> None:
-    """Fails if half a file has the final name, or if a re-run starts again."""
-    data = noise(SIZE)
-    harness.site.write("/a.bin", data)
-    part = harness.out / "a.bin.part"
-    harness.fault(DOWNLOAD, "rate 20M", times=None)
-    process = program("download", "/a.bin", harness.out)
-    reached(lambda: written(part, SIZE // 3), process)
-    end(process)
-    harness.server.clear_faults()
-    assert "a.bin" not in harness.left()
-    resumed = finish(program("download", "/a.bin", harness.out))
-    if end is interrupt:
-        assert resumed >= SIZE / 3 - 4 * MIB
-    assert harness.left() == ["a.bin"]
-    assert (harness.out / "a.bin").read_bytes() == data
-
-
-def test_f23_random_points_of_a_download(harness: SmartFileHarness, program: ClientProgram) -> None:
-    """No interruption leaves a wrong file under its final name."""
-    data = noise(SIZE)
-    harness.site.write("/a.bin", data)
-    chance = random.Random(17)
-    harness.fault(DOWNLOAD, "rate 60M", times=None)
-    for number in range(amount(1, 10)):
-        into = harness.out / str(number)
-        into.mkdir()
-        part = into / "a.bin.part"
-        process = program("download", "/a.bin", into)
-        reached(partial(written, part, chance.randrange(0, SIZE - 16 * MIB)), process)
-        kill(process)
-        assert not (into / "a.bin").exists() or (into / "a.bin").read_bytes() == data
-        finish(program("download", "/a.bin", into))
-        assert [path.name for path in into.iterdir()] == ["a.bin"]
-        assert (into / "a.bin").read_bytes() == data
-        (into / "a.bin").unlink()
-
-
-def test_f23_random_points_of_an_upload(harness: SmartFileHarness, program: ClientProgram) -> None:
-    """Detect a server, or a form, that makes a file of what came."""
-    data = noise(SIZE)
-    path = harness.file(data, "b.bin")
-    chance = random.Random(19)
-    for _ in range(amount(2, 10)):
-        held = harness.fault(UPLOAD, f"stall-after {chance.randrange(1, SIZE)}")
-        end_at(held, program("upload", path, "/b.bin"), kill, harness)
-        assert harness.stored() == {}
-    finish(program("upload", path, "/b.bin"))
-    assert harness.stored() == {"/b.bin": data}

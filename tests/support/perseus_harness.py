@@ -6,22 +6,9 @@ from typing import Any, Dict, List
 
 from smartxfer.perseus import PerseusClient
 from tests.support.filesender_harness import noise
-from tests.support.service_harness import AT_ONCE, MIB, Polling, ServiceHarness, pieces, piped
+from tests.support.service_harness import MIB, Polling, ServiceHarness
 
-__all__ = [
-    "ALL",
-    "AT_ONCE",
-    "CREATE",
-    "DATA",
-    "DELETE",
-    "FIND",
-    "MIB",
-    "PUT",
-    "PerseusHarness",
-    "Polling",
-    "pieces",
-    "piped",
-]  # fmt: skip
+__all__ = ["ALL", "CREATE", "DATA", "DELETE", "FIND", "MIB", "PUT", "PerseusHarness", "Polling"]
 
 CREATE = "POST /api/v0/file"
 FIND = "POST /api/v0/file/find"

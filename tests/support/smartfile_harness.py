@@ -5,21 +5,9 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 from smartxfer.smartfile import BasicClient
-from tests.support.service_harness import AT_ONCE, MIB, Polling, ServiceHarness, pieces, piped
+from tests.support.service_harness import MIB, Polling, ServiceHarness, pieces, piped
 
-__all__ = [
-    "AT_ONCE",
-    "CHECKSUM",
-    "DOWNLOAD",
-    "INFO",
-    "MIB",
-    "TASK",
-    "UPLOAD",
-    "Polling",
-    "SmartFileHarness",
-    "pieces",
-    "piped",
-]  # fmt: skip
+__all__ = ["CHECKSUM", "DOWNLOAD", "INFO", "MIB", "TASK", "UPLOAD", "Polling", "SmartFileHarness", "pieces", "piped"]
 
 UPLOAD = "POST /api/2/path/data/*"
 DOWNLOAD = "GET /api/2/path/data/*"
