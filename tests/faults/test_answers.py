@@ -22,11 +22,10 @@ def _answer(harness: Any, content: bytes, name: str = "answer") -> str:
     return f"status 200 'body=file:{path}'"
 
 
-def _huge(harness: Any) -> str:
-    path = Path(harness.directory) / "huge"
-    with open(path, "wb") as file:
-        file.truncate(100 * MIB)
-    return f"status 200 'body=file:{path}'"
+#: What a workflow asks for one after the other.
+each_step = pytest.mark.parametrize(
+    "match", [INFO, CREATE, CHUNK, COMPLETE], ids=["info", "create", "chunk", "complete"]
+)
 
 
 @pytest.mark.parametrize("match", [INFO, CREATE, PAGE], ids=["info", "create", "page"])
@@ -35,7 +34,7 @@ def test_f35_a_huge_answer(harness: Any, match: str) -> None:
     client = harness.client()
     client.prepare()
     harness.server.filesender.listener.clear_log()
-    harness.fault(match, _huge(harness))
+    harness.fault(match, _answer(harness, bytes(100 * MIB)))
     with pytest.raises(DecodeError, match="larger than 8388608 bytes"):
         if match == PAGE:
             client.download_files(token, harness.out)
@@ -55,7 +54,7 @@ def test_f35_a_deep_answer(harness: Any) -> None:
 
 
 @pytest.mark.parametrize("content", [b"[]", b'"text"', b"null", b"3", b"", b"{", b"\xff\xfe", b'{"a": NaN'])
-@pytest.mark.parametrize("match", [INFO, CREATE, CHUNK, COMPLETE], ids=["info", "create", "chunk", "complete"])
+@each_step
 def test_f35_an_answer_of_another_kind(harness: Any, match: str, content: bytes) -> None:
     harness.fault(match, _answer(harness, content))
     with pytest.raises(DecodeError):
@@ -71,17 +70,10 @@ WRONG = [None, "text", "x" * 1000, -1, 1.5, True, [], [1], {}, {"a": 1}]
 @pytest.mark.parametrize(
     ("match", "field"),
     [
-        (INFO, "upload_chunk_size"),
-        (INFO, "url"),
-        (CREATE, "id"),
-        (CREATE, "files"),
-        (CREATE, "recipients"),
-        (CREATE, "roundtriptoken"),
-        (CREATE, "expires"),
-        (CREATE, "options"),
+        *((INFO, field) for field in ("upload_chunk_size", "url")),
+        *((CREATE, field) for field in ("id", "files", "recipients", "roundtriptoken", "expires", "options")),
         (CHUNK, "written"),
-        (COMPLETE, "files"),
-        (COMPLETE, "id"),
+        *((COMPLETE, field) for field in ("files", "id")),
     ],
 )
 def test_f35_a_field_of_another_kind(harness: Any, match: str, field: str, value: Any) -> None:
@@ -117,7 +109,7 @@ def test_f35_a_chunk_of_which_less_was_written(harness: Any, written: int) -> No
     assert harness.stored()["a.bin"] == DATA[:10]
 
 
-@pytest.mark.parametrize("match", [INFO, CREATE, CHUNK, COMPLETE], ids=["info", "create", "chunk", "complete"])
+@each_step
 def test_f35_a_page_in_place_of_json(harness: Any, match: str) -> None:
     fault = harness.fault(match, "status 200 body=html")
     with pytest.raises(DecodeError, match="<html><body><h1>200</h1>") as caught:
@@ -134,34 +126,27 @@ def test_f35_only_the_start_of_it_is_shown(harness: Any) -> None:
     assert "-" * 196 not in str(caught.value)
 
 
-def test_f35_a_page_in_place_of_the_file(harness: Any) -> None:
-    token = harness.published(DATA).token
-    harness.fault(DOWNLOAD, "status 200 body=html")
-    with pytest.raises((DecodeError, CommunicationError)):
-        harness.client().download_files(token, harness.out)
-    assert list(harness.out.iterdir()) == []
+#: In place of the file: the answer, and the error; a page may be as large as the file.
+PAGE_SIZE = len(b"<html><body><h1>200</h1></body></html>")
+INSTEAD = {
+    "a page": ("status 200 body=html", len(DATA), CommunicationError, None),
+    "a page as large as the file": ("status 200 body=html", PAGE_SIZE, DecodeError, "an HTML page instead of the file"),
+    "a redirect to an error page": ("redirect /?s=exception", len(DATA), CommunicationError, None),
+}
 
 
-def test_f35_a_page_as_large_as_the_file(harness: Any) -> None:
+@pytest.mark.parametrize("case", INSTEAD)
+def test_f35_a_page_in_place_of_the_file(harness: Any, case: str) -> None:
     """Length alone would not tell it from the file."""
-    page = b"<html><body><h1>200</h1></body></html>"
-    token = harness.published(DATA[: len(page)]).token
-    harness.fault(DOWNLOAD, "status 200 body=html")
-    with pytest.raises(DecodeError, match="an HTML page instead of the file"):
+    effect, size, kind, words = INSTEAD[case]
+    token = harness.published(DATA[:size]).token
+    harness.fault(DOWNLOAD, effect)
+    with pytest.raises(kind, match=words):
         harness.client().download_files(token, harness.out)
     assert list(harness.out.iterdir()) == []
 
 
-def test_f35_a_redirect_to_an_error_page(harness: Any) -> None:
-    token = harness.published(DATA).token
-    harness.fault(DOWNLOAD, "redirect /?s=exception")
-    with pytest.raises(CommunicationError):
-        harness.client().download_files(token, harness.out)
-    assert list(harness.out.iterdir()) == []
-
-
-@pytest.mark.parametrize("token", ["0" * 8 + "-0000-0000-0000-" + "0" * 12])
-def test_f35_an_error_page_for_a_bad_token(harness: Any, token: str) -> None:
+def test_f35_an_error_page_for_a_bad_token(harness: Any) -> None:
     with pytest.raises(NotFound, match="invalid download link"):
-        harness.client().download_files(token, harness.out)
+        harness.client().download_files("00000000-0000-0000-0000-" + "0" * 12, harness.out)
     assert not harness.out.exists()

@@ -21,7 +21,8 @@ from tests.support.nrp_harness import MIB
 from tests.support.nrp_harness import Served as Repository
 from tests.support.raw_server import Request
 from tests.support.rewriting_proxy import Front
-from tests.support.smartfile_harness import SmartFileHarness as SmartFile
+from tests.support.service_harness import AT_ONCE
+from tests.support.smartfile_harness import SmartFileHarness
 
 CODINGS = ["aws-chunked", "none", "identity", "", "AWS-Chunked", "aws-chunked, identity"]
 ONCE = RetryPolicy(attempts=1)
@@ -72,127 +73,115 @@ def machines() -> Machines:
     return Machines()
 
 
-# -- NRP ----------------------------------------------------------------------------------------------------
+class OfRepository:
+    """Downloads from a repository through a front end; it sends the entry of the file."""
+
+    def __init__(self, directory: Path) -> None:
+        self.harness: Any = Repository(directory, "proxy")
+        self.raw = (f"records/{self.harness.id}/files/a.bin/content",)
+
+    def entry(self, front: Front, **changes: Any) -> File:
+        """The entry of the file as the repository sends it through the front end."""
+        entry = to_wire(self.harness.client(front.url).files.read(self.harness.id, "a.bin"))
+        return File.from_wire(json.loads(json.dumps({**entry, **changes})))
+
+    def fetch(self, front: Front, retry: RetryPolicy = AT_ONCE, **changes: Any) -> None:
+        client = self.harness.client(front.url, retry=retry)
+        client.files.download(self.entry(front, **changes), self.harness.out, part_size=MIB)
+
+    def fetch_without_digest(self, front: Front) -> None:
+        self.fetch(front, checksum=None)
+
+    def fetch_again(self, front: Front) -> Any:
+        [result] = self.harness.client(front.url).files.download_many([self.entry(front)], self.harness.out)
+        return result
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    with Repository(tmp_path, "proxy") as running:
-        yield running
+class OfSmartFile:
+    """Downloads from SmartFile through a front end."""
+
+    raw = ("/path/data/", "a.bin")
+
+    def __init__(self, directory: Path) -> None:
+        self.harness: Any = SmartFileHarness(directory, files={"/a.bin": noise(3 * MIB)})
+
+    def fetch(self, front: Front, retry: RetryPolicy = AT_ONCE, **options: Any) -> Any:
+        client = self.harness.client(front.url, retry=retry, max_workers=1 if retry is ONCE else 4)
+        return client.download("/a.bin", self.harness.out, **{"checksum": "md5", **options})
+
+    def fetch_without_digest(self, front: Front) -> None:
+        self.fetch(front, checksum=None)
+
+    fetch_again = fetch
 
 
-def _front(target: str, machines: Machines) -> Front:
-    return Front(target, machines.change, machines.before)
+@pytest.fixture(params=[OfRepository, OfSmartFile], ids=["nrp", "smartfile"])
+def downloads(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A file of three pieces on a server of each service."""
+    monkeypatch.setattr(smartfile_downloading, "RANGE_SIZE", MIB)
+    made = request.param(tmp_path)
+    with made.harness:
+        yield made
 
 
-def _nrp(repository: Repository, front: Front, **changes: Any) -> Any:
-    """Return the entry of a file as the repository sends it through the front end."""
-    entry = to_wire(repository.client(front.url).files.read(repository.id, "a.bin"))
-    return File.from_wire(json.loads(json.dumps({**entry, **changes})))
+of_repository = pytest.mark.parametrize("downloads", [OfRepository], indirect=True, ids=["nrp"])
 
 
-def test_nrp_pieces_from_several_machines(repository: Repository, machines: Machines) -> None:
-    with _front(repository.url, machines) as front:
-        file = _nrp(repository, front)
-        api = repository.client(front.url)
-        api.files.download(file, repository.out, part_size=MIB)
-        assert (repository.out / "a.bin").read_bytes() == noise(3 * MIB)
+def _front(downloads: Any, machines: Machines) -> Front:
+    return Front(downloads.harness.url, machines.change, machines.before)
+
+
+def _fetched(downloads: Any) -> bytes:
+    return (downloads.harness.out / "a.bin").read_bytes()  # type: ignore[no-any-return]
+
+
+def test_pieces_from_several_machines(downloads: Any, machines: Machines) -> None:
+    with _front(downloads, machines) as front:
+        downloads.fetch(front)
+    assert _fetched(downloads) == noise(3 * MIB)
     assert 200 not in machines.statuses
     assert {0, MIB, 2 * MIB} <= set(machines.starts)
 
 
-def test_nrp_a_broken_run_continues_on_another_machine(repository: Repository, machines: Machines) -> None:
+def test_a_broken_run_continues_on_another_machine(downloads: Any, machines: Machines) -> None:
     machines.cut = 5000
-    with _front(repository.url, machines) as front:
-        file = _nrp(repository, front)
+    with _front(downloads, machines) as front:
         with pytest.raises(NetworkError):
-            repository.client(front.url, retry=ONCE).files.download(file, repository.out, part_size=MIB)
+            downloads.fetch(front, retry=ONCE)
         machines.statuses.clear()
-        [result] = repository.client(front.url).files.download_many([file], repository.out)
-    assert result.resumed >= MIB
-    assert result.verified == "md5"
-    assert 200 not in machines.statuses
-    assert (repository.out / "a.bin").read_bytes() == noise(3 * MIB)
+        result = downloads.fetch_again(front)
+    assert (result.resumed >= MIB, result.verified, 200 in machines.statuses) == (True, "md5", False)
+    assert _fetched(downloads) == noise(3 * MIB)
 
 
-def test_nrp_without_a_digest_another_etag_is_another_file(repository: Repository, machines: Machines) -> None:
-    with _front(repository.url, machines) as front:
-        file = _nrp(repository, front, checksum=None)
+def test_without_a_digest_another_etag_is_another_file(downloads: Any, machines: Machines) -> None:
+    with _front(downloads, machines) as front, pytest.raises(SourceChanged):
+        downloads.fetch_without_digest(front)
+    assert "a.bin" not in downloads.harness.left()
+
+
+@of_repository
+def test_a_wrong_digest_is_an_error_whatever_the_etags(downloads: Any, machines: Machines) -> None:
+    with _front(downloads, machines) as front:
         with pytest.raises(SourceChanged):
-            repository.client(front.url).files.download(file, repository.out, part_size=MIB)
-    assert "a.bin" not in repository.left()
-
-
-def test_nrp_a_wrong_digest_is_an_error_whatever_the_etags(repository: Repository, machines: Machines) -> None:
-    with _front(repository.url, machines) as front:
-        file = _nrp(repository, front, checksum=f"md5:{'0' * 32}")
-        with pytest.raises(SourceChanged):
-            repository.client(front.url).files.download(file, repository.out, part_size=MIB)
+            downloads.fetch(front, checksum=f"md5:{'0' * 32}")
         same = Machines(count=1)
         front._change, front._before = same.change, same.before
         with pytest.raises(ChecksumMismatch):
-            repository.client(front.url).files.download(file, repository.out, part_size=MIB)
-    assert repository.left() == []
-
-
-# -- SmartFile ----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def smartfile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmartFile]:
-    monkeypatch.setattr(smartfile_downloading, "RANGE_SIZE", MIB)
-    with SmartFile(tmp_path) as running:
-        running.out.mkdir()
-        running.site.write("/a.bin", noise(3 * MIB))
-        yield running
-
-
-def test_smartfile_pieces_from_several_machines(smartfile: SmartFile, machines: Machines) -> None:
-    with _front(smartfile.url, machines) as front:
-        result = smartfile.client(front.url).download("/a.bin", smartfile.out, checksum="md5")
-    assert (result.verified, result.bytes) == ("md5", 3 * MIB)
-    assert (smartfile.out / "a.bin").read_bytes() == noise(3 * MIB)
-    assert sorted(machines.starts) == [0, MIB, 2 * MIB]
-
-
-def test_smartfile_a_broken_run_continues_on_another_machine(smartfile: SmartFile, machines: Machines) -> None:
-    machines.cut = 5000
-    with _front(smartfile.url, machines) as front:
-        with pytest.raises(NetworkError):
-            smartfile.client(front.url, retry=ONCE, max_workers=1).download(
-                "/a.bin", smartfile.out, checksum="md5"
-            )
-        result = smartfile.client(front.url).download("/a.bin", smartfile.out, checksum="md5")
-    assert result.resumed >= MIB
-    assert (smartfile.out / "a.bin").read_bytes() == noise(3 * MIB)
-
-
-def test_smartfile_without_a_digest_another_etag_is_another_file(smartfile: SmartFile, machines: Machines) -> None:
-    with _front(smartfile.url, machines) as front, pytest.raises(SourceChanged):
-        smartfile.client(front.url).download("/a.bin", smartfile.out)
-    assert "a.bin" not in smartfile.left()
+            downloads.fetch(front, checksum=f"md5:{'0' * 32}")
+    assert downloads.harness.left() == []
 
 
 # -- content codings ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_nrp_codings(repository: Repository, coding: str) -> None:
-    with _front(repository.url, Machines(1, coding)) as front:
-        file = _nrp(repository, front)
-        repository.client(front.url).files.download(file, repository.out, part_size=MIB)
-        with repository.client(front.url).get(f"records/{repository.id}/files/a.bin/content") as answer:
+def test_codings(downloads: Any, coding: str) -> None:
+    with _front(downloads, Machines(1, coding)) as front:
+        downloads.fetch(front)
+        with downloads.harness.client(front.url).get(*downloads.raw) as answer:
             assert answer.read() == noise(3 * MIB)
-    assert (repository.out / "a.bin").read_bytes() == noise(3 * MIB)
-
-
-@pytest.mark.parametrize("coding", CODINGS)
-def test_smartfile_codings(smartfile: SmartFile, coding: str) -> None:
-    with _front(smartfile.url, Machines(1, coding)) as front:
-        smartfile.client(front.url).download("/a.bin", smartfile.out)
-        with smartfile.client(front.url).get("/path/data/", "a.bin") as answer:
-            assert answer.read() == noise(3 * MIB)
-    assert (smartfile.out / "a.bin").read_bytes() == noise(3 * MIB)
+    assert _fetched(downloads) == noise(3 * MIB)
 
 
 @pytest.mark.parametrize("coding", CODINGS)
@@ -202,7 +191,8 @@ def test_filesender_codings(tmp_path: Path, coding: str) -> None:
     files = {"plain.bin": plain(11, "plain.bin", data)}
     secret = {"secret.bin": encrypted(12, "secret.bin", 3, data)}
     for served in (files, secret):
-        with Witness(*served.values()) as site, _front(site.url, Machines(1, coding)) as front:
+        one = Machines(1, coding)
+        with Witness(*served.values()) as site, Front(site.url, one.change, one.before) as front:
             link = site.link.replace(site.url, front.url)
             with FileSenderClient(front.url) as client:
                 client.download_files(link, tmp_path, password=PASSWORD if served is secret else None)
@@ -210,10 +200,10 @@ def test_filesender_codings(tmp_path: Path, coding: str) -> None:
         assert (tmp_path / name).read_bytes() == data
 
 
+@of_repository
 @pytest.mark.parametrize("coding", ["gzip", "br", "aws-chunked, gzip", "identity, deflate"])
-def test_other_codings_are_refused(repository: Repository, coding: str) -> None:
-    with _front(repository.url, Machines(1, coding)) as front:
-        file = _nrp(repository, front)
+def test_other_codings_are_refused(downloads: Any, coding: str) -> None:
+    with _front(downloads, Machines(1, coding)) as front:
         with pytest.raises((IntegrityError, DecodeError), match="unexpected Content-Encoding"):
-            repository.client(front.url, retry=ONCE).files.download(file, repository.out)
-    assert repository.left() == []
+            downloads.fetch(front, retry=ONCE)
+    assert downloads.harness.left() == []

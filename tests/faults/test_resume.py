@@ -8,6 +8,7 @@ from typing import Any, Dict
 
 import pytest
 
+from smartxfer import UserAuth
 from smartxfer.errors import ClientError
 from tests.support.filesender_harness import CHUNK_SIZE, noise
 
@@ -22,13 +23,37 @@ def _broken(harness: Any, path: Path, args: Dict[str, Any]) -> None:
         harness.client(concurrent_chunks=1).upload_workflow([path], args)
 
 
-def test_f22_the_same_request_continues(harness: Any) -> None:
+def _rewrite(harness: Any, path: Path) -> None:
+    """Same name, same size, other bytes."""
+    found = path.stat()
+    path.write_bytes(noise(len(DATA), seed=2))
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
+
+
+def _drop(harness: Any, path: Path) -> None:
+    """The server drops the transfer: what it acknowledged of it is gone too."""
+    harness.client().transfers.delete(harness.site.transfers()[-1]["id"])
+
+
+#: What happens between two runs, options of the second one, how much it resumes, and the transfers that there are then.
+BETWEEN: Dict[str, Any] = {
+    "f22: nothing": (lambda harness, path: None, {}, 3 * CHUNK_SIZE, 1),
+    "f22: a restart is asked for": (lambda harness, path: None, {"resume": False}, 0, 1),
+    "f22: the transfer is lost": (_drop, {}, 0, 1),
+    "f38: the file is rewritten": (_rewrite, {}, 0, 2),
+}
+
+
+@pytest.mark.parametrize("case", BETWEEN)
+def test_f22_f38_the_same_request(harness: Any, case: str) -> None:
+    """Detect a second transfer, or one that continues with what is gone or has changed."""
+    between, options, resumed, transfers = BETWEEN[case]
     path = harness.file(DATA)
     _broken(harness, path, TO_BOB)
-    transfer = harness.client().upload_workflow([path], TO_BOB)
-    assert transfer.results[0].resumed == 3 * CHUNK_SIZE
-    assert len(harness.site.transfers()) == 1
-    assert harness.stored()["a.bin"] == DATA
+    between(harness, path)
+    transfer = harness.client().upload_workflow([path], TO_BOB, **options)
+    assert transfer.results[0].resumed == resumed
+    assert (len(harness.site.transfers()), harness.stored()["a.bin"]) == (transfers, path.read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -53,8 +78,6 @@ def test_f22_another_request_does_not(harness: Any, other: Dict[str, Any]) -> No
 
 
 def test_f22_another_account_does_not(make_harness: Any) -> None:
-    from smartxfer import UserAuth
-
     harness = make_harness(users={"ann@example.org": "a" * 64, "cid@example.org": "c" * 64})
     path = harness.file(DATA)
     args = {**TO_BOB, "from": "ann@example.org"}
@@ -64,38 +87,6 @@ def test_f22_another_account_does_not(make_harness: Any) -> None:
     assert len({transfer["userid"] for transfer in harness.site.transfers()}) == 2
     continued = harness.client().upload_workflow([path], args)
     assert continued.results[0].resumed == 3 * CHUNK_SIZE, "the first account's journal was used by another account"
-
-
-def test_f38_a_file_rewritten_in_between_does_not(harness: Any) -> None:
-    """Same name, same size, other bytes."""
-    path = harness.file(DATA)
-    _broken(harness, path, TO_BOB)
-    other = noise(len(DATA), seed=2)
-    found = path.stat()
-    path.write_bytes(other)
-    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
-    transfer = harness.client().upload_workflow([path], TO_BOB)
-    assert transfer.results[0].resumed == 0
-    assert harness.stored()["a.bin"] == other
-
-
-def test_f22_what_a_lost_transfer_had_is_sent_again(harness: Any) -> None:
-    """The server has dropped the transfer: what it acknowledged of it is gone too."""
-    path = harness.file(DATA)
-    _broken(harness, path, TO_BOB)
-    harness.client().transfers.delete(harness.site.transfers()[-1]["id"])
-    transfer = harness.client().upload_workflow([path], TO_BOB)
-    assert transfer.results[0].resumed == 0
-    assert harness.stored()["a.bin"] == DATA
-
-
-def test_f22_restart_on_request(harness: Any) -> None:
-    path = harness.file(DATA)
-    _broken(harness, path, TO_BOB)
-    transfer = harness.client().upload_workflow([path], TO_BOB, resume=False)
-    assert transfer.results[0].resumed == 0
-    assert len(harness.site.transfers()) == 1, "the earlier one is deleted"
-    assert harness.stored()["a.bin"] == DATA
 
 
 def test_f22_smaller_chunks_the_second_time(harness: Any) -> None:
