@@ -8,7 +8,6 @@ from typing import Any, Dict, List
 
 import pytest
 
-from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
 from smartxfer.local.filesender.encryption import blob_size, encrypted_size, stored_offset
 from tests.support.local import bare_client as wire
@@ -293,9 +292,3 @@ def test_sizes_by_the_formulas_of_the_page() -> None:
             assert encrypted_size(size, C, {"encryption": True, "key_version": version}) == cbc
         assert encrypted_size(size, C, {"encryption": False, "key_version": 0}) == cbc
     assert [stored_offset(place * C, C) for place in range(3)] == [0, 1056, 2112]
-
-
-def test_invalid_options() -> None:
-    for wrong in ({"encryption_key_version": 4}, {"encryption_iterations": 0}):
-        with pytest.raises(UsageError):
-            LocalServer(services=["filesender"], filesender=wrong)

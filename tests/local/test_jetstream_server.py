@@ -344,12 +344,3 @@ def test_terminate() -> None:
         with pytest.raises(OSError, match="refused"):
             waiter("send.waitForManifest", manifestId=id)
         Api(server.jetstream_peer)("getServerInfo")
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"users": {}}, {"superusers": ["who"]}, {"groups": {"g": ["who"]}}, {"rate": -1}, {"after_restart": "x"}, {"colour": 1}, {"wait_ceiling": "1"}, {"root": __file__}],
-)
-def test_impossible_options(options: Any) -> None:
-    with pytest.raises(UsageError):
-        LocalServer(services=["jetstream", "jetstream_peer"], jetstream=options)

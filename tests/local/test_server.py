@@ -2,11 +2,10 @@
 
 import gc
 import os
-import signal
+import re
 import socket
 import stat
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
 from tests.support.local import bare_client as wire
+from tests.support.local.server_process import served
 
 DATA = bytes(place % 251 for place in range(300_000))
 
@@ -39,21 +39,38 @@ def test_a_port_in_use_is_a_usage_error(server: LocalServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"),
+    ("service", "options", "expected"),
     [
-        ({"prot": 1}, "no such FileSender option: prot .write 'port'"),
-        ({"port": -1}, "port must be a whole number"),
-        ({"port": "x"}, "port must be a whole number"),
-        ({"upload_chunk_size": 0}, "upload_chunk_size must be above 0"),
-        ({"users": []}, "users: at least one"),
-        ({"chunk_security": "none"}, "chunk_security must be one of key, auth"),
-        ({"version": "1.6"}, "version must be one of 3.8"),
-        ({"valid_filename_regex": "["}, "invalid regular expression"),
+        ("filesender", {"prot": 1}, "no such FileSender option: prot .write 'port'"),
+        ("filesender", {"port": -1}, "port must be a whole number"),
+        ("filesender", {"port": "x"}, "port must be a whole number"),
+        ("filesender", {"upload_chunk_size": 0}, "upload_chunk_size must be above 0"),
+        ("filesender", {"users": []}, "users: at least one"),
+        ("filesender", {"chunk_security": "none"}, "chunk_security must be one of key, auth"),
+        ("filesender", {"version": "1.6"}, r"version must be one of 3\.8, 2\.67"),
+        ("filesender", {"valid_filename_regex": "["}, "invalid regular expression"),
+        ("filesender", {"encryption_key_version": 4}, "encryption_key_version"),
+        ("filesender", {"encryption_iterations": 0}, "encryption_iterations"),
+        ("smartfile", {"prot": 1}, "no such SmartFile option: prot .write 'port'"),
+        ("smartfile", {"port": -1}, "port must be a whole number"),
+        ("smartfile", {"page_size": 0}, "page_size must be above 0"),
+        ("smartfile", {"users": []}, "users: at least one"),
+        ("smartfile", {"upload_answer": "list"}, "upload_answer must be one of array, object"),
+        ("smartfile", {"api_key": "a:b"}, "api_key must be ASCII text"),
+        ("smartfile", {"time_zone": "Nowhere/None"}, "time_zone"),
+        ("nrp", {"users": {"ann": "two words"}}, "token of ann"), ("nrp", {"models": ("Data sets",)}, "models"),
+        ("nrp", {"models": ("user",)}, "models"), ("nrp", {"models": ()}, "models"),
+        ("nrp", {"rate_window": 0}, "rate_window"), ("nrp", {"storage": "tape"}, "storage must be one of"),
+        ("jetstream", {"users": {}}, "users: at least one"), ("jetstream", {"superusers": ["who"]}, "'who' is not a user"),
+        ("jetstream", {"groups": {"g": ["who"]}}, "'who' is not a user"), ("jetstream", {"rate": -1}, "rate must be"),
+        ("jetstream", {"after_restart": "x"}, "one of continue, suspend"), ("jetstream", {"wait_ceiling": "1"}, "must be"),
+        ("jetstream", {"colour": 1}, "no such JetStream option: colour"), ("jetstream", {"root": __file__}, "root: "),
+        ("smartfiles", {}, "unknown service: smartfiles .pass one or more of: filesender, smartfile"),
     ],
-)
-def test_invalid_options(options: Any, expected: str) -> None:
+)  # fmt: skip
+def test_invalid_options(service: str, options: Any, expected: str) -> None:
     with pytest.raises(UsageError, match=expected):
-        LocalServer(filesender=options)
+        LocalServer(**{service: options})
 
 
 def test_nothing_is_left_behind() -> None:
@@ -90,11 +107,13 @@ def test_stopped_without_a_start(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "filesender").is_dir()
 
 
-def test_a_failed_start_leaves_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_start_leaves_no_directory_and_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with pytest.raises(UsageError):
-        LocalServer(filesender={"nonsense": 1})
-    assert list(tmp_path.iterdir()) == []
+    for data in ((), (tmp_path / "data",)):
+        assert list(tmp_path.iterdir()) == []
+        with pytest.raises(UsageError):
+            LocalServer(*data, smartfile={"nonsense": 1})
+    LocalServer(tmp_path / "data").stop()
 
 
 def open_files() -> int:
@@ -115,24 +134,19 @@ def test_export(tmp_path: Path) -> None:
         shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
         assert shown.stdout.splitlines() == list(server.env.values())
         assert server.filesender.env["FILESENDER_BASE_URL"] == server.filesender.url
-    lines = path.read_text("utf-8").splitlines()
-    assert all(
-        line.startswith(("export FILESENDER_", "export SMARTFILE_", "export NRP_", "export PERSEUS_", "export JETSTREAM_")) and "='" in line for line in lines
-    )
+    line = re.compile("export (FILESENDER|SMARTFILE|NRP|PERSEUS|JETSTREAM)_.*='")
+    assert all(map(line.match, path.read_text("utf-8").splitlines()))
 
 
 def test_links_have_no_place_in_the_data(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    with pytest.raises(UsageError, match="symbolic link"):
-        LocalServer(tmp_path / "link")
     (tmp_path / "real" / "filesender").mkdir()
     (tmp_path / "real" / "filesender" / "metadata.sqlite").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UsageError, match="symbolic link"):
-        LocalServer(tmp_path / "real")
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="not a directory"):
-        LocalServer(tmp_path / "file")
+    for name, words in (("link", "symbolic link"), ("real", "symbolic link"), ("file", "not a directory")):
+        with pytest.raises(UsageError, match=words):
+            LocalServer(tmp_path / name)
 
 
 def test_names_never_become_paths(tmp_path: Path) -> None:
@@ -145,50 +159,16 @@ def test_names_never_become_paths(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
 
 
-SERVE = """
-import sys
-from smartxfer.local import LocalServer
-server = LocalServer(sys.argv[1]).start()
-print(server.filesender.url, server.filesender.api_key, flush=True)
-sys.stdin.read()
-"""
-
-
-class Process:
-    """A server in its own process."""
-
-    def __init__(self, data: Path) -> None:
-        self.popen = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(data)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=str(data.parent),
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-        assert self.popen.stdout is not None
-        self.url, self.api_key = self.popen.stdout.readline().split()
-        self.username = "ann@example.org"
-
-    def kill(self) -> None:
-        self.popen.send_signal(signal.SIGKILL)
-        with self.popen:
-            self.popen.wait(10)
-
-
 def test_it_survives_a_kill(tmp_path: Path) -> None:
-    first = Process(tmp_path / "data")
-    try:
+    attributes = "url api_key username"
+    with served(tmp_path / "data", "filesender", attributes) as first:
         site = wire.Site(first)
         whole = site.send("whole.bin", DATA)
         half = site.create([("half.bin", len(DATA))])
         file = wire.real_files(half)[0]
         assert site.chunk(half, file, 0, DATA[:100_000]).status == 200
         guest = site.call("POST", "/rest.php/guest", {"recipient": "g@example.net"}).json()
-    finally:
-        first.kill()
-    second = Process(tmp_path / "data")
-    try:
+    with served(tmp_path / "data", "filesender", attributes) as second:
         assert second.api_key == first.api_key
         site = wire.Site(second)
         assert site.fetch(whole).body == DATA
@@ -198,8 +178,6 @@ def test_it_survives_a_kill(tmp_path: Path) -> None:
         assert site.fetch(half).body == DATA
         known = site.call("GET", "/rest.php/guest/{}".format(guest["id"])).json()
         assert known["token"] == guest["token"]
-    finally:
-        second.kill()
 
 
 def test_many_requests_on_one_connection(server: LocalServer) -> None:

@@ -12,18 +12,15 @@ from tests.support.local import smartfile_calls as wire
 
 DATA = bytes(place % 253 for place in range(100_000))
 NAME = "a b#ü.txt"
+FILE = "/docs/" + NAME
 
 
 @pytest.fixture
 def api(server: LocalServer) -> wire.Api:
     """Return a client of a site with a small tree."""
-    api = wire.Api(server.smartfile)
-    for path in ("/docs", "/docs/deep", "/private"):
-        api.mkdir(path)
-    api.upload("/docs", NAME, DATA)
-    api.upload("/docs/deep", "b.txt", b"deep")
-    api.upload("/private", "secret.txt", b"secret")
-    return api
+    for path, data in ((FILE, DATA), ("/docs/deep/b.txt", b"deep"), ("/private/secret.txt", b"secret")):
+        server.smartfile.write(path, data)
+    return wire.Api(server.smartfile)
 
 
 def make(api: wire.Api, path: str = "/docs", **fields: Any) -> Any:
@@ -32,14 +29,17 @@ def make(api: wire.Api, path: str = "/docs", **fields: Any) -> Any:
     return reply.json()
 
 
-def visit(
-    link: Any, path: str = "", method: str = "GET", headers: Optional[Dict[str, str]] = None
-) -> wire.Reply:
+def visit(link: Any, path: str = "", method: str = "GET", headers: Optional[Dict[str, str]] = None) -> wire.Reply:
     target = urlsplit(link["href"])
     assert target.path == "/link/" + link["uid"] + "/"
-    return bare_client.request(
-        f"http://{target.netloc}", method, target.path + quote(path), None, headers or {}
-    )
+    return bare_client.request(f"http://{target.netloc}", method, target.path + quote(path), None, headers or {})
+
+
+def statuses(link: Any, *paths: str) -> Any:
+    return [visit(link, path).status for path in paths]
+
+
+# Calls
 
 
 def test_a_link_has_the_fields_of_the_page(api: wire.Api) -> None:
@@ -47,33 +47,22 @@ def test_a_link_has_the_fields_of_the_page(api: wire.Api) -> None:
     assert link.pop("uid")
     assert link.pop("href").startswith(api.url + "/link/")
     created, expiration = link.pop("created"), link.pop("expiration")
-    assert len(created) == len("2013-02-23T22:49:30")
-    assert created < expiration
+    assert (len(created), created < expiration) == (len("2013-02-23T22:49:30"), True)
     assert link == {
-        "name": "for Bob",
-        "path": "/docs",
-        "acl": {"list": True, "read": True, "remove": False, "write": False},
-        "owner": api.service.username,
-        "recursive": True,
-        "usage_count": 0,
-        "usage_limit": 7,
-        "cache": 30,
-    }
-
-
-def test_a_link_without_words_is_open_for_ever(api: wire.Api) -> None:
-    link = make(api, "/docs/" + NAME)
-    assert (link["name"], link["expiration"], link["usage_limit"]) == (NAME, None, None)
-    assert (link["recursive"], link["cache"]) == (False, False)
+        "name": "for Bob", "path": "/docs", "acl": {"list": True, "read": True, "remove": False, "write": False},
+        "owner": api.service.username, "recursive": True, "usage_count": 0, "usage_limit": 7, "cache": 30,
+    }  # fmt: skip
+    bare = make(api, FILE)
+    values = [bare[name] for name in ("name", "expiration", "usage_limit", "recursive", "cache")]
+    assert values == [NAME, None, None, False, False]
 
 
 def test_links_are_made_by_json_too(api: wire.Api) -> None:
     body = b'{"path": "/docs", "read": true, "list": false, "recursive": true, "usage_limit": 3}'
     reply = api.call("POST", "link", body=body, headers={"Content-Type": "application/json"})
-    assert reply.status == 201
     link = reply.json()
+    assert (reply.status, link["recursive"], link["usage_limit"]) == (201, True, 3)
     assert link["acl"] == {"list": False, "read": True, "remove": False, "write": False}
-    assert (link["recursive"], link["usage_limit"]) == (True, 3)
 
 
 def test_links_are_listed_shown_and_deleted(api: wire.Api) -> None:
@@ -81,68 +70,51 @@ def test_links_are_listed_shown_and_deleted(api: wire.Api) -> None:
     listed = api.get("link", page="2", limit="2").json()
     assert listed["results"] == links[2:4]
     assert [listed[name] for name in ("total", "page", "pages", "per_page")] == [5, 2, 3, 2]
-    assert api.get("link", links[1]["uid"]).json() == links[1]
-    gone = api.delete("link", links[1]["uid"])
-    assert (gone.status, gone.body) == (204, b"")
-    assert api.get("link", links[1]["uid"]).status == 404
-    assert api.delete("link", links[1]["uid"]).status == 404
-    assert visit(links[1], NAME).status == 404
-    assert [link["uid"] for link in api.get("link").json()["results"]] == [
-        link["uid"] for link in links if link is not links[1]
-    ]
+    gone = links.pop(1)
+    assert api.get("link", gone["uid"]).json() == gone
+    reply = api.delete("link", gone["uid"])
+    assert (reply.status, reply.body) == (204, b"")
+    assert api.get("link", gone["uid"]).status == api.delete("link", gone["uid"]).status == visit(gone, NAME).status == 404
+    assert api.get("link").json()["results"] == links
 
 
 @pytest.mark.parametrize(
     ("fields", "name"),
     [
-        ({"path": "/none"}, "path"),
-        ({"path": "/docs/../private"}, "path"),
-        ({"path": "/docs", "expires": "soon"}, "expires"),
-        ({"path": "/docs", "expires": "-1"}, "expires"),
-        ({"path": "/docs", "expires": "9" * 30}, "expires"),
-        ({"path": "/docs", "usage_limit": "1.5"}, "usage_limit"),
+        ({"path": "/none"}, "path"), ({"path": "/docs/../private"}, "path"),
+        ({"path": "/docs", "expires": "soon"}, "expires"), ({"path": "/docs", "expires": "-1"}, "expires"),
+        ({"path": "/docs", "expires": "9" * 30}, "expires"), ({"path": "/docs", "usage_limit": "1.5"}, "usage_limit"),
+        ({"name": "x"}, "field_errors"),
     ],
-)
+)  # fmt: skip
 def test_fields_that_are_refused(api: wire.Api, fields: Dict[str, str], name: str) -> None:
     reply = api.post("link", **fields)
-    assert reply.status == 400
-    assert set(reply.json()) == {name}
+    assert (reply.status, set(reply.json())) == (400, {name})
 
 
-def test_a_link_needs_a_path_and_an_account(api: wire.Api) -> None:
-    assert set(api.post("link", name="x").json()["field_errors"]) == {"path"}
-    api.headers = {}
-    assert api.post("link", path="/docs").status == 401
-    assert api.get("link").status == 401
-
-
-def test_a_link_belongs_to_who_made_it(api: wire.Api) -> None:
+def test_a_link_belongs_to_its_creator(api: wire.Api) -> None:
     link = make(api)
     made = api.post("user", username="bob", email="bob@example.net", password="s3cret")
     assert made.status == 201, made.body
     api.headers = wire.basic("bob", "s3cret")
     assert api.get("link").json()["total"] == 0
-    assert api.get("link", link["uid"]).status == 404
-    assert api.delete("link", link["uid"]).status == 404
+    assert api.get("link", link["uid"]).status == api.delete("link", link["uid"]).status == 404
+
+
+# Visits
 
 
 def test_the_bytes_of_a_file_come_without_credentials(api: wire.Api) -> None:
-    link = make(api, "/docs/" + NAME)
+    link = make(api, FILE)
     for path in ("", NAME):
         reply = visit(link, path)
         assert (reply.status, reply.body) == (200, DATA)
     part = visit(link, NAME, headers={"Range": "bytes=99990-"})
     assert (part.status, part.body) == (206, DATA[99990:])
-    for path in ("other.txt", NAME + "/x", "deep/b.txt"):
-        assert visit(link, path).status == 404
-
-
-def test_a_head_counts_as_no_use(api: wire.Api) -> None:
-    link = make(api, "/docs/" + NAME, usage_limit="1")
-    head = visit(link, NAME, "HEAD")
-    assert (head.status, head.headers["Content-Length"], head.body) == (200, str(len(DATA)), b"")
-    assert visit(link, NAME).status == 200
-    assert visit(link, NAME).status == 410
+    assert statuses(link, "other.txt", NAME + "/x", "deep/b.txt") == [404] * 3
+    assert [visit(link, *call).status for call in ((NAME, "PUT"), ("", "POST"))] == [405, 405]
+    assert api.post("path/oper/rename", src=FILE, dst="/docs/b").status == 200
+    assert visit(link, NAME).status == 404
 
 
 def test_a_link_to_a_directory_opens_its_files(api: wire.Api) -> None:
@@ -153,8 +125,7 @@ def test_a_link_to_a_directory_opens_its_files(api: wire.Api) -> None:
         assert reply.status in (400, 404)
         assert b"secret" not in reply.body.replace(b"secret.txt", b"")
     page = visit(link).body.decode()
-    assert quote(NAME) in page
-    assert "deep" not in page
+    assert (quote(NAME) in page, "deep" in page) == (True, False)
 
 
 def test_a_recursive_link_opens_what_is_below(api: wire.Api) -> None:
@@ -164,19 +135,22 @@ def test_a_recursive_link_opens_what_is_below(api: wire.Api) -> None:
     assert "b.txt" in visit(link, "deep/").body.decode()
 
 
+def test_names_are_escaped_on_the_page(api: wire.Api) -> None:
+    api.upload("/docs", "<i>&.txt", b"")
+    page = visit(make(api, name="<b>")).body.decode()
+    assert ("&lt;i&gt;&amp;.txt" in page, "<i>" in page, "<b>" in page) == (True, False, False)
+
+
 def test_a_link_allows_what_its_acl_says(api: wire.Api) -> None:
-    listing = make(api, list="true")
-    assert (visit(listing).status, visit(listing, NAME).status) == (200, 403)
-    reading = make(api, read="true")
-    assert (visit(reading).status, visit(reading, NAME).status) == (403, 200)
+    assert statuses(make(api, list="true"), "", NAME) == [200, 403]
+    assert statuses(make(api, read="true"), "", NAME) == [403, 200]
 
 
 def test_a_password_guards_a_link(api: wire.Api) -> None:
-    link = make(api, "/docs/" + NAME, password="öpen")
+    link = make(api, FILE, password="öpen")
     assert "öpen" not in repr(api.get("link", link["uid"]).json())
     bare = visit(link, NAME)
-    assert bare.status == 401
-    assert bare.headers["WWW-Authenticate"].startswith("Basic ")
+    assert (bare.status, bare.headers["WWW-Authenticate"].partition(" ")[0]) == (401, "Basic")
     for wrong in (wire.basic("", "open"), wire.basic("öpen", ""), {"Authorization": "Basic ü"}):
         assert visit(link, NAME, headers=wrong).status == 401
     assert visit(link, NAME, headers=wire.basic("visitor", "öpen")).body == DATA
@@ -184,41 +158,26 @@ def test_a_password_guards_a_link(api: wire.Api) -> None:
 
 
 def test_a_link_expires(api: wire.Api) -> None:
-    link = make(api, "/docs/" + NAME, expires="60")
+    link = make(api, FILE, expires="60")
     assert visit(link, NAME).status == 200
     api.service.configure(clock_offset=61.0)
     assert visit(link, NAME).status == 410
 
 
-def test_a_usage_limit_holds_when_many_come_at_once(api: wire.Api) -> None:
-    link = make(api, "/docs/" + NAME, usage_limit="2")
+def test_a_usage_limit_counts_downloads_of_concurrent_visitors(api: wire.Api) -> None:
+    link = make(api, FILE, usage_limit="2")
+    head = visit(link, NAME, "HEAD")
+    assert (head.status, head.headers["Content-Length"], head.body) == (200, str(len(DATA)), b"")
     with ThreadPoolExecutor(4) as pool:
-        statuses = sorted(reply.status for reply in pool.map(lambda _: visit(link, NAME), range(4)))
-    assert statuses == [200, 200, 410, 410]
+        assert sorted(pool.map(lambda _: visit(link, NAME).status, range(4))) == [200, 200, 410, 410]
     assert api.get("link", link["uid"]).json()["usage_count"] == 2
 
 
-def test_a_link_to_a_file_that_went(api: wire.Api) -> None:
-    link = make(api, "/docs/" + NAME)
-    assert api.post("path/oper/rename", src="/docs/" + NAME, dst="/docs/b").status == 200
-    assert visit(link, NAME).status == 404
-
-
-def test_names_are_escaped_on_the_page(api: wire.Api) -> None:
-    api.upload("/docs", "<i>&.txt", b"")
-    page = visit(make(api, name="<b>")).body.decode()
-    assert "&lt;i&gt;&amp;.txt" in page
-    assert "<i>" not in page
-    assert "<b>" not in page
-
-
-def test_a_link_cannot_be_written_to(api: wire.Api) -> None:
-    assert visit(make(api), NAME, "PUT").status == 405
-    assert visit(make(api), "", "POST").status == 405
+# Direct URLs
 
 
 def exchange(api: wire.Api, **fields: str) -> wire.Reply:
-    return api.post("path/exchange", **{"path": "/docs/" + NAME, **fields})
+    return api.post("path/exchange", **{"path": FILE, **fields})
 
 
 def fetch(url: str) -> wire.Reply:
@@ -228,8 +187,7 @@ def fetch(url: str) -> wire.Reply:
 
 def test_a_direct_url_opens_one_file_for_a_while(api: wire.Api) -> None:
     url = exchange(api, mode="r", expires="60").json()["url"]
-    assert url.startswith(api.url)
-    assert url.endswith("/docs/" + quote(NAME))
+    assert (url.startswith(api.url), url.endswith("/docs/" + quote(NAME))) == (True, True)
     assert fetch(url).body == DATA
     assert fetch(url.rpartition("/docs/")[0] + "/private/secret.txt").status == 404
     assert fetch(url.replace("/direct/", "/direct/x")).status == 404

@@ -38,20 +38,22 @@ def done(api: wire.Api, reply: wire.Reply) -> Any:
     return task["result"]["result"]
 
 
+def said(reply: wire.Reply) -> Any:
+    return reply.status, reply.json()
+
+
 def test_mkdir(server: LocalServer, api: wire.Api) -> None:
     made = api.post("path/oper/mkdir", path="/docs/new dir/").json()
     assert (made["path"], made["isdir"], made["items"]) == ("/docs/new dir", True, 0)
     assert api.put("path/oper/mkdir", "/docs/by put").json()["path"] == "/docs/by put"
     assert "/docs/by put" in server.smartfile.directories()
-    assert api.post("path/oper/mkdir", path="/docs/new dir").json() == made
-    assert api.post("path/oper/mkdir", path="/docs/a.txt").status == 409
-    assert api.post("path/oper/mkdir", path="/none/x").status == 404
-    missing = api.post("path/oper/mkdir")
-    assert (missing.status, missing.json()) == (400, {"field_errors": {"path": ["This field is required."]}})
+    assert said(api.post("path/oper/mkdir", path="/docs/new dir")) == (200, made)
+    assert [api.post("path/oper/mkdir", path=path).status for path in ("/docs/a.txt", "/none/x")] == [409, 404]
+    assert said(api.post("path/oper/mkdir")) == (400, {"field_errors": {"path": ["This field is required."]}})
     assert api.post("path/oper/mkdir", path="/docs/../x").json() == {"path": ["Not a path: '/docs/../x'"]}
     server.smartfile.configure(mkdir_existing="conflict", make_parents=True)
     again = api.post("path/oper/mkdir", path="/docs/new dir")
-    assert (again.status, again.json()) == (409, {"detail": "Destination exists:/docs/new dir"})
+    assert said(again) == (409, {"detail": "Destination exists:/docs/new dir"})
     assert api.post("path/oper/mkdir", path="/x/y/z").json()["path"] == "/x/y/z"
 
 
@@ -62,11 +64,10 @@ def test_rename(server: LocalServer, api: wire.Api) -> None:
     assert server.smartfile.read("/papers/sub/b.txt") == b"/docs/sub/b.txt"
     assert api.get("path/info", "/docs").status == 404
     taken = api.post("path/oper/rename", src="/papers", dst="/other")
-    assert (taken.status, taken.json()) == (409, {"detail": "Destination exists:/other"})
-    gone = api.post("path/oper/rename", src="/docs", dst="/x")
-    assert (gone.status, list(gone.json())) == (400, ["src"])
-    inside = api.post("path/oper/rename", src="/papers", dst="/papers/sub/x")
-    assert (inside.status, list(inside.json())) == (400, ["dst"])
+    assert said(taken) == (409, {"detail": "Destination exists:/other"})
+    for src, dst, name in (("/docs", "/x", "src"), ("/papers", "/papers/sub/x", "dst")):
+        reply = api.post("path/oper/rename", src=src, dst=dst)
+        assert (reply.status, list(reply.json())) == (400, [name])
 
 
 @pytest.mark.parametrize("dst", ["/other", "/other/"])
@@ -77,20 +78,16 @@ def test_move_into_a_directory(server: LocalServer, api: wire.Api, dst: str) -> 
     assert server.smartfile.read("/other/a.txt") == b"/docs/a.txt"
 
 
-def test_move_to_a_new_name(server: LocalServer, api: wire.Api) -> None:
-    done(api, api.post("path/oper/move", src="/docs/a.txt", dst="/other/new.txt"))
-    assert server.smartfile.read("/other/new.txt") == b"/docs/a.txt"
-    done(api, api.post("path/oper/move", src="/docs", dst="/papers"))
-    assert "/papers/sub/b.txt" in server.smartfile.files()
-
-
 @pytest.mark.parametrize("dst", ["/other", "/other/"])
-def test_strict_move(server: LocalServer, api: wire.Api, dst: str) -> None:
+def test_move_to_a_new_name(server: LocalServer, api: wire.Api, dst: str) -> None:
     server.smartfile.configure(strict_move=True)
     refused = api.post("path/oper/move", src="/docs/a.txt", dst=dst)
-    assert (refused.status, refused.json()) == (409, {"detail": "Destination exists:/other"})
-    done(api, api.post("path/oper/move", src="/docs/a.txt", dst="/other/a.txt"))
-    assert "/other/a.txt" in server.smartfile.files()
+    assert said(refused) == (409, {"detail": "Destination exists:/other"})
+    done(api, api.post("path/oper/move", src="/docs/a.txt", dst="/other/new.txt"))
+    assert server.smartfile.read("/other/new.txt") == b"/docs/a.txt"
+    server.smartfile.configure(strict_move=False)
+    done(api, api.post("path/oper/move", src="/docs", dst="/papers"))
+    assert set(server.smartfile.files()) == {"/other/new.txt", "/other/c.txt", "/papers/sub/b.txt"}
 
 
 @pytest.mark.parametrize(
@@ -99,12 +96,10 @@ def test_strict_move(server: LocalServer, api: wire.Api, dst: str) -> None:
         ({"src": "/docs/a.txt", "dst": "/other/c.txt"}, 409, ["detail"]),
         ({"src": "/docs/a.txt", "dst": "/none/"}, 400, ["dst"]),
         ({"src": ["/docs/a.txt", "/docs/sub"], "dst": "/none"}, 400, ["dst"]),
-        ({"src": "/docs", "dst": "/docs/sub/"}, 400, ["dst"]),
-        ({"src": "/none", "dst": "/other/"}, 400, ["src"]),
-        ({"src": "/", "dst": "/other/"}, 400, ["src"]),
-        ({"dst": "/other/"}, 400, ["field_errors"]),
+        ({"src": "/docs", "dst": "/docs/sub/"}, 400, ["dst"]), ({"src": "/none", "dst": "/other/"}, 400, ["src"]),
+        ({"src": "/", "dst": "/other/"}, 400, ["src"]), ({"dst": "/other/"}, 400, ["field_errors"]),
     ],
-)
+)  # fmt: skip
 def test_moves_that_are_refused_at_once(
     server: LocalServer, api: wire.Api, form: Dict[str, Any], status: int, names: Any
 ) -> None:
@@ -120,9 +115,8 @@ def test_copy(server: LocalServer, api: wire.Api) -> None:
     assert server.smartfile.read("/other/docs/sub/b.txt") == b"/docs/sub/b.txt"
     # Two files from now on.
     server.smartfile.write("/docs/a.txt", b"changed")
-    wire.Api(server.smartfile, "3").call(
-        "PATCH", "path/data", "/docs/sub/b.txt", body=b"more", headers={"Range": "bytes=15-"}
-    )
+    three = wire.Api(server.smartfile, "3")
+    three.call("PATCH", "path/data", "/docs/sub/b.txt", body=b"more", headers={"Range": "bytes=15-"})
     assert server.smartfile.read("/other/docs/a.txt") == b"/docs/a.txt"
     assert server.smartfile.read("/other/docs/sub/b.txt") == b"/docs/sub/b.txt"
     assert api.post("path/oper/copy", src="/docs", dst="/other").status == 409
@@ -132,12 +126,10 @@ def test_copy(server: LocalServer, api: wire.Api) -> None:
 def test_remove(server: LocalServer, api: wire.Api) -> None:
     stored = server.smartfile.stored_path("/docs/a.txt")
     done(api, api.post("path/oper/remove", path=["/docs", "/other/c.txt"]))
-    assert server.smartfile.files() == {}
-    assert server.smartfile.directories() == ["/other"]
+    assert (server.smartfile.files(), server.smartfile.directories()) == ({}, ["/other"])
     done(api, api.delete("path/oper/remove", "/other"))
-    assert api.post("path/oper/remove", path="/other").status == 404
-    assert api.delete("path/oper/remove", "/other").status == 404
-    assert api.post("path/oper/remove", path="/").status == 400
+    again = (api.post("path/oper/remove", path="/other"), api.delete("path/oper/remove", "/other"))
+    assert [reply.status for reply in (*again, api.post("path/oper/remove", path="/"))] == [404, 404, 400]
     server.stop()
     with pytest.raises(FileNotFoundError):
         open(stored, "rb")
@@ -152,17 +144,14 @@ def test_a_directory_that_is_not_empty_may_be_an_error(server: LocalServer, api:
 
 @pytest.mark.parametrize("algorithm", ["MD5", "sha1", "Sha256", "SHA512", "crc-32"])
 def test_checksum(server: LocalServer, api: wire.Api, algorithm: str) -> None:
-    server.smartfile.write("/docs/a.txt", DATA)
-    server.smartfile.write("/docs/empty")
-    result = done(
-        api, api.post("path/oper/checksum", path=["/docs/a.txt", "/docs/empty"], algorithm=algorithm)
-    )
-    for path, data in (("/docs/a.txt", DATA), ("/docs/empty", b"")):
-        if algorithm == "crc-32":
-            expected = f"{zlib.crc32(data):08x}"
-        else:
-            expected = hashlib.new(algorithm.lower(), data).hexdigest()
-        assert result["checksums"][path] == expected
+    contents = {"/docs/a.txt": DATA, "/docs/empty": b""}
+    for path, data in contents.items():
+        server.smartfile.write(path, data)
+    result = done(api, api.post("path/oper/checksum", path=list(contents), algorithm=algorithm))
+    for path, data in contents.items():
+        crc = f"{zlib.crc32(data):08x}"
+        wanted = crc if algorithm == "crc-32" else hashlib.new(algorithm.lower(), data).hexdigest()
+        assert result["checksums"][path] == wanted
 
 
 def test_checksums_that_cannot_be(api: wire.Api) -> None:
@@ -175,29 +164,26 @@ def test_checksums_that_cannot_be(api: wire.Api) -> None:
 
 
 def test_compress(server: LocalServer, api: wire.Api) -> None:
-    result = done(
-        api, api.post("path/oper/compress", path=["/docs", "/other/c.txt"], dst="/other", name="x.zip")
-    )
-    assert result == {"path": "/other/x.zip"}
+    form = {"path": ["/docs", "/other/c.txt"], "dst": "/other", "name": "x.zip"}
+    assert done(api, api.post("path/oper/compress", **form)) == {"path": "/other/x.zip"}
     with zipfile.ZipFile(io.BytesIO(server.smartfile.read("/other/x.zip"))) as archive:
         assert sorted(archive.namelist()) == ["c.txt", "docs/", "docs/a.txt", "docs/sub/", "docs/sub/b.txt"]
         assert archive.read("docs/sub/b.txt") == b"/docs/sub/b.txt"
-    assert api.post("path/oper/compress", path="/docs", dst="/none", name="x").status == 404
-    assert api.post("path/oper/compress", path="/docs", dst="/other", name="a/x").status == 400
+    wrong = [{"dst": "/none"}, {"name": "a/x"}]
+    assert [api.post("path/oper/compress", **{**form, **more}).status for more in wrong] == [404, 400]
 
 
 def test_tasks_take_their_time(server: LocalServer, api: wire.Api) -> None:
     server.smartfile.configure(task_polls=3)
     uuid = begun(api.post("path/oper/remove", path="/docs/a.txt"))
-    found = [api.get("task", uuid).json() for _ in range(3)]
-    assert [task["result"]["status"] for task in found] == ["PENDING", "PROGRESS", "PROGRESS"]
-    assert [task["status"] for task in found] == ["PENDING", "PROGRESS", "PROGRESS"]
+    for status in ("PENDING", "PROGRESS", "PROGRESS"):
+        task = api.get("task", uuid).json()
+        assert (task["status"], task["result"]["status"]) == (status, status)
     assert "/docs/a.txt" in server.smartfile.files()
     listed = api.get("task").json()
     assert (listed["total"], listed["results"][0]["uuid"]) == (1, uuid)
     last = api.get("task", uuid).json()
-    assert last["result"]["status"] == "SUCCESS"
-    assert "/docs/a.txt" not in server.smartfile.files()
+    assert (last["result"]["status"], "/docs/a.txt" in server.smartfile.files()) == ("SUCCESS", False)
     assert api.get("task", uuid).json() == last
     server.smartfile.configure(task_list="array")
     assert api.get("task").json() == [last]
@@ -228,7 +214,6 @@ def test_what_went_away_meanwhile_is_an_error_of_the_task(server: LocalServer, a
 def test_json_bodies_are_read_too(server: LocalServer, api: wire.Api) -> None:
     body = b'{"path": ["/docs/a.txt", "/other/c.txt"], "algorithm": "MD5"}'
     headers = {"Content-Type": "application/json"}
-    reply = api.call("POST", "path/oper/checksum", body=body, headers=headers)
-    assert len(done(api, reply)["checksums"]) == 2
-    assert api.call("POST", "path/oper/checksum", body=b"[1]", headers=headers).status == 400
-    assert api.call("POST", "path/oper/checksum", body=b"{" * 9999, headers=headers).status == 400
+    assert len(done(api, api.call("POST", "path/oper/checksum", body=body, headers=headers))["checksums"]) == 2
+    for wrong in (b"[1]", b"{" * 9999):
+        assert api.call("POST", "path/oper/checksum", body=wrong, headers=headers).status == 400

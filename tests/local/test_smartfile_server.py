@@ -1,13 +1,12 @@
 """The local SmartFile: credentials, options, faults, start and stop."""
 
-import json
+import http.client
 import os
-import signal
-import subprocess
-import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,13 +14,11 @@ from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
 from tests.support.local import bare_client
 from tests.support.local import smartfile_calls as wire
+from tests.support.local.server_process import served
 
 DATA = bytes(place % 251 for place in range(300_000))
 
-
-@pytest.fixture
-def api(server: LocalServer) -> wire.Api:
-    return wire.Api(server.smartfile)
+api = wire.client()
 
 
 def test_what_it_shows_of_itself(server: LocalServer) -> None:
@@ -37,20 +34,26 @@ def test_what_it_shows_of_itself(server: LocalServer) -> None:
     assert set(site.env.items()) < set(server.env.items())
 
 
+#: Calls that need credentials: every kind of endpoint, also one that does not exist.
+CALLS = [
+    *(("GET", "/api/2/" + endpoint) for endpoint in (
+        "path/info/", "task", "nothing", "whoami/", "right/", "user/", "pref/", "activity/", "access/path/", "link/",
+        "path/sync/signature/a/",
+    )),
+    ("GET", "/api/3/path/data/x"), ("POST", "/api/2/link/"), ("POST", "/api/2/path/sync/patch/a/"),
+    ("POST", "/api/2/path/sync/delta/a/"),
+]  # fmt: skip
+
+
 def test_calls_need_credentials(server: LocalServer) -> None:
-    url = server.smartfile.url
+    url, key = server.smartfile.url, server.smartfile.key
     ping = bare_client.request(url, "GET", "/api/2/ping/")
     assert (ping.status, ping.json()) == (200, {"ping": "pong"})
-    for headers in (
-        {},
-        wire.basic(server.smartfile.key, "wrong"),
-        wire.basic("ann", ""),
-        {"Authorization": "Basic %%%"},
-        {"Authorization": "Bearer " + server.smartfile.key},
-    ):
-        for target in ("/api/2/path/info/", "/api/3/path/data/x", "/api/2/task", "/api/2/nothing"):
-            reply = bare_client.request(url, "GET", target, None, headers)
-            assert (reply.status, reply.body) == (401, b"")
+    wrong = ({"Authorization": "Basic %%%"}, {"Authorization": "Bearer " + key})
+    for headers in ({}, wire.basic(key, "wrong"), wire.basic("ann", ""), *wrong):
+        for method, target in CALLS:
+            reply = bare_client.request(url, method, target, None, headers)
+            assert (reply.status, reply.body) == (401, b""), target
     assert bare_client.request(url, "GET", "/elsewhere").status == 404
 
 
@@ -69,37 +72,7 @@ def test_users_have_passwords_of_their_own() -> None:
 def test_methods_that_a_route_does_not_have(server: LocalServer, api: wire.Api) -> None:
     reply = api.delete("path/info", "/x")
     assert (reply.status, reply.headers["Allow"]) == (405, "GET, POST")
-    assert api.get("nothing").status == 404
-    assert api.get("path").status == 404
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({"prot": 1}, "no such SmartFile option: prot .write 'port'"),
-        ({"port": -1}, "port must be a whole number"),
-        ({"page_size": 0}, "page_size must be above 0"),
-        ({"users": []}, "users: at least one"),
-        ({"upload_answer": "list"}, "upload_answer must be one of array, object"),
-        ({"api_key": "a:b"}, "api_key must be ASCII text"),
-    ],
-)
-def test_invalid_options(options: Any, expected: str) -> None:
-    with pytest.raises(UsageError, match=expected):
-        LocalServer(services=["smartfile"], smartfile=options)
-
-
-def test_a_service_that_is_none() -> None:
-    with pytest.raises(
-        UsageError, match="unknown service: smartfiles .pass one or more of: filesender, smartfile"
-    ):
-        LocalServer(smartfiles={})
-
-
-def test_an_option_of_the_second_service_lets_go_of_the_first(tmp_path: Path) -> None:
-    with pytest.raises(UsageError):
-        LocalServer(tmp_path / "data", smartfile={"nonsense": 1})
-    LocalServer(tmp_path / "data", services=["smartfile"]).stop()
+    assert [api.get(endpoint).status for endpoint in ("nothing", "path")] == [404, 404]
 
 
 @pytest.mark.parametrize(
@@ -143,12 +116,10 @@ def test_manners_of_errors(server: LocalServer, api: wire.Api) -> None:
     assert api.post("path/oper/mkdir").json()[0]["field_errors"]["path"]
 
 
-@pytest.mark.parametrize(
-    ("charset", "kind"), [(False, "application/json"), (True, "application/json; charset=utf-8")]
-)
-def test_json_with_a_charset(server: LocalServer, api: wire.Api, charset: bool, kind: str) -> None:
-    server.smartfile.configure(json_charset=charset)
-    assert api.get("path/info").headers["Content-Type"] == kind
+def test_json_with_a_charset(server: LocalServer, api: wire.Api) -> None:
+    for charset, kind in ((False, "application/json"), (True, "application/json; charset=utf-8")):
+        server.smartfile.configure(json_charset=charset)
+        assert api.get("path/info").headers["Content-Type"] == kind
 
 
 def test_faults_and_the_account(server: LocalServer, api: wire.Api) -> None:
@@ -191,90 +162,46 @@ def test_what_tests_look_at(server: LocalServer, api: wire.Api) -> None:
     assert site.links() == []
 
 
-SERVE = """
-import json, sys
-from smartxfer.local import LocalServer
-server = LocalServer(sys.argv[1], services=["smartfile"], smartfile={"task_polls": 1}).start()
-site = server.smartfile
-print(json.dumps([site.url, site.key, site.password, site.client_token, site.client_secret]), flush=True)
-sys.stdin.read()
-"""
-
-
-class Process:
-    """A server in its own process."""
-
-    def __init__(self, data: Path) -> None:
-        self.popen = subprocess.Popen(
-            [sys.executable, "-c", SERVE, str(data)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=str(data.parent),
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-        assert self.popen.stdout is not None
-        url, *self.secrets = json.loads(self.popen.stdout.readline())
-        backend = SimpleNamespace(key=self.secrets[0], password=self.secrets[1])
-        self.api = wire.Api(SimpleNamespace(url=url, backend=backend))
-
-    def kill(self) -> None:
-        self.popen.send_signal(signal.SIGKILL)
-        with self.popen:
-            self.popen.wait(10)
-
-
 def test_it_survives_a_kill(tmp_path: Path) -> None:
-    first = Process(tmp_path / "data")
-    try:
-        first.api.mkdir("/docs")
-        first.api.upload("/docs", "whole.bin", DATA)
-        first.api.upload("/docs", "old.bin", b"the old one")
-        first.api.post("path/info", "/docs/old.bin", attributes="a=b")
-        task: Dict[str, Any] = first.api.post("path/oper/remove", path="/docs/whole.bin").json()
-        assert first.api.get("task", task["uuid"]).json()["status"] == "PENDING"
-        body, headers = wire.multipart(("file", "old.bin", DATA))
-        half = http_half(first.api, body, headers)
-        incoming = tmp_path / "data" / "smartfile" / "incoming"
-        wait_for_bytes(incoming)
-    finally:
-        first.kill()
+    def calls(site: Any) -> wire.Api:
+        return wire.Api(SimpleNamespace(url=site.url, backend=site))
+
+    attributes = ("smartfile", "url key password client_token client_secret")
+    incoming = tmp_path / "data" / "smartfile" / "incoming"
+    with served(tmp_path / "data", *attributes, task_polls=1) as first:
+        api = calls(first)
+        api.mkdir("/docs")
+        api.upload("/docs", "whole.bin", DATA)
+        api.upload("/docs", "old.bin", b"the old one")
+        api.post("path/info", "/docs/old.bin", attributes="a=b")
+        task: Dict[str, Any] = api.post("path/oper/remove", path="/docs/whole.bin").json()
+        assert api.get("task", task["uuid"]).json()["status"] == "PENDING"
+        half = half_an_upload(api, incoming)
     half.close()
-    second = Process(tmp_path / "data")
-    try:
-        assert second.secrets == first.secrets
+    with served(tmp_path / "data", *attributes, task_polls=1) as second:
+        api = calls(second)
+        assert {**vars(second), "url": ""} == {**vars(first), "url": ""}
         assert os.listdir(incoming) == []
-        assert second.api.data("/docs/whole.bin") == DATA
-        assert second.api.data("/docs/old.bin") == b"the old one"
-        assert second.api.get("path/info", "/docs/old.bin").json()["attributes"] == {"a": "b"}
+        assert (api.data("/docs/whole.bin"), api.data("/docs/old.bin")) == (DATA, b"the old one")
+        assert api.get("path/info", "/docs/old.bin").json()["attributes"] == {"a": "b"}
         # Unfinished tasks continue.
-        assert second.api.get("task", task["uuid"]).json()["status"] == "SUCCESS"
-        assert second.api.get("path/info", "/docs/whole.bin").status == 404
-    finally:
-        second.kill()
+        assert api.get("task", task["uuid"]).json()["status"] == "SUCCESS"
+        assert api.get("path/info", "/docs/whole.bin").status == 404
 
 
-def http_half(api: wire.Api, body: bytes, headers: Dict[str, str]) -> Any:
-    """Open a connection and send half of an upload."""
-    import http.client
-    from urllib.parse import urlsplit
-
+def half_an_upload(api: wire.Api, incoming: Path) -> Any:
+    """Return a connection on which half of an upload was sent, once bytes of it are on disk."""
+    body, headers = wire.multipart(("file", "old.bin", DATA))
     connection = http.client.HTTPConnection(urlsplit(api.url).netloc, timeout=10)
     connection.putrequest("POST", "/api/2/path/data/docs/")
     for name, value in {**api.headers, **headers, "Content-Length": str(len(body))}.items():
         connection.putheader(name, value)
     connection.endheaders(body[: len(body) // 2])
-    return connection
-
-
-def wait_for_bytes(incoming: Path) -> None:
-    """Wait until bytes of an upload are on disk."""
-    import time
-
     ends_at = time.monotonic() + 10
     while not any(path.stat().st_size for path in incoming.iterdir()):
         assert time.monotonic() < ends_at
         time.sleep(0.01)
+    return connection
 
 
 def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Uploads to the local SmartFile: by form, and by API 3."""
 
+import os
 import random
 import socket
 import threading
@@ -27,12 +28,8 @@ def api3(server: LocalServer, api: wire.Api) -> wire.Api:
 
 
 def test_several_files_in_one_form(server: LocalServer, api: wire.Api) -> None:
-    body, headers = wire.multipart(
-        ("file", "a.bin", DATA),
-        ("note", None, b"only text"),
-        ("b.bin", "b.bin", b""),
-        ("x", 'ü \\" #.txt', b"x"),
-    )
+    parts = (("file", "a.bin", DATA), ("note", None, b"only text"), ("b.bin", "b.bin", b""), ("x", 'ü \\" #.txt', b"x"))
+    body, headers = wire.multipart(*parts)
     infos = api.call("POST", "path/data", "/docs", body=body, headers=headers).json()
     assert [info["path"] for info in infos] == ["/docs/a.bin", "/docs/b.bin", '/docs/ü " #.txt']
     assert server.smartfile.files() == {"/docs/a.bin": 300_000, "/docs/b.bin": 0, '/docs/ü " #.txt': 1}
@@ -55,9 +52,11 @@ def test_a_file_of_that_name_is_overwritten(server: LocalServer, api: wire.Api) 
 
 
 def test_directories_in_the_file_name(server: LocalServer, api: wire.Api) -> None:
-    assert api.upload("/", "/docs/a.txt", b"x").json()[0]["path"] == "/docs/a.txt"
     server.smartfile.mkdir("/docs/sub")
-    assert api.upload("/docs", "sub/b.txt", b"x").json()[0]["path"] == "/docs/sub/b.txt"
+    for directory, name in (("/", "/docs/a.txt"), ("/docs", "sub/b.txt"), ("/x/y", "z/a.txt")):
+        server.smartfile.configure(make_parents=directory == "/x/y")
+        path = api.upload(directory, name, b"x").json()[0]["path"]
+        assert path == (name if directory == "/" else directory + "/" + name)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +66,7 @@ def test_directories_in_the_file_name(server: LocalServer, api: wire.Api) -> Non
         ("/docs", "..", 400), ("/taken", "a", 400),
     ],
 )  # fmt: skip
-def test_uploads_that_are_refused(
-    server: LocalServer, api: wire.Api, directory: str, name: str, status: int
-) -> None:
+def test_uploads_that_are_refused(server: LocalServer, api: wire.Api, directory: str, name: str, status: int) -> None:
     server.smartfile.write("/taken", b"kept")
     body, headers = wire.multipart(("file", name, DATA))
     assert api.call("POST", "path/data", directory, body=body, headers=headers).status == status
@@ -79,34 +76,24 @@ def test_uploads_that_are_refused(
 
 def left_over(server: LocalServer) -> List[str]:
     """Return the temporary files that are not in use."""
-    import os
-
     return os.listdir(server.smartfile.backend.tree.incoming)
 
 
-def test_directories_are_made_where_the_site_does_so(server: LocalServer, api: wire.Api) -> None:
-    server.smartfile.configure(make_parents=True)
-    assert api.upload("/x/y", "z/a.txt", b"x").json()[0]["path"] == "/x/y/z/a.txt"
+B1, HEAD = "multipart/form-data; boundary=b1", b'--b1\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\nxyz'
 
 
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        (b"", "multipart/form-data"),
-        (b"--b1\r\n", "multipart/form-data; boundary=b1"),
-        (b"--b1--\r\n", "multipart/form-data; boundary=b1"),
-        (b'--b1\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\nxyz', "multipart/form-data; boundary=b1"),
-        (b'--b1\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\nxyz\r\n--b1', "multipart/form-data; boundary=b1"),
-        (b"--b1\r\n\r\nno head\r\n--b1--\r\n", "multipart/form-data; boundary=b1"),
-        (b"--b1\r\n" + b"x" * 40_000, "multipart/form-data; boundary=b1"),
-        (b"--b1garbage\r\n\r\n\r\n--b1--", "multipart/form-data; boundary=b1"),
+        (b"", "multipart/form-data"), (b"--b1\r\n", B1), (b"--b1--\r\n", B1), (HEAD, B1), (HEAD + b"\r\n--b1", B1),
+        (b"--b1\r\n\r\nno head\r\n--b1--\r\n", B1), (b"--b1\r\n" + b"x" * 40_000, B1),
+        (b"--b1garbage\r\n\r\n\r\n--b1--", B1),
     ],
 )  # fmt: skip
 def test_broken_forms(server: LocalServer, api: wire.Api, body: bytes, kind: str) -> None:
     reply = api.call("POST", "path/data", "/docs", body=body, headers={"Content-Type": kind})
     assert reply.status == 400, reply.body
-    assert server.smartfile.files() == {}
-    assert left_over(server) == []
+    assert (server.smartfile.files(), left_over(server)) == ({}, [])
 
 
 def test_it_must_be_a_form(api: wire.Api) -> None:
@@ -198,9 +185,8 @@ def nasty(seed: int) -> bytes:
     """Return bytes with many prefixes of delimiters."""
     choose = random.Random(seed)
     pool = [b"\r\n--b", b"\r", b"\n", b"\r\n", b"--b1", b"-", b"\r\n--", b"x", b"\r\n--b2", b"\0" * 9]
-    return b"".join(choose.choice(pool) for _ in range(choose.randrange(200))).replace(
-        b"\r\n--b1", b"\r\n--B1"
-    )
+    chosen = b"".join(choose.choice(pool) for _ in range(choose.randrange(200)))
+    return chosen.replace(b"\r\n--b1", b"\r\n--B1")
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 1 << 20])
@@ -268,10 +254,7 @@ def test_patch_appends(server: LocalServer, api3: wire.Api) -> None:
     server.smartfile.write("/docs/a.bin", DATA[:1000])
 
     def patch(offset: str, data: bytes, **headers: str) -> Any:
-        sent = {
-            "Range": f"bytes={offset}",
-            **{name.replace("_", "-"): value for name, value in headers.items()},
-        }
+        sent = {"Range": f"bytes={offset}", **{name.replace("_", "-"): value for name, value in headers.items()}}
         return api3.call("PATCH", "path/data", "/docs/a.bin", body=data, headers=sent).json()
 
     assert patch("1000-", DATA[1000:5000])["size"] == 5000
@@ -300,8 +283,7 @@ def test_delete(server: LocalServer, api3: wire.Api) -> None:
     server.smartfile.write("/docs/a.bin")
     reply = api3.delete("path/data", "/docs/a.bin")
     assert (reply.status, reply.body) == (204, b"")
-    assert api3.delete("path/data", "/docs/a.bin").status == 404
-    assert api3.delete("path/data", "/docs").status == 400
+    assert [api3.delete("path/data", path).status for path in ("/docs/a.bin", "/docs")] == [404, 400]
     assert wire.Api(server.smartfile).delete("path/data", "/docs").status == 405
 
 

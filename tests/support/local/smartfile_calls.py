@@ -4,10 +4,13 @@ import base64
 from typing import Any, Dict, Optional, Sequence, Tuple, Union
 from urllib.parse import quote, urlencode
 
+import pytest
+
+from smartxfer.local import LocalServer
 from tests.support.local import bare_client
 from tests.support.local.bare_client import Reply
 
-__all__ = ["Api", "Reply", "basic", "multipart"]
+__all__ = ["Api", "Reply", "basic", "client", "multipart"]
 
 Values = Dict[str, Union[str, Sequence[str]]]
 
@@ -93,3 +96,13 @@ class Api:
         reply = self.get("path/data", path)
         assert reply.status == 200, reply.body
         return reply.body
+
+
+def client() -> Any:
+    """Return a fixture: calls of the first user of a new server."""
+
+    @pytest.fixture
+    def api(server: LocalServer) -> Api:
+        return Api(server.smartfile)
+
+    return api
