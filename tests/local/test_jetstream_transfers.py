@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterator
 import pytest
 
 from smartxfer.local import LocalServer
-from tests.support.local.jetstream_calls import Api, Refused, Users, send, until
+from tests.support.local.jetstream_calls import Api, Users, send, until
 from tests.support.stopwatch import Stopwatch
 
 DATA = random.Random(6).getrandbits(8 << 20).to_bytes(1 << 20, "big")
@@ -66,11 +66,9 @@ def wait_out(api: Api, transfer: str) -> None:
 
 def test_files_arrive(server: LocalServer, ann: Api, far: Api) -> None:
     site, peer = server.jetstream, server.jetstream_peer
-    site.write("/tree/a", DATA)
-    site.write("/tree/sub/b", b"b" * 257)
-    site.write("/tree/sub/empty")
-    site.write("/one", b"1")
-    id = send(ann, server, {"/t": "/tree", "one/1": "/one"}, destinationPath="/in", priority=7, userData={"k": "v"})
+    for path, data in (("/tree/a", DATA), ("/tree/sub/b", b"b" * 257), ("/tree/sub/empty", b""), ("/one", b"1")):
+        site.write(path, data)
+    id = send(ann, server, {"/t": "/tree", "one/1": "/one"}, destinationPath="/in")
     done = ann("send.waitForTransfer", transferId=id)
     assert (done["status"], done["processing"], done["errorMessage"]) == ("complete", False, None)
     assert peer.read("/in/t/a") == DATA
@@ -79,66 +77,38 @@ def test_files_arrive(server: LocalServer, ann: Api, far: Api) -> None:
     }  # fmt: skip
     assert done["totalBlocks"] == done["blocksAcked"] == done["blocksSent"] == 4096 + 2 + 1
     assert done["totalBytes"] == done["bytesSent"] == (1 << 20) + 258
-    assert (done["blockSize"], done["priority"], done["destinationPath"]) == (256, 7, "/in")
     times = [done[name] for name in ("requestTime", "queueTime", "startTime", "endTime")]
     assert times == sorted(times)
-    assert done["snapshotTime"] == done["endTime"]
-    assert abs(times[0] / 1e6 - time.time()) < 60
-    assert (done["owner"], done["userData"], done["checkpointFrequencySeconds"]) == ("ann", {"k": "v"}, None)
-    assert done in ann("send.getTransfers")
+    assert (done["snapshotTime"], abs(times[0] / 1e6 - time.time()) < 60) == (done["endTime"], True)
     received = [one for one in far.later("recv.getTransfers") if one["destinationPath"] == "/in"]
     assert [(one["status"], one["totalSize"], one["sourcePort"]) for one in received] == [
         ("complete", (1 << 20) + 258, site.port)
     ]
-    [source] = [one for one in far.later("recv.getSources") if one["sourcePort"] == site.port]
-    assert source["completeTransferCount"] >= 1
-    assert source["aveRecvRate"] > 0
     to = ann("send.getDestination", destinationId=done["destinationId"])
     assert to["destinationPublicKey"] == far("getServerInfo")["publicKey"]
     events = [one for one in ann("getEventLog") if one.get("transferId") == id]
     assert [(one["_event"], one["status"]) for one in events] == [
-        ("transferUpdated", "pending"), ("transferUpdated", "sending"), ("transferUpdated", "complete"),
-    ]  # fmt: skip
+        ("transferUpdated", status) for status in ("pending", "sending", "complete")
+    ]
 
 
-def test_suspend_and_resume_in_mid_copy(server: LocalServer, ann: Api, far: Api) -> None:
+def test_acknowledged_blocks_are_not_sent_again(server: LocalServer, ann: Api) -> None:
     server.jetstream.write("/s/a", DATA)
     server.jetstream.configure(rate=1 << 20)
     id = send(ann, server, {"/s/a": "/s/a"})
     seen = halfway(ann, id, 500)
     assert 0 < seen["blocksAcked"] <= seen["blocksSent"] < seen["totalBlocks"]
-    assert "receiving" in [one["status"] for one in far.later("recv.getTransfers")]
-    assert "/s/a" not in server.jetstream_peer.files()
     assert ann.kind("send.resumeTransfer", transferId=id) == "InvalidState"
     assert ann("send.suspendTransfer", transferId=id) is None
     still = ann("send.waitForTransfer", transferId=id)
-    assert (still["status"], still["processing"]) == ("suspended", False)
     assert ann.kind("send.suspendTransfer", transferId=id) == "InvalidState"
     server.jetstream.configure(rate=0)
     assert ann("send.getTransfer", transferId=id)["blocksAcked"] == still["blocksAcked"]
     assert ann("send.resumeTransfer", transferId=id) is None
     done = ann("send.waitForTransfer", transferId=id)
-    assert done["status"] == "complete"
-    assert done["blocksAcked"] == done["totalBlocks"] == 4096
-    # Acknowledged blocks were not sent again.
+    assert (done["status"], done["blocksAcked"]) == ("complete", 4096)
     assert done["blocksSent"] == 4096 + done["blocksRetransmitted"] < 4096 + still["blocksAcked"]
     assert server.jetstream_peer.read("/s/a") == DATA
-
-
-def test_fail_and_delete_in_mid_copy(server: LocalServer, ann: Api) -> None:
-    server.jetstream.write("/fd/a", DATA)
-    server.jetstream.configure(rate=1 << 20)
-    failed, deleted = (send(ann, server, {f"/fd/{number}": "/fd/a"}) for number in (1, 2))
-    halfway(ann, failed)
-    assert ann("send.failTransfer", transferId=failed, errorMessage="enough") is None
-    shown = ann("send.waitForTransfer", transferId=failed)
-    assert (shown["status"], shown["errorMessage"]) == ("error", "enough")
-    assert ann.kind("send.failTransfer", transferId=failed, errorMessage="more") == "InvalidState"
-    halfway(ann, deleted)
-    assert ann("send.deleteTransfer", transferId=deleted) is None
-    assert ann.kind("send.getTransfer", transferId=deleted) == "NotFound"
-    assert not [path for path in server.jetstream_peer.files() if path.startswith("/fd")]
-    assert os.listdir(server.jetstream_peer.backend.staging) == []
 
 
 def test_a_waiter_hears_of_a_deletion(server: LocalServer, ann: Api) -> None:
@@ -153,11 +123,16 @@ def test_a_waiter_hears_of_a_deletion(server: LocalServer, ann: Api) -> None:
     ann("send.deleteTransfer", transferId=id)
     thread.join(10)
     assert heard == ["NotFound"]
+    other = send(ann, server, {"/wd/b": "/wd/a"})
+    assert ann("send.failTransfer", transferId=other, errorMessage="enough") is None
+    assert ann.kind("send.failTransfer", transferId=other, errorMessage="more") == "InvalidState"
+    assert os.listdir(server.jetstream_peer.backend.staging) == []
 
 
 def test_the_rates_are_kept(server: LocalServer, ann: Api) -> None:
     server.jetstream.write("/r/a", DATA[: 64 << 10])
-    to = ann("send.createDestination", destinationAddress="127.0.0.1", destinationPort=server.jetstream_peer.port, sendRateMax=2000)
+    port = server.jetstream_peer.port
+    to = ann("send.createDestination", destinationAddress="127.0.0.1", destinationPort=port, sendRateMax=2000)
     manifest = ann.manifest_of({"/r/a": "/r/a"})["manifestId"]
     watch = Stopwatch()
     id = ann("send.createTransfer", destinationId=to["destinationId"], manifestId=manifest)["transferId"]
@@ -178,31 +153,14 @@ def test_the_lowest_priority_goes_first(server: LocalServer, ann: Api) -> None:
     assert ends == sorted(ends)
 
 
-def test_a_manifest_may_go_while_it_is_sent(server: LocalServer, ann: Api) -> None:
-    server.jetstream.write("/g/a", DATA)
-    server.jetstream.configure(rate=1 << 20)
-    id = send(ann, server, {"/g/a": "/g/a"})
-    shown = halfway(ann, id)
-    assert ann("send.deleteManifest", manifestId=shown["manifestId"]) is None
-    assert ann("send.deleteDestination", destinationId=shown["destinationId"]) is None
-    server.jetstream.configure(rate=0)
-    assert until(ann, id, "complete")["manifestId"] == shown["manifestId"]
-    assert server.jetstream_peer.read("/g/a") == DATA
-    number = int(shown["manifestId"])
-    assert server.jetstream.backend.database.fetchone("SELECT 1 FROM manifests WHERE id=?", number) is None
-
-
 @pytest.mark.parametrize(
     ("mappings", "folder", "words"),
     [
-        ({"/../x": "/e/a"}, "", "leads out"),
-        ({"/x": "/e/a"}, "/../..", "leads out"),
-        ({"/away/x": "/e/a"}, "", "leads out"),
-        ({"/folder": "/e/a"}, "", "a folder is there"),
-        ({"/": "/e/a"}, "", "a folder is there"),
-        ({"/file/x": "/e/a"}, "", "ot a directory|xists"),
+        ({"/../x": "/e/a"}, "", "leads out"), ({"/x": "/e/a"}, "/../..", "leads out"),
+        ({"/away/x": "/e/a"}, "", "leads out"), ({"/folder": "/e/a"}, "", "a folder is there"),
+        ({"/": "/e/a"}, "", "a folder is there"), ({"/file/x": "/e/a"}, "", "ot a directory|xists"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_placed(
     server: LocalServer, ann: Api, tmp_path: Path, mappings: Dict[str, str], folder: str, words: str
 ) -> None:
@@ -236,22 +194,6 @@ def test_a_source_that_changed(server: LocalServer, ann: Api) -> None:
         assert (done["status"], path in done["errorMessage"]) == ("error", True)
 
 
-def test_what_cannot_be_created(server: LocalServer, ann: Api) -> None:
-    bad = ann.manifest_of({"/x": "/nowhere"})["manifestId"]
-    server.jetstream.write("/n/a")
-    good = ann.manifest_of({"/x": "/n/a"})["manifestId"]
-    to = ann.destination(server.jetstream_peer)
-    with pytest.raises(Refused) as refused:
-        ann("send.createTransfer", destinationId=to, manifestId=bad)
-    assert (refused.value.kind, refused.value.code) == ("InvalidState", -32005)
-    assert ann.kind("send.createTransfer", destinationId="0", manifestId=good) == "NotFound"
-    assert ann.kind("send.createTransfer", destinationId=to, manifestId="0") == "NotFound"
-    server.jetstream.configure(licensed=False)
-    with pytest.raises(Refused) as refused:
-        ann("send.createTransfer", destinationId=to, manifestId=good)
-    assert (refused.value.kind, refused.value.code) == ("NotLicensed", -32008)
-
-
 def pending(ann: Api, transfer: str, words: str) -> None:
     """Wait until a destination has an error message."""
     deadline = time.monotonic() + 10
@@ -266,23 +208,13 @@ def pending(ann: Api, transfer: str, words: str) -> None:
         assert time.monotonic() < deadline
 
 
-def test_receivers_that_take_nothing_in(server: LocalServer, ann: Api, far: Api) -> None:
+def test_a_receiver_without_a_licence(server: LocalServer, ann: Api, far: Api) -> None:
     server.jetstream.write("/t/a", b"t")
     server.jetstream_peer.configure(licensed=False)
     id = send(ann, server, {"/t/1": "/t/a"})
     pending(ann, id, "licence")
     assert far.later("setLicenseKey", key="any") is None
-    assert far("getServerInfo")["license"] == {"licensed": True}
     until(ann, id, "complete")
-    key = {"publicKey": ann("getServerInfo")["publicKey"]}
-    assert far.later("recv.allowOnlyAuthorizedClients", onlyAuthorizedClientsAllowed=True) is None
-    id = send(ann, server, {"/t/2": "/t/a"})
-    pending(ann, id, "authorize")
-    assert far.later("recv.addAuthorizedClient", clientPublicKey=key) is None
-    until(ann, id, "complete")
-    assert far.later("recv.removeAuthorizedClient", clientPublicKey=key["publicKey"]) is None
-    assert far.later_kind("recv.removeAuthorizedClient", clientPublicKey=key) == "NotFound"
-    assert far.later("recv.allowOnlyAuthorizedClients", onlyAuthorizedClientsAllowed=False) is None
 
 
 def test_a_destination_that_comes_later(server: LocalServer, ann: Api, tmp_path: Path) -> None:
@@ -304,9 +236,7 @@ def test_a_destination_that_comes_later(server: LocalServer, ann: Api, tmp_path:
 @pytest.mark.parametrize("after", ["continue", "suspend"])
 def test_a_restart_in_mid_copy(tmp_path: Path, after: str) -> None:
     slow = {**OPTIONS["jetstream"], "rate": 1 << 20}
-    with LocalServer(
-        tmp_path, services=BOTH, jetstream=slow, jetstream_peer=OPTIONS["jetstream_peer"]
-    ) as server:
+    with LocalServer(tmp_path, **{**OPTIONS, "jetstream": slow}) as server:
         server.jetstream.write("/in/0", b"small")
         server.jetstream.write("/in/a", DATA)
         peer_port = server.jetstream_peer.port

@@ -7,24 +7,10 @@ from smartxfer.local import LocalServer
 from smartxfer.local.jetstream import JetStream
 from tests.support.local import bare_client as wire
 
-__all__ = ["Api", "Defaults", "Refused", "Users", "names", "send", "two_servers", "until"]
+__all__ = ["Api", "Refused", "Users", "names", "send", "two_servers", "until"]
 
 #: Users of the servers in these tests; ann may be superuser.
 Users: Dict[str, Optional[str]] = {"ann": "a-secret", "bob": "b-secret", "eve": "e-secret"}
-
-#: What tests change in the configuration of a server that they share.
-Defaults: Dict[str, Any] = {
-    "api_version": 44,
-    "auth_required": True,
-    "allow_api_tokens": True,
-    "allow_shared_tokens": True,
-    "request_delay": 0.0,
-    "manifest_delay": 0.0,
-    "session_idle": 0.0,
-    "clock_offset": 0.0,
-    "long_polls": True,
-    "licensed": True,
-}
 
 
 def two_servers() -> Iterator[LocalServer]:
