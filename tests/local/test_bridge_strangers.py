@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import itertools
-import json
-import re
 import socket
-import sys
-from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List
 
 import pytest
 
 from smartxfer.jetstream_bridge import Bridge
 from smartxfer.local.jsonrpc import Session, Sessions
+from tests.support.local.bridge_calls import Calls, stand_in
 
-STAND_IN = str(Path(__file__).parent.parent / "support" / "stand_in")
 CALL = b'{"jsonrpc": "2.0", "id": 1, "method": "echo", "params": {}}'
 
-
-@pytest.fixture(scope="module")
-def package() -> Iterator[Any]:
-    """The stand-in of the vendor's package, as the bridge imports it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(STAND_IN)
-        import jetstream  # type: ignore[import-not-found]
-
-        yield jetstream
-        del sys.modules["jetstream"]
+package = stand_in()
 
 
 @pytest.fixture
@@ -38,34 +26,6 @@ def bridge(package: Any) -> Iterator[Bridge]:
         yield bridge
     assert bridge.listener.crashes == []
     assert not any(interface.connected for interface in package.INTERFACES)
-
-
-class Guest:
-    """A client with its own session, on one connection."""
-
-    ids = itertools.count(1)
-
-    def __init__(self, bridge: Bridge) -> None:
-        self.http = http.client.HTTPConnection("127.0.0.1", bridge.listener.port, timeout=30)
-        self.cookie: Optional[str] = None
-
-    def call(self, method: str, **params: Any) -> Any:
-        call = {"jsonrpc": "2.0", "id": next(self.ids), "method": method, "params": params}
-        headers = {"Content-Type": "application/json"}
-        if self.cookie is not None:
-            headers["Cookie"] = f"JSSESSION={self.cookie}"
-        self.http.request("POST", "/jsonrpc", json.dumps(call), headers)
-        answer = self.http.getresponse()
-        reply = json.loads(answer.read())
-        found = re.match("JSSESSION=([^;]*)", answer.getheader("Set-Cookie", ""))
-        self.cookie = found[1] if found else self.cookie
-        return reply
-
-    def flood(self, count: int) -> None:
-        """Open sessions without ending them."""
-        for _ in range(count):
-            self.cookie = None
-            assert self.call("echo", text="x")["result"] == "x"
 
 
 # -- ambiguous requests -----------------------------------------------------------------------------------------
@@ -102,13 +62,11 @@ def _ask(bridge: Bridge, rest: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", bridge.listener.port), 10) as sock:
         sock.sendall(b"POST /jsonrpc HTTP/1.1\r\n" + rest)
         sock.shutdown(socket.SHUT_WR)
-        parts = []
-        try:
-            while not parts or parts[-1]:
-                parts.append(sock.recv(65536))
-        except ConnectionError:  # closed before everything was read
-            pass
-        return b"".join(parts)
+        said = b""
+        with contextlib.suppress(ConnectionError):  # closed before everything was read
+            for part in iter(lambda: sock.recv(65536), b""):
+                said += part
+        return said
 
 
 @pytest.mark.parametrize("name", AMBIGUOUS)
@@ -120,18 +78,14 @@ def test_a_request_that_can_be_read_in_two_ways_is_refused(bridge: Bridge, packa
     assert package.INTERFACES == []
 
 
-@pytest.mark.parametrize(
-    "rest",
-    [
-        _chunked(b"-%x" % len(CALL)),
-        _chunked(b"+%x" % len(CALL)),
-        _chunked(b"0x%x" % len(CALL)),
-        _chunked(b"%x_%x" % (len(CALL) // 16, len(CALL) % 16)),
-        _chunked(b" %x" % len(CALL)),
-        _chunked(b"%x" % (len(CALL) - 1)),
-        _chunked(b"%x" % len(CALL), end=b"xx"),
-    ],
-)
+#: Lengths of a chunk that Python's int() reads, and others that are wrong.
+LENGTHS = (
+    b"-%x" % len(CALL), b"+%x" % len(CALL), b"0x%x" % len(CALL), b"%x_%x" % divmod(len(CALL), 16), b" %x" % len(CALL),
+    b"%x" % (len(CALL) - 1),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("rest", [*map(_chunked, LENGTHS), _chunked(b"%x" % len(CALL), end=b"xx")])
 def test_a_chunk_whose_length_only_python_reads(bridge: Bridge, package: Any, rest: bytes) -> None:
     """The call is not executed, and the following bytes are not parsed as a request."""
     said = _ask(bridge, rest + b"POST /jsonrpc HTTP/1.1\r\n" + JSON + LENGTH + b"\r\n" + CALL)
@@ -143,12 +97,10 @@ def test_a_chunk_whose_length_only_python_reads(bridge: Bridge, package: Any, re
 @pytest.mark.parametrize(
     "rest",
     [
-        JSON + LENGTH + LENGTH + b"\r\n" + CALL,
-        JSON + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS,
-        JSON + b"Transfer-Encoding: Chunked\r\n\r\n" + CHUNKS,
-        JSON + b"Cookie: a=1\r\nCookie: b=2\r\n" + LENGTH + b"\r\n" + CALL,
+        JSON + LENGTH + LENGTH + b"\r\n" + CALL, JSON + b"Cookie: a=1\r\nCookie: b=2\r\n" + LENGTH + b"\r\n" + CALL,
+        JSON + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS, JSON + b"Transfer-Encoding: Chunked\r\n\r\n" + CHUNKS,
     ],
-)
+)  # fmt: skip
 def test_what_can_be_read_in_one_way_is_answered(bridge: Bridge, rest: bytes) -> None:
     said = _ask(bridge, rest)
     assert said.startswith(b"HTTP/1.1 200 ")
@@ -161,16 +113,17 @@ def test_what_can_be_read_in_one_way_is_answered(bridge: Bridge, rest: bytes) ->
 @pytest.mark.parametrize("count", [1100, pytest.param(3000, marks=pytest.mark.slow)])
 def test_sessions_without_a_login_push_out_no_login(bridge: Bridge, package: Any, count: int) -> None:
     """A client without login opens sessions in a loop: sessions with a login survive."""
-    user, stranger = Guest(bridge), Guest(bridge)
-    assert user.call("auth", user="ann", password="s3cret")["result"] is None
-    login = user.cookie
-    stranger.flood(count)
-    assert user.call("send.getManifests")["result"] == []
-    assert user.cookie == login
+    user, stranger = Calls(bridge.url).login(), http.client.HTTPConnection("127.0.0.1", bridge.listener.port, timeout=30)
+    login = user.http.cookies["JSSESSION"]
+    for _ in range(count):
+        stranger.request("POST", "/jsonrpc", CALL, {"Content-Type": "application/json"})
+        assert b'"result"' in stranger.getresponse().read()
+    assert user("send.getManifests") == []
+    assert user.http.cookies["JSSESSION"] == login
     open_now = sum(interface.connected for interface in package.INTERFACES)
     assert open_now <= 251, "connections to the server are bounded, too"
     user.http.close()
-    stranger.http.close()
+    stranger.close()
 
 
 def _sessions(ended: List[Any]) -> Sessions:

@@ -7,7 +7,6 @@ import threading
 import time
 from pathlib import Path
 from typing import Any, List
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -57,6 +56,12 @@ def sent(site: wire.Site) -> Any:
     return site.send("a.bin", DATA)
 
 
+def started(site: wire.Site, size: int = len(DATA)) -> Any:
+    """Create a transfer of one file; return both."""
+    transfer = site.create([("a.bin", size)])
+    return transfer, wire.real_files(transfer)[0]
+
+
 def download(site: wire.Site, sent: Any, *headers: str) -> "tuple[str, bytes, bool]":
     """Return received head and body, and True if the connection was reset."""
     with Raw(site.url) as raw:
@@ -100,8 +105,7 @@ def test_a_body_from_a_file(server: LocalServer, site: wire.Site, tmp_path: Path
 
 def test_a_status_fault_takes_the_body_and_does_nothing(server: LocalServer, site: wire.Site) -> None:
     server.fault("filesender", CHUNK, "status 503")
-    transfer = site.create([("a.bin", len(DATA))])
-    file = wire.real_files(transfer)[0]
+    transfer, file = started(site)
     assert site.chunk(transfer, file, 0, DATA).status == 503
     assert server.filesender.transfers()[0]["files"][0]["stored"] == 0
     assert server.filesender.request_log[-1].received == len(DATA)
@@ -109,19 +113,17 @@ def test_a_status_fault_takes_the_body_and_does_nothing(server: LocalServer, sit
 
 def test_another_answer_than_the_service_s(server: LocalServer, site: wire.Site) -> None:
     server.fault("filesender", CHUNK, "replace 504 body=html")
-    transfer = site.create([("a.bin", len(DATA))])
-    file = wire.real_files(transfer)[0]
+    transfer, file = started(site)
     assert site.chunk(transfer, file, 0, DATA).status == 504
     assert server.filesender.transfers()[0]["files"][0]["stored"] == len(DATA)
 
 
-def test_interim_answers(server: LocalServer) -> None:
+def test_interim_answers(server: LocalServer, site: wire.Site) -> None:
     """Read from the socket, because http.client hides interim responses or takes one for the final response."""
     fault = server.fault("filesender", "GET /rest.php/info", "interim 102 3")
-    where = urlsplit(server.filesender.url)
-    with socket.create_connection((where.hostname or "", where.port or 0), 5) as sock:
-        sock.sendall(f"GET {where.path}/rest.php/info HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-        data = b"".join(iter(lambda: sock.recv(65536), b""))
+    with Raw(site.url) as raw:
+        raw.get("/rest.php/info", "Connection: close")
+        data, _ = raw.until_end()
     assert data.startswith(b"HTTP/1.1 102 Interim\r\n\r\n" * 3 + b"HTTP/1.1 200 OK\r\n")
     assert fault.wait(5)
 
@@ -129,10 +131,7 @@ def test_interim_answers(server: LocalServer) -> None:
 def test_redirect(server: LocalServer, site: wire.Site) -> None:
     server.fault("filesender", "GET /rest.php/info", "redirect http://127.0.0.1:1{target} 307")
     reply = site.bare("GET", "/rest.php/info?a=b")
-    assert (reply.status, reply.headers["Location"]) == (
-        307,
-        "http://127.0.0.1:1/rest.php/info?a=b",
-    )
+    assert (reply.status, reply.headers["Location"]) == (307, "http://127.0.0.1:1/rest.php/info?a=b")
 
 
 @pytest.mark.parametrize("effect", ["reset-before", "lose-answer"])
@@ -147,8 +146,7 @@ def test_no_answer_but_a_reset(server: LocalServer, site: wire.Site, effect: str
 
 def test_reset_after_some_of_the_request(server: LocalServer, site: wire.Site) -> None:
     fault = server.fault("filesender", CHUNK, "reset-after 256K", times=2)
-    transfer = site.create([("a.bin", len(DATA))])
-    file = wire.real_files(transfer)[0]
+    transfer, file = started(site)
     for _ in range(2):
         with pytest.raises(BROKEN):
             site.chunk(transfer, file, 0, DATA)
@@ -161,57 +159,39 @@ def test_reset_after_some_of_the_request(server: LocalServer, site: wire.Site) -
 
 def test_reset_right_at_the_end_of_the_request(server: LocalServer, site: wire.Site) -> None:
     fault = server.fault("filesender", CHUNK, f"reset-after {len(DATA)}")
-    transfer = site.create([("a.bin", len(DATA))])
     with pytest.raises(BROKEN):
-        site.chunk(transfer, wire.real_files(transfer)[0], 0, DATA)
+        site.chunk(*started(site), 0, DATA)
     assert fault.wait(5)
 
 
 def test_a_fault_that_cannot_happen_is_not_used_up(server: LocalServer, site: wire.Site) -> None:
     fault = server.fault("filesender", CHUNK, "reset-after 1M")
-    transfer = site.create([("a.bin", 5)])
-    assert site.chunk(transfer, wire.real_files(transfer)[0], 0, b"12345").status == 200
-    assert (fault.fired, fault.remaining) == (0, 1)
-    assert server.unfired() == [fault]
+    small = started(site, 5)
     # It is immediately available for the next request.
-    assert site.chunk(transfer, wire.real_files(transfer)[0], 0, b"12345").status == 200
-    big = site.create([("b.bin", 2 << 20)])
+    for _ in range(2):
+        assert site.chunk(*small, 0, b"12345").status == 200
+        assert (fault.fired, fault.remaining, server.unfired()) == (0, 1, [fault])
     with pytest.raises(BROKEN):
-        site.chunk(big, wire.real_files(big)[0], 0, bytes(2 << 20))
+        site.chunk(*started(site, 2 << 20), 0, bytes(2 << 20))
     assert server.unfired() == []
 
 
-def test_reset_after_some_of_the_answer(server: LocalServer, site: wire.Site, sent: Any) -> None:
-    fault = server.fault("filesender", DOWNLOAD, "reset-after-sent 256K")
+@pytest.mark.parametrize(("effect", "count"), [("reset-after-sent 256K", 262144), ("truncate 1000", 1000)])
+def test_an_answer_that_ends_early(server: LocalServer, site: wire.Site, sent: Any, effect: str, count: int) -> None:
+    fault = server.fault("filesender", DOWNLOAD, effect)
     head, body, reset = download(site, sent)
-    assert reset
-    assert body == DATA[:262144]
-    assert "Content-Length: 600000" in head
-    assert fault.fired == 1
-
-
-def test_truncate(server: LocalServer, site: wire.Site, sent: Any) -> None:
-    fault = server.fault("filesender", DOWNLOAD, "truncate 1000")
-    head, body, reset = download(site, sent)
-    assert not reset
-    assert body == DATA[:1000]
+    assert (reset, body == DATA[:count]) == (effect.startswith("reset"), True)
     assert "Content-Length: 600000" in head
     assert fault.fired == 1
 
 
 def test_extra_byte(server: LocalServer, site: wire.Site, sent: Any) -> None:
-    fault = server.fault("filesender", DOWNLOAD, "extra-byte")
+    fault = server.fault("filesender", DOWNLOAD, "extra-byte", times=2)
     reply = site.fetch(sent)
-    assert reply.headers["Content-Length"] == "600001"
-    assert reply.body[:-1] == DATA
-    assert fault.fired == 1
-
-
-def test_extra_byte_behind_a_range(server: LocalServer, site: wire.Site, sent: Any) -> None:
-    server.fault("filesender", DOWNLOAD, "extra-byte")
+    assert (reply.headers["Content-Length"], reply.body[:-1]) == ("600001", DATA)
     reply = site.fetch(sent, {"Range": "bytes=10-19"})
-    assert reply.headers["Content-Range"] == "bytes 10-19/600000"
-    assert len(reply.body) == 11
+    assert (reply.headers["Content-Range"], len(reply.body)) == ("bytes 10-19/600000", 11)
+    assert fault.fired == 2
 
 
 def test_flips(server: LocalServer, site: wire.Site) -> None:
@@ -285,8 +265,7 @@ def test_a_stall_ends_when_the_client_hangs_up(server: LocalServer, site: wire.S
 
 def test_stall_after_stops_reading(server: LocalServer, site: wire.Site) -> None:
     fault = server.fault("filesender", CHUNK, "stall-after 64K")
-    transfer = site.create([("a.bin", 5 << 20)])
-    file = wire.real_files(transfer)[0]
+    transfer, file = started(site, 5 << 20)
     with Raw(site.url) as raw:
         head = "PUT {} HTTP/1.1\r\nContent-Length: {}\r\nX-Filesender-Chunk-Size: {}\r\n\r\n"
         raw.socket.sendall(head.format(wire.chunk_target(transfer, file, 0), 5 << 20, 5 << 20).encode())

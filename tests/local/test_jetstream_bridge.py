@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator
 
 import pytest
 import requests
 
 from smartxfer.errors import SmartxferError, UsageError
+from smartxfer.jetstream import JetStream
 from smartxfer.jetstream_bridge import Bridge
 from smartxfer.jetstream_bridge.methods import METHODS
+from tests.support.local.bridge_calls import Calls, Refused, stand_in
 from tests.support.stopwatch import Stopwatch
 
-STAND_IN = str(Path(__file__).parent.parent / "support" / "stand_in")
-
-
-class Refused(Exception):
-    """A JSON-RPC error."""
-
-
-class Calls:
-    """A session."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url + "/jsonrpc"
-        self.http = requests.Session()
-        self.ids = itertools.count(1)
-
-    def __call__(self, method: str, id: Optional[int] = None, **params: Any) -> Any:
-        call = {"jsonrpc": "2.0", "id": id or next(self.ids), "method": method, "params": params}
-        answer = self.http.post(self.url, json=call, timeout=10)
-        assert answer.status_code == 200
-        reply = answer.json()
-        if "error" in reply:
-            raise Refused(reply["error"]["data"]["type"] + ": " + reply["error"]["message"])
-        return reply["result"]
-
-    def login(self) -> Calls:
-        assert self("auth", user="ann", password="s3cret") is None
-        return self
-
-
-@pytest.fixture(scope="module")
-def package() -> Iterator[Any]:
-    """The stand-in, as the bridge imports it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(STAND_IN)
-        import jetstream  # type: ignore[import-not-found]
-
-        yield jetstream
-        del sys.modules["jetstream"]
+package = stand_in()
 
 
 @pytest.fixture(scope="module")
@@ -134,37 +96,29 @@ def test_a_token_is_a_login(call: Calls) -> None:
 
 
 @pytest.mark.parametrize("wire", sorted(METHODS))
-def test_every_method_goes_where_its_name_says(call: Calls, package: Any, wire: str) -> None:
+def test_every_method_calls_the_method_of_its_name(call: Calls, package: Any, wire: str) -> None:
     entry = METHODS[wire]
-    names = package.RECORDED_METHODS[entry.interface.capitalize() + "Interface"].split()
-    if entry.name not in names:
-        assert wire == "send.suspendTransfer" or hasattr(
-            getattr(package, entry.interface.capitalize() + "Interface"), entry.name
-        )
+    interface = entry.interface.capitalize() + "Interface"
+    if entry.name not in package.RECORDED_METHODS[interface].split():
+        assert wire == "send.suspendTransfer" or hasattr(getattr(package, interface), entry.name)
         return
     params = {word.rstrip("?="): word for word in entry.parameters}
     named = {name: word for name, word in params.items() if word.endswith("=")}
     call.login()
     assert call(wire, **params, other=[1]) == {
-        "name": entry.name,
-        "args": [word for word in entry.parameters if not word.endswith("=")],
+        "name": entry.name, "args": [word for word in entry.parameters if not word.endswith("=")],
         "keywords": {**named, "other": [1]},
-    }
+    }  # fmt: skip
 
 
-def test_waits_end_in_time_and_leave_the_session_free(
-    call: Calls, package: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waits_end_in_time_and_leave_the_session_free(call: Calls, package: Any, monkeypatch: Any) -> None:
     call.login()
     monkeypatch.setattr(package, "DELAY", 0.6)
     call("send.createManifest", mappings={})
     call("send.createTransfer", destinationId="42", manifestId="2")
     request = call("lsAsync", path="/in")
     watch = Stopwatch()
-    for method, params in (
-        ("send.waitForManifest", {"manifestId": "2"}),
-        ("send.waitForTransfer", {"transferId": "17"}),
-    ):
+    for method, params in (("send.waitForManifest", {"manifestId": "2"}), ("send.waitForTransfer", {"transferId": "17"})):
         assert call(method, timeoutSeconds=0.1, **params)["status"] == "pending"
     with pytest.raises(Refused, match="StillProcessing"):
         call("getRequestResult", timeoutSeconds=0.1, **request)
@@ -200,38 +154,31 @@ def test_a_repeated_id_calls_the_package_once(call: Calls, package: Any) -> None
 
 def test_each_session_has_its_connection_until_it_ends(call: Calls, bridge: Bridge, package: Any) -> None:
     call.login()
-    other = Calls(bridge.url)
     with pytest.raises(Refused, match="NotAuthenticated: authentication required"):
-        other("send.getManifests")
-    first, second = package.INTERFACES
-    assert first.connected
-    assert second.connected
+        Calls(bridge.url)("send.getManifests")
+    connections = package.INTERFACES
+    assert [interface.connected for interface in connections] == [True, True]
     assert call.http.delete(call.url, timeout=10).status_code == 204
-    assert not first.connected
-    assert second.connected
+    assert [interface.connected for interface in connections] == [False, True]
 
 
 def test_wrong_logins(call: Calls) -> None:
-    with pytest.raises(Refused, match=r"^AuthenticationFailed: wrong login: ann, \*\*\*$"):
+    wrong = pytest.raises(Refused, match=r"^AuthenticationFailed: wrong login: ann, \*\*\*$")
+    with wrong:
         call("auth", user="ann", password='wrong"\n')
     request = call("authAsync", user="ann", password="also wrong")
-    with pytest.raises(Refused, match=r"^AuthenticationFailed: wrong login: ann, \*\*\*$"):
+    with wrong:
         call("getRequestResult", **request)
     with pytest.raises(Refused, match="NotAuthenticated"):
         call("send.getManifests")
-    request = call("authAsync", user="ann", password="s3cret")
-    assert call("getRequestResult", **request) is None
+    assert call("getRequestResult", **call("authAsync", user="ann", password="s3cret")) is None
     assert call("send.getManifests") == []
 
 
 @pytest.mark.parametrize(
     ("method", "params", "said"),
     [
-        (
-            "send.suspendTransfer",
-            {"transferId": "1"},
-            "ApiVersion: the installed package has no send.suspendTransfer",
-        ),
+        ("send.suspendTransfer", {"transferId": "1"}, "ApiVersion: the installed package has no send.suspendTransfer"),
         ("send.noSuch", {}, "MethodNotFound: no such method: send.noSuch"),
         ("server.getServerInfo", {}, "MethodNotFound"),
         ("send.__init__", {}, "MethodNotFound"),
@@ -273,26 +220,17 @@ def test_a_server_that_goes_away_and_comes_back(call: Calls, package: Any) -> No
 def test_a_server_that_is_not_there(package: Any) -> None:
     with Bridge("nowhere", 1) as bridge:
         call = Calls(bridge.url)
-        with pytest.raises(
-            Refused, match="^InternalError: cannot connect to the server: cannot connect to nowhere:1$"
-        ):
+        words = "^InternalError: cannot connect to the server: cannot connect to nowhere:1$"
+        with pytest.raises(Refused, match=words):
             call("getServerInfo")
         assert "JSSESSION" not in call.http.cookies
 
 
 def test_a_page_in_a_browser_calls_nothing(bridge: Bridge, package: Any) -> None:
     call = {"jsonrpc": "2.0", "id": 1, "method": "getServerInfo"}
-    answer = requests.post(
-        bridge.url + "/jsonrpc", json=call, headers={"Origin": "http://rebound.example"}, timeout=10
-    )
-    assert answer.status_code == 403
+    headers = {"Origin": "http://rebound.example"}
+    assert requests.post(bridge.url + "/jsonrpc", json=call, headers=headers, timeout=10).status_code == 403
     assert package.INTERFACES == []
-
-
-def test_the_account_has_methods_and_no_params(call: Calls, bridge: Bridge) -> None:
-    bridge.listener.clear_log()
-    call.login()
-    assert bridge.listener.requests == [("POST", "/jsonrpc/auth", 200)]
 
 
 def test_stopping_ends_waits_and_connections(package: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,20 +251,21 @@ def test_stopping_ends_waits_and_connections(package: Any, monkeypatch: pytest.M
     assert not interface.connected
 
 
-def test_environment(bridge: Bridge) -> None:
+def test_environment_and_account(call: Calls, bridge: Bridge) -> None:
     port = str(bridge.listener.port)
     assert bridge.env == {"JETSTREAM_API_HOST": "127.0.0.1", "JETSTREAM_API_PORT": port}
+    bridge.listener.clear_log()
+    call.login()
+    assert bridge.listener.requests == [("POST", "/jsonrpc/auth", 200)], "without parameters"
 
 
-def test_only_loopback_unless_asked(package: Any) -> None:
-    for listen in ("0.0.0.0", "192.0.2.1", "example.org"):
-        with pytest.raises(UsageError, match="not a loopback address"):
-            Bridge(listen=listen)
+@pytest.mark.parametrize("listen", ["0.0.0.0", "192.0.2.1", "example.org"])
+def test_only_loopback_unless_asked(package: Any, listen: str) -> None:
+    with pytest.raises(UsageError, match="not a loopback address"):
+        Bridge(listen=listen)
 
 
 def test_the_client_of_this_package_through_the_bridge(bridge: Bridge, package: Any) -> None:
-    from smartxfer.jetstream import JetStream
-
     port = bridge.listener.port
     with JetStream().api("127.0.0.1", port, user="ann", password="s3cret") as api:
         manifest = api.send.createManifest(mappings={"/out/a.txt": "/in/a.txt"})

@@ -116,6 +116,7 @@ def test_moves_and_paths_of_files(site: JetStream, ann: Api) -> None:
     site.write("/f/b.bin", b"x" * 300)
     site.write("/f/sub/c.bin", b"y" * 20)
     assert list(ann.later("lsList", path=["/f", "f/sub/"])) == ["/f", "f/sub/"]
+    assert names(ann.later("ls", path=["/f/b.bin", "/f/sub"])) == ["/f/b.bin", "/f/sub/c.bin"]
     assert ann.later("mkFile", path="/f/x/new") is None
     assert ann.later("mv", **{"from": "/f/sub", "to": "/f/x"}) is None
     assert names(ann.later("ls", path="/f/x")) == ["/f/x/new", "/f/x/sub"]
@@ -192,7 +193,9 @@ def test_objects_of_other_users(site: JetStream, ann: Api) -> None:
     for call in ("getManifest", "deleteManifest", "getManifestFiles", "createSharedToken"):
         assert ann.kind("send." + call, manifestId=id) == "NotFound"
     assert ann.kind("send.updateObjectUserData", objectId=id, key="k", value=1) == "NotFound"
+    assert id not in [event.get("manifestId") for event in ann("getEventLog")]
     ann("superuser")
+    assert id in [event.get("manifestId") for event in ann("getEventLog")]
     assert ann("send.getManifest", manifestId=id)["owner"] == "bob"
     assert ann.later("addWrangler", group="staff") is None
     assert eve("wrangler") is None

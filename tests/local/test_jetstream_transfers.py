@@ -215,6 +215,9 @@ def test_a_receiver_without_a_licence(server: LocalServer, ann: Api, far: Api) -
     pending(ann, id, "licence")
     assert far.later("setLicenseKey", key="any") is None
     until(ann, id, "complete")
+    # A key is also accepted in a structure.
+    for method in ("addAuthorizedClient", "removeAuthorizedClient"):
+        assert far.later("recv." + method, clientPublicKey={"publicKey": "k" * 64}) is None
 
 
 def test_a_destination_that_comes_later(server: LocalServer, ann: Api, tmp_path: Path) -> None:
@@ -303,6 +306,8 @@ def test_nothing_is_left_running() -> None:
         halfway(ann, send(ann, server, {"/out": "/in/a"}))
         for _ in range(3):
             ann("lsAsync", path="/")
+        server.jetstream.configure(manifest_delay=60.0)
+        ann("send.createManifest", mappings={"/a": "/in/a"})
         watch = Stopwatch()
     assert watch.seconds() < 5
     assert set(threading.enumerate()) <= before

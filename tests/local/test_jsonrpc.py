@@ -18,6 +18,7 @@ from smartxfer.local.handler import Handler
 from smartxfer.local.http_messages import Request, Response, text_response
 from smartxfer.local.jsonrpc import JsonRpcEndpoint, RpcError, Session, Sessions, find_method
 from smartxfer.local.listener import Listener
+from tests.support.local import bare_client as wire
 
 
 class Counting:
@@ -58,44 +59,30 @@ class Counting:
         return time.time()
 
 
-class Reply:
-    def __init__(self, answer: http.client.HTTPResponse) -> None:
-        self.status, self.headers, self.body = answer.status, answer.headers, answer.read()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def error(self) -> Any:
-        return self.json["error"]["code"], self.json["error"]["data"]["type"]
+def error(reply: wire.Reply) -> Any:
+    return reply.json()["error"]["code"], reply.json()["error"]["data"]["type"]
 
 
 class Caller:
     """A client with its own cookie, and a connection for each call."""
 
     def __init__(self, service: Counting) -> None:
-        self.port = service.listener.port
+        self.url = f"http://127.0.0.1:{service.listener.port}"
         self.cookie: Optional[str] = None
 
-    def http(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+    def http(self, method: str, path: str, body: Any = None, **headers: str) -> wire.Reply:
         if self.cookie is not None:
             headers["Cookie"] = f"other=1; JSSESSION={self.cookie}"
-        try:
-            connection.request(method, path, body, {"Content-Type": "application/json", **headers})
-            reply = Reply(connection.getresponse())
-        finally:
-            connection.close()
+        reply = wire.request(self.url, method, path, body, {"Content-Type": "application/json", **headers})
         found = re.match("JSSESSION=([^;]*)", reply.headers.get("Set-Cookie", ""))
         if found:
             self.cookie = found[1]
         return reply
 
-    def raw(self, call: Any) -> Reply:
+    def raw(self, call: Any) -> wire.Reply:
         return self.http("POST", "/jsonrpc", call if isinstance(call, bytes) else json.dumps(call))
 
-    def call(self, method: str, id: Any = 1, **params: Any) -> Reply:
+    def call(self, method: str, id: Any = 1, **params: Any) -> wire.Reply:
         return self.raw({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
 
 
@@ -128,7 +115,7 @@ def caller(service: Counting) -> Caller:
 def test_a_call_and_its_cookie(caller: Caller, service: Counting) -> None:
     reply = caller.call("send.getManifest", id="c-1", manifestId="2")
     assert reply.status == 200
-    assert reply.json == {"jsonrpc": "2.0", "id": "c-1", "result": {"made": 1, "manifestId": "2"}}
+    assert reply.json() == {"jsonrpc": "2.0", "id": "c-1", "result": {"made": 1, "manifestId": "2"}}
     name, *attributes = reply.headers["Set-Cookie"].split("; ")
     assert name == f"JSSESSION={caller.cookie}"
     assert set(attributes) == {"Path=/", "HttpOnly", "SameSite=Strict"}
@@ -140,26 +127,22 @@ def test_a_call_and_its_cookie(caller: Caller, service: Counting) -> None:
 
 def test_an_error_is_an_answer(caller: Caller) -> None:
     reply = caller.call("refused", id=7)
-    assert reply.status == 200
-    assert reply.json == {
-        "jsonrpc": "2.0",
-        "id": 7,
-        "error": {"code": -32004, "message": "no such thing", "data": {"type": "NotFound"}},
-    }
+    refusal = {"code": -32004, "message": "no such thing", "data": {"type": "NotFound"}}
+    assert (reply.status, reply.json()) == (200, {"jsonrpc": "2.0", "id": 7, "error": refusal})
 
 
 def test_a_repeated_id_gets_the_answer_again(caller: Caller, service: Counting) -> None:
     first = caller.call("make", id=5)
     assert caller.call("make", id=5).body == first.body
     assert service.made == ["make"]
-    assert caller.call("make", id="5").json["result"]["made"] == 2  # text and number differ
+    assert caller.call("make", id="5").json()["result"]["made"] == 2  # text and number differ
     refused = caller.call("refused", id=6)
     assert caller.call("refused", id=6).body == refused.body
     assert service.made == ["make", "make", "refused"]
-    assert caller.call("make", id=6).error == (-32600, "InvalidRequest")
-    assert caller.call("make", id=5, other=1).error == (-32600, "InvalidRequest")
+    assert error(caller.call("make", id=6)) == (-32600, "InvalidRequest")
+    assert error(caller.call("make", id=5, other=1)) == (-32600, "InvalidRequest")
     other = Caller(service)
-    assert other.call("make", id=5).json["result"]["made"] == 4
+    assert other.call("make", id=5).json()["result"]["made"] == 4
 
 
 def test_repeats_while_the_first_is_at_work_wait_for_it(caller: Caller, service: Counting) -> None:
@@ -168,7 +151,7 @@ def test_repeats_while_the_first_is_at_work_wait_for_it(caller: Caller, service:
         first = pool.submit(caller.call, "held", 1)
         assert service.begun.wait(10)
         repeats = [pool.submit(caller.call, "held", 1) for _ in range(3)]
-        assert caller.call("make", id=2).json["result"]["made"] == 3  # other calls continue
+        assert caller.call("make", id=2).json()["result"]["made"] == 3  # other calls continue
         assert not any(repeat.done() for repeat in repeats)
         service.go_on.set()
         bodies = {future.result(10).body for future in [first, *repeats]}
@@ -181,16 +164,15 @@ def test_what_broke_off_is_not_done_again(caller: Caller, service: Counting) -> 
     with pytest.raises((http.client.HTTPException, ConnectionError)):
         caller.call("broken", id=1)
     reply = caller.call("broken", id=1)
-    assert reply.error == (-32603, "InternalError")
-    assert "its effect is unknown" in reply.json["error"]["message"]
+    assert error(reply) == (-32603, "InternalError")
+    assert "its effect is unknown" in reply.json()["error"]["message"]
     assert service.made == ["echo", "broken"]
 
 
 def test_old_answers_are_forgotten_but_none_that_is_to_come(service: Counting) -> None:
     session = service.sessions.new()
-    coming = threading.Thread(
-        target=session.call_once, args=("held", b"", lambda: {"made": service.call(session, "held", {})})
-    )
+    answer = ("held", b"", lambda: {"made": service.call(session, "held", {})})
+    coming = threading.Thread(target=session.call_once, args=answer)
     coming.start()
     assert service.begun.wait(10)
     for number in range(300):
@@ -205,14 +187,12 @@ def test_old_answers_are_forgotten_but_none_that_is_to_come(service: Counting) -
 
 
 @pytest.mark.parametrize("method", ["getServerInfo", "auth", "authToken", "echo"])
-def test_an_unknown_cookie_opens_a_session_only_for_some(
-    caller: Caller, service: Counting, method: str
-) -> None:
+def test_an_unknown_cookie_opens_a_session_only_for_some(caller: Caller, service: Counting, method: str) -> None:
     caller.cookie = "made-up"
-    assert caller.call("send.createTransfer").error == (-32001, "NotAuthenticated")
+    assert error(caller.call("send.createTransfer")) == (-32001, "NotAuthenticated")
     assert caller.cookie == "made-up"
     assert service.made == []
-    assert "result" in caller.call(method).json
+    assert "result" in caller.call(method).json()
     assert caller.cookie != "made-up"
 
 
@@ -224,7 +204,7 @@ def test_delete_ends_the_session(caller: Caller, service: Counting) -> None:
     assert "Max-Age=0" in reply.headers["Set-Cookie"]
     assert service.ended == [{}]
     caller.cookie = old
-    assert caller.call("make", id=2).error == (-32001, "NotAuthenticated")
+    assert error(caller.call("make", id=2)) == (-32001, "NotAuthenticated")
     assert caller.http("DELETE", "/jsonrpc").status == 204
     assert service.ended == [{}]
 
@@ -233,9 +213,9 @@ def test_idle_sessions_end(caller: Caller, service: Counting) -> None:
     service.idle = 60.0
     caller.call("echo")
     service.clock += 59
-    assert "result" in caller.call("make", id=2).json
+    assert "result" in caller.call("make", id=2).json()
     service.clock += 61
-    assert caller.call("make", id=3).error == (-32001, "NotAuthenticated")
+    assert error(caller.call("make", id=3)) == (-32001, "NotAuthenticated")
     assert service.ended == [{}]
     Caller(service).call("echo")
     service.clock += 61
@@ -255,12 +235,9 @@ def test_of_very_many_sessions_the_one_idle_longest_goes(service: Counting) -> N
 
 
 @pytest.mark.parametrize(
-    ("body", "error"),
+    ("body", "kind"),
     [
-        (b"", "ParseError"),
-        (b"{", "ParseError"),
-        (b"\xff\xfe\xfd", "ParseError"),
-        (b"[" * 100_000, "ParseError"),
+        (b"", "ParseError"), (b"{", "ParseError"), (b"\xff\xfe\xfd", "ParseError"), (b"[" * 100_000, "ParseError"),
         (b"null", "InvalidRequest"),
         (b'[{"jsonrpc": "2.0", "id": 1, "method": "echo"}]', "InvalidRequest"),
         (b'{"id": 1, "method": "echo"}', "InvalidRequest"),
@@ -274,26 +251,21 @@ def test_of_very_many_sessions_the_one_idle_longest_goes(service: Counting) -> N
         (b'{"jsonrpc": "2.0", "id": 1, "method": "echo", "params": null}', "InvalidParams"),
     ],
 )
-def test_what_is_no_call(caller: Caller, service: Counting, body: bytes, error: str) -> None:
+def test_what_is_no_call(caller: Caller, service: Counting, body: bytes, kind: str) -> None:
     reply = caller.raw(body)
-    assert reply.status == 200
-    assert reply.error[1] == error
-    assert service.made == []
-    assert service.sessions.all() == []
+    assert (reply.status, error(reply)[1]) == (200, kind)
+    assert (service.made, service.sessions.all()) == ([], [])
 
 
 def test_what_is_not_even_http_for_it(caller: Caller, service: Counting) -> None:
     call = b'{"jsonrpc": "2.0", "id": 1, "method": "echo"}'
-    assert caller.http("POST", "/", call).status == 404
-    assert caller.http("POST", "/jsonrpc/echo", call).status == 404
+    assert [caller.http("POST", path, call).status for path in ("/", "/jsonrpc/echo")] == [404, 404]
     reply = caller.http("GET", "/jsonrpc")
     assert (reply.status, reply.headers["Allow"]) == (405, "POST, DELETE")
     for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
         assert caller.http("POST", "/jsonrpc", call, **{"Content-Type": kind}).status == 415
-    assert (
-        caller.http("POST", "/jsonrpc", call, **{"Content-Type": "Application/JSON; charset=utf-8"}).status
-        == 200
-    )
+    kind = "Application/JSON; charset=utf-8"
+    assert caller.http("POST", "/jsonrpc", call, **{"Content-Type": kind}).status == 200
     assert service.made == ["echo"]
 
 
@@ -311,14 +283,9 @@ def test_a_call_that_is_too_large(service: Counting) -> None:
 @pytest.mark.parametrize(
     ("start", "method"),
     [
-        (
-            b'{"jsonrpc":"2.0","id":1,"method":"send.getTransfer","params":{"method":"no"}}',
-            "send.getTransfer",
-        ),
-        (b'{"method" : "echo"', "echo"),
-        (b'{"method":7}', None),
-        (b"", None),
+        (b'{"jsonrpc":"2.0","id":1,"method":"send.getTransfer","params":{"method":"no"}}', "send.getTransfer"),
+        (b'{"method" : "echo"', "echo"), (b'{"method":7}', None), (b"", None),
     ],
-)
+)  # fmt: skip
 def test_the_method_that_faults_and_the_account_see(start: bytes, method: Optional[str]) -> None:
     assert find_method(start) == method
