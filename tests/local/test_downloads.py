@@ -182,18 +182,12 @@ def test_archives(site: wire.Site, bundle: Any, kind: str, start: bytes, posted:
     assert unpacked(reply.body) == CONTENTS
 
 
-def test_an_archive_for_the_owner(site: wire.Site, bundle: Any) -> None:
+def test_refused_archives(site: wire.Site, bundle: Any) -> None:
+    """Archives of chosen files, and for the owner: tests/filesender/management/test_archives.py."""
     ids = ",".join(str(file["id"]) for file in wire.real_files(bundle))
     target = f"/download.php?files_ids={ids}&transaction_id={wire.TRANSACTION}&archive_format=tar"
-    assert unpacked(site.bare("GET", site.signed("GET", target)).body) == CONTENTS
     assert site.bare("GET", site.signed("GET", target, **EVE)).status == 500
-
-
-def test_an_archive_of_one_file_and_of_none(site: wire.Site, bundle: Any) -> None:
-    [file] = [file for file in wire.real_files(bundle) if file["name"] == "b.bin"]
-    one = site.fetch(bundle, files_ids=str(file["id"]), archive_format="zip")
-    assert unpacked(one.body) == {"b.bin": CONTENTS["b.bin"]}
-    assert site.fetch(bundle, files_ids="{},999999".format(file["id"])).status == 500
+    assert site.fetch(bundle, files_ids=ids + ",999999").status == 500
     head = wire.request(site.url, "HEAD", wire.download_target(bundle, archive_format="zip"))
     assert (head.status, head.body) == (200, b"")
 

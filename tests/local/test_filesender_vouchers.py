@@ -1,4 +1,7 @@
-"""Vouchers and guests on both releases (FileSender protocol, section 10)."""
+"""Vouchers and guests on both releases, as far as the client's own tests do not show it (FileSender protocol, 10).
+
+Lists, reminders, extensions, deletion and terms of use: tests/filesender/management/test_vouchers.py.
+"""
 
 import json
 import re
@@ -54,51 +57,19 @@ def test_creation(server: LocalServer, site: wire.Site) -> None:
     assert message(site.call("POST", GUEST, body)) == (500, "bad_email")
 
 
-def test_lists_and_one(site: wire.Site) -> None:
-    first, second = invite(site), invite(site)
-    shown = site.call("GET", at(first)).json()
-    assert (type(first["expires"]["raw"]), type(shown["expires"]["raw"])) == (str, int)
-    assert {**shown, "expires": 0} == {**first, "expires": 0}
+def test_requests_of_one_voucher(site: wire.Site) -> None:
+    voucher = invite(site)
+    shown = site.call("GET", at(voucher)).json()
+    assert (type(voucher["expires"]["raw"]), type(shown["expires"]["raw"])) == (str, int)
+    assert {**shown, "expires": 0} == {**voucher, "expires": 0}
     listed = site.call("GET", GUEST).json()
-    assert [voucher["id"] for voucher in listed][:2] == [second["id"], first["id"]]
-    assert listed == site.call("GET", GUEST + "/@me").json()
-    assert listed[1] == shown
-    assert site.call("GET", GUEST, **EVE).json() == []
+    assert (listed[0], listed) == (shown, site.call("GET", GUEST + "/@me").json())
     assert message(site.call("GET", GUEST + "/@all", **EVE)) == (403, "rest_admin_required")
-    assert len(site.call("GET", GUEST + "/@all", **ROOT).json()) >= 2
-    assert message(site.call("GET", at(first, "nonsense"))) == (400, "rest_bad_parameter")
+    assert len(site.call("GET", GUEST + "/@all", **ROOT).json()) >= 1
+    assert message(site.call("GET", at(voucher, "nonsense"))) == (400, "rest_bad_parameter")
     assert message(site.bare("GET", GUEST)) == (403, "rest_authentication_required")
-
-
-def test_objects_of_another_user(site: wire.Site) -> None:
-    voucher = invite(site)
-    for method, target, body in (
-        ("GET", at(voucher), None), ("GET", at(voucher, "transfers"), None), ("PUT", at(voucher), {"remind": True}),
-        ("PUT", at(voucher), {"extend_expiry_date": True}), ("DELETE", at(voucher), None),
-    ):  # fmt: skip
-        assert message(site.call(method, target, body, **EVE)) == (403, "rest_ownership_required")
-
-
-def test_reminding(server: LocalServer, site: wire.Site) -> None:
-    voucher = invite(site)
-    assert site.call("PUT", at(voucher), {"remind": True}).body == b"true"
-    mail = server.filesender.mails[-1]
-    assert [mail[name] for name in ("to", "kind", "url")] == ["g@example.net", "guest_reminder", voucher["upload_url"]]
-
-
-def test_extending(server: LocalServer, site: wire.Site) -> None:
-    change, refused = {"extend_expiry_date": True}, (500, "guest_expiry_extension_not_allowed")
-    stock = invite(site)
-    assert stock["expiry_date_extension"] == 0
-    assert message(site.call("PUT", at(stock), change, **ROOT)) == refused
-    with configured(server, guest_extension_days=7):
-        voucher = invite(site)
-        assert voucher["expiry_date_extension"] == 1
-        later = int(voucher["expires"]["raw"]) + 7 * DAY
-        extended = site.call("PUT", at(voucher), change).json()
-        assert (extended["expires"]["raw"], extended["expiry_date_extension"]) == (str(later), 0)
-        assert site.call("GET", at(voucher)).json()["expires"]["raw"] == later
-        assert message(site.call("PUT", at(voucher), change)) == refused
+    extended = site.call("PUT", at(voucher), {"extend_expiry_date": True}, **ROOT)
+    assert message(extended) == (500, "guest_expiry_extension_not_allowed")
 
 
 def test_a_voucher_without_expiry(server: LocalServer, site: wire.Site) -> None:
@@ -118,7 +89,6 @@ def test_invalid_vouchers(server: LocalServer, site: wire.Site) -> None:
     assert site.bare("GET", place + voucher["token"]).json() == []
     assert b'class="exception"' in upload_page(site, voucher["token"].upper())
     assert site.call("DELETE", at(voucher)).body == b"null"
-    assert voucher["id"] not in [other["id"] for other in site.call("GET", GUEST).json()]
     assert message(site.bare("GET", place + voucher["token"])) == (500, "guest_expired")
     with configured(server, clock_offset=30.0 * DAY):
         assert message(site.bare("GET", place + late["token"])) == (500, "guest_expired")
@@ -129,7 +99,6 @@ def test_invalid_vouchers(server: LocalServer, site: wire.Site) -> None:
 
 def test_a_guest_uploads(server: LocalServer, site: wire.Site) -> None:
     voucher = invite(site)
-    assert site.call("GET", at(voucher, "transfers")).json() == []
     guest = Guest(site, voucher)
     assert guest.body["data-auth-type"] == "guest"
     assert re.fullmatch(r"[0-9a-f]{10}", guest.csrf)
@@ -137,7 +106,6 @@ def test_a_guest_uploads(server: LocalServer, site: wire.Site) -> None:
     assert "HttpOnly" in flags["PHPSESSID"]
     assert "SameSite=Strict" in flags["PHPSESSID"]
     assert "Secure" in flags["csrfptoken"]
-    guest.create()
     transfer = guest.create(len(DATA)).json()
     assert transfer["user_email"] == "g@example.net"
     assert [person["email"] for person in transfer["recipients"]] == ["ann@example.org"]
@@ -150,11 +118,6 @@ def test_a_guest_uploads(server: LocalServer, site: wire.Site) -> None:
     assert site.fetch(transfer).body == DATA
     mail = server.filesender.mails[-1]
     assert (mail["to"], mail["kind"]) == ("ann@example.org", "transfer_available")
-    # The transfer belongs to the inviter.
-    found = site.call("GET", at(voucher, "transfers")).json()
-    assert {id: one["user_email"] for id, one in found.items()} == {str(transfer["id"]): "g@example.net"}
-    assert transfer["id"] in [t["id"] for t in site.call("GET", CREATE + "/@me").json()]
-    assert site.call("GET", at(voucher)).json()["transfer_count"] == 1
     author = site.call("GET", "{}/{}/auditlog".format(CREATE, transfer["id"])).json()[0]["author"]
     assert (author["type"], author["identity"]) == ("Guest", "g@example.net")
 
@@ -237,7 +200,7 @@ def test_guests_are_limited_to_their_own(site: wire.Site) -> None:
     assert message(guest.create(recipients=["x@example.net"])) == (500, "transfer_too_many_recipients")
 
 
-def test_encrypted_transfers_and_terms_of_use(server: LocalServer, site: wire.Site) -> None:
+def test_encrypted_transfers(server: LocalServer, site: wire.Site) -> None:
     blob, guest = b"x" * blob_size(10, 3), Guest(site, invite(site))
     fields = {"encryption": True, "encryption_key_version": 3, "encryption_password_hash_iterations": 1000}
     with configured(server, encryption_mandatory=True):
@@ -245,9 +208,6 @@ def test_encrypted_transfers_and_terms_of_use(server: LocalServer, site: wire.Si
         transfer = guest.send(blob, size=10, **fields)
     assert transfer["options"]["encryption"] is True
     assert site.fetch(transfer, {"Range": f"bytes=0-{len(blob) - 1}"}).body == blob
-    with configured(server, aup_required=True):
-        assert message(guest.create()) == (400, "rest_bad_parameter")
-        assert guest.create(aup_checked=True).status == 201
 
 
 def test_a_voucher_of_the_web_form_without_recipients(site: wire.Site) -> None:

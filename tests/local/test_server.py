@@ -221,29 +221,6 @@ def test_expect_and_chunked_bodies(server: LocalServer, site: wire.Site) -> None
     assert site.fetch(transfer).body == b"0123456789"
 
 
-def test_parallel_chunks(server: LocalServer, site: wire.Site) -> None:
-    data = DATA * 8
-    transfer = site.create([("a.bin", len(data))])
-    file = wire.real_files(transfer)[0]
-    step, bad = 100_000, []
-
-    def send(first: int) -> None:
-        for offset in range(first * step, len(data), 4 * step):
-            reply = site.chunk(transfer, file, offset, data[offset : offset + step])
-            if reply.status != 200:
-                bad.append(reply)
-
-    threads = [threading.Thread(target=send, args=(first,)) for first in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert bad == []
-    site.complete(transfer)
-    assert site.fetch(transfer).body == data
-    assert sum(record.received for record in server.filesender.request_log) > len(data)
-
-
 def test_memory_and_speed_are_sane(server: LocalServer, site: wire.Site) -> None:
     """A sparse file of 512 MiB is sent without loading it into memory."""
     import resource
