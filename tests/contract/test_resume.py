@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, Callable
 
 import pytest
 
@@ -14,7 +14,7 @@ from smartxfer.errors import BatchError, NetworkError
 from tests.support.contract.services import lose_after, mend
 
 ONCE = RetryPolicy(attempts=1)
-PARTS = 8
+PARTS, HAVE = 8, 5
 Make = Callable[[str, int], Path]
 
 
@@ -94,16 +94,21 @@ def test_a_directory_upload_sends_only_the_files_that_are_missing(service: Any, 
     assert service.stored() == {f"run/{name}": data for name, data in files.items()}
 
 
-def test_a_download_fetches_only_what_is_missing(
-    service: Any, out: Path, left_behind: Callable[[], List[str]]
-) -> None:
+@pytest.fixture
+def begun(service: Any, out: Path) -> Any:
+    """A download that broke after 5 of 8 parts: what it was of, and the bytes that it should have."""
     data = os.urandom(PARTS * service.chunk)
-    have = 5 * service.chunk
     handle = service.plant({"reads.fastq": data})
-    lose_after(service, have)
+    lose_after(service, HAVE * service.chunk)
     with service.client(retry=ONCE) as client, pytest.raises(NetworkError):
         service.download(client, handle, out)
     mend(service)
+    return handle, data
+
+
+def test_a_download_fetches_only_what_is_missing(service: Any, out: Path, begun: Any, left_behind: Any) -> None:
+    handle, data = begun
+    have = HAVE * service.chunk
     assert "reads.fastq" not in left_behind()
     assert left_behind() != []
     service.site.listener.clear_log()
@@ -118,31 +123,20 @@ def test_a_download_fetches_only_what_is_missing(
     assert sum(one.sent for one in fetched if one.sent > service.chunk) <= len(data) - have + beyond
 
 
-def test_a_download_into_a_copied_directory_is_continued(service: Any, out: Path) -> None:
+def test_a_download_into_a_copied_directory_is_continued(service: Any, out: Path, begun: Any) -> None:
     """The copy of a partial file has another inode, perhaps on another device, and the same bytes."""
-    data = os.urandom(PARTS * service.chunk)
-    have = 5 * service.chunk
-    handle = service.plant({"reads.fastq": data})
-    lose_after(service, have)
-    with service.client(retry=ONCE) as client, pytest.raises(NetworkError):
-        service.download(client, handle, out)
-    mend(service)
+    handle, data = begun
     copy = Path(shutil.copytree(str(out), str(out.with_name("copy"))))
     with service.client() as client:
         [result] = service.download(client, handle, copy)
-    assert 0 < result.resumed <= have
+    assert 0 < result.resumed <= HAVE * service.chunk
     assert result.path == copy / "reads.fastq"
     assert result.path.read_bytes() == data
     assert [path.name for path in copy.iterdir()] == ["reads.fastq"]
 
 
-def test_a_download_does_not_build_upon_a_damaged_rest(service: Any, out: Path) -> None:
-    data = os.urandom(PARTS * service.chunk)
-    handle = service.plant({"reads.fastq": data})
-    lose_after(service, 5 * service.chunk)
-    with service.client(retry=ONCE) as client, pytest.raises(NetworkError):
-        service.download(client, handle, out)
-    mend(service)
+def test_a_download_does_not_build_upon_a_damaged_rest(service: Any, out: Path, begun: Any) -> None:
+    handle, data = begun
     [part] = out.glob("*.part")
     with part.open("r+b") as file:
         file.seek(1000)

@@ -25,9 +25,7 @@ def test_it_arrives_whole(service: Any, tmp_path: Path, monkeypatch: pytest.Monk
         assert service.stored() == {"cpuinfo": DATA}
 
 
-def test_a_folder_of_them_arrives_whole(
-    service: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_of_them_arrives_whole(service: Any, tmp_path: Path, monkeypatch: Any) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     sizes = WrongSizes(monkeypatch)

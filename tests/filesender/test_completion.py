@@ -35,9 +35,7 @@ def created(client: FileSenderClient) -> Any:
     return made
 
 
-def test_the_same_call_again_reminds_those_who_have_no_mail(
-    site: RawSite, path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_same_call_again_reminds_those_who_have_no_mail(site: RawSite, path: Path, caplog: Any) -> None:
     site.mail_failure = NO_MAIL
     with pytest.raises(ServerError, match="mail_could_not_be_sent") as caught:
         send(site, path)

@@ -11,14 +11,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 
-from smartxfer.errors import (
-    DecodeError,
-    IntegrityError,
-    RangeMismatch,
-    SmartxferError,
-    Truncated,
-    WrongPassword,
-)
+from smartxfer import errors
 from smartxfer.filesender.decryption import Decryptor
 from smartxfer.filesender.encryption import Key
 from smartxfer.filesender.html_pages import parse_download_page
@@ -152,22 +145,22 @@ def test_optional_parameters(name: str, value: Any) -> None:
 @pytest.mark.parametrize("name", ["key_version", "chunk_size"])
 def test_required_parameters(name: str, version: int) -> None:
     missing: Dict[str, Any] = {name: None}
-    with pytest.raises(DecodeError, match="a.bin"):
+    with pytest.raises(errors.DecodeError, match="a.bin"):
         Decryptor(PASSWORD).create_chunk_cipher(file_of(version, **missing))
 
 
 @pytest.mark.parametrize("version", [1, 3])
 def test_a_key_needs_a_salt(version: int) -> None:
     site = Site(version)
-    with pytest.raises(DecodeError, match="salt"):
+    with pytest.raises(errors.DecodeError, match="salt"):
         Decryptor(PASSWORD).verify_password(file_of(version, key_salt=None), site.fetch)
 
 
 @pytest.mark.parametrize(
     ("change", "error"),
-    [({"fileaead": value}, IntegrityError) for value in (None, "e30=")]
-    + [({"fileiv": value}, IntegrityError) for value in (None, IVS[1])]
-    + [({"fileaead": value}, DecodeError) for value in ("no base64", "w6Q=", "e30")],
+    [({"fileaead": value}, errors.IntegrityError) for value in (None, "e30=")]
+    + [({"fileiv": value}, errors.IntegrityError) for value in (None, IVS[1])]
+    + [({"fileaead": value}, errors.DecodeError) for value in ("no base64", "w6Q=", "e30")],
 )
 def test_the_parameters_of_gcm_must_agree(change: Dict[str, Any], error: Any) -> None:
     with pytest.raises(error):
@@ -179,9 +172,9 @@ def test_the_parameters_of_gcm_must_agree(change: Dict[str, Any], error: Any) ->
 def test_sizes_that_disagree(version: int, change: int) -> None:
     right = file_of(version).encrypted_size
     assert right is not None
-    with pytest.raises(IntegrityError, match=str(right)):
+    with pytest.raises(errors.IntegrityError, match=str(right)):
         Decryptor(PASSWORD).create_chunk_cipher(file_of(version, encrypted_size=right + change))
-    with pytest.raises(IntegrityError):
+    with pytest.raises(errors.IntegrityError):
         Decryptor(PASSWORD).create_chunk_cipher(file_of(version, size=len(DATA) + change + 16))
 
 
@@ -200,7 +193,7 @@ def test_rounds_that_no_site_asks_for_are_an_error_of_the_sites(rounds: int) -> 
 
     threading.Thread(target=prove, daemon=True).start()
     assert done.wait(5)
-    assert isinstance(caught[0], SmartxferError)
+    assert isinstance(caught[0], errors.SmartxferError)
 
 
 @pytest.mark.parametrize("version", [0, 1, 3])
@@ -209,11 +202,11 @@ def test_chunks_that_no_site_has(version: int, chunk: int) -> None:
     """Neither memory for them nor a request; nor for versions that are not known."""
     site, size = Site(version), max(chunk, len(DATA))
     for change in ({"key_version": 7}, {"key_version": -1}, {"password_version": 3}):
-        with pytest.raises(SmartxferError):
+        with pytest.raises(errors.SmartxferError):
             Decryptor(PASSWORD).verify_password(file_of(encrypted_size=None, **change), site.fetch)
     aead = base64.b64encode(by_hand.aead_of(IVS[version], size, chunk).encode()).decode()
     changes: Dict[str, Any] = {"chunk_size": chunk, "size": size, "encrypted_size": None, "fileaead": aead}
-    with pytest.raises((DecodeError, IntegrityError)):
+    with pytest.raises((errors.DecodeError, errors.IntegrityError)):
         Decryptor(PASSWORD).verify_password(file_of(version, **changes), site.fetch)
     assert site.asked == []
 
@@ -251,7 +244,7 @@ def test_a_key_is_derived_once_for_files_of_the_same_parameters(derived: List[in
     assert len(derived) == 1
     assert all_of(decryptor, file_of(1), Site(1)) == DATA
     assert len(derived) == 2
-    with pytest.raises(IntegrityError):
+    with pytest.raises(errors.IntegrityError):
         read(decryptor, file_of(key_salt=SALT.lower()), 0, site)
     assert len(derived) == 3
 
@@ -286,14 +279,14 @@ def test_the_middle_of_a_chunk_gets_the_whole_of_it() -> None:
 @pytest.mark.parametrize("version", range(4))
 def test_a_wrong_password(version: int) -> None:
     # A full chunk of CBC ends in 16 bytes of padding, which no accident makes.
-    with pytest.raises(WrongPassword, match="password") as caught:
+    with pytest.raises(errors.WrongPassword, match="password") as caught:
         Decryptor(PASSWORD + "!").verify_password(file_of(version), Site(version).fetch)
     shown = f"{caught.value!r} {caught.value} {vars(caught.value)} {pickle.dumps(caught.value)!r}"
     assert PASSWORD not in shown
 
 
 def test_text_where_a_generated_password_is_wanted() -> None:
-    with pytest.raises(WrongPassword, match="generated"):
+    with pytest.raises(errors.WrongPassword, match="generated"):
         Decryptor(PASSWORD).verify_password(file_of(password_version=2, password_encoding="base64"), Site().fetch)
 
 
@@ -305,9 +298,9 @@ def test_damage_after_the_password_was_verified_is_not_a_wrong_password(index: i
     if index == 0:
         read(decryptor, file, 0, site)  # uses up the chunk that was kept
     site.blobs[index] = site.blobs[index][:-1] + bytes([site.blobs[index][-1] ^ 1])
-    with pytest.raises(IntegrityError, match=f"chunk {index} of 'a.bin' is damaged") as caught:
+    with pytest.raises(errors.IntegrityError, match=f"chunk {index} of 'a.bin' is damaged") as caught:
         read(decryptor, file, index * CHUNK, site)
-    assert not isinstance(caught.value, WrongPassword)
+    assert not isinstance(caught.value, errors.WrongPassword)
 
 
 # -- responses that are not a chunk -----------------------------------------------------------------------------------
@@ -317,7 +310,7 @@ def test_damage_after_the_password_was_verified_is_not_a_wrong_password(index: i
 def test_an_answer_that_ends_early_may_be_asked_for_again(version: int) -> None:
     decryptor, site, file = Decryptor(PASSWORD), Site(version), file_of(version)
     for site.cut in (1, 16, 79, 80):
-        with pytest.raises(Truncated) as caught:
+        with pytest.raises(errors.Truncated) as caught:
             read(decryptor, file, 0, site)
         assert caught.value.retryable
         assert (caught.value.got, caught.value.expected) == (80 - site.cut, 80)
@@ -334,7 +327,7 @@ def test_an_answer_that_ends_early_may_be_asked_for_again(version: int) -> None:
 def test_an_answer_of_another_range(changes: Dict[str, Any], said: Any) -> None:
     site = Site()
     vars(site).update(changes)
-    with pytest.raises(RangeMismatch, match=said):
+    with pytest.raises(errors.RangeMismatch, match=said):
         read(Decryptor(PASSWORD), file_of(), CHUNK, site)
 
 
@@ -346,8 +339,8 @@ def test_a_file_of_one_chunk_needs_no_ranges() -> None:
 
 def test_what_fails_to_arrive_fails_as_it_is() -> None:
     decryptor, site = Decryptor(PASSWORD), Site()
-    site.failure = Truncated("gone", got=0, expected=1)
-    with pytest.raises(Truncated, match="gone"):
+    site.failure = errors.Truncated("gone", got=0, expected=1)
+    with pytest.raises(errors.Truncated, match="gone"):
         decryptor.verify_password(file_of(), site.fetch)
     site.failure = None
     decryptor.verify_password(file_of(), site.fetch)

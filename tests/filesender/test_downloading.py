@@ -174,9 +174,7 @@ def test_a_piece_is_continued_at_any_byte(harness: Any, out: Path, cut: int) -> 
 
 @pytest.mark.parametrize("plain_ranges", [False, True])
 @pytest.mark.parametrize("cut", [1, 1000, 64 * 1024, 3 * 64 * 1024 - 1])
-def test_a_new_run_continues_at_any_byte(
-    site_with: Callable[..., Any], out: Path, cut: int, plain_ranges: bool
-) -> None:
+def test_a_new_run_continues_at_any_byte(site_with: Any, out: Path, cut: int, plain_ranges: bool) -> None:
     """A site without ranges is read from the start."""
     harness = site_with(plain_ranges=plain_ranges)
     data = os.urandom(3 * harness.chunk)

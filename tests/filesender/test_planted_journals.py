@@ -74,9 +74,7 @@ def test_a_transfer_of_another_user_is_not_continued(
     assert "belongs to another user (eve@example.org)" in caplog.text
 
 
-def test_a_transfer_of_another_user_is_not_deleted(
-    planted: Tuple[Any, Path, int], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_transfer_of_another_user_is_not_deleted(planted: Tuple[Any, Path, int], caplog: Any) -> None:
     harness, path, number = planted
     harness.client().upload_workflow([path], BOB, resume=False)
     assert number in [one["id"] for one in harness.site.transfers()]

@@ -6,23 +6,12 @@ from typing import Dict, List, Type
 
 import pytest
 
-from smartxfer.errors import (
-    AuthError,
-    BadRequest,
-    ClientError,
-    Conflict,
-    Forbidden,
-    HTTPError,
-    LimitExceeded,
-    Maintenance,
-    NotFound,
-    ServerError,
-)
+from smartxfer import errors
 from smartxfer.filesender.error_codes import ERROR_TABLE
 
 #: Words of the protocol by the error that they are, and by the status that they come with.
-WORDS: Dict[Type[HTTPError], Dict[int, List[str]]] = {
-    AuthError: {
+WORDS: Dict[Type[errors.HTTPError], Dict[int, List[str]]] = {
+    errors.AuthError: {
         500: [
             "auth_remote_too_late", "auth_remote_signature_check_failed", "auth_remote_user_rejected",
             "guest_expired",
@@ -30,8 +19,8 @@ WORDS: Dict[Type[HTTPError], Dict[int, List[str]]] = {
         403: ["rest_authentication_required"],
         400: ["rest_security_token_did_not_match", "rest_xsrf_token_did_not_match"],
     },
-    Forbidden: {403: ["rest_ownership_required", "rest_admin_required", "rest_roundtrip_token_invalid"]},
-    BadRequest: {
+    errors.Forbidden: {403: ["rest_ownership_required", "rest_admin_required", "rest_roundtrip_token_invalid"]},
+    errors.BadRequest: {
         400: [
             "rest_sanity_check_failed", "rest_bad_parameter", "rest_missing_parameter",
             "rest_endpoint_missing",
@@ -43,17 +32,17 @@ WORDS: Dict[Type[HTTPError], Dict[int, List[str]]] = {
             "transfer_no_recipients", "bad_email", "checksum validation failed",
         ],
     },
-    NotFound: {
+    errors.NotFound: {
         404: ["rest_unknown_principal", "rest_data_stale"],
         500: ["transfer_not_found", "file_not_found", "recipient_not_found", "guest_not_found"],
     },
-    Conflict: {
+    errors.Conflict: {
         400: ["cannot_add_data_to_complete_transfer"],
         403: ["cannot_alter_closed_transfer"],
         500: ["file_integrity_check_failed", "transfer_files_incomplete"],
     },
-    Maintenance: {503: ["undergoing_maintenance"]},
-    LimitExceeded: {
+    errors.Maintenance: {503: ["undergoing_maintenance"]},
+    errors.LimitExceeded: {
         500: [
             "storage_chunk_too_large", "transfer_too_many_files", "transfer_too_many_recipients",
             "transfer_maximum_size_exceeded", "transfer_maximum_file_size_exceeded",
@@ -64,7 +53,7 @@ WORDS: Dict[Type[HTTPError], Dict[int, List[str]]] = {
             "guest_rate_limit_reached", "rate_limit_exceeded",
         ],
     },
-    ServerError: {500: ["failed_to_connect_to_database", "database_access_failure"]},
+    errors.ServerError: {500: ["failed_to_connect_to_database", "database_access_failure"]},
 }
 #: Words after which the same request is sent again.
 AGAIN = {
@@ -77,19 +66,19 @@ AGAIN = {
     ("kind", "status", "word"),
     [(kind, status, word) for kind, rows in WORDS.items() for status, words in rows.items() for word in words],
 )
-def test_every_word_of_the_protocol(kind: Type[HTTPError], status: int, word: str) -> None:
+def test_every_word_of_the_protocol(kind: Type[errors.HTTPError], status: int, word: str) -> None:
     found = ERROR_TABLE.find_error_kwargs(status, word)
     assert (found["kind"], found["retryable"]) == (kind, word in AGAIN)
 
 
 @pytest.mark.parametrize("status", [500, 503, 403, 400])
 def test_the_word_counts_and_not_the_status(status: int) -> None:
-    assert issubclass(ERROR_TABLE.find_error_kwargs(status, "transfer_not_found")["kind"], ClientError)
+    assert issubclass(ERROR_TABLE.find_error_kwargs(status, "transfer_not_found")["kind"], errors.ClientError)
 
 
 def test_an_unknown_word_is_not_said_again() -> None:
     means = ERROR_TABLE.find_error_kwargs(500, "something_new")
-    assert (means["kind"], means["retryable"]) == (ServerError, False)
+    assert (means["kind"], means["retryable"]) == (errors.ServerError, False)
     assert "administrator" in means["hint"]
 
 

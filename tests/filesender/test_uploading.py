@@ -213,9 +213,7 @@ def test_a_chunk_that_was_not_acknowledged_completes_nothing(harness: Any, make:
     assert harness.site.mails == []
 
 
-def test_a_failed_upload_is_dropped_with_one_call(
-    harness: Any, make: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_failed_upload_is_dropped_with_one_call(harness: Any, make: Any, caplog: Any) -> None:
     harness.fault(CHUNKS, "reset-before", after=3)
     with pytest.raises(NetworkError) as caught:
         harness.client(retry=ONCE).upload_workflow([make("a.bin", 6 * harness.chunk)], BOB)

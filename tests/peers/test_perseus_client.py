@@ -151,9 +151,7 @@ def test_configured_by_the_environment(harness: PeerServer, tmp_path: Path) -> N
     assert (name, status, found, gone) == ("env.bin", "uploaded", [id], True)
 
 
-def test_it_waits_for_what_takes_its_time(
-    own: LocalServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_it_waits_for_what_takes_its_time(own: LocalServer, monkeypatch: Any, tmp_path: Path) -> None:
     own.perseus.configure(upload_delay=0.4)
     with client_of(own, monkeypatch) as client:
         file = client.file.upload_file(written(tmp_path / "a.bin", DATA))
@@ -164,9 +162,7 @@ def test_it_waits_for_what_takes_its_time(
     assert own.perseus.count("PUT /storage/*", 200) == 1
 
 
-def test_the_other_answers_to_known_content(
-    own: LocalServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_other_answers_to_known_content(own: LocalServer, monkeypatch: Any, tmp_path: Path) -> None:
     known = own.perseus.write("there.bin", DATA)
     source = written(tmp_path / "a.bin", DATA)
     with client_of(own, monkeypatch) as client:

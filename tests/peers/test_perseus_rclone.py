@@ -168,9 +168,7 @@ def test_what_s3_refuses(rclone: RcloneS3, changes: Dict[str, str], status: int,
     assert rclone.objects() == before
 
 
-def test_an_expired_address_leads_to_a_new_one(
-    site: Any, rclone: RcloneS3, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_expired_address_leads_to_a_new_one(site: Any, rclone: RcloneS3, monkeypatch: Any) -> None:
     right, made = site.backend.presigned_url, []
 
     def address(row: Any) -> str:

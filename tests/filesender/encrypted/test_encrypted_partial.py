@@ -6,7 +6,7 @@ import json
 import os
 import zlib
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, Callable, Dict, List
 
 import attrs
 import pytest
@@ -26,12 +26,9 @@ SECRET = bytes(range(32))
 
 
 @pytest.fixture(params=[1, 3])
-def interrupted(
-    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Callable[[float], Any]:
+def interrupted(site: Any, out: Path, monkeypatch: Any, request: Any) -> Callable[[float], Any]:
     """Return ``interrupted(1.5)``: it fetches DATA until that many chunks are written, and returns how to continue."""
     transfer = site.client().upload_workflow([("a.bin", DATA)], password=PASSWORD, key_version=request.param)
-    out = tmp_path / "out"
     left = [0]
 
     def pwrite(self: FileSystem, fd: int, data: memoryview, offset: int) -> int:
@@ -82,26 +79,22 @@ def _flip(data: bytearray) -> None:
     data[7] ^= 1
 
 
-@pytest.mark.parametrize("change", [_swap, _flip])
+SUMS: Dict[str, Callable[[bytes], int]] = {
+    "a CRC": zlib.crc32,
+    "another's MAC": lambda data: PartFileMac(lambda: SECRET, CHUNK).update(0, data, 0),
+    "nothing": lambda data: 0,
+}
+
+
 @pytest.mark.parametrize(
-    "summed",
-    [zlib.crc32, lambda data: PartFileMac(lambda: SECRET, CHUNK).update(0, data, 0), lambda data: 0],
-    ids=["a CRC", "another's MAC", "nothing"],
+    ("change", "summed"),
+    [(change, summed) for change in (_swap, _flip) for summed in SUMS.values()] + [(_swap, None)],
+    ids=[f"{change}, {summed}" for change in ("swapped", "flipped") for summed in SUMS] + ["swapped, the true sum"],
 )
-def test_what_was_slipped_in_is_fetched_again(
-    interrupted: Callable[[float], Any], tmp_path: Path, change: Any, summed: Any
-) -> None:
+def test_what_was_slipped_in_is_fetched_again(interrupted: Any, out: Path, change: Any, summed: Any) -> None:
     resume = interrupted(2)
-    _alter(tmp_path / "out", change, summed)
-    assert resume() == 0
-
-
-def test_what_was_slipped_in_beneath_the_true_sum(
-    interrupted: Callable[[float], Any], tmp_path: Path
-) -> None:
-    resume = interrupted(2)
-    [[_, _, true]] = json.loads((tmp_path / "out" / "a.bin.part.json").read_text("utf-8"))["runs"]
-    _alter(tmp_path / "out", _swap, lambda data: int(true))
+    [[_, _, true]] = json.loads((out / "a.bin.part.json").read_text("utf-8"))["runs"]
+    _alter(out, change, summed or (lambda data: int(true)))
     assert resume() == 0
 
 

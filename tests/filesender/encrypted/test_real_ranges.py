@@ -5,6 +5,7 @@ Source: FileSender protocol, section 15; ``data/filesender-encrypted-multichunk.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -101,18 +102,11 @@ def test_every_size_opens(files: Any, out: Path, version: int, release: str) -> 
     assert content(out) == {f"{size}.bin": plaintext(version, size) for size in SIZES}
     assert [result.bytes for result in results] == SIZES
     # One request for each chunk, for its exact bytes. The chunk that verified the password is not fetched twice.
-    expected = [
-        (number, first, first + min(CHUNK, size - first) + 32 - 1)
-        for number, size in enumerate(SIZES, 1)
-        for first in range(0, size, CHUNK)
-    ]
-    if version != 3:
-        expected = [
-            (number, first, first + 16 + n + 16 - n % 16 - 1)
-            for number, size in enumerate(SIZES, 1)
-            for first in range(0, size, CHUNK)
-            for n in [min(CHUNK, size - first)]
-        ]
+    expected = []
+    for number, size in enumerate(SIZES, 1):
+        for first in range(0, size, CHUNK):
+            length = min(CHUNK, size - first)
+            expected.append((number, first, first + length + (32 if version == 3 else 32 - length % 16) - 1))
     assert sorted(site.asked) == expected
 
 
@@ -243,57 +237,46 @@ def noted(out: Path, name: str) -> Set[int]:
     return {at for start, stop, _ in runs for at in range(start, stop, CHUNK)}
 
 
-@pytest.fixture
-def processes() -> Iterator[List[Any]]:
-    running: List[Any] = []
-    yield running
-    for process in running:
+@contextlib.contextmanager
+def killed(site: Witness, out: Path, way: str, gate: Gate) -> Iterator[Any]:
+    """A download that has reached the gate; it is killed at the end of the block, and run again."""
+    process = started(site, out, way)
+    try:
+        assert gate.reached.wait(PATIENCE), process.communicate()
+        yield process
+    finally:
         process.kill()
         process.communicate()
+    assert not (out / f"{SIZES[gate.number - 1]}.bin").exists()
+    gate.open = True
+    site.asked.clear()
+    finished(started(site, out, way))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("version", "way"), _turns())
-def test_a_killed_download_continues(
-    files: Any, out: Path, processes: List[Any], version: int, way: str
-) -> None:
+def test_a_killed_download_continues(files: Any, out: Path, version: int, way: str) -> None:
     """Chunks that were noted are not fetched again; one more request proves the password."""
     size = SIZES[-1]
-    name, number = f"{size}.bin", len(SIZES)
-    gate = Gate(number, size, out / f"{name}.part")
+    name = f"{size}.bin"
+    gate = Gate(len(SIZES), size, out / f"{name}.part")
     with Witness(files[version][name], before=gate) as site:
-        processes.append(started(site, out, way))
-        assert gate.reached.wait(PATIENCE), processes[-1].communicate()
-        until(lambda: len(noted(out, name)) == size // CHUNK, processes[-1])
-        processes[-1].kill()
-        processes[-1].communicate()
-        assert not (out / name).exists()
-        there = noted(out, name)
-        gate.open = True
-        site.asked.clear()
-        processes.append(started(site, out, way))
-        finished(processes[-1])
+        with killed(site, out, way, gate) as process:
+            until(lambda: len(noted(out, name)) == size // CHUNK, process)
+            there = noted(out, name)
+        asked = [first for _, first, _ in site.asked]
     assert content(out) == {name: plaintext(version, size)}
-    asked = [first for _, first, _ in site.asked]
     assert there == {0, CHUNK, 2 * CHUNK}
     assert sorted(asked) == [0, 3 * CHUNK]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("version", "way"), _turns())
-def test_a_transfer_that_is_killed_within_a_file_opens(
-    files: Any, out: Path, processes: List[Any], version: int, way: str
-) -> None:
+def test_a_transfer_that_is_killed_within_a_file_opens(files: Any, out: Path, version: int, way: str) -> None:
     """Whatever was begun, the next run ends with the right bytes under every name."""
     number = version + 5
-    one = Gate(number, SIZES[number - 1])
-    with Witness(*files[version].values(), before=one) as site:
-        processes.append(started(site, out, way))
-        assert one.reached.wait(PATIENCE), processes[-1].communicate()
-        processes[-1].kill()
-        processes[-1].communicate()
-        assert not (out / f"{SIZES[number - 1]}.bin").exists()
-        one.open = True
-        processes.append(started(site, out, way))
-        finished(processes[-1])
+    gate = Gate(number, SIZES[number - 1])
+    with Witness(*files[version].values(), before=gate) as site:
+        with killed(site, out, way, gate):
+            pass
     assert content(out) == {f"{size}.bin": plaintext(version, size) for size in SIZES}

@@ -8,16 +8,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from smartxfer import FileSenderClient
-from smartxfer.errors import (
-    Conflict,
-    CredentialError,
-    Forbidden,
-    LimitExceeded,
-    NotFound,
-    OutcomeUnknown,
-    UsageError,
-)
+from smartxfer import FileSenderClient, errors
 from smartxfer.filesender import AuditEntry, Recipient, Transfer
 from tests.support.management_site import ManagementSite
 
@@ -71,7 +62,7 @@ def test_available_transfers_newest_first(ann: FileSenderClient) -> None:
 def test_transfers_of_all_users_are_for_administrators(new: ManagementSite) -> None:
     client = new.client()
     made = sent(client, *TWO)
-    with pytest.raises(Forbidden, match="administrator") as caught:
+    with pytest.raises(errors.Forbidden, match="administrator") as caught:
         client.transfers.list(all_users=True)
     assert caught.value.code == "rest_admin_required"
     root = new.of("root@example.org")
@@ -94,9 +85,9 @@ def test_found_by_what_is_known_of_it(ann: FileSenderClient) -> None:
     ]
     for found, expected in searches:
         assert ids(found) == ids(expected)
-    with pytest.raises(UsageError, match="missing search criterion"):
+    with pytest.raises(errors.UsageError, match="missing search criterion"):
         ann.transfers.find()
-    with pytest.raises(UsageError, match="link"):
+    with pytest.raises(errors.UsageError, match="link"):
         ann.transfers.find(link="no link")
 
 
@@ -105,7 +96,7 @@ def test_one_by_its_id_or_itself(ann: FileSenderClient, made: Transfer) -> None:
         shown = ann.transfers.get(known_as)
         assert (shown.id, [file.name for file in shown.files]) == (made.id, ["run1/a.txt"])
     for wrong in ("x", None, object()):
-        with pytest.raises(UsageError, match="not an id"):
+        with pytest.raises(errors.UsageError, match="not an id"):
             ann.transfers.get(wrong)
 
 
@@ -137,12 +128,12 @@ def test_no_request_is_sent_without_credentials(new: ManagementSite) -> None:
     with FileSenderClient(new.url) as anonymous:
         transfers, guests = anonymous.transfers, anonymous.guests
         for call in (transfers.list, anonymous.quota, guests.list):
-            with pytest.raises(CredentialError, match="no username and no api_key"):
+            with pytest.raises(errors.CredentialError, match="no username and no api_key"):
                 call()
         for one in (transfers.get, transfers.delete, guests.get, guests.delete):
-            with pytest.raises(CredentialError, match="no username and no api_key"):
+            with pytest.raises(errors.CredentialError, match="no username and no api_key"):
                 one(1)
-        with pytest.raises(CredentialError, match="no username and no api_key"):
+        with pytest.raises(errors.CredentialError, match="no username and no api_key"):
             transfers.add_recipient(1, TWO[0])
     assert new.site.count("* /rest.php/transfer*") == new.site.count("* /rest.php/guest*") == 0
 
@@ -151,7 +142,7 @@ def test_no_request_is_sent_without_credentials(new: ManagementSite) -> None:
 
 
 def test_extended_by_the_sites_days(harness: ManagementSite, ann: FileSenderClient, made: Transfer) -> None:
-    with pytest.raises(LimitExceeded, match="transfer_expiry_extension_not_allowed"):
+    with pytest.raises(errors.LimitExceeded, match="transfer_expiry_extension_not_allowed"):
         ann.transfers.extend(made)
     assert ann.transfers.get(made).expires.raw == made.expires.raw
     harness.site.configure(expiry_extension_days=5)
@@ -161,7 +152,7 @@ def test_extended_by_the_sites_days(harness: ManagementSite, ann: FileSenderClie
     # A string on the wire just after the change.
     assert extended.expires.raw == made.expires.raw + 5 * DAY
     assert extended.expiry_date_extension == 0
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(errors.LimitExceeded):
         ann.transfers.extend(made)
 
 
@@ -171,13 +162,13 @@ def test_extended_to_a_moment(harness: ManagementSite, ann: FileSenderClient, ma
     if harness.site.backend.site.version == "3.8":
         assert ann.transfers.extend(made, form(until)).expires.raw == until
         until += 100 * DAY
-    with pytest.raises(LimitExceeded, match="bad_expire" if harness.site.backend.site.version == "3.8" else None):
+    with pytest.raises(errors.LimitExceeded, match="bad_expire" if harness.site.backend.site.version == "3.8" else None):
         ann.transfers.extend(made, until)
 
 
 @pytest.mark.parametrize("wrong", [True, "soon", 1.5, dt.datetime(2030, 1, 1)])  # noqa: DTZ001
 def test_an_invalid_date(new: ManagementSite, wrong: Any) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(errors.UsageError):
         new.client().transfers.extend(1, wrong)
     assert new.site.count(f"PUT {ONE}") == 0
 
@@ -195,14 +186,14 @@ def test_closed(harness: ManagementSite, ann: FileSenderClient, made: Transfer) 
     assert ann.transfers.list() == []
     # It is still shown, and its link leads nowhere.
     assert ann.transfers.get(made).id == made.id
-    with pytest.raises(NotFound):
+    with pytest.raises(errors.NotFound):
         ann.list_files(made.token or "")
 
 
 def test_deleted(harness: ManagementSite, ann: FileSenderClient, made: Transfer) -> None:
     ann.transfers.delete(made)
     assert harness.site.transfers() == []
-    with pytest.raises(NotFound) as caught:
+    with pytest.raises(errors.NotFound) as caught:
         ann.transfers.get(made)
     assert (caught.value.status, caught.value.code) == (500, "transfer_not_found")
     ann.transfers.delete(made)
@@ -211,19 +202,19 @@ def test_deleted(harness: ManagementSite, ann: FileSenderClient, made: Transfer)
 #: Changes of a transfer to two recipients or of a voucher: the request, the call, what a closed transfer answers,
 #: and the mails that are sent.
 CHANGES: Dict[str, Any] = {
-    "extend": (f"PUT {ONE}", lambda c, made, _: c.transfers.extend(made), (LimitExceeded, "extension_not_allowed"), 0),
+    "extend": (f"PUT {ONE}", lambda c, made, _: c.transfers.extend(made), (errors.LimitExceeded, "extension_not_allowed"), 0),
     "remind": (f"PUT {ONE}", lambda c, made, _: c.transfers.remind(made), None, 2),
     "close": (f"PUT {ONE}", lambda c, made, _: c.transfers.close(made), None, 2),
     "add": (
         f"POST {ONE}/recipient", lambda c, made, _: c.transfers.add_recipient(made, "kim@example.net"),
-        (Conflict, "closed_transfer"), 1,
+        (errors.Conflict, "closed_transfer"), 1,
     ),
     "remind one": (
         "PUT /rest.php/recipient/*", lambda c, made, _: c.transfers.remind_recipient(made.recipients[0]), None, 1,
     ),
     "remove": (
         "DELETE /rest.php/recipient/*", lambda c, made, _: c.transfers.remove_recipient(made.recipients[0]),
-        (Conflict, "closed_transfer"), 0,
+        (errors.Conflict, "closed_transfer"), 0,
     ),
     "mail the log": (f"GET {ONE}/auditlog/mail", lambda c, made, _: c.transfers.mail_audit_log(made), None, 1),
     "invite": ("POST /rest.php/guest", lambda c, made, _: c.create_guest(INVITATION), None, 1),
@@ -260,7 +251,7 @@ def test_transfer_of_another_user(new: ManagementSite) -> None:
         (transfers.add_recipient, made, "kim@example.net"),
     ]
     for call, *arguments in calls:
-        with pytest.raises(Forbidden, match="belongs to another user") as caught:
+        with pytest.raises(errors.Forbidden, match="belongs to another user") as caught:
             call(*arguments)
         assert (caught.value.status, caught.value.code) == (403, "rest_ownership_required")
     assert new.site.transfers()[0]["status"] == "available"
@@ -281,7 +272,7 @@ def test_adding_a_recipient(harness: ManagementSite, ann: FileSenderClient) -> N
     assert ann.transfers.add_recipient(made, "kim@example.net").id != added.id
     posted = harness.site.count("POST *")
     for wrong in ("", "no-address", "a b@example.org"):
-        with pytest.raises(UsageError, match="e-mail address"):
+        with pytest.raises(errors.UsageError, match="e-mail address"):
             ann.transfers.add_recipient(made, wrong)
     assert harness.site.count("POST *") == posted
 
@@ -295,12 +286,12 @@ def test_one_recipient(harness: ManagementSite, ann: FileSenderClient, made: Tra
 
 def test_the_last_one_closes_it(harness: ManagementSite, ann: FileSenderClient, made: Transfer) -> None:
     ann.transfers.remove_recipient(made.recipients[0])
-    with pytest.raises(NotFound):
+    with pytest.raises(errors.NotFound):
         ann.list_files(made.recipients[0].token)
     assert harness.site.transfers()[0]["status"] == "available"
     ann.transfers.remove_recipient(made.recipients[1])
     assert harness.site.transfers()[0]["status"] == "closed"
-    with pytest.raises(NotFound) as caught:
+    with pytest.raises(errors.NotFound) as caught:
         ann.transfers.get_recipient(made.recipients[0])
     assert caught.value.code == "recipient_not_found"
 
@@ -320,7 +311,7 @@ def test_a_lost_answer_is_not_asked_for_again(new: ManagementSite, name: str, ef
     counted, mailed = new.site.count(match), len(new.site.mails)
     new.fault(match, effect)
     if effect == "lose-answer":
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(errors.OutcomeUnknown):
             change(client, made, voucher)
         assert new.site.count(match) == counted + 1
     else:
@@ -340,5 +331,5 @@ def test_deletions_forgive(new: ManagementSite) -> None:
     client.transfers.delete(made)
     assert new.site.transfers() == []
     # Nothing was removed by this call: the recipient is unknown.
-    with pytest.raises(NotFound):
+    with pytest.raises(errors.NotFound):
         client.transfers.remove_recipient(made.recipients[0])
