@@ -35,7 +35,7 @@ def no_credentials(scene: Scene) -> None:
 def transfer_of_another_user(scene: Scene) -> None:
     """A transfer of another user is deleted."""
     site = scene.serve("filesender", users={"ann@example.org": "a" * 64, "bob@example.org": "b" * 64})
-    made = scene.filesender(site).upload_workflow([scene.file("report.txt")], link=True)
+    made = scene.sent(site)
     other = UserAuth("bob@example.org", "b" * 64)
     scene.filesender(site, auth=other).transfers.delete(made.id)
 

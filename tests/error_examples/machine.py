@@ -24,8 +24,7 @@ def unreadable_profile(scene: Scene) -> None:
 @shows(errors.LocalError)
 def target_is_a_directory(scene: Scene) -> None:
     """The target of a download is a directory of the same name."""
-    site = scene.serve("smartfile")
-    site.write("/report.txt", b"ACGT")
+    site = scene.holding()
     (scene.path / "report.txt").mkdir()
     scene.smartfile(site).download("/report.txt")
 
@@ -53,8 +52,7 @@ def unreadable_file(scene: Scene) -> None:
 @shows(errors.DiskFull, mistake=True)
 def disk_full(scene: Scene) -> None:
     """The disk is full."""
-    site = scene.serve("smartfile")
-    site.write("/report.bin", bytes(1 << 20))
+    site = scene.holding("/report.bin", bytes(1 << 20))
     scene.patch.setattr(SYSTEM_FILESYSTEM, "free_space", lambda directory: 4096, raising=False)
     scene.smartfile(site).download("/report.bin")
 
@@ -71,8 +69,7 @@ def unsafe_name(scene: Scene) -> None:
 @shows(errors.TargetExists, mistake=True)
 def target_exists(scene: Scene) -> None:
     """The target of a download exists and has other content."""
-    site = scene.serve("smartfile")
-    site.write("/report.txt", b"ACGT")
+    site = scene.holding()
     scene.file("report.txt", b"older")
     scene.smartfile(site).download("/report.txt")
 
@@ -87,8 +84,7 @@ def no_librsync(scene: Scene) -> None:
 @shows(errors.AlreadyInProgress)
 def in_progress(scene: Scene) -> None:
     """Another process downloads to the same file."""
-    site = scene.serve("smartfile")
-    site.write("/report.bin", bytes(1 << 20))
+    site = scene.holding("/report.bin", bytes(1 << 20))
     scene.fault("GET /api/2/path/data/*", "rate 64K")
     stop, first = threading.Event(), scene.smartfile(site)
     began = threading.Event()
@@ -120,8 +116,7 @@ def cancelled(scene: Scene) -> None:
 @shows(errors.DeadlineExceeded, mistake=True)
 def deadline(scene: Scene) -> None:
     """The deadline passes."""
-    site = scene.serve("smartfile")
-    site.write("/report.bin", bytes(1 << 20))
+    site = scene.holding("/report.bin", bytes(1 << 20))
     scene.fault("GET /api/2/path/data/*", "rate 64K")
     scene.smartfile(site).download("/report.bin", deadline=0.5)
 

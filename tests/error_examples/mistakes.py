@@ -154,7 +154,7 @@ def credentials_of_another_site(scene: Scene) -> None:
 def expired_link(scene: Scene) -> None:
     """A download link that has expired."""
     site = scene.serve("filesender")
-    made = scene.filesender(site).upload_workflow([scene.file("report.txt")], link=True)
+    made = scene.sent(site)
     site.configure(clock_offset=40 * 86400)
     scene.filesender(site).download_files(made.download_url, "copies")
 
@@ -178,7 +178,7 @@ def directory_for_a_file(scene: Scene) -> None:
 def file_for_a_directory(scene: Scene) -> None:
     """A file where the target directory is expected."""
     site = scene.serve("filesender")
-    made = scene.filesender(site).upload_workflow([scene.file("report.txt")], link=True)
+    made = scene.sent(site)
     scene.filesender(site).download_files(made.download_url, scene.file("copies"))
 
 

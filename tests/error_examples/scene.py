@@ -132,6 +132,16 @@ class Scene:
         settings = {"auth": UserAuth(site.username, site.api_key), "retry": QUICK, **options}
         return self._client(FileSenderClient(settings.pop("base_url", site.url), **settings))
 
+    def sent(self, site: Any) -> Any:
+        """Return a transfer with a link that a FileSender has."""
+        return self.filesender(site).upload_workflow([self.file("report.txt")], link=True)
+
+    def holding(self, name: str = "/report.txt", data: bytes = b"ACGT", **options: Any) -> Any:
+        """Start a SmartFile that has a file."""
+        site = self.serve("smartfile", **options)
+        site.write(name, data)
+        return site
+
     def smartfile(self, site: Any = None, **options: Any) -> BasicClient:
         """Likewise for SmartFile."""
         site = self.serve("smartfile") if site is None else site

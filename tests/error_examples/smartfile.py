@@ -43,8 +43,7 @@ def throttled(scene: Scene) -> None:
 @shows(sf.SmartFileTruncated)
 def truncated(scene: Scene) -> None:
     """A download ends early at every attempt."""
-    site = scene.serve("smartfile", ranges=False)
-    site.write("/report.txt", b"ACGT" * 1000)
+    site = scene.holding(data=b"ACGT" * 1000, ranges=False)
     scene.fault("GET /api/2/path/data/*", "truncate 100")
     scene.smartfile(site).download("/report.txt")
 
@@ -64,16 +63,14 @@ def file_changes(scene: Scene) -> None:
 @shows(sf.SmartFileTaskFailed)
 def task_failed(scene: Scene) -> None:
     """The server cannot remove a directory."""
-    site = scene.serve("smartfile", task_errors={"/docs/a.txt": "Permission denied"}, task_failure=True)
-    site.write("/docs/a.txt", b"ACGT")
+    site = scene.holding("/docs/a.txt", b"ACGT", task_errors={"/docs/a.txt": "Permission denied"}, task_failure=True)
     scene.smartfile(site).remove("/docs/a.txt")
 
 
 @shows(sf.SmartFileWaitTimeout)
 def wait_timeout(scene: Scene) -> None:
     """A task takes longer than the caller waits."""
-    site = scene.serve("smartfile", task_polls=1000)
-    site.write("/docs/a.txt", b"ACGT")
+    site = scene.holding("/docs/a.txt", b"ACGT", task_polls=1000)
     site.mkdir("/copy")
     scene.smartfile(site).copy("/docs", "/copy", timeout=0.1)
 
@@ -81,8 +78,7 @@ def wait_timeout(scene: Scene) -> None:
 @shows(sf.SmartFileBatchError)
 def one_of_two(scene: Scene) -> None:
     """One of two files is missing on the server."""
-    site = scene.serve("smartfile")
-    site.write("/a.txt", b"a")
+    site = scene.holding("/a.txt", b"a")
     site.write("/b.txt", b"b")
     scene.fault("GET /api/2/path/data/b.txt*", "status 404 body=json:gone")
     scene.smartfile(site).download_many(["/a.txt", "/b.txt"])
@@ -99,8 +95,7 @@ def _list(scene: Scene) -> Any:
 
 
 def _with_file(scene: Scene) -> Any:
-    site = scene.serve("smartfile")
-    site.write("/report.txt", b"ACGT")
+    site = scene.holding()
     return scene.smartfile(site)
 
 

@@ -1,17 +1,13 @@
 """FileSender with end-to-end encryption, as the contract suite sees it, and an older server."""
 
 import base64
-import hashlib
 import json
 from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
-from cryptography.hazmat.primitives import padding
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from smartxfer import FileSenderClient
 from smartxfer.transfer import FileResult
+from tests.support import reference_encryption as by_hand
 from tests.support.contract.filesender_service import FileSender
 
 PASSWORD = "A-passw0rd-for-the-suite"
@@ -103,17 +99,11 @@ class OlderEncryptedFileSender(EncryptedFileSender):
 
 
 def _decrypt(transfer: Mapping[str, Any], file: Mapping[str, Any], encrypted: bytes) -> bytes:
-    """Return the bytes of a stored file, decrypted with the library and without code of the package."""
+    """Return the bytes of a stored file, decrypted without code of the package."""
     settings, step = json.loads(transfer["encryption"]), transfer["chunk_size"] + 32
-    rounds, salt = settings["password_hash_iterations"], transfer["salt"].encode()
-    secret = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), salt, rounds)
-    found = []
-    for at in range(0, len(encrypted), step):
-        iv, rest = encrypted[at : at + 16], encrypted[at + 16 : at + step]
-        if settings["key_version"] == 3:
-            found.append(AESGCM(secret).decrypt(iv, rest, base64.b64decode(file["aead"])))
-            continue
-        decryptor = Cipher(algorithms.AES(secret), modes.CBC(iv)).decryptor()
-        unpadder = padding.PKCS7(128).unpadder()
-        found.append(unpadder.update(decryptor.update(rest) + decryptor.finalize()) + unpadder.finalize())
-    return b"".join(found)
+    version, rounds = settings["key_version"], settings["password_hash_iterations"]
+    key = by_hand.key_of(PASSWORD, version, 1, transfer["salt"], rounds)
+    aead = base64.b64decode(file["aead"] or "").decode()
+    chunks = [by_hand.decrypt(version, key, encrypted[at : at + step], aead) for at in range(0, len(encrypted), step)]
+    assert None not in chunks, f"{file['name']} cannot be decrypted"
+    return b"".join(chunk for chunk in chunks if chunk is not None)
