@@ -51,7 +51,7 @@ class Clock:
         return time.time()
 
     def monotonic(self) -> float:
-        """Return the seconds of a clock that never goes backwards."""
+        """Return the seconds of a monotonic clock."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:

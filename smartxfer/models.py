@@ -159,14 +159,14 @@ class Model(Mapping[str, Any]):
         return len(self._wire)
 
     def __repr__(self) -> str:
-        shown: Dict[str, Any] = {}
+        fields: Dict[str, Any] = {}
         for field in sorted(_attrs_fields(type(self)), key=lambda field: field.default is not attrs.NOTHING):
             value = getattr(self, field.name)
             private = field.name.startswith("_") or field.metadata.get("secret")
             if private or value is None or value in ("", (), []) or value == {}:
                 continue
-            shown[field.name] = value
-        return short_repr(type(self).__name__, **shown)
+            fields[field.name] = value
+        return short_repr(type(self).__name__, **fields)
 
 
 def _attrs_fields(kind: Any) -> "tuple[attrs.Attribute[Any], ...]":

@@ -18,9 +18,9 @@ def short_repr(name: str, /, *values: Any, **named: Any) -> str:
     >>> short_repr("Job", "/a/b", parts=[1, 2, 3, 4, 5])
     "Job('/a/b', parts=[1, ... 5 in all])"
     """
-    shown = [short_value(value) for value in values]
-    shown += [f"{key}={short_value(value)}" for key, value in named.items()]
-    return _format_repr(name, shown)
+    parts = [short_value(value) for value in values]
+    parts += [f"{key}={short_value(value)}" for key, value in named.items()]
+    return _format_repr(name, parts)
 
 
 def fields_repr(instance: Any) -> str:

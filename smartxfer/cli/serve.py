@@ -44,10 +44,10 @@ def _collect_s3_options(**options: Optional[str]) -> Dict[str, str]:
 
     :raises UsageError: a bucket or a key was given without an S3 server.
     """
-    given = {name: value for name, value in options.items() if value}
-    if "s3_endpoint" in given:
-        return given
-    if set(given) - {"s3_secret"}:
+    options_in_use = {name: value for name, value in options.items() if value}
+    if "s3_endpoint" in options_in_use:
+        return options_in_use
+    if set(options_in_use) - {"s3_secret"}:
         raise UsageError("bucket and key need an S3 server", hint="add --perseus-s3-endpoint URL")
     return {}
 

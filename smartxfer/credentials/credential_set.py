@@ -98,11 +98,11 @@ class Credentials:
         for name, value in values.items():
             if value and name in self._spec.fields:
                 if not description and source.kind is SourceKind.PROGRAM:
-                    shown = f"{name} is among the arguments"
+                    reason = f"{name} is among the arguments"
                 else:
-                    shown = description or f"{source_name} has a value of {name}"
+                    reason = description or f"{source_name} has a value of {name}"
                 text = redaction.register_secret(value) if name in self._spec.secrets else str(value)
-                candidate = _Candidate(name, text, source_name, shown, source)
+                candidate = _Candidate(name, text, source_name, reason, source)
                 self._candidates.append(candidate)
                 if self._selected:
                     self._select(candidate)
@@ -225,8 +225,8 @@ class Credentials:
         return rows
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name} from {source}" for name, _, source in self.explain())
-        return f"Credentials({shown:.180})"
+        sources = ", ".join(f"{name} from {source}" for name, _, source in self.explain())
+        return f"Credentials({sources:.180})"
 
 
 def _mask(value: str) -> str:

@@ -30,8 +30,8 @@ class Auth:
         return vars(self) == vars(other) if type(other) is type(self) else NotImplemented
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
-        return f"{type(self).__name__}({shown})"
+        attributes = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({attributes})"
 
 
 @hide_method_arguments("api_key")

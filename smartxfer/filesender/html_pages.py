@@ -92,7 +92,7 @@ def parse_download_page(html: str, site: str = "the site") -> List[DownloadFile]
     :param site: its address, for the messages.
     :raises NotFound: it is an error page, which the site returns with status 200 for an invalid token.
     :raises Maintenance: the site is under maintenance.
-    :raises AuthError: the page lists no files: it asks for a login or a code sent by mail.
+    :raises AuthError: the page lists no files, because it requires a login or a code sent by mail.
     :raises DecodeError: the page is not HTML, or a file has no id, name or size.
     """
     html = as_secret(html)

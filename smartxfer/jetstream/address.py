@@ -100,20 +100,20 @@ def parse_link(link: str) -> Link:
 
     :raises UsageError: it is not such a link, or it is for the desktop client.
     """
-    shown, link = strip_query(link.strip()), as_secret_url(link.strip())
+    masked, link = strip_query(link.strip()), as_secret_url(link.strip())
     try:
-        parts = urlsplit(shown)
+        parts = urlsplit(masked)
         port = parts.port
     except ValueError:
-        raise UsageError(f"{shown!r} is not a jetstream:// link", hint=_LINK_HINT) from None
+        raise UsageError(f"{masked!r} is not a jetstream:// link", hint=_LINK_HINT) from None
     if parts.scheme.lower() != _SCHEME:
-        raise UsageError(f"{shown!r} is not a jetstream:// link", hint=_LINK_HINT)
+        raise UsageError(f"{masked!r} is not a jetstream:// link", hint=_LINK_HINT)
     if not parts.hostname:
-        raise UsageError(f"the link has no server: {shown!r}; it is for the desktop client", hint=_LINK_HINT)
+        raise UsageError(f"the link has no server: {masked!r}; it is for the desktop client", hint=_LINK_HINT)
     action = parts.path.strip("/").partition("/")[0].lower()
     if action not in ("connect", "download"):
-        raise UsageError(f"unknown action {action!r} of the link {shown!r}", hint=_LINK_HINT)
+        raise UsageError(f"unknown action {action!r} of the link {masked!r}", hint=_LINK_HINT)
     token = as_secret(parse_qs(urlsplit(link).query).get("token", [""])[0])
     if action == "download" and not token:
-        raise UsageError(f"the link has no token: {shown!r}", hint=_LINK_HINT)
+        raise UsageError(f"the link has no token: {masked!r}", hint=_LINK_HINT)
     return Link(parts.hostname, DEFAULT_PORT if port is None else port, action, token)

@@ -27,7 +27,7 @@ def _fail_on_read_timeout(context: RetryContext) -> RetryDecision:
 def probe_server(rpc: JsonRpcClient, retry: RetryPolicy, limits: RateLimits) -> ServerInfo:
     """Request the identity and settings of a server.
 
-    A server that accepts the request and does not respond is not asked again.
+    A request that is accepted and not responded to is not repeated.
 
     :raises NotAnHTTPServer: the server does not use HTTP, such as JetStream's own control port.
     """

@@ -43,7 +43,9 @@ class BackgroundJobs:
         with self._lock:
             if self.stopping.is_set():
                 return
-            self._threads = [one for one in self._threads if one.is_alive() or one.ident is None]
+            self._threads = [
+                running for running in self._threads if running.is_alive() or running.ident is None
+            ]
             self._threads.append(thread)
             thread.start()
 

@@ -1,4 +1,4 @@
-"""A dictionary of bounded size, for sessions, uploads and the like."""
+"""A dictionary of bounded size, such as sessions and uploads."""
 
 import threading
 from typing import Dict, Generic, Hashable, Optional, TypeVar

@@ -22,30 +22,30 @@ compared, else the path alone.
 ``redirect URL [CODE]``
     respond with 302 (or CODE); ``{target}`` in URL is the path and query of the request
 ``reset-before``
-    connection reset before anything is read of the body
+    the connection is reset before the body is read
 ``reset-after N``
-    reset once N bytes of the request's body have come
+    the connection is reset after N bytes of the request's body
 ``reset-after-sent N``
-    reset once N bytes of the response's body have arrived
+    the connection is reset after N bytes of the response's body
 ``truncate N``
-    full ``Content-Length``, N bytes of body, then a clean close
+    the full ``Content-Length``, N bytes of body, and a regular end of the connection
 ``no-length [chunked|close] [truncate N]``
-    no ``Content-Length``: HTTP chunks, or the close as end; with ``truncate`` the close comes
-    after N bytes
+    no ``Content-Length``: HTTP chunks, or a body that ends with the connection; ``truncate``
+    closes the connection after N bytes
 ``extra-byte``
-    one byte more, and ``Content-Length`` says so
+    one byte more, also in ``Content-Length``
 ``flip N``
     one bit of byte N of the response's body is flipped
 ``flip-in N``
-    one bit of byte N of the request's body is flipped on its way in
+    one bit of byte N of the request's body is flipped when it is received
 ``drip BYTES/SECONDS``
-    the response's body comes BYTES at a time, SECONDS apart
+    the response's body is sent in blocks of BYTES bytes, with SECONDS seconds between them
 ``rate N``
-    N bytes a second each way, shared by all connections that the fault matches
+    N bytes per second in each direction, for all connections together that the fault matches
 ``stall``
     the body is not read and no response is sent
 ``stall-after N``
-    nothing more is read after N bytes of the body
+    nothing is read after N bytes of the body
 ``lose-answer``
     the request is handled, then the connection is reset instead of a response
 ``no-answer``
@@ -53,7 +53,7 @@ compared, else the path alone.
 ``ignore-range``
     the ``Range`` header is ignored
 ``wrong-range [start|total]``
-    ``Content-Range`` starts (or totals) one more than it should
+    the start (or the total) in ``Content-Range`` is one too large
 
 A fault that matched but had no effect (a body shorter than N) is not counted and can match again.
 Several faults may match the same request; all of them apply.
@@ -71,13 +71,13 @@ __all__ = ["Fault", "FaultRegistry", "compile_match"]
 
 
 class Fault:
-    """A planned fault and the number of times it took effect.
+    """A planned fault, and how often it took effect.
 
     :param service: name of the service, ``"filesender"``.
     :param match: method and path pattern.
-    :param effect: what goes wrong.
-    :param times: how often; None for always.
-    :param after: matches to let pass first.
+    :param effect: its effect.
+    :param times: how often it takes effect; None for always.
+    :param after: number of matches to skip before the first one.
     """
 
     def __init__(self, service: str, match: str, effect: Effect, *, times: Optional[int], after: int) -> None:

@@ -166,7 +166,7 @@ BackendType = TypeVar("BackendType")
 
 @attrs.define(eq=False)
 class Call(Generic[BackendType]):
-    """A request to an API, as the functions behind its routes get it; each service has a subclass.
+    """A request to an API, the argument of the functions of its routes; each service has a subclass.
 
     :param backend: state of the service.
     :param request: the request.

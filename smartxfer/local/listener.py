@@ -19,7 +19,7 @@ LOG_LENGTH = 50_000
 
 
 class RequestHandler(Protocol):
-    """Interface of the service behind a listener."""
+    """Interface of the service of a listener."""
 
     def handle(self, request: Request) -> Response:
         """Handle one request."""
@@ -59,14 +59,14 @@ class Listener:
     """Accepts connections and serves them, one thread each.
 
     :param name: name of the service, as faults name it.
-    :param service: the service behind it.
+    :param service: handles the requests.
     :param faults: planned faults.
     :param handler: class that serves one connection.
     :param host: address to bind.
     :param port: port to bind, 0 for any.
     :param base_path: prefix of every path of the service, without a slash at its end.
     :param strict: reject a request that has both a length and chunks.
-    :param log_path: returns the path under which faults and the log know a request.
+    :param log_path: returns the path of a request for faults and the log.
     """
 
     def __init__(
@@ -114,9 +114,9 @@ class Listener:
             self._server = make_server(
                 host, self.port, app, threaded=True, request_handler=handler, fd=bound.fileno()
             )
-        shown = f"[{host}]" if ":" in host else host
+        host_text = f"[{host}]" if ":" in host else host
         #: Address of the service, base path included, without a slash at its end.
-        self.url = f"http://{shown}:{self.port}{base_path}"
+        self.url = f"http://{host_text}:{self.port}{base_path}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name="local-" + name, daemon=True
         )
@@ -198,8 +198,8 @@ class Listener:
         :param status: count only those with this status; 0 for those without a response.
         """
         pattern = compile_match(match)
-        records = [one for one in self.requests if status is None or one.status == status]
-        return sum(pattern.fullmatch(f"{one.method} {one.path}") is not None for one in records)
+        records = [record for record in self.requests if status is None or record.status == status]
+        return sum(pattern.fullmatch(f"{record.method} {record.path}") is not None for record in records)
 
     def clear_log(self) -> None:
         """Clear the log."""

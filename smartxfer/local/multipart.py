@@ -89,7 +89,7 @@ class _Reader:
             return False
         if self.read_until(b"\r\n").strip(b" \t"):
             raise BadMultipart("A delimiter of the multipart is not followed by a line end.")
-        # The line end just read also ends a head that is empty.
+        # This line end also ends an empty head.
         self._start -= 2
         return True
 

@@ -20,7 +20,7 @@ _TYPES = mimetypes.MimeTypes()
 
 def media_type(name: str) -> str:
     """Return the media type of a file by its name alone."""
-    # Behind a directory, so that a colon does not make it a URL.
+    # With a directory, because the name alone could be parsed as a URL if it contains a colon.
     return _TYPES.guess_type("x/" + name.rsplit("/", 1)[-1], strict=False)[0] or OCTETS
 
 

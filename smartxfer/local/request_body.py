@@ -55,7 +55,7 @@ class RequestBody:
         self._remaining = length
         self._expects_continue = expects_continue
         self._faults = faults
-        #: Bytes announced; None when the body comes in HTTP chunks.
+        #: Bytes announced; None if the body is sent in HTTP chunks.
         self.length: Optional[int] = None if chunked else length
         #: Bytes read so far.
         self.received = 0

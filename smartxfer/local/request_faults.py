@@ -54,7 +54,7 @@ class TokenBucket:
 class PlannedFault:
     """One reserved firing of a fault.
 
-    :param effect: what goes wrong.
+    :param effect: its effect.
     :param on_outcome: called once with True if the fault took effect, else with False.
     :param cleared: set when the fault is removed.
     :param bucket: rate limit that the fault's firings share, for ``rate``.
@@ -97,7 +97,7 @@ class RequestFaults:
         return None
 
     def find_all(self, kind: str) -> Iterator[PlannedFault]:
-        """Every fault of this kind."""
+        """Return every fault of this kind."""
         return (fault for fault in self._faults if fault.effect.kind == kind)
 
     @property

@@ -146,9 +146,9 @@ class LocalServer:
 
         :param service: name of a service, such as ``"filesender"``.
         :param match: method and path pattern, such as ``"PUT /rest.php/file/*/chunk/*"``.
-        :param effect: what goes wrong, such as ``"reset-after 256K"``.
+        :param effect: its effect, such as ``"reset-after 256K"``.
         :param times: how often; None for always.
-        :param after: matches to let pass first.
+        :param after: number of matches to skip before the first one.
         :raises UsageError: the service is unknown, or match or effect is invalid.
         """
         if service not in self.services:

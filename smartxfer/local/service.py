@@ -134,7 +134,7 @@ class Service:
         raise LookupError("env is not implemented")
 
     def log_path(self, path: str, peek: Callable[[], bytes]) -> str:
-        """Return the path under which faults and the log know a request.
+        """Return the path of a request for faults and the log.
 
         :param peek: returns the first bytes of the body without consuming them.
         """

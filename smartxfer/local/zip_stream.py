@@ -37,8 +37,8 @@ class ZipMember:
 
     @property
     def missing(self) -> bool:
-        """True if the file does not exist on disk, like an empty file without an upload."""
-        return not all(os.path.exists(one.path) for one in self.slices)
+        """True if the file does not exist on disk, such as an empty file without an upload."""
+        return not all(os.path.exists(file_slice.path) for file_slice in self.slices)
 
     def _common(self) -> Tuple[bytes, bytes]:
         """Return the name and the fields of both headers: flags, method, MS-DOS time and date."""
@@ -87,7 +87,7 @@ def zip_stream(members: List[ZipMember]) -> Tuple[int, Iterator[Part]]:
                 return
             yield member.local_header()
             crc = 0
-            for piece in (piece for one in member.slices for piece in one.pieces(_PIECE)):
+            for piece in (piece for file_slice in member.slices for piece in file_slice.pieces(_PIECE)):
                 crc = zlib.crc32(piece, crc)
                 yield piece
             digests.append(crc)

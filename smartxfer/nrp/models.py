@@ -94,7 +94,7 @@ class File(RepositoryModel):
 
     @property
     def known_size(self) -> Optional[int]:
-        """Size in bytes, or None if the repository does not know it.
+        """Size in bytes, or None if the repository does not publish it.
 
         Files that the repository refers to (transfer ``R``) have size 0 and no checksum, unless the request
         that initiated them contained both.
@@ -105,7 +105,7 @@ class File(RepositoryModel):
 
     @property
     def md5(self) -> Optional[str]:
-        """Hex MD5 of the file, if the repository knows it.
+        """Hex MD5 of the file, if the repository publishes it.
 
         A multipart upload to S3 has another checksum, ``multipart:...``, until the repository has computed
         the MD5.

@@ -73,8 +73,8 @@ class RecordsClient(Namespace):
 
     def __repr__(self) -> str:
         views = [self._model and f"model {self._model!r:.40}", self._status and f"{self._status} only"]
-        shown = ", ".join(view for view in views if view)
-        return f"{super().__repr__()[:-1]}, {shown}>" if shown else super().__repr__()
+        description = ", ".join(view for view in views if view)
+        return f"{super().__repr__()[:-1]}, {description}>" if description else super().__repr__()
 
     def _copy_with(self: R, **values: Optional[str]) -> R:
         view = copy.copy(self)

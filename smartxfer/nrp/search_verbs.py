@@ -54,7 +54,7 @@ def parse_status(status: Status) -> Optional[RecordStatus]:
     try:
         return RecordStatus(status)
     except ValueError:
-        values = ", ".join(repr(one.value) for one in RecordStatus)
+        values = ", ".join(repr(status_value.value) for status_value in RecordStatus)
         raise UsageError(f"invalid status: {status!r}", hint=f"pass one of {values}") from None
 
 

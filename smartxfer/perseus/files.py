@@ -146,7 +146,7 @@ class FileService(Namespace):
         *,
         progress: WaitProgress[File] = None,
     ) -> List[File]:
-        """Wait until the status of several files is ``uploaded``; one request asks for all of them.
+        """Wait until the status of several files is ``uploaded``; one request polls all of them.
 
         Otherwise like :meth:`wait_for_file_upload`; ``progress`` is called for each record.
         """

@@ -27,7 +27,7 @@ def wait_for_files(
 ) -> List[File]:
     """Wait until all records are uploaded; return them in the order of the ids.
 
-    Each request asks for all records that are not final.  Retryable errors count as ``pending``.
+    Each request polls all records that are not final.  Retryable errors count as ``pending``.
 
     :param first_interval: seconds between the first two requests; later intervals grow by half, up to 10 s.
     :param timeout: seconds; at least one request is sent, even with 0.

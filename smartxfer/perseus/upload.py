@@ -42,7 +42,7 @@ log = logging.getLogger("smartxfer.perseus")
 
 #: Intervals between two requests for a record that another client may be sending.
 _POLL_INTERVALS = PollIntervals(initial=0.25)
-#: How often a record is created again, after its URL expired or because another one was in the way.
+#: How often a record is created again, after its URL expired, or because another record had the same content.
 _MAX_RENEWALS = 3
 
 

@@ -114,7 +114,7 @@ def result_or_error(action: Any, name: str) -> FileResult:
 
 def log_summary(directory: Any, results: Sequence[FileResult]) -> None:
     """Log the numbers of files by transfer method."""
-    methods = collections.Counter(one.method for one in results if one.error is None)
+    methods = collections.Counter(result.method for result in results if result.error is None)
     counts = {"by_delta": methods["delta"], "whole": methods["plain"], "unchanged": methods["none"]}
     log_sync(directory, **counts, failed=len(results) - sum(methods.values()))
 

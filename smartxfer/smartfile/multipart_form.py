@@ -40,7 +40,7 @@ def flatten_params(params: Mapping[str, Any]) -> ParamPairs:
     pairs: ParamPairs = []
     for name, value in params.items():
         values = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
-        pairs.extend((name, _param_text(one)) for one in values if one is not None)
+        pairs.extend((name, _param_text(item)) for item in values if item is not None)
     return pairs
 
 

@@ -101,7 +101,7 @@ def normalize(path: Any) -> str:
 
 def normalize_all(path: Any) -> List[str]:
     """Return the absolute paths of one path or several."""
-    return [normalize(one) for one in (path if isinstance(path, (list, tuple)) else [path])]
+    return [normalize(item) for item in (path if isinstance(path, (list, tuple)) else [path])]
 
 
 def as_path_text(path: Any, hint: Optional[str] = None) -> str:

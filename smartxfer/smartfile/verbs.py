@@ -103,7 +103,9 @@ def _build_report(
         [result.name[prefix_length:] for result in results if result.skipped == "identical"],
         [path[prefix_length:] for path in removed],
         [path[prefix_length:] for path in renamed],
-        TransferReport([*sent, *(one for one in results if one.skipped == "name")], results.seconds),
+        TransferReport(
+            [*sent, *(invalid for invalid in results if invalid.skipped == "name")], results.seconds
+        ),
         {path[prefix_length:]: info for path, info in remote_files.items() if path not in removed},
     )
 

@@ -39,11 +39,11 @@ def _power(number: int) -> int:
     return _multiply(half, half)
 
 
-def _multiply(one: int, other: int) -> int:
+def _multiply(first: int, second: int) -> int:
     product = 0
-    while one:
-        if one & _ONE:
-            product ^= other
-        one = (one << 1) & 0xFFFFFFFF
-        other = (other >> 1) ^ (_POLYNOMIAL if other & 1 else 0)
+    while first:
+        if first & _ONE:
+            product ^= second
+        first = (first << 1) & 0xFFFFFFFF
+        second = (second >> 1) ^ (_POLYNOMIAL if second & 1 else 0)
     return product

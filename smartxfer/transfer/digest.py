@@ -73,9 +73,9 @@ def compute_source_digests(
     """
     running = [new_hash(algorithm) for algorithm in algorithms]
     for block in iter_blocks(source, check=check):
-        for one in running:
-            one.update(block)
-    return [str(one.hexdigest()) for one in running]
+        for running_hash in running:
+            running_hash.update(block)
+    return [str(running_hash.hexdigest()) for running_hash in running]
 
 
 class IncrementalChecksum(Protocol):

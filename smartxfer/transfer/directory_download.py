@@ -159,7 +159,7 @@ def download_to_directory(
         rules = detect_name_rules(directory, subdirectories)
         for name in subdirectories:
             error = _make_subdirectory(root, name, rules)
-            if error is not None and not any(one.startswith(f"{name}/") for one in failed):
+            if error is not None and not any(failed_name.startswith(f"{name}/") for failed_name in failed):
                 results.append(FileResult(name, error=error))
         if all(result.ok for result in results):
             journal.clear()

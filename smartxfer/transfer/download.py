@@ -40,7 +40,7 @@ class DownloadSpec:
     :param supports_ranges: requests whether the server supports ranges; called only if this must be known
         before the first byte.  None: the first response shows it.
     :param digest: (algorithm, hex) that the service publishes, or None.
-    :param fetch_digest: asks the server for (algorithm, hex) of an object that an earlier run began to fetch,
+    :param fetch_digest: requests (algorithm, hex) of an object that an earlier run began to fetch,
         if its identity does not distinguish an older version from the current one.
     :param on_complete: called when the file has its final name.
     :param new_archive_check: returns a new check of an archive, which gets all bytes in order.

@@ -80,7 +80,7 @@ class DownloadHistory:
         """Record the checksums of a downloaded file."""
         record = {
             "size": size,
-            "sums": [list(one) for one in checksums],
+            "sums": [list(checksum) for checksum in checksums],
             "identity": _hash_identity(identity),
         }
         self._append(path, record)
@@ -188,10 +188,10 @@ def _parse_checksums(entries: Any, size: int) -> Optional[List[ExtentChecksum]]:
     """
     checksums: List[ExtentChecksum] = []
     at = 0
-    for one in entries if isinstance(entries, list) else ():
-        if not isinstance(one, list) or len(one) != 3 or any(type(value) is not int for value in one):
+    for entry in entries if isinstance(entries, list) else ():
+        if not isinstance(entry, list) or len(entry) != 3 or any(type(value) is not int for value in entry):
             return None
-        start, stop, value = one
+        start, stop, value = entry
         if not at == start <= stop <= size:
             return None
         checksums.append((start, stop, value))

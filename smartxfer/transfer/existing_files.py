@@ -87,7 +87,7 @@ class ExistingFilePolicy:
     :param exists: value of the caller's ``exists=``.
     :param history: what earlier runs wrote to the directory.
     :param digest: (algorithm, hex) that the server published.
-    :param fetch_digest: asks the server for such a digest.
+    :param fetch_digest: requests such a digest from the server.
     :param mtime_range: earliest and latest possible modification time of the server's file.
     :param immutable: whether an object with one identity always has the same bytes.
     :param reserved_names: names of other files of the same call.
@@ -263,13 +263,13 @@ def _get_size(path: PathOrEntry) -> int:
     return 0
 
 
-def _have_same_content(one: Entry, other: Entry) -> bool:
+def _have_same_content(first: Entry, second: Entry) -> bool:
     """Return True if two regular files have the same content."""
     try:
-        stat_result = _stat(other)
-        if not stat.S_ISREG(stat_result.st_mode) or stat_result.st_size != _stat(one).st_size:
+        stat_result = _stat(second)
+        if not stat.S_ISREG(stat_result.st_mode) or stat_result.st_size != _stat(first).st_size:
             return False
-        with open_binary(one) as left, open_binary(other) as right:
+        with open_binary(first) as left, open_binary(second) as right:
             while True:
                 data = left.read(BLOCK_SIZE)
                 if data != right.read(BLOCK_SIZE):
@@ -278,7 +278,7 @@ def _have_same_content(one: Entry, other: Entry) -> bool:
                     return True
     except OSError as error:
         if is_resource_error(error):
-            raise wrap_os_error(error, Path(other), "read") from None
+            raise wrap_os_error(error, Path(second), "read") from None
         return False
 
 

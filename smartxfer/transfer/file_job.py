@@ -181,11 +181,11 @@ def _log_start(direction: str, name: str, size: Optional[int], resumed: int) -> 
     :param direction: ``"upload"`` or ``"download"``.
     :param size: bytes, or None if it is unknown.
     """
-    shown = "unknown size" if size is None else f"{size} bytes"
+    size_text = "unknown size" if size is None else f"{size} bytes"
     if resumed:
-        log.info("%s of %s is resumed: %d of %s are complete", direction, name, resumed, shown)
+        log.info("%s of %s is resumed: %d of %s are complete", direction, name, resumed, size_text)
     else:
-        log.info("%s of %s begins: %s", direction, name, shown)
+        log.info("%s of %s begins: %s", direction, name, size_text)
 
 
 def _log_end(direction: str, result: FileResult) -> None:

@@ -43,7 +43,7 @@ class Parts(Sequence[Part]):
 
     def __getitem__(self, number: Union[int, slice]) -> Union[Part, List[Part]]:
         if isinstance(number, slice):
-            return [self[one] for one in range(*number.indices(len(self)))]
+            return [self[index] for index in range(*number.indices(len(self)))]
         number = range(len(self))[number]
         start = number * self._part_size
         return Part(number, start, min(start + self._part_size, self._size))

@@ -56,7 +56,7 @@ def has_size(fd: int, size: int, description: Union[str, Path]) -> bool:
     return len(_read_at(fd, 2, size - 1, description)) == 1
 
 
-def _read_at(fd: int, count: int, offset: int, what: Union[str, Path]) -> bytes:
+def _read_at(fd: int, count: int, offset: int, path: Union[str, Path]) -> bytes:
     """Return at most ``count`` bytes of an open file.
 
     :raises LocalError: it cannot be read.
@@ -67,7 +67,7 @@ def _read_at(fd: int, count: int, offset: int, what: Union[str, Path]) -> bytes:
         os.lseek(fd, offset, os.SEEK_SET)  # Windows
         return os.read(fd, count)
     except OSError as error:
-        raise _build_read_error(error, what) from None
+        raise _build_read_error(error, path) from None
 
 
 def _build_read_error(error: OSError, description: Union[str, Path]) -> LocalError:

@@ -126,7 +126,7 @@ def _has_state_file_header(path: Path, if_empty: bool) -> bool:
     return STATE_FILE_HEADER.startswith(head) if head else if_empty
 
 
-def _is_same_file(one: Path, other: Path) -> bool:
+def _is_same_file(first: Path, second: Path) -> bool:
     with contextlib.suppress(OSError):
-        return os.path.samefile(str(one), str(other))
+        return os.path.samefile(str(first), str(second))
     return False

@@ -98,9 +98,9 @@ class PartFile:
         :raises OSError: a state file cannot be read, or the directory is not writable.
         """
         earlier = self._find_leftovers()
-        others = [suffix for suffix in _SUFFIXES if suffix not in earlier]
+        candidates = [suffix for suffix in _SUFFIXES if suffix not in earlier]
         try:
-            saved = self._open_first_usable([*earlier, *others], mode)
+            saved = self._open_first_usable([*earlier, *candidates], mode)
         except _LocksUnsupported as error:
             file_locks.warn_once(str(self.target.path.parent), "cannot lock %s: %s", self.path, error)
             self._lock = FileLock.for_path(self.target.path)
@@ -150,11 +150,11 @@ class PartFile:
         return file
 
     def restrict_mode(self) -> None:
-        """Give the open file a mode that only its owner can write with, until :meth:`restore_mode`."""
+        """Restrict the mode of the open file to its owner, until :meth:`restore_mode`."""
         self._final_mode = restrict_file(self.fd)
 
     def restore_mode(self) -> None:
-        """Give the open file its final mode."""
+        """Set the final mode of the open file."""
         restore_mode(self.fd, self._final_mode)
 
     def restore_owner(self) -> None:

@@ -67,7 +67,7 @@ class Sink(Protocol):
         """Return the hex digest of all written bytes."""
 
     def commit(self) -> None:
-        """Give the complete and verified bytes their final name."""
+        """Rename the complete and verified file to its final name."""
 
     def suspend(self) -> None:
         """Close the sink, and keep the bytes for a later run if possible."""

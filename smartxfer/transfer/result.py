@@ -194,11 +194,11 @@ def raise_for_errors(results: Iterable[FileResult], runner: Optional[_Runner] = 
     ) from first
 
 
-def log_sync(what: object, **counts: int) -> None:
+def log_sync(description: object, **counts: int) -> None:
     """Log the summary of a synchronisation.
 
-    :param what: the directory or file.
+    :param description: the directory or file.
     :param counts: number of files by outcome; zeros are left out.
     """
     summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
-    log.info("sync of %s is done: %s", what, summary or "no files")
+    log.info("sync of %s is done: %s", description, summary or "no files")

@@ -142,13 +142,13 @@ def unique_paths_or_errors(
     rules: Optional[NameRules] = None,
 ) -> List[Union[PurePosixPath, UnsafeName]]:
     """Return the paths of :func:`unique_paths`, with an error in place of each invalid name."""
-    given = list(names)
-    rules = rules or detect_name_rules(directory, given)
+    name_list = list(names)
+    rules = rules or detect_name_rules(directory, name_list)
     # The directory in which a user's file may have exactly the server's name.
     user_directory = directory if hidden and not rules.windows else None
     preferred: Dict[int, PurePosixPath] = {}
     chosen: Dict[int, Union[PurePosixPath, UnsafeName]] = {}
-    for index, name in enumerate(given):
+    for index, name in enumerate(name_list):
         try:
             preferred[index] = _preferred_path(name, hidden, user_directory, rules)
         except UnsafeName as error:
@@ -167,19 +167,19 @@ def unique_paths_or_errors(
 
     # The last number used for a name, so that many files of one name need no quadratic search.
     numbers: Dict[str, int] = {}
-    for index in sorted(preferred, key=lambda index: hidden and str(preferred[index]) != given[index]):
+    for index in sorted(preferred, key=lambda index: hidden and str(preferred[index]) != name_list[index]):
         path = preferred[index]
         candidate, number = path, numbers.get(rules.comparison_key(path), 1)
         if number > 1:
             candidate = _add_number(path, number)
-        while not is_free(candidate, given[index]):
+        while not is_free(candidate, name_list[index]):
             number += 1
             candidate = _add_number(path, number)
         numbers[rules.comparison_key(path)] = number
         used.add(rules.comparison_key(candidate))
         part_files.update(_part_file_keys(candidate, rules))
         chosen[index] = _encode_for_locale(candidate)
-    return [chosen[index] for index in range(len(given))]
+    return [chosen[index] for index in range(len(name_list))]
 
 
 def _preferred_path(

@@ -47,21 +47,21 @@ class Selection:
 
 
 def _compile_patterns(patterns: Any, name: str) -> Tuple[Pattern[str], ...]:
-    given = [patterns] if isinstance(patterns, str) else patterns
-    if isinstance(given, bytes) or not isinstance(given, Iterable):
+    pattern_list = [patterns] if isinstance(patterns, str) else patterns
+    if isinstance(pattern_list, bytes) or not isinstance(pattern_list, Iterable):
         raise UsageError(
             f"{name} must be a pattern or a list of patterns, not {patterns!r:.80}",
             hint=f'pass {name}="*.csv", for example',
         )
-    several = list(given)
+    several = list(pattern_list)
     if not several:
         raise UsageError(f"{name} is an empty list", hint=f"leave {name}= out")
-    for one in several:
-        if not isinstance(one, str) or not one.strip("/"):
+    for pattern in several:
+        if not isinstance(pattern, str) or not pattern.strip("/"):
             raise UsageError(
-                f"invalid pattern in {name}: {one!r:.80}", hint=f'pass {name}="*.csv", for example'
+                f"invalid pattern in {name}: {pattern!r:.80}", hint=f'pass {name}="*.csv", for example'
             )
-    return tuple(_build_regex(one.strip("/"), "/" in one.rstrip("/")) for one in several)
+    return tuple(_build_regex(pattern.strip("/"), "/" in pattern.rstrip("/")) for pattern in several)
 
 
 def _any_matches(patterns: Iterable[Pattern[str]], path: str) -> bool:

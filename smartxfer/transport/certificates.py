@@ -23,7 +23,7 @@ CertFiles = Union[FilePath, Tuple[FilePath, FilePath]]
 
 
 class _EncryptedKey(Exception):
-    """The key needs a passphrase, which OpenSSL asks for when it connects."""
+    """The key needs a passphrase, which OpenSSL would request on the terminal."""
 
 
 def validate_ca_bundle(path: str, source: str) -> None:
@@ -68,9 +68,9 @@ def validate_client_cert(cert: Any, source: str) -> None:
     """
     paths = (cert,) if isinstance(cert, (str, os.PathLike)) else tuple(cert)
     hint = f"correct the paths in {source}"
-    for path, what in zip(paths, ("client certificate", "key of the client certificate")):
+    for path, description in zip(paths, ("client certificate", "key of the client certificate")):
         if not os.path.isfile(path):
-            raise ConfigError(f"{source}: the {what} {os.fspath(path)!r} does not exist", hint=hint)
+            raise ConfigError(f"{source}: the {description} {os.fspath(path)!r} does not exist", hint=hint)
 
     def passphrase() -> str:
         raise _EncryptedKey

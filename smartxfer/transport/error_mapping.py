@@ -135,7 +135,7 @@ def _connection_error(chain: "list[BaseException]", description: str) -> Communi
         )
     for kinds, ours in _EXCEPTION_TABLE:
         if ours is ProxyError and not (unsent or no_tunnel) and _broke_behind_proxy(chain):
-            continue  # urllib3 blames the proxy for whatever breaks behind it
+            continue  # urllib3 reports every failure behind a proxy as one of the proxy
         if unsent and ours is ConnectTimeout:  # urllib3 derives "refused" from its connect time-out
             continue
         if any(isinstance(link, kinds) for link in chain):
@@ -161,7 +161,7 @@ def _connection_error(chain: "list[BaseException]", description: str) -> Communi
 
 
 def _is_not_tls(chain: "list[BaseException]") -> bool:
-    """Return True if the server answered a TLS handshake with something else."""
+    """Return True if the response to a TLS handshake was not TLS."""
     return any(getattr(link, "reason", None) in _NOT_TLS for link in chain)
 
 

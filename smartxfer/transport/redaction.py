@@ -119,7 +119,11 @@ class _SecretRegistry:
                 self._recently_used.popitem(last=False)
             entry = self._registered.get(id(secret))
             if entry is None or entry[0]() is not secret:
-                live = {key: one for key, one in self._registered.items() if one[0]() is not None}
+                live = {
+                    key: registered
+                    for key, registered in self._registered.items()
+                    if registered[0]() is not None
+                }
                 live[id(secret)] = (weakref.ref(secret), _encoded_forms(text))
                 self._registered = live
         return secret
@@ -211,7 +215,7 @@ class RedactingFilter(logging.Filter):
             record.msg, record.args = f"{record.msg} {record.args!r}", ()
             message = record.msg
         masked = self._mask(message)
-        if masked != message or (record.args and self._mask(shown := repr(record.args)) != shown):
+        if masked != message or (record.args and self._mask(args_text := repr(record.args)) != args_text):
             record.msg, record.args = masked, ()
         if record.exc_info and not record.exc_text:
             text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")

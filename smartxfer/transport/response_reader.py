@@ -245,4 +245,4 @@ class FinalHTTPResponse(http.client.HTTPResponse):
 
 def _get_header_values(headers: Any, name: str) -> List[str]:
     """Return the values of a header from all fields with that name, with lists split at commas."""
-    return [one.strip(" \t") for field in headers.get_all(name, []) for one in field.split(",")]
+    return [value.strip(" \t") for field in headers.get_all(name, []) for value in field.split(",")]

@@ -172,7 +172,7 @@ class ConnectionSettings:
                 "cert_origins must be a list of URLs, not a string",
                 hint=f"pass cert_origins=[{cert_origins!r}]",
             )
-        self._cert_origins = [origin, *(Origin.parse(str(one)) for one in cert_origins)]
+        self._cert_origins = [origin, *(Origin.parse(str(url)) for url in cert_origins)]
         self._proxies_arg = proxies
         #: Passwords of proxies; they are masked in messages while this list refers to them.
         self._proxy_secrets = _register_proxy_passwords(proxies)
@@ -220,8 +220,8 @@ class ConnectionSettings:
         :raises ConfigError: the URL needs a certificate file that cannot be used.
         """
         verify = None if self.verify is True else self.verify
-        given = dict(self._proxies_arg or {})
-        settings = dict(session.merge_environment_settings(url, given, True, verify, self.cert))
+        session_proxies = dict(self._proxies_arg or {})
+        settings = dict(session.merge_environment_settings(url, session_proxies, True, verify, self.cert))
         if not self._presents_cert_to(Origin.parse(url)):
             settings["cert"] = None
         if url.lower().startswith("https:"):

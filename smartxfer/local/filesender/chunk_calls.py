@@ -263,9 +263,9 @@ def _record_start(call: Call, file: Row) -> None:
 
 
 def _record_written(call: Call, file: Row, offset: int, written: int) -> Response:
-    shown: int | str = offset
+    shown_offset: int | str = offset
     signed = call.identity.user is not None and call.identity.guest is None
     if offset and not file["encrypted"] and not call.backend.site.is_2x and not signed:
         # A 3.x repeats the text of the URL: only 0 and computed offsets are numbers.
-        shown = call.segment(2)
-    return json_response({"offset": shown, "written": written})
+        shown_offset = call.segment(2)
+    return json_response({"offset": shown_offset, "written": written})

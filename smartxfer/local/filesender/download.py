@@ -162,16 +162,16 @@ def _file(backend: Backend, request: Request, download: DownloadRequest) -> Resp
         return Response(500, headers, (b"",), ranges[0].length)
     if len(ranges) > 1:
         return _multipart(backend, download, ranges, headers)
-    one = ranges[0]
+    single_range = ranges[0]
     if encrypted:
-        stop = one.last if site.strict_ranges else one.last + 1
-        stretches = encrypted_spans(one.start, stop, one.length, size, chunk)
+        stop = single_range.last if site.strict_ranges else single_range.last + 1
+        stretches = encrypted_spans(single_range.start, stop, single_range.length, size, chunk)
     elif site.strict_ranges:
-        stretches = spans(one.start, one.last, size, chunk)
+        stretches = spans(single_range.start, single_range.last, size, chunk)
     else:
-        stretches = [(one.start, one.length)]
-    headers.append(("Content-Range", f"bytes {one.start}-{one.end}/{plain}"))
-    return Response(206, headers, _parts(backend, file, stretches), one.length)
+        stretches = [(single_range.start, single_range.length)]
+    headers.append(("Content-Range", f"bytes {single_range.start}-{single_range.end}/{plain}"))
+    return Response(206, headers, _parts(backend, file, stretches), single_range.length)
 
 
 def _parts(backend: Backend, file: Row, ranges: List[Span]) -> Tuple[Part, ...]:
@@ -179,10 +179,10 @@ def _parts(backend: Backend, file: Row, ranges: List[Span]) -> Tuple[Part, ...]:
     return tuple(FileSlice(path, start, count) for start, count in ranges)
 
 
-def _headers(transfer: Row, file: Row, one: Optional[Range]) -> List[Tuple[str, str]]:
+def _headers(transfer: Row, file: Row, single_range: Optional[Range]) -> List[Tuple[str, str]]:
     tag = "t{}_f{}_s{}_ranges_".format(transfer["id"], file["id"], file["size"])
-    if one is not None:
-        tag += f"__rs_{one.start}_e_{one.end}"
+    if single_range is not None:
+        tag += f"__rs_{single_range.start}_e_{single_range.end}"
     # Without a time zone, as on real servers.
     modified = time.strftime("%a, %d %b %Y %H:%M:%S", time.gmtime(transfer["created"]))
     return [
@@ -210,15 +210,15 @@ def _multipart(
     file = download.files[0]
     size = stored_size(download.transfer, file)
     parts: List[Part] = []
-    for one in ranges:
+    for byte_range in ranges:
         head = "\r\n--{}\r\nContent-Type: {}\r\nContent-Range: bytes {}-{}/{}\r\n\r\n".format(
-            _BOUNDARY, file["mime"], one.start, one.end, file["size"]
+            _BOUNDARY, file["mime"], byte_range.start, byte_range.end, file["size"]
         )
         parts.append(head.encode("ascii"))
-        parts += _parts(backend, file, spans(one.start, one.last, size, size + 2))
+        parts += _parts(backend, file, spans(byte_range.start, byte_range.last, size, size + 2))
     parts.append(f"\r\n--{_BOUNDARY}--\r\n".encode("ascii"))
     kind = "multipart/byteranges; boundary=" + _BOUNDARY
-    length = sum(one.length for one in ranges)
+    length = sum(byte_range.length for byte_range in ranges)
     return Response(206, [("Content-Type", kind), *headers[1:]], parts, length)
 
 

@@ -110,19 +110,19 @@ def _download(backend: Backend, arguments: RequestArguments) -> Response:
 
 def _file_attributes(transfer: Row, file: Row) -> Tuple[str, str]:
     """Return the attributes of a file's element, and the displayed name."""
-    facts = file_access(transfer, file)
+    access = file_access(transfer, file)
     chunk = transfer["chunk_size"]
-    dashed = [name for name in facts if "-" in name]
+    dashed = [name for name in access if "-" in name]
     values: Dict[str, Any] = {
-        "id": facts["id"],
-        "encrypted": "1" if facts["encrypted"] else "",
-        "mime": facts["mime"],
+        "id": access["id"],
+        "encrypted": "1" if access["encrypted"] else "",
+        "mime": access["mime"],
         "chunk-size": chunk,
         "crypted-chunk-size": chunk + 32,
-        **{name: facts[name] for name in ("name", "size", *dashed, "fileiv", "fileaead", "transferid")},
+        **{name: access[name] for name in ("name", "size", *dashed, "fileiv", "fileaead", "transferid")},
     }
     attributes = "\n    ".join(f'data-{name}="{_format_value(value)}"' for name, value in values.items())
-    return attributes, _format_value(facts["name"])
+    return attributes, _format_value(access["name"])
 
 
 def _format_value(value: Any) -> str:
@@ -164,7 +164,7 @@ def config_script(backend: Backend) -> Response:
         "encryption_key_version_new_files": _js_quote(str(site.new_key_version)),
         "encryption_password_hash_iterations_new_files": _js_quote(str(site.encryption_iterations)),
         "encryption_min_password_length": "12",
-        **{f"encryption_password_must_have_{what}": "true" for what in _PASSWORD},
+        **{f"encryption_password_must_have_{rule}": "true" for rule in _PASSWORD},
         "encryption_encode_encrypted_chunks_in_base64_during_upload": _on_off(site.base64_chunks),
         "crypto_iv_len": _js_quote("16"),
         "crypto_crypt_name": _js_quote("AES-CBC" if site.new_key_version < 2 else "AES-GCM"),

@@ -46,10 +46,10 @@ def read_ranges(header: str, size: int, *, strict: bool) -> Optional[List[Range]
         match = re.fullmatch(r"\s*(\d{0,18})-(\d{0,18})\s*", item, re.ASCII)
         if match is None or match.groups() == ("", ""):
             return None
-        one = (_as_real_servers if strict else _by_rfc)(match.group(1), match.group(2), size)
-        if one is None:
+        byte_range = (_as_real_servers if strict else _by_rfc)(match.group(1), match.group(2), size)
+        if byte_range is None:
             return None
-        ranges.append(one)
+        ranges.append(byte_range)
     return ranges
 
 
@@ -68,8 +68,8 @@ def _by_rfc(first: str, last: str, size: int) -> Optional[Range]:
 def spans(start: int, last: int, size: int, step: int) -> List[Span]:
     """Yield the spans (offset, count) that the server's read loop sends for one faulty range.
 
-    The loop goes from ``start`` while below ``last``, ``step`` bytes a time: where ``last -
-    start`` is a multiple of ``step`` the byte at ``last`` is never reached.
+    The loop runs from ``start`` in steps of ``step`` bytes while it is below ``last``.  Therefore it omits
+    the byte at ``last`` if ``last - start`` is a multiple of ``step``.
 
     :param step: the server's chunk size.
     """
@@ -84,7 +84,7 @@ def encrypted_spans(start: int, stop: int, requested: int, size: int, chunk: int
 
     A whole file of several chunks is truncated and damaged, as on real servers.
 
-    :param start: first byte as asked for, a plaintext offset.
+    :param start: first requested byte, as an offset in the plaintext.
     :param stop: end of the loop: the last requested byte, or the size for a whole file.
     :param requested: requested number of ciphertext bytes.
     :param size: bytes of ciphertext.

@@ -75,15 +75,17 @@ class Serializer:
         :param text: show ``raw`` as a string, as right after create and extend.
         :param clock: show the time of day, too, as the audit log does.
         """
-        shown = time.gmtime(raw)
-        month, clock_24 = time.strftime("%b", shown), time.strftime("%H:%M:%S", shown)
+        local_time = time.gmtime(raw)
+        month, clock_24 = time.strftime("%b", local_time), time.strftime("%H:%M:%S", local_time)
         if self.is_2x:
-            formatted = f"{shown.tm_mday:02d} {month} {shown.tm_year}" + (f" {clock_24}" if clock else "")
+            formatted = f"{local_time.tm_mday:02d} {month} {local_time.tm_year}" + (
+                f" {clock_24}" if clock else ""
+            )
         else:
-            formatted = f"{month} {shown.tm_mday}, {shown.tm_year}"
+            formatted = f"{month} {local_time.tm_mday}, {local_time.tm_year}"
             if clock:
-                half = "AM" if shown.tm_hour < 12 else "PM"
-                formatted += f", {shown.tm_hour % 12 or 12}{clock_24[2:]}\u202f{half}"
+                half = "AM" if local_time.tm_hour < 12 else "PM"
+                formatted += f", {local_time.tm_hour % 12 or 12}{clock_24[2:]}\u202f{half}"
         return {"raw": str(raw) if text else raw, "formatted": formatted}
 
     def recipient(self, row: Row) -> Json:
@@ -126,16 +128,19 @@ class Serializer:
         """
         options = json.loads(row["options"])
         asked = json.loads(row["transfer_options"])
-        shown: Json = {"transfer_options": asked, "options": {**options, "guest": options, "transfer": asked}}
+        guest_options: Json = {
+            "transfer_options": asked,
+            "options": {**options, "guest": options, "transfer": asked},
+        }
         if self.is_2x:
-            shown = {"options": options, "transfer_options": asked}
+            guest_options = {"options": options, "transfer_options": asked}
         expires: Json = {"raw": None, "formatted": ""}
         if not options.get("does_not_expire"):
             expires = self.date(row["expires"], text=text)
         return {
             **select_columns(row, "id", "userid", "user_email", "email", "token", "transfer_count"),
             **select_columns(row, "subject", "message"),
-            **shown,
+            **guest_options,
             "created": self.date(row["created"]),
             "expires": expires,
             "upload_url": "{}/?s=upload&vid={}".format(self.url, row["token"]),

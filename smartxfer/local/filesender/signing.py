@@ -1,4 +1,4 @@
-"""Signatures of requests, checked while the body comes in.
+"""Signatures of requests, checked while the body is received.
 
 Source: FileSender protocol, sections 3 and 15.
 """

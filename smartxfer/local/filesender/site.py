@@ -40,8 +40,8 @@ class Site(Options):
     :param max_transfer_file_size: bytes of a file, 0 for no limit.
     :param max_transfer_encrypted_file_size: bytes of an encrypted file, 0 for no limit.
     :param max_transfer_recipients: recipients of a transfer.
-    :param max_transfer_days_valid: days that a sender may ask for.
-    :param default_transfer_days_valid: days when the sender asks for none.
+    :param max_transfer_days_valid: maximum days that a sender may request.
+    :param default_transfer_days_valid: days if the sender requests none.
     :param max_guest_days_valid: days that a voucher is valid at most, and by default.
     :param valid_filename_regex: rule for names as the site publishes it (JavaScript).
     :param ban_extension: extensions that are refused, comma separated.
@@ -57,7 +57,7 @@ class Site(Options):
         the release, 3 for a 3.8 and 1 for a 2.67.
     :param encryption_iterations: rounds of the key derivation for new files.
     :param encryption_mandatory: refuse transfers that are not encrypted.
-    :param base64_chunks: chunks of encrypted files come as base64 text.
+    :param base64_chunks: chunks of encrypted files are sent as base64 text.
     :param chunk_digests: a 3.x refuses each chunk without the right ``X-Filesender-Digest-SHA256``, as
         a site with chunked storage and hash checking does.
     :param maintenance: the site is undergoing maintenance: calls fail with 503, pages show a message.

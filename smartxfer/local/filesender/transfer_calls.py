@@ -108,9 +108,9 @@ def put(call: Call) -> Response:
         return json_response([])
     if value.get("closed") and transfer["status"] in OPEN_STATUSES:
         # Closing removes it; the response shows the previous state.
-        shown = records.serialize_transfer(transfer["id"], call.backend.serializer)
+        serialized = records.serialize_transfer(transfer["id"], call.backend.serializer)
         close_transfer(call, transfer)
-        return json_response(shown)
+        return json_response(serialized)
     text = False
     for name, act in _CHANGES.items():
         if value.get(name):

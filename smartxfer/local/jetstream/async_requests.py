@@ -36,7 +36,9 @@ def new_request(user: User) -> AsyncRequest:
     request = AsyncRequest(user.last_request)
     user.requests[request.id] = request
     if len(user.requests) > MAX_REQUESTS:
-        for id in [one.id for one in user.requests.values() if not one.processing][: -MAX_REQUESTS // 2]:
+        for id in [earlier.id for earlier in user.requests.values() if not earlier.processing][
+            : -MAX_REQUESTS // 2
+        ]:
             del user.requests[id]
     return request
 

@@ -136,10 +136,10 @@ def _list_folder(view: Sandbox, path: str) -> List[Entry]:
 def _entry(view: Sandbox, path: str) -> Entry:
     real = view.existing_path(path)
     state, folder = os.stat(real), os.path.isdir(real)
-    shown = join_segments(path)
+    shown_path = join_segments(path)
     return {
-        "name": shown.rpartition("/")[2],
-        "path": shown,
+        "name": shown_path.rpartition("/")[2],
+        "path": shown_path,
         "type": "directory" if folder else "file",
         "size": 0 if folder else state.st_size,
         "modifiedTime": state.st_mtime_ns // 1000,

@@ -34,11 +34,11 @@ def is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
-def resolve_path(root: str, names: List[str], shown: str, follow: bool = True) -> str:
+def resolve_path(root: str, names: List[str], shown_path: str, follow: bool = True) -> str:
     """Return the path on disk of names below the root.
 
     :param root: the root on disk, without links.
-    :param shown: the path, for messages.
+    :param shown_path: the path, for messages.
     :param follow: False: a link at the end is not resolved.
     :raises RpcError: PermissionDenied, a link leads out of the root.
     """
@@ -49,7 +49,7 @@ def resolve_path(root: str, names: List[str], shown: str, follow: bool = True) -
     else:
         path = real = os.path.realpath(path)
     if not is_within(real, root):
-        raise RpcError("PermissionDenied", f"{shown}: a link leads out of the root")
+        raise RpcError("PermissionDenied", f"{shown_path}: a link leads out of the root")
     return path
 
 

@@ -36,11 +36,11 @@ def find(address: str, port: int) -> Optional[Backend]:
 def peers(backend: Backend) -> List[Backend]:
     """Return every other running server."""
     with _lock:
-        return [one for one in _running.values() if one is not backend]
+        return [peer for peer in _running.values() if peer is not backend]
 
 
 def notify_peers(backend: Backend) -> None:
     """Notify the other servers of a changed state of this one; the caller must not hold a lock."""
-    for one in peers(backend):
-        one.notify_changed()
+    for peer in peers(backend):
+        peer.notify_changed()
 

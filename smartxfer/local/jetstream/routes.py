@@ -52,7 +52,7 @@ class Method:
         unknown: FrozenSet[str] = frozenset(params) - frozenset(self.required + self.optional)
         if unknown and not self.any_params:
             raise invalid_params("{} has no parameter {}".format(name, ", ".join(sorted(unknown))))
-        missing = [one for one in self.required if params.get(one) is None]
+        missing = [parameter for parameter in self.required if params.get(parameter) is None]
         if missing:
             raise invalid_params("{} needs {}".format(name, ", ".join(missing)))
 
@@ -177,8 +177,8 @@ def call(backend: Backend, user: User, name: str, params: Dict[str, Any]) -> Any
     if method.access != "anyone":
         require_login(backend, user)
     _check_access(user, name, method)
-    given = {key: value for key, value in params.items() if value is not None}
-    call = Call(backend, user, name, given)
+    call_params = {key: value for key, value in params.items() if value is not None}
+    call = Call(backend, user, name, call_params)
     if name in ASYNC_METHODS:
         return async_requests.start(call, lambda: method.function(call))
     return method.function(call)

@@ -67,7 +67,7 @@ def info(call: Call) -> Dict[str, Any]:
     """``getServerInfo``: properties of the server; the configuration for superusers only."""
     backend = call.backend
     site = backend.site
-    shown = {
+    fields = {
         "serverId": backend.server_id,
         "serverUid": backend.server_uid,
         "serverName": site.server_name or backend.title,
@@ -91,7 +91,7 @@ def info(call: Call) -> Dict[str, Any]:
         },
     }
     if call.user.superuser:
-        shown["configuration"] = {
+        fields["configuration"] = {
             "root": backend.root,
             "rate": site.rate,
             "users": list(site.users),
@@ -99,7 +99,7 @@ def info(call: Call) -> Dict[str, Any]:
             "afterRestart": site.after_restart,
             "waitCeilingSeconds": site.wait_ceiling,
         }
-    return shown
+    return fields
 
 
 def event_log(call: Call) -> List[Dict[str, Any]]:
@@ -194,7 +194,7 @@ def set_rate(call: Call) -> None:
 
 
 def discover(call: Call) -> Dict[str, Any]:
-    """``recvDiscoverPacketAsync``: wait for a discovery packet; its request ends when one comes."""
+    """``recvDiscoverPacketAsync``: wait for a discovery packet, which ends the request."""
     backend = call.backend
     with backend.lock:
         request = new_request(call.user)
@@ -212,10 +212,10 @@ def send_packet(call: Call) -> None:
     if port is None:
         peers = registry.peers(call.backend)
     else:
-        one = registry.find(address, port)
-        if one is None:
+        peer = registry.find(address, port)
+        if peer is None:
             raise RpcError("NotFound", f"no server answers at {address}:{port}")
-        peers = [one]
+        peers = [peer]
     backend = call.backend
     packet = {"sourceIP": backend.host, "sourcePort": backend.port, "publicKey": backend.public_key}
     for receiver in peers:

@@ -152,7 +152,7 @@ class JetStream(Service):
     def write(self, path: str, data: bytes = b"") -> None:
         """Write a file, replacing an existing one; create missing folders.
 
-        :raises UsageError: the path leads out of the root, or a directory or a file is in the way.
+        :raises UsageError: the path leads out of the root, or refers to a directory, or is below a file.
         """
         full, content = self.stored_path(path), to_bytes(data)
         if self._has_ended:

@@ -80,7 +80,7 @@ class Site(Options):
 
     def check(self) -> None:
         """Reject superusers and group members that are not users."""
-        for name in (*(self.superusers or ()), *(one for many in self.groups.values() for one in many)):
+        for name in (*(self.superusers or ()), *(member for many in self.groups.values() for member in many)):
             if name not in self.users:
                 raise UsageError(f"{name!r} is not a user", hint="add it to users=")
 

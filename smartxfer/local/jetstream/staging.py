@@ -40,8 +40,8 @@ def target_path(receiver: Backend, folder: str, path: str) -> str:
 
     :raises RpcError: the path leads out of its root.
     """
-    shown = f"{folder}/{path}" if folder else path
-    return resolve_path(receiver.root, segments(shown), shown)
+    shown_path = f"{folder}/{path}" if folder else path
+    return resolve_path(receiver.root, segments(shown_path), shown_path)
 
 
 def begin(receiver: Backend, sender: Backend, transfer: int, path: str, size: int) -> None:

@@ -51,9 +51,9 @@ def vocabulary(call: Call) -> Response:
     entries = [_serialize_entry(call, segments[1], id) for id in VOCABULARIES[segments[1]]]
     if len(segments) == 2:
         return page(call, f"{api}/vocabularies/{segments[1]}", entries, "title", size=_SIZE, show=dict)
-    for one in entries:
-        if segments[2:] == [one["id"]]:
-            response = call.json(one)
+    for entry in entries:
+        if segments[2:] == [entry["id"]]:
+            response = call.json(entry)
             response.headers.append(("ETag", '"1"'))
             return response
     raise ApiError(404, NOT_KNOWN)

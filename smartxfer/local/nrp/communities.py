@@ -74,9 +74,9 @@ def communities(call: Call) -> Response:
     call.require_method("GET")
     backend, segments = call.backend, call.segments[1:]
     if not segments:
-        shown = [_serialize(backend, slug) for slug in backend.site.communities]
+        items = [_serialize(backend, slug) for slug in backend.site.communities]
         facets = _facets(backend.site.communities)
-        return page(call, f"{backend.api}/communities", shown, "newest", show=dict, size=25, facets=facets)
+        return page(call, f"{backend.api}/communities", items, "newest", show=dict, size=25, facets=facets)
     if len(segments) > 1:
         raise framework_error(404)
     for slug in backend.site.communities:

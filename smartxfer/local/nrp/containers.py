@@ -82,19 +82,19 @@ def _list_members(archive: zipfile.ZipFile, owner: Owner, key: str) -> Dict[str,
     url = owner.base.replace("/draft/files", "/files") + f"/{encode_key(key)}/container/"
     files: List[Dict[str, Any]] = []
     directories: List[Dict[str, Any]] = []
-    for one in archive.infolist():
-        name = one.filename.rstrip("/")
+    for info in archive.infolist():
+        name = info.filename.rstrip("/")
         links = {"content": url + encode_key(name)}
-        if one.is_dir():
+        if info.is_dir():
             directories.append({"key": name, "links": links, "entries": None})
             continue
         files.append(
             {
                 "key": name,
-                "size": one.file_size,
-                "compressed_size": one.compress_size,
+                "size": info.file_size,
+                "compressed_size": info.compress_size,
                 "mimetype": media_type(name),
-                "crc": one.CRC,
+                "crc": info.CRC,
                 "links": links,
             }
         )
@@ -103,15 +103,15 @@ def _list_members(archive: zipfile.ZipFile, owner: Owner, key: str) -> Dict[str,
 
 def _member(archive: zipfile.ZipFile, owner: Owner, member: str) -> Response:
     try:
-        one = archive.getinfo(member)
+        info = archive.getinfo(member)
     except KeyError:
         raise _missing(owner, member) from None
-    if one.is_dir():
+    if info.is_dir():
         raise _missing(owner, member)
     kind = media_type(member)
     kind += "; charset=utf-8" if kind.startswith("text/") else ""
     name = member.rsplit("/", 1)[-1]
     headers = [("Content-Disposition", f'attachment; filename="{name}"'), ("Content-Type", kind)]
-    with archive.open(one) as stream:
+    with archive.open(info) as stream:
         pieces = tuple(iter(lambda: stream.read(PIECE), b""))
     return Response(200, headers, pieces or (b"",))

@@ -21,8 +21,10 @@ class _RecordFields:
         metadata = record["metadata"]
         self.record = record
         self.page = "{}/records/{}".format(url, record["id"])
-        self.people: List[Record] = [one.get("person_or_org", {}) for one in metadata.get("creators", [])]
-        self.names = [one.get("name", "") for one in self.people]
+        self.people: List[Record] = [
+            person.get("person_or_org", {}) for person in metadata.get("creators", [])
+        ]
+        self.names = [person.get("name", "") for person in self.people]
         self.type = str(metadata.get("resource_type", {}).get("id", "other"))
         self.title, self.publisher = metadata.get("title", ""), metadata.get("publisher", "")
         self.version, self.date = metadata.get("version", ""), metadata.get("publication_date", "")
@@ -31,26 +33,28 @@ class _RecordFields:
 
     def families(self) -> List[Tuple[Any, Any]]:
         """Return family and given name of each person."""
-        names = [one.get("family_name", one.get("name", "")) for one in self.people]
-        return [(name, one.get("given_name", "")) for name, one in zip(names, self.people)]
+        names = [person.get("family_name", person.get("name", "")) for person in self.people]
+        return [(name, person.get("given_name", "")) for name, person in zip(names, self.people)]
 
 
-def _bibtex(facts: _RecordFields) -> str:
-    first = facts.families()[0][0] or facts.names[0] if facts.people else "unknown"
-    kind = facts.type if facts.type in ("software", "dataset") else "misc"
+def _bibtex(record_fields: _RecordFields) -> str:
+    first = record_fields.families()[0][0] or record_fields.names[0] if record_fields.people else "unknown"
+    kind = record_fields.type if record_fields.type in ("software", "dataset") else "misc"
     bare = ("month", "year")
     fields = [
-        ("author", " and\n                  ".join(facts.names)),
-        ("title", facts.title),
-        ("month", _MONTHS[int(facts.day[1]) - 1] if len(facts.day) > 1 else ""),
-        ("year", facts.day[0]),
-        ("publisher", facts.publisher),
-        ("version", facts.version),
+        ("author", " and\n                  ".join(record_fields.names)),
+        ("title", record_fields.title),
+        ("month", _MONTHS[int(record_fields.day[1]) - 1] if len(record_fields.day) > 1 else ""),
+        ("year", record_fields.day[0]),
+        ("publisher", record_fields.publisher),
+        ("version", record_fields.version),
     ]
     lines = [
         f"  {name:<12} = {value if name in bare else '{' + value + '}'},\n" for name, value in fields if value
     ]
-    label = "{}_{}_{}".format(first.lower().replace(" ", "_"), facts.day[0], facts.record["id"])
+    label = "{}_{}_{}".format(
+        first.lower().replace(" ", "_"), record_fields.day[0], record_fields.record["id"]
+    )
     return "@{}{{{},\n{}}}".format(kind, label, "".join(lines))
 
 
@@ -75,20 +79,20 @@ def _datacite(fields: _RecordFields) -> Record:
     }
 
 
-def _citation(facts: _RecordFields) -> Record:
+def _citation(fields: _RecordFields) -> Record:
     return {
-        "id": facts.record["id"],
+        "id": fields.record["id"],
         "type": "document",
-        "title": facts.title,
-        "author": [{"family": family, "given": value} for family, value in facts.families()],
-        "issued": {"date-parts": [facts.day]},
-        "publisher": facts.publisher,
+        "title": fields.title,
+        "author": [{"family": family, "given": value} for family, value in fields.families()],
+        "issued": {"date-parts": [fields.day]},
+        "publisher": fields.publisher,
     }
 
 
-def _bibliography(facts: _RecordFields) -> str:
-    users = [str(family) + (f", {value[0]}." if value else "") for family, value in facts.families()]
-    return f"{', '.join(users)} ({facts.year}) \u201c{facts.title}\u201d. {facts.publisher}."
+def _bibliography(fields: _RecordFields) -> str:
+    users = [str(family) + (f", {value[0]}." if value else "") for family, value in fields.families()]
+    return f"{', '.join(users)} ({fields.year}) \u201c{fields.title}\u201d. {fields.publisher}."
 
 
 def _schema_org(fields: _RecordFields) -> Record:
@@ -112,9 +116,9 @@ def _schema_org(fields: _RecordFields) -> Record:
     }
 
 
-def _dublin_core(facts: _RecordFields) -> str:
-    values = [("creator", name) for name in facts.names]
-    values += [("date", facts.date), ("publisher", facts.publisher), ("title", facts.title)]
+def _dublin_core(fields: _RecordFields) -> str:
+    values = [("creator", name) for name in fields.names]
+    values += [("date", fields.date), ("publisher", fields.publisher), ("title", fields.title)]
     lines = "".join(f"  <dc:{name}>{escape(str(value))}</dc:{name}>\n" for name, value in values if value)
     return (
         "<?xml version='1.0' encoding='utf-8'?>\n"
@@ -124,12 +128,12 @@ def _dublin_core(facts: _RecordFields) -> str:
     )
 
 
-def _linkset(facts: _RecordFields) -> Record:
-    url = facts.record["links"]["self"]
+def _linkset(fields: _RecordFields) -> Record:
+    url = fields.record["links"]["self"]
     described = [{"href": url, "type": kind} for kind in sorted(KINDS)]
     about: Record = {"describedby": described, "type": [{"href": "https://schema.org/AboutPage"}]}
-    about["anchor"] = facts.page
-    return {"linkset": [about, {"anchor": url, "describes": [{"href": facts.page, "type": "text/html"}]}]}
+    about["anchor"] = fields.page
+    return {"linkset": [about, {"anchor": url, "describes": [{"href": fields.page, "type": "text/html"}]}]}
 
 
 _EXPORTERS: Dict[str, Callable[[_RecordFields], Any]] = {

@@ -74,7 +74,7 @@ def limit(backend: Backend, entry: FileEntry) -> Tuple[Optional[int], str]:
     site, limits = backend.site, []
     if site.quota:
         listed = file_entries.in_bucket(backend.database, entry.bucket)
-        used = sum(one.is_stored for one in listed if one.number != entry.number)
+        used = sum(other.is_stored for other in listed if other.number != entry.number)
         limits.append((max(0, site.quota - used), "Bucket quota exceeded."))
     if site.max_file_size:
         limits.append((site.max_file_size, "Maximum file size exceeded."))

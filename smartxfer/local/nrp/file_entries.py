@@ -197,45 +197,45 @@ def serialize(entry: FileEntry, base: str, links: Dict[str, Any]) -> Dict[str, A
     :param base: URL of the file list.
     :param links: links besides ``self``.
     """
-    shown: Dict[str, Any] = {"created": entry.created, "updated": entry.updated}
+    body: Dict[str, Any] = {"created": entry.created, "updated": entry.updated}
     if entry.is_size_known:
-        shown.update(mimetype=media_type(entry.key), version_id=entry.version_id)
-        shown.update(file_id=entry.file_id, bucket_id=entry.bucket)
-    shown["metadata"] = entry.metadata
-    shown["access"] = {"hidden": entry.hidden}
-    shown["links"] = {"self": f"{base}/{encode_key(entry.key)}", **links}
-    shown["key"] = entry.key
+        body.update(mimetype=media_type(entry.key), version_id=entry.version_id)
+        body.update(file_id=entry.file_id, bucket_id=entry.bucket)
+    body["metadata"] = entry.metadata
+    body["access"] = {"hidden": entry.hidden}
+    body["links"] = {"self": f"{base}/{encode_key(entry.key)}", **links}
+    body["key"] = entry.key
     for name in entry.given:
-        shown[name] = getattr(entry, name)
-    shown["transfer"] = _transfer(entry)
-    shown["status"] = entry.status
+        body[name] = getattr(entry, name)
+    body["transfer"] = _transfer(entry)
+    body["status"] = entry.status
     if entry.is_size_known:
         # Values of the initialization keep their position.
-        shown.update(checksum=entry.checksum, size=entry.size, storage_class="L")
-    return shown
+        body.update(checksum=entry.checksum, size=entry.size, storage_class="L")
+    return body
 
 
 def _transfer(entry: FileEntry) -> Dict[str, Any]:
-    shown: Dict[str, Any] = {"type": entry.type}
+    body: Dict[str, Any] = {"type": entry.type}
     if entry.type == "M":
         if entry.part_size:
-            shown["part_size"] = entry.part_size
-        shown["parts"] = entry.parts
+            body["part_size"] = entry.part_size
+        body["parts"] = entry.parts
     if entry.error:
-        shown["error"] = entry.error
-    return shown
+        body["error"] = entry.error
+    return body
 
 
 def summary_fields(entry: FileEntry) -> Dict[str, Any]:
     """Return an entry as in the ``files`` member of a record."""
-    shown: Dict[str, Any] = {}
+    fields: Dict[str, Any] = {}
     if entry.is_size_known:
-        shown["id"] = entry.file_id
+        fields["id"] = entry.file_id
         if entry.checksum is not None:
-            shown["checksum"] = entry.checksum
-        shown.update(ext=extension(entry.key) or "bin", size=entry.size)
-        shown.update(mimetype=media_type(entry.key), storage_class="L")
-    return {**shown, "key": entry.key, "metadata": entry.metadata, "access": {"hidden": entry.hidden}}
+            fields["checksum"] = entry.checksum
+        fields.update(ext=extension(entry.key) or "bin", size=entry.size)
+        fields.update(mimetype=media_type(entry.key), storage_class="L")
+    return {**fields, "key": entry.key, "metadata": entry.metadata, "access": {"hidden": entry.hidden}}
 
 
 def format_time(seconds: float) -> str:

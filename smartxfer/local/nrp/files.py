@@ -61,7 +61,7 @@ def handle(call: Call, owner: Owner, segments: List[str]) -> Response:
             return file_content.put(call, owner, before)
         if len(segments) > 2 and segments[-2] == "content" and last.isascii() and last.isdigit():
             file_content.require_octet_stream(call)
-            # Part numbers that are too large are all treated alike.
+            # All part numbers that are too large are treated in the same way.
             return file_parts.put(
                 call, owner, "/".join(segments[:-2]), int(last) if len(last) < 19 else 1 << 62
             )

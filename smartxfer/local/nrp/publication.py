@@ -99,7 +99,11 @@ def _mark_superseded(backend: Backend, record: StoredRecord, stamp: str) -> None
     :param record: the version that is published.
     """
     before = record_store.latest(
-        [one for one in record_store.versions(backend.database, record.parent) if one.id != record.id]
+        [
+            version
+            for version in record_store.versions(backend.database, record.parent)
+            if version.id != record.id
+        ]
     )
     if before is not None and before.record is not None:
         before.record.revision += 2

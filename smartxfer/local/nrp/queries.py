@@ -166,9 +166,9 @@ def _values(view: RecordView, path: str) -> List[Any]:
     }
     values: List[Any] = [document]
     for name in path.split("."):
-        values = [one[name] for one in _flat(values) if isinstance(one, dict) and name in one]
+        values = [item[name] for item in _flat(values) if isinstance(item, dict) and name in item]
     return _flat(values)
 
 
 def _flat(values: List[Any]) -> List[Any]:
-    return [one for value in values for one in (value if isinstance(value, list) else [value])]
+    return [item for value in values for item in (value if isinstance(value, list) else [value])]

@@ -159,8 +159,10 @@ def _parent(view: RecordView) -> Dict[str, Any]:
 
 def _versions(view: RecordView) -> Dict[str, Any]:
     there = record_store.versions(view.backend.database, view.item.parent)
-    published = [one.position for one in there if one.record is not None and one.deleted is None]
-    latest = view.item.position == max(one.position for one in there)
+    published = [
+        version.position for version in there if version.record is not None and version.deleted is None
+    ]
+    latest = view.item.position == max(version.position for version in there)
     return {
         "is_latest": view.item.record is not None and view.item.position == max(published, default=0),
         **({"is_latest_draft": latest} if view.is_editable else {}),
@@ -173,9 +175,9 @@ def _metadata(metadata: Dict[str, Any]) -> Dict[str, Any]:
     if isinstance(kind, dict) and isinstance(kind.get("id"), str) and "title" not in kind:
         metadata["resource_type"] = {"id": kind["id"], "title": {"en": title("resourcetypes", kind["id"])}}
     listed = metadata.get("languages")
-    for one in listed if isinstance(listed, list) else []:
-        if isinstance(one, dict) and isinstance(one.get("id"), str) and "title" not in one:
-            one["title"] = {"en": title("languages", one["id"])}
+    for entry in listed if isinstance(listed, list) else []:
+        if isinstance(entry, dict) and isinstance(entry.get("id"), str) and "title" not in entry:
+            entry["title"] = {"en": title("languages", entry["id"])}
     return metadata
 
 

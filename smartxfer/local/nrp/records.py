@@ -93,8 +93,9 @@ def versions(call: Call, id: str) -> Response:
     own = view_of(call, record, record.record is None)
     if state is not None and state.values["access"]["record"] != "public" and not own.is_readable:
         raise permission_denied()
-    there = record_store.versions(call.backend.database, record.parent)
-    views = [view_of(call, one, False) for one in there if one.record is not None and one.deleted is None]
+    all_versions = record_store.versions(call.backend.database, record.parent)
+    published = [item for item in all_versions if item.record is not None and item.deleted is None]
+    views = [view_of(call, item, False) for item in published]
     views.sort(key=lambda view: -view.item.position)
     url = f"{call.backend.api}/{call.model}/{id}/versions"
     return page(call, url, views, "version", size=25)

@@ -270,7 +270,7 @@ def of_record(call: Call, id: str) -> Response:
     record = require_record(call, id)
     if not view_of(call, record, record.draft is not None).is_owner:
         raise permission_denied()
-    matching = [one for one in requests.all_of(call.backend.database) if one.topic == id]
+    matching = [request for request in requests.all_of(call.backend.database) if request.topic == id]
     url = f"{call.backend.api}/{call.model}/{id}/requests"
     return page(call, url, matching[::-1], "newest", show=_serializer(call))
 
@@ -286,7 +286,7 @@ def handle(call: Call) -> Response:
         raise permission_denied()
     if segments == [""]:
         call.require_method("GET")
-        matching = [one for one in requests.all_of(backend.database) if visible(backend, one, call.caller)]
+        matching = [item for item in requests.all_of(backend.database) if visible(backend, item, call.caller)]
         return page(call, f"{backend.api}/requests/", matching[::-1], "newest", show=_serializer(call))
     request = requests.find(backend.database, segments[0])
     if request is None:

@@ -51,7 +51,7 @@ def published(call: Call) -> Response:
     views = [
         view
         for listed in views_by_parent.values()
-        for view in (listed if every else [max(listed, key=lambda one: one.item.position)])
+        for view in (listed if every else [max(listed, key=lambda candidate: candidate.item.position)])
         if matches(view)
     ]
     return page(call, f"{call.backend.api}/{call.model}", _ordered(views, sort), sort, facets=_facets())
@@ -153,7 +153,7 @@ def page(
         raise invalid_field("size", f"Page size cannot be greater than {maximum}.")
     if number * size > site.search_window:
         raise ApiError(400, "Invalid querystring parameters.")
-    hits = [(show or _hit)(one) for one in all_hits[(number - 1) * size : number * size]]
+    hits = [(show or _hit)(hit) for hit in all_hits[(number - 1) * size : number * size]]
     body: Dict[str, Any] = {"hits": {"hits": hits, "total": len(all_hits)}}
     if facets is not None:
         body["aggregations"] = facets

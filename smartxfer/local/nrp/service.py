@@ -111,7 +111,7 @@ class NRP(Service):
         """
         backend = self.backend
         contents, readers = require_mapping(files, "files"), require_mapping(access, "access")
-        shown = _METADATA if metadata is None else require_mapping(metadata, "metadata")
+        document = _METADATA if metadata is None else require_mapping(metadata, "metadata")
         owner = backend.users.first if user is None else backend.users.by_name(user)
         if owner is None:
             raise UsageError(f"no such user: {user}", hint=_USERS_HINT)
@@ -119,7 +119,7 @@ class NRP(Service):
         if name not in backend.site.models:
             raise UsageError(f"no such model: {name}", hint=f"pass one of: {', '.join(backend.site.models)}")
         body = {
-            "metadata": dict(shown),
+            "metadata": dict(document),
             "files": {"enabled": files is not None or not published},
             "access": dict(readers),
         }
@@ -222,8 +222,8 @@ class NRP(Service):
         """
         bucket = self._state_of(record).bucket
         require_str(key, "key")
-        shown = None if metadata is None else dict(require_mapping(metadata, "metadata"))
-        files.write(self.backend, bucket, key, to_bytes(data), shown)
+        document = None if metadata is None else dict(require_mapping(metadata, "metadata"))
+        files.write(self.backend, bucket, key, to_bytes(data), document)
 
     def plant(self, record: Any, key: str, data: bytes = b"") -> None:
         """Store a file under any key, such as ``"../x"``."""

@@ -85,23 +85,23 @@ def _enabled(value: Any, errors: Errors) -> bool:
 
 
 def _access(value: Any, errors: Errors) -> Dict[str, Any]:
-    given = value if isinstance(value, dict) else {}
+    access_fields = value if isinstance(value, dict) else {}
     access: Dict[str, Any] = {}
     for name in ("files", "record"):
-        word = given.get(name, "public")
+        word = access_fields.get(name, "public")
         if word not in ("public", "restricted"):
             _add(errors, f"access.{name}", f"'{name}' must be either 'public' or 'restricted'")
             word = "public"
         access[name] = word
-    embargo = given.get("embargo")
+    embargo = access_fields.get("embargo")
     if isinstance(embargo, dict) and embargo.get("active"):
         access["embargo"] = {key: embargo[key] for key in ("active", "until", "reason") if key in embargo}
     return access
 
 
-def _metadata(given: Dict[str, Any], errors: Errors, open_schema: bool) -> Dict[str, Any]:
+def _metadata(metadata: Dict[str, Any], errors: Errors, open_schema: bool) -> Dict[str, Any]:
     stored: Dict[str, Any] = {}
-    for name, value in given.items():
+    for name, value in metadata.items():
         field = f"metadata.{name}"
         if open_schema and name != "title":
             stored[name] = value
@@ -149,7 +149,7 @@ def _kind(value: Any, field: str, errors: Errors) -> Any:
 def _kinds(value: Any, field: str, errors: Errors) -> Any:
     """Validate entries of a vocabulary by id."""
     listed = _list(value, field, errors)
-    return [_kind(one, f"{field}.{index}", errors) for index, one in enumerate(listed)]
+    return [_kind(item, f"{field}.{index}", errors) for index, item in enumerate(listed)]
 
 
 def _creators(value: Any, field: str, errors: Errors) -> Any:
@@ -170,10 +170,10 @@ def _person(user: Dict[str, Any], field: str, errors: Errors) -> Any:
     """Validate a person, whose name is derived from its parts, or an organisation."""
     kind = user.get("type")
     if kind == "personal":
-        family, given = user.get("family_name"), user.get("given_name")
+        family, given_name = user.get("family_name"), user.get("given_name")
         if not isinstance(family, str) or not family:
             return _add(errors, f"{field}.family_name", "Family name must be filled.")
-        name = f"{family}, {given}" if given else family
+        name = f"{family}, {given_name}" if given_name else family
         rest = {key: value for key, value in user.items() if key not in ("type", "name")}
         return {"type": kind, "name": name, **rest}
     if kind == "organizational":

@@ -5,7 +5,7 @@ Source: NRP protocol, sections 1 and 9.
 
 from typing import Any, Dict, List, Optional, Tuple
 
-#: Titles by id, of each vocabulary. The server does not know other entries.
+#: Titles by id, of each vocabulary. Other entries do not exist.
 VOCABULARIES: Dict[str, Dict[str, str]] = {
     "languages": {"eng": "English", "ces": "Czech"},
     "licenses": {"cc-by-4.0": "CC BY 4.0"},
@@ -70,13 +70,13 @@ def find_unknown_id(metadata: Dict[str, Any]) -> Optional[str]:
     for field, path, name in _NAMED:
         values: List[Any] = _flat([metadata.get(field)])
         for step in path:
-            values = _flat([one.get(step) for one in values if isinstance(one, dict)])
-        for one in values:
-            id = one.get("id") if isinstance(one, dict) else None
+            values = _flat([item.get(step) for item in values if isinstance(item, dict)])
+        for item in values:
+            id = item.get("id") if isinstance(item, dict) else None
             if isinstance(id, str) and id not in VOCABULARIES[name]:
                 return id
     return None
 
 
 def _flat(values: List[Any]) -> List[Any]:
-    return [one for value in values for one in (value if isinstance(value, list) else [value])]
+    return [item for value in values for item in (value if isinstance(value, list) else [value])]

@@ -51,7 +51,7 @@ class Perseus(Service):
             return [serialize(row, True) for row in self.backend.matching(None, None)]
 
     def content(self, file: Any) -> bytes:
-        """Return the bytes that came for a record.
+        """Return the bytes that were received for a record.
 
         :param file: its id, or the File as a client returned it.
         :raises UsageError: the record does not exist, or nothing was uploaded yet.

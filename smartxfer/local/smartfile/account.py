@@ -54,9 +54,9 @@ def _grant_view(item: Item, user: str) -> Item:
     return {user: item[user], "acl": {word: item[word] for word in _ACL}}
 
 
-def _watch_methods(what: str) -> Methods:
+def _watch_methods(path: str) -> Methods:
     """Return the methods for watches of paths, users or groups, stored as sent."""
-    kind, needed = "watch-" + what, what[:-1]
+    kind, needed = "watch-" + path, path[:-1]
 
     def get(call: Call) -> Response:
         return envelope(call, call.backend.json_store.all(kind))

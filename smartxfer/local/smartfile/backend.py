@@ -108,9 +108,9 @@ class Backend(service.Backend):
 
     def _secret(self, name: str) -> str:
         """Return a credential: configured, stored, or newly generated."""
-        given: Optional[str] = getattr(self.site, name)
+        configured: Optional[str] = getattr(self.site, name)
         known = self.json_store.get("setting", name)
-        value: str = given or (known or {}).get("value") or random_word(_LENGTH)
+        value: str = configured or (known or {}).get("value") or random_word(_LENGTH)
         self.json_store.put("setting", name, {"value": value})
         return value
 

@@ -83,7 +83,7 @@ def json_pairs(raw: bytes) -> Pairs:
         raise ValueError("not an object")
     pairs: Pairs = []
     for name, item in value.items():
-        pairs += [(name, _text(one)) for one in (item if isinstance(item, list) else [item])]
+        pairs += [(name, _text(element)) for element in (item if isinstance(item, list) else [item])]
     return pairs
 
 

@@ -37,8 +37,8 @@ def upload(call: Call) -> Response:
             nodes.append(backend.tree.replace(target, part.draft))
             backend.record("upload", target, call.user)
     infos = [backend.info(node) for node in nodes]
-    one = backend.site.upload_answer == "object" and len(infos) == 1
-    return call.json(infos[0] if one else infos, backend.site.upload_status)
+    as_object = backend.site.upload_answer == "object" and len(infos) == 1
+    return call.json(infos[0] if as_object else infos, backend.site.upload_status)
 
 
 def _directory(call: Call, path: str) -> None:

@@ -44,13 +44,13 @@ def _select_fields(value: Dict[str, Any], requested: List[str]) -> Dict[str, Any
 def set_attributes(call: Call) -> Response:
     """Set attributes by ``attributes=KEY=value``, repeatable; return the info object."""
     node = call.backend.tree.find(call.path)
-    given = call.fields.all("attributes")
-    if not given:
+    attributes = call.fields.all("attributes")
+    if not attributes:
         raise field_error("attributes", "This field is required.")
-    for one in given:
-        name, equals, value = one.partition("=")
+    for attribute in attributes:
+        name, equals, value = attribute.partition("=")
         if not name or not equals:
-            raise field_error("attributes", f"Not KEY=value: {one}")
+            raise field_error("attributes", f"Not KEY=value: {attribute}")
         call.backend.tree.set_attribute(node, name, value)
     return call.json(call.backend.info(node))
 

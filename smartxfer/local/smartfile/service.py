@@ -114,7 +114,7 @@ class SmartFile(Service):
     def mkdir(self, path: str) -> None:
         """Create a directory and its parents.
 
-        :raises UsageError: a file is in the way.
+        :raises UsageError: a file exists where a directory is needed.
         """
         with _with_hint(path):
             self.backend.tree.make(require_str(path, "path"), parents=True)

@@ -103,11 +103,11 @@ def _compress(backend: Backend, arguments: Arguments) -> Result:
             def act(node: Node) -> None:
                 # Names in the archive begin with the requested name.
                 above = len(node.path) - len(node.name)
-                for one in backend.tree.walk(node):
-                    if one.isdir:
-                        archive.writestr(one.path[above:] + "/", b"")
+                for child in backend.tree.walk(node):
+                    if child.isdir:
+                        archive.writestr(child.path[above:] + "/", b"")
                     else:
-                        archive.write(backend.tree.object_path(one), one.path[above:])
+                        archive.write(backend.tree.object_path(child), child.path[above:])
 
             result = _for_each(backend, arguments["path"], act)
         backend.tree.replace(target, draft)
@@ -167,8 +167,8 @@ def poll(call: Call) -> Response:
     """``task/`` lists tasks, ``task/<uuid>/`` returns the status of one and advances it."""
     backend = call.backend
     if not call.segments:
-        shown = [_serialize(task) for task in backend.json_store.all("task")]
-        return call.json(shown) if backend.site.task_list == "array" else envelope(call, shown)
+        serialized = [_serialize(task) for task in backend.json_store.all("task")]
+        return call.json(serialized) if backend.site.task_list == "array" else envelope(call, serialized)
     with backend.lock:
         task = backend.json_store.get("task", call.segments[0]) if len(call.segments) == 1 else None
         if task is None:

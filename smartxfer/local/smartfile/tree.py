@@ -155,10 +155,10 @@ class Tree:
         """Yield an entry and everything below, parents first."""
         left = [node]
         while left:
-            one = left.pop()
-            yield one
-            if one.isdir:
-                left += reversed(self.children(one))
+            current = left.pop()
+            yield current
+            if current.isdir:
+                left += reversed(self.children(current))
 
     def attributes(self, node: Node) -> Dict[str, str]:
         """Return the attributes that users have set on an entry."""
@@ -263,7 +263,7 @@ class Tree:
         return node
 
     def plant(self, directory: str, name: str, draft: PendingFile) -> None:
-        """Put a draft under a name that no client could send, ``"../x"`` for one."""
+        """Store a draft under a name that clients cannot send, such as ``"../x"``."""
         size = draft.size()
         parent = self.make(directory, parents=True)
         self._insert(parent.id, name, size, draft.move_into(self._objects))
@@ -287,13 +287,13 @@ class Tree:
         with self._database.transaction():
             parent, name = self._check_free(node, path)
             ids = {node.parent: parent.id}
-            for one in list(self.walk(node)):
-                stored = "" if one.isdir else secrets.token_hex(16)
+            for child in list(self.walk(node)):
+                stored = "" if child.isdir else secrets.token_hex(16)
                 if stored:
-                    shutil.copyfile(self.object_path(one), os.path.join(self._objects, stored))
-                    os.truncate(os.path.join(self._objects, stored), one.size)
-                copied = name if one.id == node.id else one.name
-                ids[one.id] = self._insert(ids[one.parent], copied, one.size, stored)
+                    shutil.copyfile(self.object_path(child), os.path.join(self._objects, stored))
+                    os.truncate(os.path.join(self._objects, stored), child.size)
+                copied = name if child.id == node.id else child.name
+                ids[child.id] = self._insert(ids[child.parent], copied, child.size, stored)
         return self.find(path)
 
     def _check_free(self, node: Node, path: str) -> Tuple[Node, str]:
@@ -310,15 +310,15 @@ class Tree:
     def remove(self, node: Node) -> None:
         """Remove an entry with everything below; of the root, only what is below."""
         with self._database.transaction():
-            gone = [one for one in self.walk(node) if one.parent]
-            for one in gone:
-                self._database.delete("nodes", id=one.id)
-                self._database.delete("attributes", node=one.id)
-        self._retire([one for one in gone if not one.isdir])
+            gone = [removed for removed in self.walk(node) if removed.parent]
+            for removed in gone:
+                self._database.delete("nodes", id=removed.id)
+                self._database.delete("attributes", node=removed.id)
+        self._retire([removed for removed in gone if not removed.isdir])
 
     def _retire(self, files: List[Node]) -> None:
         until = time.monotonic() + _GRACE
-        self._retired.extend((until, self.object_path(one)) for one in files)
+        self._retired.extend((until, self.object_path(file)) for file in files)
         self._expire(time.monotonic())
 
     def _expire(self, moment: float) -> None:
