@@ -136,11 +136,8 @@ def find_cycles(graph: Dict[str, Set[str]]) -> Dict[str, Set[str]]:
     """
     while True:
         imported = set().union(*graph.values())
-        remaining = {
-            module: targets & graph.keys()
-            for module, targets in graph.items()
-            if module in imported and targets & graph.keys()
-        }
+        remaining = {module: targets & graph.keys() for module, targets in graph.items() if module in imported}
+        remaining = {module: targets for module, targets in remaining.items() if targets}
         if remaining == graph:
             return remaining
         graph = remaining

@@ -10,22 +10,12 @@ from typing import Any, Iterator
 import pytest
 
 import smartxfer
-from smartxfer import (
-    BasicClient,
-    FileSenderClient,
-    JetStream,
-    OAuthClient,
-    PerseusClient,
-    RepositoryClient,
-    SyncClient,
-)
 from smartxfer.client import BaseClient
 from smartxfer.jetstream import API
 from smartxfer.local import LocalServer
 
-CLASSES = [
-    FileSenderClient, BasicClient, OAuthClient, SyncClient, RepositoryClient, PerseusClient, JetStream, API,
-]  # fmt: skip
+NAMES = "FileSenderClient BasicClient OAuthClient SyncClient RepositoryClient PerseusClient JetStream"
+CLASSES = [*(getattr(smartxfer, name) for name in NAMES.split()), API]
 
 
 @pytest.fixture

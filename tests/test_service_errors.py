@@ -66,29 +66,31 @@ CREATES: Dict[str, Tuple[str, Step]] = {
     "perseus": ("POST /api/v0/file", lambda client: client.post("file", name="a", source_hash="0" * 64)),
     "jetstream": ("POST /jsonrpc/send.createManifest*", lambda client: client.send.createManifest({"/a": "/a"})),
 }
-FAULTS: List[Any] = [
-    pytest.param("status 404", errors.NotFound, id="404"),
-    pytest.param("status 401", errors.AuthError, id="401"),
-    pytest.param("status 403", errors.Forbidden, id="403"),
-    pytest.param("status 429 retry-after=0", errors.RateLimited, id="429"),
-    pytest.param("status 502", errors.ServerError, id="502"),
-    pytest.param("reset-before", errors.NetworkError, id="reset"),
-    pytest.param("no-answer", errors.ReadTimeout, id="timeout"),
-    pytest.param("truncate 1", errors.Truncated, id="truncated"),
-    pytest.param("replace 200 body=html", errors.DecodeError, id="page"),
-    pytest.param("replace 304", errors.CommunicationError, id="304"),
-    pytest.param("redirect ftp://example.org/", errors.RedirectRefused, id="redirect"),
+FAULTS = [
+    ("status 404", errors.NotFound), ("status 401", errors.AuthError), ("status 403", errors.Forbidden),
+    ("status 429 retry-after=0", errors.RateLimited), ("status 502", errors.ServerError),
+    ("reset-before", errors.NetworkError), ("no-answer", errors.ReadTimeout), ("truncate 1", errors.Truncated),
+    ("replace 200 body=html", errors.DecodeError), ("replace 304", errors.CommunicationError),
+    ("redirect ftp://example.org/", errors.RedirectRefused),
 ]
+
+
+def check_failure(
+    server: LocalServer, name: str, match: str, effect: str, step: Step, generic: Type[BaseException], **options: Any
+) -> Any:
+    """Make a call with a fault of the server; its error is the generic one and the service's."""
+    server.fault(name, match, effect, times=None)
+    with pytest.raises(SmartxferError) as caught, client_of(server, name, **options) as client:
+        step(client)
+    belongs(caught.value, name, generic)
+    return caught.value
 
 
 @pytest.mark.parametrize(("effect", "generic"), FAULTS)
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_call_that_fails(server: LocalServer, name: str, effect: str, generic: Type[BaseException]) -> None:
     match, step = READS[name]
-    server.fault(name, match, effect, times=None)
-    with pytest.raises(SmartxferError) as caught, client_of(server, name, timeout=0.5) as client:
-        step(client)
-    belongs(caught.value, name, generic)
+    check_failure(server, name, match, effect, step, generic, timeout=0.5)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -96,19 +98,13 @@ def test_an_answer_of_another_shape(server: LocalServer, name: str, tmp_path: Pa
     body = tmp_path / "body.json"
     body.write_bytes(b'{"id": [[]], "jsonrpc": "2.0"}')
     match, step = READS[name]
-    server.fault(name, match, f"replace 200 body=file:{body}")
-    with pytest.raises(SmartxferError) as caught, client_of(server, name) as client:
-        step(client)
-    belongs(caught.value, name, errors.DecodeError)
+    check_failure(server, name, match, f"replace 200 body=file:{body}", step, errors.DecodeError)
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_an_answer_that_was_lost(server: LocalServer, name: str) -> None:
     match, step = CREATES[name]
-    server.fault(name, match, "lose-answer", times=None)
-    with pytest.raises(SmartxferError) as caught, client_of(server, name) as client:
-        step(client)
-    belongs(caught.value, name, errors.OutcomeUnknown)
+    check_failure(server, name, match, "lose-answer", step, errors.OutcomeUnknown)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -165,10 +161,8 @@ def _draft(client: Any) -> Any:
 @pytest.mark.parametrize(
     ("effect", "generic"),
     [
-        pytest.param("status 404", errors.HTTPError, id="404"),
-        pytest.param("status 502", errors.HTTPError, id="502"),
-        pytest.param("reset-before", errors.NetworkError, id="reset"),
-        pytest.param("stall", errors.NetworkError, id="stall"),
+        ("status 404", errors.HTTPError), ("status 502", errors.HTTPError), ("reset-before", errors.NetworkError),
+        ("stall", errors.NetworkError),
     ],
 )
 @pytest.mark.parametrize("name", UPLOADS)
@@ -225,10 +219,8 @@ def _sent(client: Any, name: str) -> Any:
 @pytest.mark.parametrize(
     ("effect", "generic"),
     [
-        pytest.param("truncate 0", errors.Truncated, id="truncated"),
-        pytest.param("flip 100", errors.ChecksumMismatch, id="flipped"),
-        pytest.param("status 404", errors.NotFound, id="404"),
-        pytest.param("stall", errors.NetworkError, id="stall"),
+        ("truncate 0", errors.Truncated), ("flip 100", errors.ChecksumMismatch), ("status 404", errors.NotFound),
+        ("stall", errors.NetworkError),
     ],
 )
 @pytest.mark.parametrize("name", ["filesender", "smartfile", "nrp"])
@@ -263,12 +255,11 @@ def test_one_services_name_does_not_catch_anothers_error(server: LocalServer) ->
     from smartxfer.perseus.errors import PerseusException
 
     server.fault("perseus", "POST /api/v0/file/find", "reset-before", times=None)
-    with client_of(server, "perseus") as client:
-        with pytest.raises(PerseusException):
-            try:
-                client.file.find_file("x")
-            except RepositoryError:
-                pytest.fail("an error of Perseus was caught as a repository's")
+    with client_of(server, "perseus") as client, pytest.raises(PerseusException):
+        try:
+            client.file.find_file("x")
+        except RepositoryError:
+            pytest.fail("an error of Perseus was caught as a repository's")
     server.fault("nrp", "GET /api/records/*", "reset-before", times=None)
     with pytest.raises(RepositoryCommunicationError), client_of(server, "nrp") as client:
         client.records.read(_draft(client))

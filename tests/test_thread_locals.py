@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
-from typing import Dict, Iterator, Set, Tuple
+from typing import Iterator, Set, Tuple
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parent.parent / "smartxfer"
-#: The other side of the wire, and what users test with.
-LEFT_OUT = {"local", "testing"}
+from tests.support.source_code import client_modules, last_word
+
 #: The engine: requests and urllib3 stand between its parts, and pass nothing on.
 ENGINE = {"transport", "transfer"}
 #: Each module with something of a thread's own, and why.
@@ -23,27 +21,10 @@ HOLDERS = {
 OPEN_TO_ALL = {"open_when_lease_released", "open_binary"}
 KINDS = {"local", "ContextVar"}
 
-Modules = Dict[str, ast.Module]
-
-
-def modules() -> Modules:
-    """Return the modules of the client side by their path below the package."""
-    return {
-        path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-        for path in sorted(PACKAGE.rglob("*.py"))
-        if path.relative_to(PACKAGE).parts[0] not in LEFT_OUT
-    }
-
-
-def last(node: ast.AST) -> str:
-    """Return the last word of a name with dots."""
-    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-
-
 def makes_one(tree: ast.Module) -> bool:
     """Return True if a module makes a thread-local or a context variable, or names their classes."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and last(node) in KINDS and last(node.value) in ("threading", "contextvars"):
+        if isinstance(node, ast.Attribute) and last_word(node) in KINDS and last_word(node.value) in ("threading", "contextvars"):
             return True
         if isinstance(node, ast.ImportFrom) and node.module in ("_threading_local", "contextvars"):
             return True
@@ -60,7 +41,7 @@ def readers(tree: ast.Module) -> Set[str]:
     found = {
         target.id
         for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and last(node.value.func) in KINDS
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and last_word(node.value.func) in KINDS
         for target in node.targets
         if isinstance(target, ast.Name)
     }
@@ -69,7 +50,7 @@ def readers(tree: ast.Module) -> Set[str]:
         new = {
             one.name
             for one in tree.body
-            if isinstance(one, ast.FunctionDef) and found & {last(node) for node in ast.walk(one)}
+            if isinstance(one, ast.FunctionDef) and found & {last_word(node) for node in ast.walk(one)}
         } - found
         found |= new
         grew = bool(new)
@@ -87,16 +68,16 @@ def uses(tree: ast.Module, holder: str, names: Set[str]) -> Iterator[Tuple[int, 
                     yield node.lineno, alias.name
                 elif f"{node.module}.{alias.name}" == holder:
                     bound.add(alias.asname or alias.name)
-        elif isinstance(node, ast.Attribute) and node.attr in names and last(node.value) in bound:
+        elif isinstance(node, ast.Attribute) and node.attr in names and last_word(node.value) in bound:
             yield node.lineno, node.attr
 
 
 def test_only_these_modules_keep_something_for_a_thread() -> None:
-    assert {name for name, tree in modules().items() if makes_one(tree)} == set(HOLDERS)
+    assert {name for name, tree in client_modules().items() if makes_one(tree)} == set(HOLDERS)
 
 
 def test_nothing_outside_the_engine_reads_it() -> None:
-    every = modules()
+    every = client_modules()
     found = []
     for name in HOLDERS:
         names = readers(every[name]) - OPEN_TO_ALL
@@ -109,7 +90,7 @@ def test_nothing_outside_the_engine_reads_it() -> None:
 
 
 def test_the_readers_are_known() -> None:
-    every = modules()
+    every = client_modules()
     assert {"current_attempt", "sleep_in_attempt", "limit_timeout"} <= readers(every["transport/attempt.py"])
     assert {"get_thread_buffer", "pop_last_block_size"} <= readers(every["transfer/buffers.py"])
     assert {"override_sleep", "open_when_lease_released"} <= readers(every["_system.py"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import warnings
 from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
@@ -12,12 +11,8 @@ import pytest
 from smartxfer._system import SYSTEM_CLOCK
 from smartxfer.transport import HTTPTransport, Origin, RetryPolicy
 from smartxfer.transport.http_errors import build_http_error
+from tests.support.certificates import server_context, trustme
 from tests.support.fake_clock import FakeClock
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
-    import trustme
-
 
 
 @pytest.fixture
@@ -60,9 +55,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def tls(authority: trustme.CA) -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(made)
-    return made
+    return server_context(authority)
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
-import warnings
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
@@ -12,18 +10,10 @@ import requests
 
 from smartxfer.errors import ConfigError
 from smartxfer.transport import Body, HTTPTransport, RequestSpec, Success
-from tests.support.raw_server import Peer, RawServer, Request, answering
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
-    import trustme
+from tests.support.certificates import server_context, trustme
+from tests.support.raw_server import RawServer, answering, status
 
 MakeWire = Callable[..., HTTPTransport]
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +33,7 @@ def files(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Di
 
 @pytest.fixture
 def server(authority: trustme.CA) -> Iterator[RawServer]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-
-    def there(request: Request, peer: Peer) -> None:
-        peer.answer(200, b"there")
-
-    with RawServer(answering(there), tls=context) as running:
+    with RawServer(answering(status(200, b"there")), tls=server_context(authority)) as running:
         yield running
 
 
@@ -92,10 +76,8 @@ def test_a_bundle_of_the_environment(
 @pytest.mark.parametrize(
     ("cert", "why"),
     [
-        (("missing.pem",), "does not exist"),
-        (("one.pem", "missing.pem"), "key of the client certificate"),
-        (("one.pem", "two.key"), "not a certificate"),
-        (("text.pem",), "not a certificate"),
+        (("missing.pem",), "does not exist"), (("one.pem", "missing.pem"), "key of the client certificate"),
+        (("one.pem", "two.key"), "not a certificate"), (("text.pem",), "not a certificate"),
         (("one.pem",), "not a certificate"),
     ],
 )

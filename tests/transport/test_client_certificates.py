@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import ssl
-import warnings
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
@@ -16,11 +15,8 @@ from smartxfer import PerseusClient, RetryPolicy
 from smartxfer.errors import UsageError
 from smartxfer.transport import Body, HTTPTransport, Origin, RequestSpec, Success
 from smartxfer.transport.session import ConnectionSettings
+from tests.support.certificates import server_context, trustme
 from tests.support.raw_server import Peer, RawServer, Request, answering
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
-    import trustme
 
 MakeWire = Callable[..., HTTPTransport]
 ANY = Success({200}, Body.ANY)
@@ -33,9 +29,8 @@ class TlsServer:
     """
 
     def __init__(self, authority: trustme.CA, answer: Callable[[Request, Peer], None]) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = server_context(authority)
         context.verify_mode = ssl.CERT_OPTIONAL
-        authority.issue_cert("127.0.0.1").configure_cert(context)
         authority.configure_trust(context)
         #: Whether a certificate came, for each request.
         self.presented: List[bool] = []
@@ -46,11 +41,6 @@ class TlsServer:
             answer(request, peer)
 
         self.server = RawServer(answering(reply), tls=context)
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
 
 
 @pytest.fixture(scope="module")

@@ -7,20 +7,16 @@ import socket
 import ssl
 import threading
 import time
-import warnings
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Tuple
+from typing import Any, Callable, Iterator, List
 
 import pytest
 
 from smartxfer.errors import Cancelled, ClientError, ConnectTimeout, NetworkError, ProxyError, TLSError
 from smartxfer.transport import Attempt, Body, HTTPTransport, RequestSpec, RetryPolicy, Success
-from tests.support.raw_server import PATIENCE, Peer, RawServer, Request, answering, refused_port
+from tests.support.certificates import server_context, trustme
+from tests.support.raw_server import PATIENCE, Peer, RawServer, Request, answering, refused_port, status
 from tests.support.stopwatch import Stopwatch
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
-    import trustme
 
 MakeWire = Callable[..., HTTPTransport]
 #: The body does not matter here.
@@ -30,33 +26,14 @@ ONCE = RetryPolicy(attempts=1)
 OLD_TUNNELS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-def there(request: Request, peer: Peer) -> None:
-    peer.answer(200, b"there")
+there = status(200, b"there")
 
 
 # -- TLS -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def bundle(authority: trustme.CA, tmp_path: Path) -> str:
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
-def context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names).configure_cert(made)
-    return made
-
-
 def test_a_private_authority(make_wire: MakeWire, authority: trustme.CA, bundle: str) -> None:
-    with RawServer(answering(there), tls=context(authority, "127.0.0.1")) as server:
+    with RawServer(answering(there), tls=server_context(authority)) as server:
         with pytest.raises(TLSError, match=r"CERTIFICATE_VERIFY_FAILED|certificate verify failed") as caught:
             make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
         assert "verify=" in caught.value.hint
@@ -69,12 +46,12 @@ def test_the_environments_bundle(
     make_wire: MakeWire, authority: trustme.CA, bundle: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
-    with RawServer(answering(there), tls=context(authority, "127.0.0.1")) as server:
+    with RawServer(answering(there), tls=server_context(authority)) as server:
         assert make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x", success=ANY)).text == "there"
 
 
 def test_a_certificate_for_another_host(make_wire: MakeWire, authority: trustme.CA, bundle: str) -> None:
-    with RawServer(answering(there), tls=context(authority, "other.example")) as server:
+    with RawServer(answering(there), tls=server_context(authority, "other.example")) as server:
         with pytest.raises(TLSError, match=r"127\.0\.0\.1"):
             make_wire(server.url, verify=bundle).request(RequestSpec("GET", f"{server.url}/x"))
         assert server.connections == 1  # no retry
@@ -83,7 +60,7 @@ def test_a_certificate_for_another_host(make_wire: MakeWire, authority: trustme.
 def test_a_client_certificate(
     make_wire: MakeWire, authority: trustme.CA, bundle: str, tmp_path: Path
 ) -> None:
-    asking = context(authority, "127.0.0.1")
+    asking = server_context(authority)
     asking.verify_mode = ssl.CERT_REQUIRED
     asking.maximum_version = ssl.TLSVersion.TLSv1_2  # so that the refusal comes within the handshake
     authority.configure_trust(asking)
@@ -178,7 +155,7 @@ def test_tls_through_a_tunnel(make_wire: MakeWire, authority: trustme.CA, bundle
         except OSError:
             return
 
-    with RawServer(answering(there), tls=context(authority, "127.0.0.1")) as server, RawServer(
+    with RawServer(answering(there), tls=server_context(authority)) as server, RawServer(
         tunnel
     ) as proxy:
         wire = make_wire(server.url, verify=bundle, proxies={"https": proxy.url})
@@ -218,60 +195,51 @@ def test_connect_time_out(make_wire: MakeWire, deaf: str) -> None:
     assert caught.value.may_have_been_processed is False
 
 
-def ended_while(wire: HTTPTransport, url: str, ready: Callable[[], bool]) -> Tuple[Any, float]:
-    """End an attempt once ``ready()``: what it raised, and how long that took."""
-    attempt, caught = Attempt(), []  # type: Tuple[Attempt, List[BaseException]]
+def check_abort(wire: HTTPTransport, call: RequestSpec, ready: Callable[[], bool], **attempt_options: Any) -> None:
+    """Abort a request once ``ready()``, 0.2 s after its start at the earliest: it raises the error within a second."""
+    attempt, caught = Attempt(**attempt_options), []  # type: Tuple[Attempt, List[BaseException]]
 
     def work() -> None:
         try:
             with attempt.activate():
-                wire.request_once(RequestSpec("GET", url))
-        except Exception as error:  # noqa: BLE001 - handed to the test
+                wire.request_once(call)
+        except Exception as error:  # noqa: BLE001 - compared below
             caught.append(error)
 
-    thread = threading.Thread(target=work)
+    thread, began = threading.Thread(target=work), time.monotonic()
     thread.start()
-    deadline = time.monotonic() + PATIENCE
-    while not ready() and time.monotonic() < deadline:
+    while not (ready() and time.monotonic() > began + 0.2) and time.monotonic() < began + PATIENCE:
         time.sleep(0.01)
-    watch = Stopwatch()
-    attempt.abort(Cancelled("enough"))
+    error, watch = Cancelled("enough"), Stopwatch()
+    attempt.abort(error)
     thread.join(PATIENCE)
-    return caught[0], watch.seconds()
+    assert watch.seconds() < 1
+    assert caught == [error]
 
 
 def test_a_connection_in_the_making_ends_within_a_second(make_wire: MakeWire, deaf: str) -> None:
-    wire = make_wire(deaf, timeout=(30.0, 30.0))
-    began = time.monotonic()
-    error, seconds = ended_while(wire, f"{deaf}/x", lambda: time.monotonic() - began > 0.2)
-    assert isinstance(error, Cancelled)
-    assert seconds < 1
+    check_abort(make_wire(deaf, timeout=(30.0, 30.0)), RequestSpec("GET", f"{deaf}/x"), lambda: True)
 
 
 def test_a_handshake_in_the_making_ends_within_a_second(make_wire: MakeWire) -> None:
     with RawServer(lambda peer: peer.hang()) as server:  # takes the connection, says nothing
         url = server.url.replace("http:", "https:")
         wire = make_wire(url, timeout=(30.0, 30.0))
-        began = time.monotonic()
-        error, seconds = ended_while(
-            wire, f"{url}/x", lambda: server.connections > 0 and time.monotonic() - began > 0.2
-        )
-        assert isinstance(error, Cancelled)
-        assert seconds < 1
+        check_abort(wire, RequestSpec("GET", f"{url}/x"), lambda: server.connections > 0)
 
 
-def test_a_blocked_tls_read_ends_within_a_second(
-    make_wire: MakeWire, authority: trustme.CA, bundle: str
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_blocked_read_ends_within_a_second(
+    make_wire: MakeWire, authority: trustme.CA, bundle: str, secure: bool
 ) -> None:
     def silent(peer: Peer) -> None:
         peer.request()
         peer.hang()
 
-    with RawServer(silent, tls=context(authority, "127.0.0.1")) as server:
+    with RawServer(silent, tls=server_context(authority) if secure else None) as server:
         wire = make_wire(server.url, verify=bundle, timeout=(30.0, 30.0))
-        error, seconds = ended_while(wire, f"{server.url}/x", lambda: bool(server.requests))
-        assert isinstance(error, Cancelled)
-        assert seconds < 1
+        check_abort(wire, RequestSpec("GET", f"{server.url}/x"), lambda: bool(server.requests))
+        assert server.hung_up.wait(PATIENCE)
 
 
 def test_a_blocked_send_ends_within_a_second(make_wire: MakeWire) -> None:
@@ -284,23 +252,8 @@ def test_a_blocked_send_ends_within_a_second(make_wire: MakeWire) -> None:
 
     with RawServer(deaf_in_the_middle) as server:
         wire = make_wire(server.url, timeout=(30.0, 30.0))
-        attempt, caught = Attempt(send_timeout=30.0), []  # type: Tuple[Attempt, List[BaseException]]
-
-        def work() -> None:
-            try:
-                with attempt.activate():
-                    wire.request_once(RequestSpec("PUT", f"{server.url}/x", body=bytes(64 * 1024 * 1024)))
-            except Exception as error:  # noqa: BLE001 - handed to the test
-                caught.append(error)
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        assert taken.wait(PATIENCE)
-        watch = Stopwatch()
-        attempt.abort(Cancelled("enough"))
-        thread.join(PATIENCE)
-        assert watch.seconds() < 1
-        assert isinstance(caught[0], Cancelled)
+        call = RequestSpec("PUT", f"{server.url}/x", body=bytes(64 * 1024 * 1024))
+        check_abort(wire, call, taken.is_set, send_timeout=30.0)
 
 
 def test_sending_has_a_time_out_of_its_own(make_wire: MakeWire) -> None:

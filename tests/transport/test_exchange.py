@@ -8,21 +8,16 @@ import pytest
 import requests
 import responses
 
-from smartxfer.errors import (
-    NotFound,
-    ServerError,
-    UnexpectedResponse,
-)
+from smartxfer.errors import NotFound, ServerError, UnexpectedResponse
 from smartxfer.transport import Body, HTTPTransport, RequestSpec, Success
 from tests.support.fake_clock import FakeClock
-from tests.support.raw_server import Peer, RawServer, Request, answering, status
+from tests.support.raw_server import RawServer, answering, status
 
 JSON = "Content-Type: application/json"
 MakeWire = Callable[..., HTTPTransport]
 
 
-def ok(request: Request, peer: Peer) -> None:
-    peer.answer(200, b'{"ok": true}', JSON)
+ok = status(200, b'{"ok": true}', JSON)
 
 
 # -- exchange ------------------------------------------------------------------------------------------

@@ -51,9 +51,8 @@ DIFFERING = [
 
 @pytest.mark.parametrize("head", DIFFERING)
 def test_differing_lengths_are_the_servers_fault(make: MakeWire, head: str) -> None:
-    with RawServer(saying(head)) as server:
-        with pytest.raises(DecodeError, match="Content-Length") as caught:
-            make(server.url).request(RequestSpec("GET", f"{server.url}/x"))
+    with RawServer(saying(head)) as server, pytest.raises(DecodeError, match="Content-Length") as caught:
+        make(server.url).request(RequestSpec("GET", f"{server.url}/x"))
     assert not isinstance(caught.value, UsageError)
     assert "/x" in caught.value.summary
 
@@ -172,18 +171,16 @@ def test_odd_headers(make_wire: MakeWire, head: str, status: int) -> None:
 
 
 def test_an_address_of_the_callers_is_still_an_argument(make: MakeWire) -> None:
-    with RawServer(saying("")) as server:
-        with pytest.raises(UsageError):
-            make(server.url).request(RequestSpec("GET", f"{server.url}/x", headers={"X": "a\nb"}))
+    with RawServer(saying("")) as server, pytest.raises(UsageError):
+        make(server.url).request(RequestSpec("GET", f"{server.url}/x", headers={"X": "a\nb"}))
 
 
 @pytest.mark.usefixtures("nowhere")
 @pytest.mark.parametrize("where", LOCATIONS)
 def test_a_storage_without_address(make_wire: MakeWire, where: str) -> None:
     """Fails if a storage address that an answer leaves empty is used."""
-    with RawServer(saying("")) as server:
-        with pytest.raises(CommunicationError) as caught:
-            put_presigned(make_wire(server.url, policy=ONCE), where, b"x")
+    with RawServer(saying("")) as server, pytest.raises(CommunicationError) as caught:
+        put_presigned(make_wire(server.url, policy=ONCE), where, b"x")
     assert not isinstance(caught.value, UsageError)
 
 

@@ -57,16 +57,14 @@ def test_an_endless_flood_ends(make_wire: MakeWire) -> None:
         while True:
             peer.send(b"HTTP/1.1 103 X\r\n\r\n" * 100)
 
-    with RawServer(answering(flood)) as server:
-        with pytest.raises(UnexpectedResponse):
-            make_wire(server.url, policy=ONCE).request_once(RequestSpec("PUT", f"{server.url}/x", body=b"x"))
+    with RawServer(answering(flood)) as server, pytest.raises(UnexpectedResponse):
+        make_wire(server.url, policy=ONCE).request_once(RequestSpec("PUT", f"{server.url}/x", body=b"x"))
 
 
 @pytest.mark.parametrize("fields", ["A: b\r\n" * 200, f"A: {'b' * 70000}\r\n"])
 def test_the_fields_of_an_interim_answer_are_bounded(make_wire: MakeWire, fields: str) -> None:
-    with RawServer(interim(103, fields=fields)) as server:
-        with pytest.raises(NetworkError):
-            make_wire(server.url, policy=ONCE).request_once(RequestSpec("GET", f"{server.url}/x"))
+    with RawServer(interim(103, fields=fields)) as server, pytest.raises(NetworkError):
+        make_wire(server.url, policy=ONCE).request_once(RequestSpec("GET", f"{server.url}/x"))
 
 
 def test_the_connection_ends_within_an_interim_answer(make_wire: MakeWire) -> None:
@@ -74,15 +72,13 @@ def test_the_connection_ends_within_an_interim_answer(make_wire: MakeWire) -> No
         peer.send(b"HTTP/1.1 102 X\r\nA: b\r\n")
         peer.close()
 
-    with RawServer(answering(cut)) as server:
-        with pytest.raises(NetworkError):
-            make_wire(server.url, policy=ONCE).request_once(RequestSpec("GET", f"{server.url}/x"))
+    with RawServer(answering(cut)) as server, pytest.raises(NetworkError):
+        make_wire(server.url, policy=ONCE).request_once(RequestSpec("GET", f"{server.url}/x"))
 
 
 def test_switching_protocols_is_an_answer_and_no_success(make_wire: MakeWire) -> None:
-    with RawServer(interim(101)) as server:
-        with pytest.raises(UnexpectedResponse, match="101"):
-            make_wire(server.url).request_once(RequestSpec("GET", f"{server.url}/x"))
+    with RawServer(interim(101)) as server, pytest.raises(UnexpectedResponse, match="101"):
+        make_wire(server.url).request_once(RequestSpec("GET", f"{server.url}/x"))
 
 
 @pytest.mark.parametrize("code", [102, 103])

@@ -9,13 +9,12 @@ import requests
 
 from smartxfer.errors import ReadTimeout
 from smartxfer.transport import HTTPTransport, RequestSpec
-from tests.support.raw_server import Peer, RawServer, Request, answering
+from tests.support.raw_server import Peer, RawServer, answering, status
 
 MakeWire = Callable[..., HTTPTransport]
 
 
-def ok(request: Request, peer: Peer) -> None:
-    peer.answer(200, b"{}", "Content-Type: application/json")
+ok = status(200, b"{}", "Content-Type: application/json")
 
 
 @pytest.mark.parametrize(("patience", "used"), [(None, 5.0), (0.5, 0.5), (4.9, 4.9), (5.0, 5.0), (60.0, 5.0)])

@@ -116,9 +116,8 @@ def test_hops_are_counted(make_wire: MakeWire) -> None:
     ["file:///etc/passwd", "ftp://h/x", "http://[", "http://evil.example\\@127.0.0.1/", "https:///x"],
 )
 def test_a_redirect_to_no_web_address(make_wire: MakeWire, location: str) -> None:
-    with RawServer(answering(to(location))) as server:
-        with pytest.raises(RedirectRefused, match="an invalid URL"):
-            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
+    with RawServer(answering(to(location))) as server, pytest.raises(RedirectRefused, match="an invalid URL"):
+        make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
 
 
 def response(code: int, url: str, location: Any = None) -> requests.Response:

@@ -28,8 +28,7 @@ MakeWire = Callable[..., HTTPTransport]
 JSON = "Content-Type: application/json"
 
 
-def ok(request: Request, peer: Peer) -> None:
-    peer.answer(200, b'{"ok": true}', JSON)
+ok = status(200, b'{"ok": true}', JSON)
 
 
 @pytest.fixture

@@ -9,16 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartxfer.errors import (
-    BadRequest,
-    Cancelled,
-    ConnectTimeout,
-    NetworkError,
-    OutcomeUnknown,
-    RateLimited,
-    ReadTimeout,
-    ServerError,
-)
+from smartxfer import errors
 from smartxfer.transport import Attempt, RetryPolicy, RetryState
 from smartxfer.transport.attempt import current_attempt
 from smartxfer.transport.retry_after import parse_retry_after
@@ -90,35 +81,35 @@ def fail(tries: RetryState, error: Any, times: int) -> None:
 def test_waits_double_up_to_the_cap(clock: FakeClock) -> None:
     clock.chance = 1.0
     tries = RetryState(RetryPolicy(attempts=9, budget=1e9), clock, "GET x")
-    fail(tries, NetworkError("broken"), 8)
+    fail(tries, errors.NetworkError("broken"), 8)
     assert clock.waits == [0.5, 1, 2, 4, 8, 16, 20, 20]
-    with pytest.raises(NetworkError, match="broken"):
-        tries.wait_or_raise(NetworkError("broken"))
+    with pytest.raises(errors.NetworkError, match="broken"):
+        tries.wait_or_raise(errors.NetworkError("broken"))
     assert tries.failure_count == 9
 
 
 @given(st.floats(0, 1, exclude_max=True))
 def test_jitter_is_full(chance: float) -> None:
     clock = FakeClock(chance=chance)
-    fail(RetryState(RetryPolicy(), clock, "GET x"), NetworkError("broken"), 5)
+    fail(RetryState(RetryPolicy(), clock, "GET x"), errors.NetworkError("broken"), 5)
     assert clock.waits == [chance * (0.5 * 2**n) for n in range(5)]
 
 
 def test_new_bytes_start_the_count_again(clock: FakeClock) -> None:
     tries = RetryState(RetryPolicy(attempts=2), clock, "GET x")
     for _ in range(10):
-        tries.wait_or_raise(NetworkError("broken"))
+        tries.wait_or_raise(errors.NetworkError("broken"))
         tries.reset()
-    tries.wait_or_raise(NetworkError("broken"))
-    with pytest.raises(NetworkError):
-        tries.wait_or_raise(NetworkError("broken"))
+    tries.wait_or_raise(errors.NetworkError("broken"))
+    with pytest.raises(errors.NetworkError):
+        tries.wait_or_raise(errors.NetworkError("broken"))
 
 
 def test_the_budget_ends_it(clock: FakeClock) -> None:
     clock.chance = 1.0
     tries = RetryState(RetryPolicy(attempts=100, budget=60), clock, "GET x")
-    with pytest.raises(NetworkError):
-        fail(tries, NetworkError("broken"), 100)
+    with pytest.raises(errors.NetworkError):
+        fail(tries, errors.NetworkError("broken"), 100)
     assert sum(clock.waits) <= 60
     assert sum(clock.waits) + 20 > 60
 
@@ -135,7 +126,7 @@ def test_sending_a_body_does_not_use_up_the_budget(clock: FakeClock, broken: boo
         if not broken:
             limits.resume(request_sent=True)
             assert limits.remaining() == 60
-        tries.wait_or_raise(NetworkError("broken"))
+        tries.wait_or_raise(errors.NetworkError("broken"))
 
 
 def test_waiting_for_a_rate_limit_uses_up_the_budget(clock: FakeClock) -> None:
@@ -144,13 +135,13 @@ def test_waiting_for_a_rate_limit_uses_up_the_budget(clock: FakeClock) -> None:
     limits.pause()
     clock.advance(100)
     limits.resume()
-    with pytest.raises(NetworkError):
-        tries.wait_or_raise(NetworkError("broken"))
+    with pytest.raises(errors.NetworkError):
+        tries.wait_or_raise(errors.NetworkError("broken"))
 
 
-@pytest.mark.parametrize("kind", [RateLimited, ServerError])
+@pytest.mark.parametrize("kind", [errors.RateLimited, errors.ServerError])
 def test_retry_after_is_obeyed_up_to_its_cap(clock: FakeClock, kind: Any) -> None:
-    status = 429 if kind is RateLimited else 503
+    status = 429 if kind is errors.RateLimited else 503
     tries = RetryState(RetryPolicy(), clock, "GET x")
     tries.wait_or_raise(kind("wait", status=status, retry_after=2.0))
     tries.wait_or_raise(kind("wait", status=status, retry_after=120.0))
@@ -168,8 +159,8 @@ def test_retry_after_is_obeyed_up_to_its_cap(clock: FakeClock, kind: Any) -> Non
 )
 def test_how_long_a_wait_over_the_cap_is(clock: FakeClock, asked: float, words: str) -> None:
     """Regression: "come back in inf s"."""
-    with pytest.raises(RateLimited, match=words) as caught:
-        RetryState(RetryPolicy(), clock, "GET x").wait_or_raise(RateLimited("wait", status=429, retry_after=asked))
+    with pytest.raises(errors.RateLimited, match=words) as caught:
+        RetryState(RetryPolicy(), clock, "GET x").wait_or_raise(errors.RateLimited("wait", status=429, retry_after=asked))
     assert "inf" not in str(caught.value)
     assert clock.waits == []
 
@@ -177,19 +168,19 @@ def test_how_long_a_wait_over_the_cap_is(clock: FakeClock, asked: float, words: 
 def test_tries_without_number_do_not_overflow(clock: FakeClock) -> None:
     tries = RetryState(RetryPolicy(attempts=10**9, budget=float("inf")), clock, "GET x")
     for _ in range(1100):
-        tries.wait_or_raise(NetworkError("broken"))
+        tries.wait_or_raise(errors.NetworkError("broken"))
     assert max(clock.waits) == 10.0
 
 
 def test_retry_after_of_another_status_is_not_obeyed(clock: FakeClock) -> None:
     tries = RetryState(RetryPolicy(), clock, "GET x")
-    tries.wait_or_raise(ServerError("down", status=500, retry_after=100.0))
+    tries.wait_or_raise(errors.ServerError("down", status=500, retry_after=100.0))
     assert clock.waits == [0.25]
 
 
 def test_what_is_not_retryable_is_raised(clock: FakeClock) -> None:
-    error = BadRequest("wrong", status=400)
-    with pytest.raises(BadRequest) as caught:
+    error = errors.BadRequest("wrong", status=400)
+    with pytest.raises(errors.BadRequest) as caught:
         RetryState(RetryPolicy(), clock, "GET x").wait_or_raise(error)
     assert caught.value is error
     assert clock.waits == []
@@ -198,31 +189,31 @@ def test_what_is_not_retryable_is_raised(clock: FakeClock) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        NetworkError("reset"), ReadTimeout("late"), ServerError("gateway", status=502),
-        ServerError("g", status=504),
+        errors.NetworkError("reset"), errors.ReadTimeout("late"), errors.ServerError("gateway", status=502),
+        errors.ServerError("g", status=504),
     ],
 )
 def test_a_lost_answer_is_not_repeated_unasked(clock: FakeClock, error: Any) -> None:
-    with pytest.raises(OutcomeUnknown, match="may exist"):
+    with pytest.raises(errors.OutcomeUnknown, match="may exist"):
         RetryState(RetryPolicy(), clock, "POST x", idempotent=False).wait_or_raise(error)
     assert clock.waits == []
 
 
 def test_what_the_server_did_not_act_on_is_repeated(clock: FakeClock) -> None:
     tries = RetryState(RetryPolicy(), clock, "POST x", idempotent=False)
-    tries.wait_or_raise(ConnectTimeout("no connection"))
-    tries.wait_or_raise(RateLimited("later", status=429, retry_after=1.0))
+    tries.wait_or_raise(errors.ConnectTimeout("no connection"))
+    tries.wait_or_raise(errors.RateLimited("later", status=429, retry_after=1.0))
     assert len(clock.waits) == 2
 
 
 def test_a_plain_server_error_of_a_write_is_raised_as_it_is(clock: FakeClock) -> None:
-    with pytest.raises(ServerError):
-        RetryState(RetryPolicy(), clock, "POST x", idempotent=False).wait_or_raise(ServerError("down", status=500))
+    with pytest.raises(errors.ServerError):
+        RetryState(RetryPolicy(), clock, "POST x", idempotent=False).wait_or_raise(errors.ServerError("down", status=500))
 
 
 def test_each_retry_is_logged_once(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "smartxfer"):
-        fail(RetryState(RetryPolicy(), clock, "GET http://h/x"), NetworkError("broken"), 2)
+        fail(RetryState(RetryPolicy(), clock, "GET http://h/x"), errors.NetworkError("broken"), 2)
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert lines == [
         "GET http://h/x: broken; waiting 0.2 s before attempt 2 of 6",
@@ -253,18 +244,18 @@ def test_the_attempts_of_a_request_in_their_order() -> None:
     tries = RetryState(RetryPolicy(attempts=2), FakeClock(), "GET x", sleep=lambda seconds: done.append("wait"))
     attempts = tries.attempts(begin, raise_if_aborted=lambda: done.append("check"), before_retry=lambda: done.append("again"))
     with next(attempts):
-        raise ConnectTimeout("no")
+        raise errors.ConnectTimeout("no")
     assert tries.has_pending_error
     second = next(attempts)
     assert not tries.has_pending_error
     with second:
-        raise ConnectTimeout("again no")
-    with pytest.raises(ConnectTimeout, match="again no"):
+        raise errors.ConnectTimeout("again no")
+    with pytest.raises(errors.ConnectTimeout, match="again no"):
         next(attempts)
     assert done == ["begin 0", "end", "check", "wait", "again", "begin 1", "end", "check"]
 
 
-@pytest.mark.parametrize("error", [Cancelled("over"), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [errors.Cancelled("over"), KeyboardInterrupt()])
 def test_what_is_no_failure_of_a_try_leaves_its_block(error: BaseException) -> None:
     tries = RetryState(RetryPolicy(), FakeClock(), "GET x")
     with pytest.raises(type(error)), next(tries.attempts(lambda tries: Attempt().activate())):

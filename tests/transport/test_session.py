@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import warnings
 from typing import Any, Callable, Dict, Iterator
 
 import pytest
@@ -9,19 +8,15 @@ import pytest
 from smartxfer.errors import ServerError
 from smartxfer.transport import Attempt, HTTPTransport, Origin, RequestSpec, RetryPolicy
 from smartxfer.transport.session import ConnectionSettings, create_session
+from tests.support.certificates import trustme
 from tests.support.fake_clock import FakeClock
-from tests.support.raw_server import Peer, RawServer, Request, answering, scripted, status
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
-    import trustme
+from tests.support.raw_server import RawServer, answering, scripted, status
 
 MakeWire = Callable[..., HTTPTransport]
 POLICY = RetryPolicy(attempts=3, backoff=0.001)
 
 
-def down(request: Request, peer: Peer) -> None:
-    peer.answer(503, b"down", "Retry-After: 0")
+down = status(503, b"down", "Retry-After: 0")
 
 
 def test_the_adapter_tries_once_within_an_attempt_and_by_the_policy_outside() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, Tuple
 
 import pytest
 
-from smartxfer.errors import DecodeError, HTTPError, RedirectRefused, SmartxferError, UnexpectedResponse
+from smartxfer.errors import DecodeError, HTTPError, SmartxferError, UnexpectedResponse
 from smartxfer.transport import Body, HTTPTransport, RequestSpec, Success
 from smartxfer.transport.response import BufferedResponse
 from smartxfer.transport.s3_response import STORED_EXPECTATION, get_etag_md5
@@ -112,12 +112,6 @@ def test_a_stream_that_is_no_page(make_wire: MakeWire) -> None:
             raise AssertionError("no body was to be had")
         with make_wire(server.url).stream(RequestSpec("GET", f"{server.url}/x")) as (response, _):
             assert response.raw.read() == PAGE
-
-
-def test_a_redirect_of_a_write_is_refused_as_before(make_wire: MakeWire) -> None:
-    with RawServer(answering(status(301, b"", "Location: /y"))) as server:
-        with pytest.raises(RedirectRefused):
-            make_wire(server.url).request_once(RequestSpec("PUT", f"{server.url}/x", body=b"x", success=STORED_EXPECTATION))
 
 
 def test_the_error_says_what_came(make_wire: MakeWire) -> None:

@@ -7,22 +7,13 @@ import itertools
 import ssl
 import threading
 import time
-import warnings
 from typing import Iterator
 
 import pytest
 
-from smartxfer.errors import (
-    DecodeError,
-    NetworkError,
-    Stalled,
-)
+from smartxfer.errors import DecodeError, NetworkError, Stalled
 from smartxfer.transport import RequestSpec, RetryPolicy
 from tests.support.raw_server import Peer, RawServer
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
-
 from tests.support.slow_servers import (
     ANY,
     CHUNKED,

@@ -5,23 +5,15 @@ from __future__ import annotations
 import gc
 import itertools
 import ssl
-import warnings
 from typing import Any, List, Optional
 
 import pytest
 import requests
 import urllib3
 
-from smartxfer.errors import (
-    ProxyError,
-    Stalled,
-)
+from smartxfer.errors import ProxyError, Stalled
 from smartxfer.transport import RequestSpec, RetryPolicy
 from tests.support.raw_server import Peer, RawServer
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
-
 from tests.support.slow_servers import DRIPS, FLOODS, OK, SHORT, MakeWire, bounded, dripping, slowly
 
 #: Before Python 3.11 http.client leaves the answer to a failed CONNECT open; collected within the test.
