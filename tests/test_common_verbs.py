@@ -40,6 +40,7 @@ ORDER = [name for name, _, _ in KEYWORDS]
 _ONE = ["progress", "cancel", "deadline"]
 _MANY = ["max_workers", *_ONE]
 _TREE = ["include", "exclude", "dry_run", *_MANY]
+_DELETE = ["delete", "max_delete"]
 _UP = ["exists", "resume", "checksum"]
 _DOWN = ["exists", "checksum"]
 EMPTY = inspect.Parameter.empty
@@ -56,14 +57,18 @@ VERBS: Dict[str, Tuple[Dict[str, Any], List[str], Any]] = {
     "info": ({"source": EMPTY}, [], "a model"),
     "exists": ({"source": EMPTY}, [], bool),
     "remove": ({"target": EMPTY}, [], type(None)),
-    "sync": (
-        {"source": EMPTY, "target": EMPTY}, ["delete", "max_delete", "follow_symlinks", *_TREE], SyncReport,
-    ),
+    "sync": ({"source": EMPTY, "target": EMPTY}, [*_DELETE, "follow_symlinks", *_TREE], SyncReport),
 }  # fmt: skip
 
 _UPLOADS, _DOWNLOADS = ("upload", "upload_many", "upload_tree"), ("download", "download_many", "download_tree")
 _NO_BYTES = "protocols/jetstream 2: bytes go from server to server, and never through a client of the API"
 _NO_ENTRY = "protocols/jetstream 6: the fields of an entry of a directory are not public, nor is there a look at one path"
+_NEW = "protocols/filesender 6.1: every upload is a new transfer, where nothing is yet"
+_BY_CONTENT = "protocols/perseus A.4: contents are distinguished, not names: nothing is ever replaced"
+_SIZES = "protocols/filesender 6.3: the site compares sizes, and computes no checksum"
+_MD5 = "protocols/nrp 5: the repository computes MD5, which is always compared"
+_SHA256 = "protocols/perseus A.4: a record is made with the content's SHA-256, always"
+_NO_DIRECTORY = "protocols/perseus A.4: directories do not exist, so no file belongs to one"
 _WHOLE = "a file is one request, or parts that the server knows of: a broken upload always continues"
 #: (service, verb): a verb that the service cannot do; (service, verb, keyword): a keyword that it cannot honour.
 ABSENT: Dict[Tuple[str, ...], str] = {
@@ -72,31 +77,15 @@ ABSENT: Dict[Tuple[str, ...], str] = {
     ("jetstream", "exists"): _NO_ENTRY,
     **{("perseus", verb): "protocols/perseus A.4: no request gives content back" for verb in _DOWNLOADS},
     ("filesender", "sync"): "protocols/filesender 6.4: a transfer takes no files once it is complete",
-    **{
-        ("filesender", verb, "exists"): "protocols/filesender 6.1: every upload is a new transfer, where nothing is yet"
-        for verb in _UPLOADS
-    },
-    **{
-        ("perseus", verb, "exists"): "protocols/perseus A.4: contents are distinguished, not names: nothing is ever replaced"
-        for verb in _UPLOADS
-    },
+    **{("filesender", verb, "exists"): _NEW for verb in _UPLOADS},
+    **{("perseus", verb, "exists"): _BY_CONTENT for verb in _UPLOADS},
     **{("smartfile", verb, "resume"): f"protocols/smartfile 5: {_WHOLE}" for verb in _UPLOADS},
     **{("nrp", verb, "resume"): f"protocols/nrp 5: {_WHOLE}" for verb in _UPLOADS},
     **{("perseus", verb, "resume"): f"protocols/perseus A.5: {_WHOLE}" for verb in _UPLOADS},
-    **{
-        ("filesender", verb, "checksum"): "protocols/filesender 6.3: the site compares sizes, and computes no checksum"
-        for verb in (*_UPLOADS, *_DOWNLOADS)
-    },
-    **{
-        ("nrp", verb, "checksum"): "protocols/nrp 5: the repository computes MD5, which is always compared"
-        for verb in (*_UPLOADS, *_DOWNLOADS)
-    },
-    **{
-        ("perseus", verb, "checksum"): "protocols/perseus A.4: a record is made with the content's SHA-256, always"
-        for verb in _UPLOADS
-    },
-    ("perseus", "sync", "delete"): "protocols/perseus A.4: directories do not exist, so no file belongs to one",
-    ("perseus", "sync", "max_delete"): "protocols/perseus A.4: directories do not exist, so no file belongs to one",
+    **{("filesender", verb, "checksum"): _SIZES for verb in (*_UPLOADS, *_DOWNLOADS)},
+    **{("nrp", verb, "checksum"): _MD5 for verb in (*_UPLOADS, *_DOWNLOADS)},
+    **{("perseus", verb, "checksum"): _SHA256 for verb in _UPLOADS},
+    **{("perseus", "sync", word): _NO_DIRECTORY for word in ("delete", "max_delete")},
 }  # fmt: skip
 
 _ROOT = "protocols/smartfile 1: an account has a root directory, where files go"
@@ -150,8 +139,7 @@ def test_positional_parameters(name: str, verb: str) -> None:
     }
     found = parameters_of(CLIENTS[name], verb).values()
     positional = {one.name: one.default for one in found if one.kind is one.POSITIONAL_OR_KEYWORD}
-    assert positional == wanted
-    assert list(positional) == list(wanted)
+    assert list(positional.items()) == list(wanted.items())
     assert {one.kind for one in found} <= {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
 
 

@@ -137,9 +137,7 @@ DAMAGE: Dict[str, Tuple[Callable[[Path, bytes], None], str]] = {
 @posix
 @EACH
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_file(
-    kind: str, damage: str, home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_file(kind: str, damage: str, home: Path, monkeypatch: Any, caplog: Any) -> None:
     """Fails if it hangs, fills the memory, raises, or hides the value of another place."""
     path = path_of(kind, home)
     make, why = DAMAGE[damage]
@@ -172,9 +170,7 @@ def test_a_damaged_file(
         ("invenio-config.json", '"text"', "is not a configuration of nrp-cmd"),
     ],
 )
-def test_a_malformed_file(
-    kind: str, text: str, why: str, home: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_malformed_file(kind: str, text: str, why: str, home: Path, caplog: Any) -> None:
     path = path_of(kind, home)
     private(path, text.encode())
     assert secret_of(kind) is None
@@ -224,9 +220,7 @@ def test_the_largest_file_is_read_in_time(kind: str, line: bytes, home: Path) ->
 @posix
 @EACH
 @pytest.mark.parametrize("mode", [0o604, 0o640, 0o602, 0o644, 0o666])
-def test_a_file_that_others_may_access(
-    kind: str, mode: int, home: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_file_that_others_may_access(kind: str, mode: int, home: Path, caplog: Any) -> None:
     """One warning per file, however many clients are made, and the value is used."""
     path = path_of(kind, home)
     private(path, FILES[kind][2].encode())

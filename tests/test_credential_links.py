@@ -69,9 +69,7 @@ def test_a_links_token_is_used_alone(console: Any, account: None) -> None:
     assert console.logins == [("authToken", {"token": "A.B.C", "password": "open"})]
 
 
-def test_a_host_of_the_account_gets_only_the_token_too(
-    console: Any, account: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_host_of_the_account_gets_only_the_token_too(console: Any, account: None, monkeypatch: Any) -> None:
     monkeypatch.setenv("JETSTREAM_API_HOST", console.server.url)
     JetStream.from_uri(f"jetstream://127.0.0.1:{console.server.port}/download?token=A.B.C").close()
     assert [method for method, _ in console.logins] == ["authToken"]
@@ -92,9 +90,7 @@ def test_a_later_session_of_a_links_connection_has_no_account(console: Any, acco
     assert SECRET not in str(caught.value)
 
 
-def test_a_host_with_another_port_gets_nothing_of_a_profile(
-    console: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_host_with_another_port_gets_nothing_of_a_profile(console: Any, monkeypatch: Any) -> None:
     """Fails if port= makes the environment's host an address of the program."""
     path = get_config_path()
     path.parent.mkdir(parents=True)

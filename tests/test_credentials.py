@@ -20,9 +20,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 def names(**more: Any) -> CredentialSpec:
     given: Dict[str, Any] = {
         "service": "depot",
-        "fields": {
-            "base_url": "DEPOT_URL", "username": ("DEPOT_USER", "DEPOT_OLD_USER"), "api_key": "DEPOT_KEY",
-        },
+        "fields": {"base_url": "DEPOT_URL", "username": ("DEPOT_USER", "DEPOT_OLD_USER"), "api_key": "DEPOT_KEY"},
         "netrc": {"username": "login", "api_key": "password"},
         "secrets": frozenset({"api_key"}),
     }
@@ -81,12 +79,10 @@ def test_the_order_of_places(home: Path, profiles: Path, netrc: Path) -> None:
 def test_each_value_may_come_from_another_place(netrc: Path) -> None:
     netrc.write_text(f"machine fs.example.org login ann password {KEY}\n")
     found = look({"username": "ann"}, {"DEPOT_URL": SITE})
-    assert found.require("base_url", "username", "api_key") == {
-        "base_url": SITE, "username": "ann", "api_key": KEY,
-    }
-    assert list(sources(found).values()) == [
-        "environment (DEPOT_URL)", f"arguments, for {SITE}", f"{netrc}, for {SITE}",
-    ]
+    values = {"base_url": SITE, "username": "ann", "api_key": KEY}
+    assert found.require(*values) == values
+    places = ["environment (DEPOT_URL)", f"arguments, for {SITE}", f"{netrc}, for {SITE}"]
+    assert list(sources(found).values()) == places
 
 
 def test_variables_are_tried_in_order() -> None:
@@ -158,9 +154,7 @@ def test_a_named_profile_must_exist(profiles: Path) -> None:
     assert look().get("username") is None
 
 
-def test_a_malformed_file_of_profiles_is_named_without_its_content(
-    profiles: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_malformed_file_of_profiles_is_named_without_its_content(profiles: Path, caplog: Any) -> None:
     """An error if a profile of the file is named; otherwise a warning, because another place may have the values."""
     profiles.write_text(f"api_key = {KEY}\n")
     with pytest.raises(ConfigError) as caught:
@@ -198,8 +192,8 @@ def entry(host: str, user: str = "ann") -> str:
 def test_netrc_goes_by_host_and_port(netrc: Path, url: str, hosts: List[str], taken: Optional[str]) -> None:
     netrc.write_text("".join(entry(host) for host in hosts))
     found = look({"base_url": url})
-    assert found.get("api_key") == (f"key-of-{taken}" if taken else None)
-    assert found.get("username") == ("ann" if taken else None)
+    expected = (f"key-of-{taken}", "ann") if taken else (None, None)
+    assert (found.get("api_key"), found.get("username")) == expected
 
 
 def test_the_default_entry_of_netrc_is_for_no_site(netrc: Path) -> None:
@@ -259,8 +253,7 @@ def test_a_named_netrc_must_be_one(tmp_path: Path, content: Optional[bytes]) -> 
 def test_the_environment_of_another_site_is_left() -> None:
     environ = {"DEPOT_URL": "https://a.example", "DEPOT_USER": "ann", "DEPOT_KEY": KEY}
     found = look({"base_url": "https://b.example"}, environ)
-    assert found.get("api_key") is None
-    assert found.get("username") is None
+    assert [found.get("api_key"), found.get("username")] == [None, None]
     with pytest.raises(CredentialError) as caught:
         found.require("api_key")
     assert "no api_key for https://b.example" in str(caught.value)
@@ -291,9 +284,7 @@ def test_files_that_are_for_another_site_are_left(profiles: Path) -> None:
     profiles.write_text(f"[depot]\nbase_url = https://a.example\napi_key = {KEY}\n")
     service = names(read_config_file=lambda: {"base_url": "https://c.example", "username": "ann"})
     found = look({"base_url": "https://b.example"}, service=service)
-    assert found.get("api_key") is None
-    assert found.get("username") is None
-    assert found.get("base_url") == "https://b.example"
+    assert [found.get(name) for name in ("api_key", "username", "base_url")] == [None, None, "https://b.example"]
     assert look(service=service).get("base_url") == "https://c.example"
     assert look({"base_url": "https://a.example"}, service=service).get("api_key") == KEY
 
@@ -318,9 +309,10 @@ class Ring(types.ModuleType):
         class KeyringError(Exception):
             pass
 
-    def __init__(self, locked: bool = False) -> None:
+    locked = False
+
+    def __init__(self) -> None:
         super().__init__("keyring")
-        self.locked = locked
         self.asked: List[Any] = []
 
     def get_password(self, service: str, user: str) -> Optional[str]:
@@ -330,9 +322,14 @@ class Ring(types.ModuleType):
         return KEY if user == "ann" else None
 
 
-def test_the_keyring_is_asked_last(monkeypatch: pytest.MonkeyPatch, netrc: Path) -> None:
-    ring = Ring()
-    monkeypatch.setitem(sys.modules, "keyring", ring)
+@pytest.fixture
+def ring(monkeypatch: pytest.MonkeyPatch) -> Ring:
+    made = Ring()
+    monkeypatch.setitem(sys.modules, "keyring", made)
+    return made
+
+
+def test_the_keyring_is_asked_last(ring: Ring, netrc: Path) -> None:
     found = look({"base_url": "https://fs.example.org:8443", "username": "ann"})
     assert found.get("api_key") == KEY
     assert ring.asked == [("smartxfer:fs.example.org:8443", "ann")]
@@ -342,26 +339,20 @@ def test_the_keyring_is_asked_last(monkeypatch: pytest.MonkeyPatch, netrc: Path)
     assert len(ring.asked) == 1
 
 
-def test_the_keyring_is_not_asked_without_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    ring = Ring()
-    monkeypatch.setitem(sys.modules, "keyring", ring)
+def test_the_keyring_is_not_asked_without_a_user(ring: Ring) -> None:
     assert look({"base_url": SITE}).get("api_key") is None
     assert ring.asked == []
 
 
-def test_a_locked_keyring_is_only_a_place_that_was_looked_at(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setitem(sys.modules, "keyring", Ring(locked=True))
+def test_a_locked_keyring_is_only_a_place_that_was_looked_at(ring: Ring, caplog: Any) -> None:
+    ring.locked = True
     found = look({"base_url": SITE, "username": "ann"})
     assert found.get("api_key") is None
     assert found.searched[-1].startswith("keyring")
     assert "keyring (smartxfer:fs.example.org) is ignored: KeyringError" in caplog.text
 
 
-def test_without_users_the_keyring_is_asked_for_the_name_of_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    ring = Ring()
-    monkeypatch.setitem(sys.modules, "keyring", ring)
+def test_without_users_the_keyring_is_asked_for_the_name_of_the_value(ring: Ring) -> None:
     service = names(fields={"base_url": (), "token": ()}, netrc={"token": "password"})
     assert look({"base_url": SITE}, service=service).get("token") is None
     assert ring.asked == [("smartxfer:fs.example.org", "token")]

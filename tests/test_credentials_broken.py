@@ -111,9 +111,7 @@ OWN_FILES = {"filesender": "~/.filesender/filesender.py.ini", "nrp": "~/.nrp/inv
 
 @ALL
 @pytest.mark.parametrize("place", ["profile", "netrc", "own"])
-def test_a_file_that_cannot_be_read(
-    service: str, place: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_file_that_cannot_be_read(service: str, place: str, monkeypatch: Any, caplog: Any) -> None:
     """Fails if one bad file hides the values of every other place."""
     places = {"profile": str(get_config_path()), "netrc": "~/.netrc", "own": OWN_FILES.get(service, "")}
     if not places[place]:
@@ -180,9 +178,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @ALL
-def test_no_home(
-    service: str, homeless: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_home(service: str, homeless: None, monkeypatch: Any, caplog: Any) -> None:
     assert secret_of(service) == (None, "not found")
     assert "~/.netrc is ignored: no home directory" in caplog.text
     assert "config.ini is ignored: no home directory" in caplog.text

@@ -67,10 +67,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             client.close()
 
 
-def _download_file(world: World) -> Any:
-    return world.filesender.list_files(world.transfer.download_url or "")[0]
-
-
 def _fs_guest(world: World) -> Any:
     return world.filesender.create_guest({"recipient": "bob@example.org", "from": world.server.filesender.username})
 
@@ -108,7 +104,7 @@ INSTANCES: Dict[str, Callable[[World], Any]] = {
     "smartxfer.credentials.CredentialSpec": lambda world: CREDENTIAL_SPEC,
     "smartxfer.delta.Signature": lambda world: delta.read_signature(io.BytesIO(bytes.fromhex("727301360000080000000008"))),
     "smartxfer.filesender.AuditEntry": lambda world: filesender.AuditEntry.from_wire({"date": {"raw": 1}, "event": LONG}),
-    "smartxfer.filesender.DownloadFile": _download_file,
+    "smartxfer.filesender.DownloadFile": lambda world: world.filesender.list_files(world.transfer.download_url)[0],
     "smartxfer.filesender.File": lambda world: world.transfer.files[0],
     "smartxfer.filesender.Guest": _fs_guest,
     "smartxfer.filesender.Quota": lambda world: filesender.Quota.from_wire({"total": 1, "used": 0, "available": 1}),
@@ -223,21 +219,13 @@ def test_no_entry_is_left_over() -> None:
 
 def test_namespaces_and_searches(world: World) -> None:
     search = world.nrp.records.draft_records.search()
-    shown = {
-        "records": repr(world.nrp.records),
-        "drafts": repr(world.nrp.records.with_model("documents").draft_records),
-        "files": repr(world.nrp.files),
-        "file": repr(world.perseus.file),
-        "server": repr(world.api.server),
-        "send": repr(world.api.send),
-        "recv": repr(world.api.recv),
-        "search": repr(search),
-    }
-    for text in shown.values():
-        _check(text, world.secrets)
-    assert shown["records"] == f"<RecordsClient of {world.server.nrp.url}>"
-    assert shown["drafts"] == f"<RecordsClient of {world.server.nrp.url}, model 'documents', draft only>"
-    assert shown["search"] == "RecordList(hits=1, total=1)"
+    records, drafts = world.nrp.records, world.nrp.records.with_model("documents").draft_records
+    interfaces = [world.api.server, world.api.send, world.api.recv]
+    for thing in (records, drafts, search, world.nrp.files, world.perseus.file, *interfaces):
+        _check(repr(thing), world.secrets)
+    assert repr(records) == f"<RecordsClient of {world.server.nrp.url}>"
+    assert repr(drafts) == f"<RecordsClient of {world.server.nrp.url}, model 'documents', draft only>"
+    assert repr(search) == "RecordList(hits=1, total=1)"
     scan = world.nrp.records.draft_records.scan()
     assert repr(scan) == "<RecordSearch, not fetched yet>"
     assert scan.total == 1

@@ -119,9 +119,7 @@ def test_recipients_get_a_mail(site: Any, run: Any, files: Path) -> None:
     assert site.transfers()[-1]["user_email"] == "me@example.org"
 
 
-def test_fetching_needs_no_account(
-    site: Any, published: Any, run: Any, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fetching_needs_no_account(site: Any, published: Any, run: Any, out: Path, monkeypatch: Any) -> None:
     link = published({"a.txt": b"ACGT"})
     for name in site.env:
         monkeypatch.delenv(name)
@@ -189,9 +187,7 @@ def test_a_password_that_is_asked_for(site: Any, files: Path, out: Path) -> None
     assert PASSWORD not in sent.output + got.output
 
 
-def test_a_password_of_the_environment(
-    site: Any, run: Any, files: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_password_of_the_environment(site: Any, run: Any, files: Path, out: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("SMARTXFER_PASSWORD", PASSWORD)
     sent = run("send", "--encrypt", str(files / "notes.txt")).works()
     got = run("fetch", sent.out.strip(), str(out)).works()
@@ -199,9 +195,7 @@ def test_a_password_of_the_environment(
     assert PASSWORD not in sent.out + sent.err + got.out + got.err
 
 
-def test_a_generated_password(
-    site: Any, run: Any, files: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_generated_password(site: Any, run: Any, files: Path, out: Path, monkeypatch: Any) -> None:
     sent = run("send", "--generate-password", str(files / "notes.txt")).works()
     shown, link = sent.out.splitlines()
     label, _, password = shown.partition(" ")
@@ -220,9 +214,7 @@ def test_what_is_not_encrypted_asks_for_nothing(
     assert "assword" not in done.out + done.err
 
 
-def test_a_wrong_password_writes_nothing(
-    published: Any, run: Any, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_password_writes_nothing(published: Any, run: Any, out: Path, monkeypatch: Any) -> None:
     link = published({"a.txt": b"ACGT"}, password=PASSWORD)
     monkeypatch.setenv("SMARTXFER_PASSWORD", "Wrong-horse-7777")
     done = run("fetch", link, str(out)).fails(6, "with this password", "cannot decrypt")

@@ -133,9 +133,7 @@ def test_its_own_https_counts_as_the_services_origin(files: Dict[str, str]) -> N
 
 @pytest.mark.skipif(os.name != "posix", reason="a matter of POSIX systems")
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o604])
-def test_a_key_that_others_may_access(
-    files: Dict[str, str], tmp_path: Path, mode: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_key_that_others_may_access(files: Dict[str, str], tmp_path: Path, mode: int, caplog: Any) -> None:
     """One warning per file, as of other secrets."""
     pem = tmp_path / "me.pem"
     pem.write_bytes(Path(files["me"]).read_bytes())

@@ -270,9 +270,7 @@ def test_sending_has_a_time_out_of_its_own(make_wire: MakeWire) -> None:
             assert time.monotonic() - began > 0.9
 
 
-def test_an_address_family_that_is_missing_is_passed_over(
-    make_wire: MakeWire, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_address_family_that_is_missing_is_passed_over(make_wire: MakeWire, monkeypatch: Any) -> None:
     found = socket.getaddrinfo
     real = socket.socket
 

@@ -113,9 +113,7 @@ def test_an_error_has_its_lines_too(make_wire: MakeWire, lines: Callable[[], Lis
     assert [line.split(":")[0] for line in lines()] == ["request", "response"]
 
 
-def test_without_debug_no_line_is_made(
-    make_wire: MakeWire, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_debug_no_line_is_made(make_wire: MakeWire, caplog: Any, monkeypatch: Any) -> None:
     def never(*args: Any) -> None:
         raise AssertionError("a line is made that is not logged")
 

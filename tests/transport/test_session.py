@@ -101,9 +101,7 @@ def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch, pems: Dic
     assert route.for_origin(outside)["proxies"]["https"] == "http://proxy:1"
 
 
-def test_arguments_stand_above_the_environment(
-    monkeypatch: pytest.MonkeyPatch, pems: Dict[str, str]
-) -> None:
+def test_arguments_stand_above_the_environment(monkeypatch: pytest.MonkeyPatch, pems: Dict[str, str]) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", pems["ca"])
     pair = (pems["our-cert"], pems["our-cert"])
