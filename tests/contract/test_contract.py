@@ -157,8 +157,8 @@ def test_a_path_as_text_with_a_tilde(service: Any, large: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     "bad",
     [
-        lambda: [7], lambda: [io.StringIO("text")], lambda: [("a", io.StringIO("text"))], lambda: [("a", iter(["text"]))],
-        lambda: [("a", b"1"), ("a", b"2")],
+        lambda: [7], lambda: [io.StringIO("text")], lambda: [("a", io.StringIO("text"))],
+        lambda: [("a", iter(["text"]))], lambda: [("a", b"1"), ("a", b"2")],
     ],
     ids=["a number", "text", "named text", "lines", "twins"],
 )

@@ -14,6 +14,7 @@ import pytest
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import NetworkError, SmartxferError
+from tests.support.service_harness import piped
 
 Make = Callable[[str, int], Path]
 SECRET = "stranger-5ecret-0123456789abcdef"
@@ -21,17 +22,8 @@ SECRET = "stranger-5ecret-0123456789abcdef"
 
 def test_a_pipe(service: Any) -> None:
     data = os.urandom(9 * 1024 * 1024)
-    reading, writing = os.pipe()
-
-    def feed() -> None:
-        with os.fdopen(writing, "wb") as file:
-            file.write(data)
-
-    feeder = threading.Thread(target=feed)
-    feeder.start()
-    with os.fdopen(reading, "rb") as pipe, service.client() as client:
+    with piped(data) as pipe, service.client() as client:
         service.upload(client, [("piped.bin", pipe)])
-        feeder.join()
         assert not pipe.closed
     assert service.stored() == {"piped.bin": data}
 

@@ -14,15 +14,13 @@ DATA = b"processor : 0\n" * 300
 
 @pytest.mark.parametrize("size", [0, 4096, 1 << 30])
 def test_it_arrives_whole(service: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "cpuinfo").write_bytes(DATA)
-    sizes = WrongSizes(monkeypatch)
-    sizes.tell(folder / "cpuinfo", size)
+    path = tmp_path / "cpuinfo"
+    path.write_bytes(DATA)
+    WrongSizes(monkeypatch).tell(path, size)
     with service.client() as client:
-        [result] = service.results(service.upload(client, [folder / "cpuinfo"]))
-        assert (result.bytes, result.ok) == (len(DATA), True)
-        assert service.stored() == {"cpuinfo": DATA}
+        [result] = service.results(service.upload(client, [path]))
+    assert (result.bytes, result.ok) == (len(DATA), True)
+    assert service.stored() == {"cpuinfo": DATA}
 
 
 def test_a_folder_of_them_arrives_whole(service: Any, tmp_path: Path, monkeypatch: Any) -> None:

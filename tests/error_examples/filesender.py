@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from smartxfer.errors import BadRequest, Conflict, ReadTimeout, RedirectRefused, Stalled, TooLarge
 from smartxfer.filesender import FileSenderClient, GuestAuth, UserAuth
@@ -172,22 +172,8 @@ def chunk_too_large(scene: Scene) -> None:
     client.upload(scene.file("report.txt"), "bob@example.org")
 
 
-def _info(scene: Scene) -> Any:
-    return scene.filesender().get_server_info
-
-
-def _upload(scene: Scene) -> Any:
-    client, name = scene.filesender(), scene.file("report.txt")
-    return lambda: client.upload(name, "bob@example.org")
-
-
-def _invite(scene: Scene) -> Any:
-    client = scene.filesender()
-    return lambda: client.create_guest({"recipient": "bob@example.net", "from": "ann@example.org"})
-
-
 shows_faults(
-    __name__, "GET /rest.php/info", _info,
+    __name__, "GET /rest.php/info", lambda scene: scene.filesender().get_server_info,
     (fs.FileSenderClientError, "A status of 4xx without a class of its own", "status 418 body=empty"),
     (fs.FileSenderUnexpectedResponse, "An empty answer comes in place of JSON", "status 204 body=empty"),
     (fs.FileSenderDecodeError, "The answer has another type than the protocol says", b"[]"),
@@ -195,11 +181,13 @@ shows_faults(
     (fs.FileSenderTruncated, "The response ends early at every attempt", "truncate 20"),
 )
 shows_faults(
-    __name__, "POST /rest.php/transfer", _upload,
+    __name__, "POST /rest.php/transfer",
+    lambda scene: partial(scene.filesender().upload, scene.file("report.txt"), "bob@example.org"),
     (fs.FileSenderLimitExceeded, "The site has no space left", "status 500 body=json:storage_not_enough_space_left"),
     (fs.ERRORS.class_for(RedirectRefused), "A creation is redirected", "redirect http://other.example.org{target} 307"),
 )
 shows_faults(
-    __name__, "POST /rest.php/guest", _invite,
+    __name__, "POST /rest.php/guest",
+    lambda scene: partial(scene.filesender().create_guest, {"recipient": "bob@example.net", "from": "ann@example.org"}),
     (fs.FileSenderOutcomeUnknown, "The response to the creation of a guest is lost", "lose-answer"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from smartxfer.errors import RateLimited
@@ -131,19 +132,13 @@ def one_of_two(scene: Scene) -> None:
 
 def _list(scene: Scene) -> Any:
     site = scene.serve("nrp")
-    client, record = scene.nrp(site), site.create({})
-    return lambda: client.list(record)
-
-
-def _create(scene: Scene) -> Any:
-    client = scene.nrp()
-    return lambda: client.records.create(TITLE)
+    return partial(scene.nrp(site).list, site.create({}))
 
 
 def _download(scene: Scene) -> Any:
     site = scene.serve("nrp")
-    client, record = scene.nrp(site), site.create({"data.csv": b"1,2"}, published=True)
-    return lambda: client.download(f"{record}/data.csv")
+    record = site.create({"data.csv": b"1,2"}, published=True)
+    return partial(scene.nrp(site).download, f"{record}/data.csv")
 
 
 shows_faults(
@@ -155,7 +150,7 @@ shows_faults(
     (nrp.ERRORS.class_for(RateLimited), "Too many requests", "status 429 body=empty retry-after=1"),
 )
 shows_faults(
-    __name__, "POST /api/records", _create,
+    __name__, "POST /api/records", lambda scene: partial(scene.nrp().records.create, TITLE),
     (nrp.RepositoryRedirectRefused, "A creation is redirected", "redirect http://other.example.org{target} 307"),
     (nrp.RepositoryOutcomeUnknown, "The answer to a creation is lost", "lose-answer"),
 )

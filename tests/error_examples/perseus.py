@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from smartxfer import PerseusClient
@@ -54,23 +55,13 @@ def one_of_two(scene: Scene) -> None:
     client.upload_many([("a.txt", b"a"), ("b.txt", b"b")], max_workers=1)
 
 
-def _list(scene: Scene) -> Any:
-    return scene.perseus().list
-
-
 def _upload(scene: Scene) -> Any:
-    client, name = scene.perseus(), scene.file("report.txt")
-    return lambda: client.upload(name, wait=True)
-
-
-def _create(scene: Scene) -> Any:
-    client = scene.perseus()
-    return lambda: client.file.create_file("report.txt", "0" * 64)
+    return partial(scene.perseus().upload, scene.file("report.txt"), wait=True)
 
 
 FIND, CREATE, PUT = "POST /api/v0/file/find", "POST /api/v0/file", "PUT /storage/*"
 shows_faults(
-    __name__, FIND, _list,
+    __name__, FIND, lambda scene: scene.perseus().list,
     (perseus.PerseusClientError, "A status of 4xx without a class of its own", "status 418 body=empty"),
     (perseus.PerseusServerError, "The server fails at every attempt", "status 502 body=html"),
     (perseus.PerseusDecodeError, "The answer has another type than the protocol says", b"{}"),
@@ -88,5 +79,6 @@ shows_faults(
     (perseus.PerseusUploadFailed, "The bytes are damaged on the way", "flip-in 0"),
 )
 shows_faults(
-    __name__, CREATE, _create, (perseus.PerseusOutcomeUnknown, "The answer to a creation is lost", "lose-answer")
+    __name__, CREATE, lambda scene: partial(scene.perseus().file.create_file, "report.txt", "0" * 64),
+    (perseus.PerseusOutcomeUnknown, "The answer to a creation is lost", "lose-answer"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from smartxfer.errors import SizeMismatch
 from smartxfer.smartfile import errors as sf
@@ -84,34 +84,9 @@ def one_of_two(scene: Scene) -> None:
     scene.smartfile(site).download_many(["/a.txt", "/b.txt"])
 
 
-def _info(scene: Scene) -> Any:
-    client = scene.smartfile()
-    return lambda: client.info("/a.txt")
-
-
-def _list(scene: Scene) -> Any:
-    client = scene.smartfile()
-    return lambda: client.list("/")
-
-
-def _with_file(scene: Scene) -> Any:
-    site = scene.holding()
-    return scene.smartfile(site)
-
-
-def _download(scene: Scene) -> Any:
-    client = _with_file(scene)
-    return lambda: client.download("/report.txt", checksum="sha256")
-
-
-def _link(scene: Scene) -> Any:
-    client = _with_file(scene)
-    return lambda: client.create_link("/report.txt")
-
-
 INFO, DOWNLOAD = "GET /api/2/path/info/*", "GET /api/2/path/data/*"
 shows_faults(
-    __name__, INFO, _info,
+    __name__, INFO, lambda scene: partial(scene.smartfile().info, "/a.txt"),
     (sf.SmartFileForbidden, "The account may not do this", "status 403 body=json:Forbidden"),
     (sf.SmartFileClientError, "A status of 4xx without a class of its own", "status 418 body=empty"),
     (sf.SmartFileServerError, "The server fails at every attempt", "status 500 body=empty"),
@@ -119,14 +94,16 @@ shows_faults(
     (sf.RequestError, "The connection is reset", "reset-before"),
 )
 shows_faults(
-    __name__, INFO, _list, (sf.SmartFileDecodeError, "The answer has another type than the protocol says", b"[]")
+    __name__, INFO, lambda scene: partial(scene.smartfile().list, "/"),
+    (sf.SmartFileDecodeError, "The answer has another type than the protocol says", b"[]"),
 )
 shows_faults(
-    __name__, DOWNLOAD, _download,
+    __name__, DOWNLOAD,
+    lambda scene: partial(scene.smartfile(scene.holding()).download, "/report.txt", checksum="sha256"),
     (sf.SmartFileChecksumMismatch, "The bytes are damaged on the way", "flip 1"),
     (sf.ERRORS.class_for(SizeMismatch), "A download has more bytes than the server announced", "extra-byte"),
 )
 shows_faults(
-    __name__, "POST /api/2/link/*", _link,
+    __name__, "POST /api/2/link/*", lambda scene: partial(scene.smartfile(scene.holding()).create_link, "/report.txt"),
     (sf.SmartFileOutcomeUnknown, "The answer to the creation of a link is lost", "lose-answer"),
 )

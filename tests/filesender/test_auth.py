@@ -37,18 +37,19 @@ def query(request: requests.PreparedRequest) -> Dict[str, str]:
 
 
 CHUNK = bytes(range(256)) * 5
+REST = "fs.example.org/rest.php"
 USER = "remote_user=ann@example.org"
 
 
 @pytest.mark.parametrize(
     ("method", "path", "params", "body", "text"),
     [
-        ("GET", "/rest.php/transfer", [], None, f"get&fs.example.org/rest.php/transfer?{USER}&timestamp=5"),
-        ("DELETE", "/rest.php/transfer/7", [], b"", f"delete&fs.example.org/rest.php/transfer/7?{USER}&timestamp=5"),
-        ("GET", "/file sender/rest.php/info", [], None, f"get&fs.example.org/file sender/rest.php/info?{USER}&timestamp=5"),
+        ("GET", "/rest.php/transfer", [], None, f"get&{REST}/transfer?{USER}&timestamp=5"),
+        ("DELETE", "/rest.php/transfer/7", [], b"", f"delete&{REST}/transfer/7?{USER}&timestamp=5"),
+        ("GET", "/f s/info", [], None, f"get&fs.example.org/f s/info?{USER}&timestamp=5"),
         (
             "PUT", "/rest.php/file/7/chunk/0", [("key", PUID), ("roundtriptoken", RTT)], CHUNK,
-            f"put&fs.example.org/rest.php/file/7/chunk/0?key={PUID}&{USER}&roundtriptoken={RTT}&timestamp=5&",
+            f"put&{REST}/file/7/chunk/0?key={PUID}&{USER}&roundtriptoken={RTT}&timestamp=5&",
         ),
     ],
     ids=["a get", "an empty body is not signed", "the path is signed decoded", "a chunk"],

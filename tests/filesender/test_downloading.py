@@ -182,12 +182,13 @@ def test_a_new_run_continues_at_any_byte(site_with: Any, out: Path, cut: int, pl
     harness.fault(FETCH, f"truncate {cut}")
     with pytest.raises(NetworkError):
         harness.client(retry=ONCE).download_files(transfer.token, out)
-    [result] = harness.client(retry=RetryPolicy(attempts=1 + plain_ranges, backoff=0)).download_files(transfer.token, out)
+    client = harness.client(retry=RetryPolicy(attempts=1 + plain_ranges, backoff=0))
+    [result] = client.download_files(transfer.token, out)
     assert result.resumed == (0 if plain_ranges else cut)
     assert content(out) == {"a.bin": data}
 
 
-# -- unknown and invalid files ---------------------------------------------------------------------------------------------
+# -- invalid links ------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("text", ["", "no token", "a b c", "https://fs.example.org/", "../../x"])
 def test_an_invalid_token_is_not_sent(harness: Any, anyone: Any, out: Path, text: str) -> None:

@@ -47,10 +47,9 @@ def test_another_path_is_another_site(site: RawSite, path: str) -> None:
 @pytest.mark.parametrize("how", ["token", "link", "alias"])
 def test_a_link_of_the_own_site_is_used(site: RawSite, how: str) -> None:
     site.page = lambda: '<table><tr class="file" data-id="5" data-name="a.txt" data-size="4" data-chunk-size="9"></table>'
-    base, client_url = site.url, site.url
-    if how == "alias":  # a tunnel: the site names itself otherwise than the client's address does
-        client_url = site.url.replace("127.0.0.1", "localhost")
-    link = TOKEN if how == "token" else f"{base}/index.php?s=download&token={TOKEN}"
+    # A tunnel: the site names itself otherwise than the client's address does.
+    client_url = site.url.replace("127.0.0.1", "localhost") if how == "alias" else site.url
+    link = TOKEN if how == "token" else f"{site.url}/index.php?s=download&token={TOKEN}"
     with FileSenderClient(client_url) as client:
         [file] = client.list_files(link)
     assert file.name == "a.txt"

@@ -162,7 +162,10 @@ def test_a_site_s_script() -> None:
         *((f"upload_chunk_size: {text}", "upload_chunk_size", 5) for text in ("5,", "5")),
         ('"upload_chunk_size":"5",', "upload_chunk_size", 5),
         ("not_upload_chunk_size: 5,", "upload_chunk_size", None),
-        *((f"upload_chunk_size: {text}", "upload_chunk_size", None) for text in ("5.5,", "-1,", "'',", "undefined,", "[1],", "{")),
+        *(
+            (f"upload_chunk_size: {text}", "upload_chunk_size", None)
+            for text in ("5.5,", "-1,", "'',", "undefined,", "[1],", "{")
+        ),
         ("encryption_mandatory: true,", "encryption_mandatory", True),
         ("encryption_mandatory: '1',", "encryption_mandatory", True),
         ("encryption_mandatory: '',", "encryption_mandatory", False),

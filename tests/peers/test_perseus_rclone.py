@@ -47,26 +47,19 @@ class Cutter(RawServer):
         with socket.create_connection(self._behind, 20) as behind:
             back = threading.Thread(target=self._back, args=(behind, peer.sock), name="cutter")
             back.start()
+            carried, cut = 0, False
             try:
-                cut = self._forth(peer.sock, behind)
-                if cut:
-                    peer.reset()
+                for data in iter(lambda: peer.sock.recv(65536), b""):
+                    behind.sendall(data)
+                    carried += len(data)
+                    cut = carried > self._after and self._claim()
+                    if cut:
+                        peer.reset()
+                        break
                 behind.shutdown(socket.SHUT_RDWR if cut else socket.SHUT_WR)
             finally:
                 back.join(20)
             assert not back.is_alive()
-
-    def _forth(self, source: socket.socket, target: socket.socket) -> bool:
-        """Carry until the end, or until it is to be cut; whether it is."""
-        carried = 0
-        while True:
-            data = source.recv(65536)
-            if not data:
-                return False
-            target.sendall(data)
-            carried += len(data)
-            if carried > self._after and self._claim():
-                return True
 
     def _claim(self) -> bool:
         with self._lock:

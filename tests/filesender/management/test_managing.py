@@ -159,10 +159,11 @@ def test_extended_by_the_sites_days(harness: ManagementSite, ann: FileSenderClie
 @pytest.mark.parametrize("form", [int, lambda until: dt.datetime.fromtimestamp(until, dt.timezone.utc)])
 def test_extended_to_a_moment(harness: ManagementSite, ann: FileSenderClient, made: Transfer, form: Any) -> None:
     until = int(time.time()) + 15 * DAY
-    if harness.site.backend.site.version == "3.8":
+    modern = harness.site.backend.site.version == "3.8"
+    if modern:
         assert ann.transfers.extend(made, form(until)).expires.raw == until
         until += 100 * DAY
-    with pytest.raises(errors.LimitExceeded, match="bad_expire" if harness.site.backend.site.version == "3.8" else None):
+    with pytest.raises(errors.LimitExceeded, match="bad_expire" if modern else None):
         ann.transfers.extend(made, until)
 
 
@@ -202,7 +203,9 @@ def test_deleted(harness: ManagementSite, ann: FileSenderClient, made: Transfer)
 #: Changes of a transfer to two recipients or of a voucher: the request, the call, what a closed transfer answers,
 #: and the mails that are sent.
 CHANGES: Dict[str, Any] = {
-    "extend": (f"PUT {ONE}", lambda c, made, _: c.transfers.extend(made), (errors.LimitExceeded, "extension_not_allowed"), 0),
+    "extend": (
+        f"PUT {ONE}", lambda c, made, _: c.transfers.extend(made), (errors.LimitExceeded, "extension_not_allowed"), 0,
+    ),
     "remind": (f"PUT {ONE}", lambda c, made, _: c.transfers.remind(made), None, 2),
     "close": (f"PUT {ONE}", lambda c, made, _: c.transfers.close(made), None, 2),
     "add": (
@@ -302,7 +305,7 @@ def test_the_last_one_closes_it(harness: ManagementSite, ann: FileSenderClient, 
 @pytest.mark.parametrize("effect", ["lose-answer", "status 429 retry-after=0"])
 @pytest.mark.parametrize("name", ONCE_ONLY)
 def test_a_lost_answer_is_not_asked_for_again(new: ManagementSite, name: str, effect: str) -> None:
-    """A second mail or extension would be visible to others; with 429 a site, or a proxy, says that it has not acted."""
+    """A second mail would be visible to others; with 429 a site, or a proxy, reports that it has not acted."""
     new.site.configure(expiry_extension_days=5, guest_extension_days=5)
     client = new.client()
     made = sent(client, *TWO)

@@ -104,6 +104,7 @@ def _decrypt(transfer: Mapping[str, Any], file: Mapping[str, Any], encrypted: by
     version, rounds = settings["key_version"], settings["password_hash_iterations"]
     key = by_hand.key_of(PASSWORD, version, 1, transfer["salt"], rounds)
     aead = base64.b64decode(file["aead"] or "").decode()
-    chunks = [by_hand.decrypt(version, key, encrypted[at : at + step], aead) for at in range(0, len(encrypted), step)]
+    blobs = [encrypted[at : at + step] for at in range(0, len(encrypted), step)]
+    chunks = [by_hand.decrypt(version, key, blob, aead) for blob in blobs]
     assert None not in chunks, f"{file['name']} cannot be decrypted"
     return b"".join(chunk for chunk in chunks if chunk is not None)
