@@ -41,4 +41,4 @@ def describe_retry_after(seconds: float) -> str:
     if seconds < 1_000_000:
         return f"run again in {seconds:.0f} s: the server requests this delay"
     days = min(seconds, _MAX_SECONDS) / 86400
-    return f"run again in {days:.0f} days: the server requests this delay"
+    return f"run again in more than {days:.0f} days: the server requests this delay"
