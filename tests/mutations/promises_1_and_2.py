@@ -137,7 +137,7 @@ MUTATIONS = [
     Mutation(id="smartfile-changed-file-not-sent", promise=2, file="smartxfer/smartfile/trees.py",
         old="if item.resumable and journal.state.get(path) == [item.size, item.mtime_ns]",
         new="if item.resumable and path in journal.state",
-        tests=("tests/smartfile/test_smartfile_trees.py::test_a_file_that_changed_and_kept_its_size_is_sent_again",),
+        tests=("tests/smartfile/test_smartfile_trees.py::test_what_changed_after_an_interrupted_run_is_sent_again",),
         why="A re-run leaves out a file that changed since the first run."),
     Mutation(id="nrp-parts-of-changed-file", promise=2, file="smartxfer/nrp/upload_journal.py",
         old='or self._journal.state.get("about") != identity', new="or False",

@@ -31,7 +31,7 @@ def test_the_vendors_argument_order_is_an_error_with_a_hint(client: BasicClient,
     for use in (client.upload, SyncClient(client).upload):
         with pytest.raises(UsageError) as caught:
             use(name, content)
-        assert caught.value.hint == "upload(file, '/dir/test.txt')"
+        assert caught.value.hint == "call upload(file, '/dir/test.txt')"
 
 
 def test_an_existing_file_of_that_name_changes_nothing(client: BasicClient, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import responses
 from responses import RequestsMock
 
-from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, TaskFailed, UsageError, WaitTimeout
+from smartxfer.errors import DecodeError, TaskFailed, UsageError
 from smartxfer.smartfile import BasicClient, Task
 from tests.support.fake_clock import FakeClock
 
@@ -81,40 +81,11 @@ def test_success_with_errors_is_a_failure(web: RequestsMock, api: BasicClient) -
     assert caught.value.task.status == "SUCCESS"
 
 
-@pytest.mark.parametrize("errors", [{"/a": "no"}, "it broke", None])
-def test_failure(web: RequestsMock, api: BasicClient, errors: Any) -> None:
-    web.get(TASK, json=state("FAILURE", {"errors": errors}))
-    with pytest.raises(TaskFailed, match="task u-1 failed"):
-        api.wait("u-1")
-
-
-def test_a_wait_ends(web: RequestsMock, api: BasicClient, clock: FakeClock) -> None:
-    web.get(TASK, json=state("PROGRESS"))
-    with pytest.raises(WaitTimeout, match="PROGRESS after 2 s") as caught:
-        api.wait("u-1", timeout=2)
-    assert caught.value.last.status == "PROGRESS"
-    assert sum(clock.waits) == pytest.approx(2)
-
-
-def test_a_word_that_is_not_known_is_waited_on(web: RequestsMock, api: BasicClient) -> None:
-    web.get(TASK, json=state("RETRYING"))
-    done(web)
-    assert api.wait("u-1").done
-
-
 def test_checksums(web: RequestsMock, api: BasicClient) -> None:
     started(web, "checksum")
     done(web, {"checksums": {"/a": "ABC", "b/c": "d"}})
     assert api.checksum(["/a", "/b/c"], "sha256") == {"/a": "abc", "/b/c": "d"}
     assert "algorithm=SHA256" in web.calls[0].request.body.decode()  # type: ignore[union-attr]
-
-
-@pytest.mark.parametrize("outcome", [None, {"checksums": {}}, {"checksums": []}])
-def test_checksums_that_are_not_there(web: RequestsMock, api: BasicClient, outcome: Any) -> None:
-    started(web, "checksum")
-    done(web, outcome)
-    with pytest.raises(DecodeError):
-        api.checksum("/a")
 
 
 @pytest.mark.parametrize(
@@ -137,33 +108,6 @@ def test_moving_into_sends_the_path_in_full(web: RequestsMock, api: BasicClient)
 def test_the_root_is_not_removed(api: BasicClient) -> None:
     with pytest.raises(UsageError, match="root"):
         api.remove(["/a", "//"])
-
-
-def test_a_lost_answer_to_a_long_operation(web: RequestsMock, api: BasicClient) -> None:
-    web.post(API + "path/oper/move/", body=ConnectionResetError())
-    with pytest.raises(OutcomeUnknown):
-        api.move("/a", "/b")
-    assert len(web.calls) == 1
-
-
-def test_a_lost_answer_to_mkdir_is_looked_up(web: RequestsMock, api: BasicClient) -> None:
-    web.post(API + "path/oper/mkdir/", body=ConnectionResetError())
-    web.get(API + "path/info/new/", json={"path": "/new", "isdir": True})
-    assert api.mkdir("/new").path == "/new"
-
-
-def test_a_lost_answer_to_mkdir_that_did_nothing(web: RequestsMock, api: BasicClient) -> None:
-    web.post(API + "path/oper/mkdir/", body=ConnectionResetError())
-    web.get(API + "path/info/new/", status=404)
-    with pytest.raises(OutcomeUnknown):
-        api.mkdir("/new")
-
-
-def test_a_lost_answer_to_rename_is_looked_up(web: RequestsMock, api: BasicClient) -> None:
-    web.post(API + "path/oper/rename/", body=ConnectionResetError())
-    web.get(API + "path/info/a/", status=404)
-    web.get(API + "path/info/b/", json={"path": "/b", "isfile": True})
-    assert api.rename("/a", "/b").path == "/b"
 
 
 def test_listing_goes_through_all_pages(web: RequestsMock, api: BasicClient) -> None:
@@ -198,12 +142,3 @@ def test_links(web: RequestsMock, api: BasicClient) -> None:
     api.delete_link(links[0])
     web.delete(API + "link/two/", status=404)
     api.delete_link("two")
-
-
-def test_existence(web: RequestsMock, api: BasicClient) -> None:
-    web.get(API + "path/info/a/", json={"path": "/a", "isfile": True})
-    web.get(API + "path/info/b/", status=404, body="<html>", content_type="text/html")
-    assert api.exists("/a")
-    assert not api.exists("/b")
-    with pytest.raises(NotFound):
-        api.stat("/b")
