@@ -339,3 +339,11 @@ def test_what_arrives_later_is_waited_for_as_long_as_it_took(harness: PlannedAns
     ) as api:
         assert api.upload(("a", DATA), "/a").ok
     assert site.calls.count("POST /api/2/path/data/") == 1
+
+
+def test_too_large(harness: PlannedAnswers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BAD, "too large", lambda request, peer: peer.answer(413, b"<html>nginx</html>"))
+    harness.plan("POST /api/2/path/data/", "too large")
+    with pytest.raises(TooLarge) as caught:
+        harness.client().upload(("a", DATA), "/a")
+    assert "upload smaller files" in caught.value.hint
