@@ -13,7 +13,7 @@ import pytest
 from responses import RequestsMock
 
 from smartxfer import RepositoryClient, RetryPolicy
-from smartxfer.errors import BadRequest, UploadNotStored, UsageError
+from smartxfer.errors import BadRequest
 from smartxfer.nrp import File, MemorySink
 
 BASE = "https://repository.example.org"
@@ -272,15 +272,6 @@ def test_odd_keys_are_encoded(mock: RequestsMock, client: RepositoryClient, key:
     assert raw == [path, path, f"{path}/content", path, path]
 
 
-@pytest.mark.parametrize("key", ["", "/a", "a/content", "a/commit", "..", "a/../b", "a\nb", "x" * 256])
-def test_keys_that_could_not_be_fetched_are_not_sent(
-    mock: RequestsMock, client: RepositoryClient, key: str
-) -> None:
-    with pytest.raises(UsageError):
-        client.files.upload("abc-123", key, {}, b"1")
-    assert len(mock.calls) == 0
-
-
 def test_metadata_is_sent_as_a_whole(mock: RequestsMock, client: RepositoryClient) -> None:
     mock.add("GET", f"{FILES}/data.csv", json=done(b"1", metadata={"old": 1}, access={"hidden": False}))
     mock.add("PUT", f"{FILES}/data.csv", json=done(b"1"))
@@ -308,63 +299,3 @@ def test_a_download_asks_for_the_bytes_as_they_are(mock: RequestsMock, client: R
     assert request.headers["Accept-Encoding"] == "identity"
     assert request.headers["Authorization"] == f"Bearer {TOKEN}"
     assert "Range" not in request.headers
-
-
-def test_a_download_elsewhere_goes_without_the_token(mock: RequestsMock, client: RepositoryClient) -> None:
-    there = f"{STORAGE}/bucket/0f?X-Amz-Signature=abc"
-    mock.add("GET", f"{FILES}/data.csv/content", status=302, headers={"Location": there})
-    mock.add("GET", there, body=b"12345")
-    sink = MemorySink()
-    client.files.download(File.from_wire(done(b"12345")), sink)
-    assert sink.data == b"12345"
-    here, elsewhere = (call.request for call in list(mock.calls)[-2:])
-    assert here.headers["Authorization"] == f"Bearer {TOKEN}"
-    assert elsewhere.url == there
-    assert TOKEN not in f"{elsewhere.url} {elsewhere.headers}"
-    assert "Authorization" not in elsewhere.headers
-
-
-def test_many_files_are_started_at_once(mock: RequestsMock, client: RepositoryClient) -> None:
-    mock.add("POST", FILES, status=201, json={"entries": [entry("a"), entry("b")]})
-    for key, data in (("a", b"1"), ("b", b"22")):
-        taker = Streamed(200, entry(key), **{"Content-Type": "application/json"})
-        mock.add_callback("PUT", f"{FILES}/{key}/content", callback=taker)
-        mock.add("POST", f"{FILES}/{key}/commit", json=done(data, key))
-    client.files.upload_many("abc-123", [("a", b"1"), ("b", b"22")])
-    start = sent(mock)[0]
-    assert [line(request)[0] for request in sent(mock)].count("POST") == 3
-    assert json.loads(start.body) == [
-        {"key": "a", "size": 1, "transfer": {"type": "L"}},
-        {"key": "b", "size": 2, "transfer": {"type": "L"}},
-    ]
-
-
-def test_a_good_answer_with_errors_is_a_failure(mock: RequestsMock, client: RepositoryClient) -> None:
-    refused = Streamed(
-        200, entry(errors="File upload transfer failed."), **{"Content-Type": "application/json"}
-    )
-    mock.add("POST", FILES, status=201, json={"entries": [entry()]})
-    mock.add_callback("PUT", f"{FILES}/data.csv/content", callback=refused)
-    mock.add("GET", f"{FILES}/data.csv", json=entry())
-    mock.add("DELETE", f"{FILES}/data.csv", status=204)
-    with pytest.raises(UploadNotStored, match="File upload transfer failed") as caught:
-        client.files.upload("abc-123", "data.csv", {}, b"1")
-    assert caught.value.file.key == "data.csv"
-    assert [line(request) for request in sent(mock)] == [
-        ("POST", "/draft/files"),
-        ("PUT", "/draft/files/data.csv/content"),
-        ("GET", "/draft/files/data.csv"),  # is it gone, because another process completed it?
-        ("GET", "/draft/files/data.csv"),
-        ("DELETE", "/draft/files/data.csv"),
-    ]
-
-
-def test_errors_of_fields_are_reported(mock: RequestsMock, client: RepositoryClient) -> None:
-    errors = [{"field": "0.transfer.url", "messages": ["Domain not allowed"]}]
-    body = {"status": 400, "message": "A validation error occurred.", "errors": errors}
-    mock.add("POST", FILES, status=400, json=body, headers={"Retry-After": "40"})
-    mock.add("GET", FILES, json={"entries": []})
-    with pytest.raises(BadRequest, match=r"0\.transfer\.url: Domain not allowed") as caught:
-        client.files.upload("abc-123", "data.csv", {}, "https://example.com/", "F")
-    assert caught.value.errors == errors
-    assert caught.value.retry_after is None

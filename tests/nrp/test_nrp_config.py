@@ -119,11 +119,6 @@ def test_an_invalid_file(
         found()
 
 
-def test_a_file_of_windows_has_a_mark_at_its_start(config: Path) -> None:
-    config.write_bytes(b"\xef\xbb\xbf" + config.read_bytes())
-    assert values_of() == ("https://repo.example", "demo-token")
-
-
 def test_an_empty_or_missing_file_is_not_an_error(config: Path) -> None:
     config.write_text("", encoding="utf-8")
     assert values_of("https://a.example") == ("https://a.example", "")
@@ -144,9 +139,3 @@ def test_certificates_may_be_left_unchecked_there(config: Path) -> None:
     assert entry is not None
     assert (entry.alias, entry.verify_tls) == ("test", False)
     assert "test-token" not in repr(entry)
-
-
-def test_the_token_in_netrc(home: Path) -> None:
-    (home / ".netrc").write_text("machine repo.example login x password netrc-token\n", encoding="utf-8")
-    (home / ".netrc").chmod(0o600)
-    assert values_of("https://repo.example") == ("https://repo.example", "netrc-token")

@@ -28,16 +28,6 @@ def test_a_key_that_could_not_be_fetched_safely_is_refused(key: str) -> None:
         validate_key(key)
 
 
-@pytest.mark.parametrize("key", ["a/content", "../a", "a\x1bb"])
-def test_no_upload_is_started_under_such_a_key(harness: NRPServer, live: RepositoryClient, key: str) -> None:
-    draft = harness.site.create()
-    with pytest.raises(UsageError, match="invalid key"):
-        live.files.upload(draft, key, None, b"1")
-    with pytest.raises(UsageError, match="invalid key"):
-        live.files.upload_many(draft, [("b.txt", b"2"), (key, b"1")])
-    assert harness.site.entries(draft) == []
-
-
 def test_no_upload_is_started_from_a_directory_with_such_a_key(
     harness: NRPServer, live: RepositoryClient, tmp_path: Path
 ) -> None:

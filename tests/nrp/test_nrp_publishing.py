@@ -8,7 +8,7 @@ import pytest
 import requests
 from responses import RequestsMock
 
-from smartxfer.errors import BadRequest, Conflict, Forbidden, NotFound, OutcomeUnknown, ServerError
+from smartxfer.errors import BadRequest, Conflict, NotFound, OutcomeUnknown, ServerError
 from smartxfer.nrp import Record, RepositoryClient
 from tests.support import canned_records as canned
 from tests.support.nrp_server import NRPServer
@@ -54,31 +54,35 @@ def test_missing_files_are_reported(web: RequestsMock, api: RepositoryClient, dr
     assert caught.value.errors == MISSING
 
 
-def test_a_lost_answer_of_what_was_done(web: RequestsMock, api: RepositoryClient, draft: Record) -> None:
-    web.add("POST", PUBLISH, body=LOST)
-    web.add("GET", canned.DRAFT_URL, **canned.GONE)
-    web.add("GET", canned.RECORD_URL, json=canned.published())
-    assert api.records.publish(draft).is_published
-    assert [line.split()[0] for line in asked(web)] == ["POST", "GET", "GET"]
+_GET_DRAFT, _GET_RECORD = ("GET", canned.DRAFT_URL), ("GET", canned.RECORD_URL)
+_LOST, _DONE = (
+    ("POST", PUBLISH, {"body": LOST}),
+    ("POST", PUBLISH, {"status": 202, "json": canned.published()}),
+)
+_DRAFT, _GONE = (*_GET_DRAFT, {"json": canned.draft()}), (*_GET_DRAFT, canned.GONE)
+_RECORD = (*_GET_RECORD, {"json": canned.published()})
+#: After the first answer was lost: (answers, by the order of those to one address; methods of the requests)
+LOST_ANSWERS: Dict[str, Any] = {
+    "what was done": ([_LOST, _GONE, _RECORD], "POST GET GET"),
+    "what was not done": ([_LOST, _DRAFT, _DONE], "POST GET POST"),
+    "done between the look and the repeat": (
+        [_LOST, _DRAFT, ("POST", PUBLISH, canned.refusal(404, "Not found.")), _GONE, _RECORD], "POST GET POST GET GET",
+    ),
+    "a look that needs several tries": (
+        [_LOST, (*_GET_DRAFT, {"body": LOST}), _GONE, (*_GET_RECORD, {"status": 502}), _RECORD], "POST GET GET GET GET",
+    ),
+}  # fmt: skip
 
 
-def test_a_lost_answer_of_what_was_not_done(web: RequestsMock, api: RepositoryClient, draft: Record) -> None:
-    web.add("POST", PUBLISH, body=LOST)
-    web.add("POST", PUBLISH, status=202, json=canned.published())
-    web.add("GET", canned.DRAFT_URL, json=canned.draft())
-    assert api.records.publish(draft).is_published
-    assert [line.split()[0] for line in asked(web)] == ["POST", "GET", "POST"]
-
-
-def test_done_between_the_look_and_the_repeat(
-    web: RequestsMock, api: RepositoryClient, draft: Record
+@pytest.mark.parametrize("name", LOST_ANSWERS)
+def test_lost_answers_are_looked_up(
+    web: RequestsMock, api: RepositoryClient, draft: Record, name: str
 ) -> None:
-    web.add("POST", PUBLISH, body=LOST)
-    web.add("POST", PUBLISH, **canned.refusal(404, "Not found."))
-    web.add("GET", canned.DRAFT_URL, json=canned.draft())
-    web.add("GET", canned.DRAFT_URL, **canned.GONE)
-    web.add("GET", canned.RECORD_URL, json=canned.published())
+    answers, methods = LOST_ANSWERS[name]
+    for method, url, answer in answers:
+        web.add(method, url, **answer)
     assert api.records.publish(draft).is_published
+    assert [line.split()[0] for line in asked(web)] == methods.split()
 
 
 def test_an_edit_counts_as_published_once_its_draft_is_gone(
@@ -89,15 +93,6 @@ def test_an_edit_counts_as_published_once_its_draft_is_gone(
     web.add("GET", canned.DRAFT_URL, json=canned.draft())
     with pytest.raises(OutcomeUnknown, match=r"call publish\(\) again"):
         api.records.publish(draft)
-
-
-def test_the_look_may_need_several_tries(web: RequestsMock, api: RepositoryClient, draft: Record) -> None:
-    web.add("POST", PUBLISH, body=LOST)
-    web.add("GET", canned.DRAFT_URL, body=LOST)
-    web.add("GET", canned.DRAFT_URL, **canned.GONE)
-    web.add("GET", canned.RECORD_URL, status=502)
-    web.add("GET", canned.RECORD_URL, json=canned.published())
-    assert api.records.publish(draft).is_published
 
 
 def test_what_is_not_there_is_not_published(web: RequestsMock, api: RepositoryClient, draft: Record) -> None:
@@ -179,34 +174,6 @@ def test_a_whole_life(harness: NRPServer, live: RepositoryClient) -> None:
     assert [version.id for version in live.records.versions(record)] == [following.id, record.id]
 
 
-def test_errors_that_prevent_publishing(live: RepositoryClient) -> None:
-    draft = live.records.create({"metadata": canned.METADATA})
-    with pytest.raises(BadRequest) as caught:
-        live.records.publish(draft)
-    assert "files.enabled" in [problem["field"] for problem in caught.value.errors]
-    with pytest.raises(NotFound):
-        live.records.publish("zzzzz-zzzzz")
-
-
-@pytest.mark.parametrize("edit", [False, True])
-def test_a_publication_whose_answer_is_lost_for_real(
-    harness: NRPServer, live: RepositoryClient, edit: bool
-) -> None:
-    draft = a_draft(live)
-    if edit:
-        draft = live.records.edit_metadata(live.records.publish(draft))
-    fault = harness.fault(f"POST /api/records/{draft.id}/draft/actions/publish", "lose-answer")
-    assert live.records.publish(draft).is_published
-    assert (fault.fired, harness.site.published().count(draft.id)) == (1, 1)
-    assert harness.site.count(f"POST /api/records/{draft.id}/draft/actions/publish") == (2 if edit else 1)
-
-
-def test_a_publication_that_breaks_before_it_is_done(harness: NRPServer, live: RepositoryClient) -> None:
-    draft = a_draft(live)
-    harness.fault(f"POST /api/records/{draft.id}/draft/actions/publish", "reset-before")
-    assert live.records.publish(draft).is_published
-
-
 @pytest.mark.parametrize("step", ["versions", "draft"])
 def test_what_follows_is_begun_once_where_the_answer_is_lost(
     harness: NRPServer, live: RepositoryClient, step: str
@@ -224,17 +191,6 @@ def test_an_import_whose_answer_is_lost(harness: NRPServer, live: RepositoryClie
     harness.fault("POST /api/records/*/draft/actions/files-import", "lose-answer")
     draft = live.records.new_version(record, import_files=True)
     assert harness.site.read(draft.id, "a.txt") == b"ACGT"
-
-
-def test_retracting_is_for_administrators(harness: NRPServer, live: RepositoryClient) -> None:
-    record = live.records.publish(a_draft(live))
-    with pytest.raises(Forbidden):
-        live.records.retract_published(record, "test-record")
-    administrator = harness.client(token=harness.site.superuser_token)
-    administrator.records.retract_published(record, "test-record")
-    with pytest.raises(NotFound) as caught:
-        live.records.read(record.id)
-    assert caught.value.status == 410
 
 
 def test_models_of_a_running_repository() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from smartxfer.errors import UsageError
 from smartxfer.nrp.streams import FileSink, FileSource, MemorySource, StandardInput, unwrap_source
 from smartxfer.transfer.source import open_source
 
@@ -43,8 +42,3 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"typed")))
     for source in (StandardInput(), sys.stdin):
         assert unwrap_source(source) is sys.stdin.buffer
-
-
-def test_text_is_not_a_source() -> None:
-    with pytest.raises(UsageError):
-        open_source(unwrap_source(io.StringIO("text")))  # type: ignore[arg-type]
