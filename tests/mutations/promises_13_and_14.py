@@ -75,7 +75,7 @@ MUTATIONS = [
         why="A thousand bad names take a thousand attempts."),
     Mutation(id="nrp-key-not-checked", promise=14, file="smartxfer/nrp/files.py",
         old="validate_key(key)", new="pass",
-        tests=("tests/faults/test_nrp_sources.py::test_f28_a_key_that_could_not_be_had_back",),
+        tests=("tests/faults/test_nrp_names.py::test_f28_a_key_that_could_not_be_had_back",),
         why="A file is stored under a key that no request can fetch."),
     Mutation(id="nrp-files-of-a-published-record", promise=14, file="smartxfer/nrp/file_transfers.py",
         old="batch.raise_if_locked(record, files_api, file_inits)", new="pass",
