@@ -29,18 +29,6 @@ def there(harness: JetStreamServers) -> Any:
 
 
 class TestSendFiles:
-    @pytest.mark.parametrize("form", ["text", "pair", "destination"])
-    def test_where_to(self, harness: JetStreamServers, api: API, form: str) -> None:
-        to = {
-            "text": f"{harness.far.host}:{harness.far.port}",
-            "pair": there(harness),
-            "destination": harness.destination(api),
-        }[form]
-        harness.near.write("/a.txt", b"aaa")
-        done = api.send_files("/a.txt", to, into="/in/deep", timeout=BOUND)
-        assert done.destination_id == harness.destination(api).destination_id
-        assert harness.far.files() == {"/in/deep/a.txt": 3}
-
     def test_folders_and_pairs(self, harness: JetStreamServers, api: API) -> None:
         harness.near.write("/docs/a.txt", b"a")
         harness.near.write("/docs/deep/b.txt", b"bb")
@@ -127,16 +115,6 @@ class TestSendFiles:
         full: Any = lambda event: harness.near.configure(rate=0)  # noqa: E731 - once it was taken up
         assert api.send_files("/big", there(harness), timeout=BOUND, progress=full).transfer_id == made
 
-    def test_a_deleted_earlier_transfer_is_replaced(self, harness: JetStreamServers, api: API) -> None:
-        harness.near.write("/big", os.urandom(500_000))
-        harness.near.configure(rate=50_000)
-        with pytest.raises(WaitTimeout) as raised:
-            api.send_files("/big", there(harness), timeout=0.1)
-        api.send.deleteTransfer(raised.value.last)
-        harness.near.configure(rate=0)
-        done = api.send_files("/big", there(harness), timeout=BOUND)
-        assert done.transfer_id != raised.value.last.transfer_id
-
 
 class TestShare:
     def test_a_token_and_its_link(self, harness: JetStreamServers, api: API) -> None:
@@ -161,12 +139,6 @@ class TestShare:
         harness.near.write("/a.txt", b"a")
         token = api.share(["/a.txt"]).token
         assert (token.expiry_time, token.download_limit, token.password_required) == (None, None, False)
-
-    def test_what_is_not_there(self, harness: JetStreamServers, api: API) -> None:
-        before = len(api.send.getManifests())
-        with pytest.raises(TaskFailed, match="/missing"):
-            api.share("/missing")
-        assert len(api.send.getManifests()) == before
 
     def test_a_token_that_is_refused_leaves_no_manifest(self, harness: JetStreamServers, api: API) -> None:
         harness.near.write("/a.txt", b"a")
@@ -217,15 +189,6 @@ class TestWaitAll:
         assert (size, len(roots)) == (1000, 1)
         assert (transfer.transfer_id, transfer.status) == (tasks[1]["transferId"], "complete")
         assert (failed.manifest_id, failed.status) == (tasks[2]["manifestId"], "error")
-
-    def test_a_time_out_tells_what_is_known_of_each(self, harness: JetStreamServers, api: API) -> None:
-        slow = harness.slow(api)
-        quick = api.server.lsRootsAsync()
-        with pytest.raises(WaitTimeout, match="1 of 2") as raised:
-            api.wait_all([slow, quick], timeout=0.1)
-        transfer, roots = raised.value.last
-        assert (transfer.transfer_id, transfer.processing, len(roots)) == (slow.transfer_id, True, 1)
-        api.send.deleteTransfer(slow)
 
     def test_one_that_fails_is_raised(self, harness: JetStreamServers, api: API) -> None:
         with pytest.raises(NotFound):

@@ -185,11 +185,3 @@ class TestLostSession:
         with ThreadPoolExecutor(6) as pool:
             assert list(pool.map(look, range(6))) == [True] * 6
         assert harness.calls[before:].count("auth") == 1
-
-    def test_a_session_that_was_idle_too_long(self, harness: JetStreamServers, api: API) -> None:
-        harness.near.configure(session_idle=600)
-        for session in harness.near.sessions.all():
-            session.last_used -= 601
-        before = len(harness.calls)
-        assert api.ls() == []
-        assert harness.calls[before:] == ["lsAsync", "auth", "lsAsync", "getRequestResult"]

@@ -10,27 +10,25 @@ import pytest
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import BatchError, Conflict, Forbidden, UsageError
-from smartxfer.local import LocalServer
 from smartxfer.nrp import RepositoryClient, get_client
 from smartxfer.transfer.journal import Journal, state_directory
+from tests.support.nrp_server import NRPServer
 from tests.support.wrong_sizes import WrongSizes
 
 MIB = 1 << 20
 Site = Tuple[Any, RepositoryClient]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Any]:
-    """One server for all: each test has a draft of its own."""
-    with LocalServer(services=["nrp"]) as running:
-        yield running.nrp
+@pytest.fixture
+def server(harness: NRPServer) -> Any:
+    """The running repository: each test has a draft of its own."""
+    return harness.site
 
 
 @pytest.fixture
-def client(server: Any) -> Iterator[RepositoryClient]:
+def client(live: RepositoryClient) -> RepositoryClient:
     """A client of the first user."""
-    with get_client(server.url, token=server.token, retry=RetryPolicy(backoff=0)) as made:
-        yield made
+    return live
 
 
 @pytest.fixture

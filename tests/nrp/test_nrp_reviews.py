@@ -158,24 +158,3 @@ def test_a_workflow_of_a_running_repository(approve: bool) -> None:
         assert caught.value.request["status"] == "submitted"
     finally:
         harness.close()
-
-
-def test_a_community_of_a_running_repository() -> None:
-    harness = NRPServer(review="community", auto_approve=False)
-    try:
-        client = harness.client()
-        data: Dict[str, Any] = {"metadata": canned.METADATA, "files": {"enabled": False}}
-        [community] = client.get("communities")["hits"]["hits"]
-        with pytest.raises(ReviewRequired, match="community="):
-            client.records.publish(client.records.create(data))
-        draft = client.records.create(data, community=community["slug"])
-        with pytest.raises(ReviewRequired, match="submit=True"):
-            client.records.publish(draft)
-        with pytest.raises(ReviewRequired) as caught:
-            client.records.publish(draft, submit=True)
-        assert caught.value.request["status"] == "submitted"
-        with pytest.raises(ReviewRequired, match="until the request is accepted"):
-            client.records.publish(draft)
-        assert harness.site.published() == []
-    finally:
-        harness.close()

@@ -273,22 +273,6 @@ def test_a_link_that_leads_back_ends_the_search(web: RequestsMock, api: Reposito
     assert len(list(api.records.search().walk())) == 2
 
 
-def test_a_running_repository_is_searched(harness: NRPServer, live: RepositoryClient) -> None:
-    title = "Found by its pages"
-    made = [harness.site.create(metadata={"title": f"{title} {number}"}, published=True) for number in range(5)]
-    draft = harness.site.create(metadata={"title": title})
-    everything = [record.id for record in live.records.search(size=2, sort="oldest").walk()]
-    assert [id for id in everything if id in made] == made
-    assert draft not in everything
-    drafts = [record.id for record in live.records.draft_records.search(size=100)]
-    assert draft in drafts
-    assert not set(made) & set(drafts)
-    with pytest.raises(BadRequest):
-        live.records.search(sort="bogus")
-    with pytest.raises(BadRequest, match="scan"):
-        live.records.search(page=101, size=100)
-
-
 def test_a_running_repository_is_scanned_beyond_its_window() -> None:
     harness = NRPServer(search_window=6)
     try:

@@ -22,7 +22,7 @@ from smartxfer.errors import (
 from smartxfer.perseus import PerseusClient
 from smartxfer.perseus.errors import ERRORS
 from smartxfer.transport import RetryPolicy
-from tests.support.bad_responses import BAD, Planned
+from tests.support.bad_responses import BAD, Planned, PlannedAnswers, gateway, planned_answers
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
 DATA = b"fourteen bytes"
@@ -83,30 +83,14 @@ class Service:
             peer.answer(200, b"", self.etag)
 
 
-class PlannedAnswers:
-    def __init__(self, server: RawServer, service: Service, planned: Planned) -> None:
-        self.service, self.plan, self._server = service, planned.plan, server
-        self._clients: List[PerseusClient] = []
-
-    def client(self, **options: Any) -> PerseusClient:
-        settings: Dict[str, Any] = {"api_key": "sk-1", "retry": RetryPolicy(backoff=0), **options}
-        self._clients.append(PerseusClient(self._server.url, **settings))
-        return self._clients[-1]
-
-    def close(self) -> None:
-        for client in self._clients:
-            client.close()
-
-
 @pytest.fixture
 def harness() -> Iterator[PlannedAnswers]:
     service = Service()
-    planned = Planned(service)
-    with RawServer(answering(planned)) as server:
-        service.url = server.url
-        made = PlannedAnswers(server, service, planned)
+    with planned_answers(
+        service, lambda url, **options: PerseusClient(url, api_key="sk-1", **options)
+    ) as made:
+        service.url = made.url
         yield made
-        made.close()
 
 
 #: Call: (the request that is answered badly, the call, responses that the page documents nevertheless)
@@ -152,12 +136,12 @@ def test_nothing_is_noted_as_done(harness: PlannedAnswers, bad: str) -> None:
     harness.plan("PUT /bucket/", bad)
     with pytest.raises(HTTPError):
         harness.client().file.upload_file(("a", DATA))
-    assert harness.service.records == {}
-    assert harness.service.stored == {}
+    assert harness.site.records == {}
+    assert harness.site.stored == {}
     harness.plan("", "")
     file = harness.client().file.upload_file(("a", DATA))
     assert (file.reused, file.result.verified) == (False, "md5")
-    assert list(harness.service.stored.values()) == [DATA]
+    assert list(harness.site.stored.values()) == [DATA]
 
 
 # -- what the storage says of the content --------------------------------------------------------------------
@@ -177,7 +161,7 @@ def test_nothing_is_noted_as_done(harness: PlannedAnswers, bad: str) -> None:
 def test_the_etag(
     harness: PlannedAnswers, caplog: pytest.LogCaptureFixture, etag: str, verified: str, warned: bool
 ) -> None:
-    harness.service.etag = etag
+    harness.site.etag = etag
     with caplog.at_level(logging.WARNING, "smartxfer.perseus"):
         file = harness.client().file.upload_file(("a", DATA), wait=True)
     assert file.result.verified == verified
@@ -187,14 +171,14 @@ def test_the_etag(
 
 def test_the_service_s_own_check_decides(harness: PlannedAnswers) -> None:
     """Storage returns another ETag; the upload fails only if the service rejects the content."""
-    harness.service.etag = f'ETag: "{MD5[::-1]}"'
-    harness.service.taken_in = False
+    harness.site.etag = f'ETag: "{MD5[::-1]}"'
+    harness.site.taken_in = False
 
     def reject(request: Request, peer: Peer) -> None:
-        harness.service.records["f1"]["status"] = "failed"
-        peer.answer(200, b"", harness.service.etag)
+        harness.site.records["f1"]["status"] = "failed"
+        peer.answer(200, b"", harness.site.etag)
 
-    harness.service.after_storing = [reject]
+    harness.site.after_storing = [reject]
     with pytest.raises(UploadFailed):
         harness.client().file.upload_file(("a", DATA), wait=True)
 
@@ -202,29 +186,25 @@ def test_the_service_s_own_check_decides(harness: PlannedAnswers) -> None:
 # -- answers that are lost -----------------------------------------------------------------------------------
 
 
-def _gateway(status: int) -> Callable[[Request, Peer], None]:
-    return lambda request, peer: peer.answer(status, b"<html>gateway</html>", "Content-Type: text/html")
-
-
 @pytest.mark.parametrize("lost", [500, 502, 504, "reset"])
 def test_a_lost_answer_is_followed_by_a_look(harness: PlannedAnswers, lost: Any) -> None:
     """Detect a second PUT of what has arrived."""
-    reply = (lambda request, peer: peer.reset()) if lost == "reset" else _gateway(lost)
-    harness.service.after_storing = [reply] * 6
+    reply = (lambda request, peer: peer.reset()) if lost == "reset" else gateway(lost)
+    harness.site.after_storing = [reply] * 6
     file = harness.client().file.upload_file(("a", DATA))
     assert (file.status, file.reused, file.result.retries, file.result.verified) == ("uploaded", False, 1, "size")
-    assert harness.service.calls.count("PUT /bucket/f1") == 1
+    assert harness.site.calls.count("PUT /bucket/f1") == 1
 
 
 def test_what_is_taken_in_later_is_waited_for_as_long_as_it_took(harness: PlannedAnswers) -> None:
     """The status changes some time after the PUT: a try that took long is worth a short wait."""
-    service = harness.service
+    service = harness.site
     service.taken_in = False
     looks: List[float] = []
 
     def slow(request: Request, peer: Peer) -> None:
         time.sleep(0.7)
-        _gateway(504)(request, peer)
+        gateway(504)(request, peer)
 
     def good(request: Request, peer: Peer, known: Any = service.__class__.__call__) -> None:
         if request.path.endswith("/find") and b"ids" in request.body:
@@ -247,20 +227,20 @@ def test_a_record_that_the_service_gave_up_is_replaced(harness: PlannedAnswers) 
     """Its content arrived damaged, so sending to the same address again would be useless."""
 
     def damaged(request: Request, peer: Peer) -> None:
-        harness.service.records["f1"]["status"] = "failed"
+        harness.site.records["f1"]["status"] = "failed"
         peer.reset()
 
-    harness.service.after_storing = [damaged]
+    harness.site.after_storing = [damaged]
     file = harness.client().file.upload_file(("a", DATA), wait=True)
     assert (file.id, file.status) == ("f2", "uploaded")
-    assert set(harness.service.records) == {"f2"}
+    assert set(harness.site.records) == {"f2"}
 
 
 def test_content_that_arrived_after_the_last_try_is_not_deleted(harness: PlannedAnswers) -> None:
-    harness.service.after_storing = [_gateway(504)]
+    harness.site.after_storing = [gateway(504)]
     with pytest.raises(StorageError):
         harness.client(retry=RetryPolicy(attempts=1)).file.upload_file(("a", DATA))
-    assert set(harness.service.records) == {"f1"}
+    assert set(harness.site.records) == {"f1"}
     assert harness.client().file.upload_file(("a", DATA)).reused
 
 

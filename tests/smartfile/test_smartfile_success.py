@@ -23,12 +23,13 @@ from smartxfer.errors import (
 from smartxfer.smartfile import BasicClient, OAuthClient, SyncClient
 from smartxfer.smartfile.errors import ERRORS
 from smartxfer.transport import RetryPolicy
-from tests.support.bad_responses import BAD, Planned
+from tests.support.bad_responses import BAD, PlannedAnswers, gateway, planned_answers
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
 DATA = b"fourteen bytes"
 MD5 = hashlib.md5(DATA).hexdigest()
 JSON = "Content-Type: application/json"
+AT_ONCE = RetryPolicy(backoff=0)
 INFO = {"path": "/a", "name": "a", "size": len(DATA), "isfile": True, "isdir": False, "time": "2013-02-23T22:49:30"}
 TASK = {"uuid": "u1", "url": "/api/2/task/u1/"}
 
@@ -84,33 +85,18 @@ class Site:
         peer.answer(200, json.dumps(value).encode(), JSON)
 
 
-class PlannedAnswers:
-    def __init__(self, server: RawServer, site: Site, planned: Planned, directory: Path) -> None:
-        self.site, self.plan, self.url, self.directory = site, planned.plan, server.url, directory
-        self._clients: List[Any] = []
+def _basic(url: str, **options: Any) -> BasicClient:
+    return BasicClient("key", "password", url=url, **options)
 
-    def client(self, **options: Any) -> BasicClient:
-        settings: Dict[str, Any] = {"url": self.url, "retry": RetryPolicy(backoff=0), **options}
-        self._clients.append(BasicClient("key", "password", **settings))
-        return self._clients[-1]
 
-    def oauth(self) -> OAuthClient:
-        self._clients.append(OAuthClient("ct", "cs", url=self.url, retry=RetryPolicy(backoff=0)))
-        return self._clients[-1]
-
-    def close(self) -> None:
-        for client in self._clients:
-            client.close()
+def _oauth(url: str, **options: Any) -> OAuthClient:
+    return OAuthClient("ct", "cs", url=url, **options)
 
 
 @pytest.fixture
-def harness(tmp_path: Path) -> Iterator[PlannedAnswers]:
-    site = Site()
-    planned = Planned(site)
-    with RawServer(answering(planned)) as server:
-        made = PlannedAnswers(server, site, planned, tmp_path)
+def harness() -> Iterator[PlannedAnswers]:
+    with planned_answers(Site(), _basic) as made:
         yield made
-        made.close()
 
 
 #: Call: (the request that is answered badly, the call, responses that the page documents nevertheless)
@@ -178,26 +164,26 @@ def test_a_bad_answer_is_an_error(harness: PlannedAnswers, name: str, bad: str) 
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_a_download(harness: PlannedAnswers, bad: str) -> None:
+def test_a_download(harness: PlannedAnswers, tmp_path: Path, bad: str) -> None:
     harness.plan("GET /api/2/path/data/", bad)
-    error = failure(bad, lambda: harness.client().download("/a", harness.directory / "a"))
+    error = failure(bad, lambda: harness.client().download("/a", tmp_path / "a"))
     if bad.startswith("200"):
         assert isinstance(error, SizeMismatch)
     elif not bad.startswith("102"):
         assert type(error) is ERRORS.class_for(UnexpectedResponse)
-    assert not (harness.directory / "a").exists()
+    assert not (tmp_path / "a").exists()
     harness.plan("", "")
-    assert harness.client().download("/a", harness.directory / "a").ok
+    assert harness.client().download("/a", tmp_path / "a").ok
 
 
 @pytest.mark.parametrize("bad", BAD)
 def test_a_token(harness: PlannedAnswers, bad: str) -> None:
     pytest.importorskip("requests_oauthlib")
     harness.plan("POST /oauth/", bad)
-    error = failure(bad, lambda: harness.oauth().get_request_token()) if bad != "102 and 403" else None
+    error = failure(bad, lambda: harness.client(_oauth).get_request_token()) if bad != "102 and 403" else None
     if error is None:
         with pytest.raises(Forbidden):
-            harness.oauth().get_request_token()
+            harness.client(_oauth).get_request_token()
     else:
         assert isinstance(error, CommunicationError)
 
@@ -205,9 +191,9 @@ def test_a_token(harness: PlannedAnswers, bad: str) -> None:
 @pytest.mark.skipif(not delta.available(), reason="deltas need librsync")
 @pytest.mark.parametrize("bad", [bad for bad in BAD if not bad.startswith("102")])
 @pytest.mark.parametrize("step", ["GET /api/2/path/sync/signature/", "POST /api/2/path/sync/patch/"])
-def test_a_sync_step(harness: PlannedAnswers, step: str, bad: str) -> None:
+def test_a_sync_step(harness: PlannedAnswers, tmp_path: Path, step: str, bad: str) -> None:
     """A step that was answered badly is not believed: the whole file is moved, and its checksum compared."""
-    old, local, signature = (harness.directory / name for name in ("old", "a", "signature"))
+    old, local, signature = (tmp_path / name for name in ("old", "a", "signature"))
     old.write_bytes(bytes(200_000))
     local.write_bytes(bytes(199_000) + b"x" * 1000)
     delta.signature(old, signature, block_length=delta.block_length_for(200_000))
@@ -220,9 +206,9 @@ def test_a_sync_step(harness: PlannedAnswers, step: str, bad: str) -> None:
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_nothing_is_noted_as_done(harness: PlannedAnswers, bad: str) -> None:
+def test_nothing_is_noted_as_done(harness: PlannedAnswers, tmp_path: Path, bad: str) -> None:
     """A directory: the file whose upload was answered badly is sent by the next run."""
-    tree = harness.directory / "tree"
+    tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "a").write_bytes(DATA)
     harness.plan("POST /api/2/path/data/", bad)
@@ -257,32 +243,15 @@ def test_an_error_with_status_200(harness: PlannedAnswers, monkeypatch: pytest.M
 # -- answers that are lost -----------------------------------------------------------------------------------
 
 
-def _gateway(status: int) -> Callable[[Request, Peer], None]:
-    return lambda request, peer: peer.answer(status, b"<html>gateway</html>", "Content-Type: text/html")
-
-
 @pytest.mark.parametrize("lost", [500, 502, 503, 504, "reset"])
 def test_a_lost_answer_is_followed_by_a_look(harness: PlannedAnswers, lost: Any) -> None:
     """Detect a second upload of what has arrived."""
-    reply = (lambda request, peer: peer.reset()) if lost == "reset" else _gateway(lost)
+    reply = (lambda request, peer: peer.reset()) if lost == "reset" else gateway(lost)
     harness.site.held = b"older"
     harness.site.after_storing = [reply] * 6
     result = harness.client().upload(("a", DATA), "/a")
     assert (result.ok, result.retries) == (True, 1)
     assert harness.site.calls.count("POST /api/2/path/data/") == 1
-
-
-def test_an_older_file_of_that_size_is_not_taken_for_it(harness: PlannedAnswers) -> None:
-    harness.site.held = bytes(len(DATA))
-
-    def forget(request: Request, peer: Peer) -> None:
-        harness.site.held = bytes(len(DATA))
-        _gateway(504)(request, peer)
-
-    harness.site.after_storing = [forget]
-    assert harness.client().upload(("a", DATA), "/a").ok
-    assert harness.site.held == DATA
-    assert harness.site.calls.count("POST /api/2/path/data/") == 2
 
 
 @pytest.mark.parametrize("end", ["FAILURE", "PENDING"])
@@ -296,7 +265,7 @@ def test_a_look_without_a_checksum_sends_again(
 
     def forget(request: Request, peer: Peer) -> None:
         site.held = bytes(len(DATA))
-        _gateway(504)(request, peer)
+        gateway(504)(request, peer)
 
     def without_checksums(request: Request, peer: Peer) -> None:
         if "/task/" in request.path:
@@ -306,9 +275,7 @@ def test_a_look_without_a_checksum_sends_again(
             site(request, peer)
 
     site.after_storing = [forget]
-    with RawServer(answering(without_checksums)) as server, BasicClient(
-        "key", "password", url=server.url, retry=RetryPolicy(backoff=0)
-    ) as api:
+    with RawServer(answering(without_checksums)) as server, _basic(server.url, retry=AT_ONCE) as api:
         assert api.upload(("a", DATA), "/a", deadline=20).ok
     assert site.held == DATA
     assert site.calls.count("POST /api/2/path/data/") == 2
@@ -322,7 +289,7 @@ def test_what_arrives_later_is_waited_for_as_long_as_it_took(harness: PlannedAns
     def slow(request: Request, peer: Peer) -> None:
         site.held = b"older"
         time.sleep(0.7)
-        _gateway(504)(request, peer)
+        gateway(504)(request, peer)
 
     looks: List[int] = []
 
@@ -334,9 +301,7 @@ def test_what_arrives_later_is_waited_for_as_long_as_it_took(harness: PlannedAns
         site(request, peer)
 
     site.after_storing = [slow] * 6
-    with RawServer(answering(good)) as server, BasicClient(
-        "key", "password", url=server.url, retry=RetryPolicy(backoff=0)
-    ) as api:
+    with RawServer(answering(good)) as server, _basic(server.url, retry=AT_ONCE) as api:
         assert api.upload(("a", DATA), "/a").ok
     assert site.calls.count("POST /api/2/path/data/") == 1
 

@@ -33,10 +33,23 @@ def old() -> bytes:
     return os.urandom(SIZE)
 
 
-def test_up_by_delta(harness: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
+@pytest.fixture
+def local(harness: Any, tmp_path: Path, old: bytes) -> Path:
+    """A local file that was edited; the server has ``/a.bin`` as it was."""
     harness.site.write("/a.bin", old)
-    local = tmp_path / "a.bin"
-    local.write_bytes(edited(old))
+    (tmp_path / "a.bin").write_bytes(edited(old))
+    return tmp_path / "a.bin"
+
+
+@pytest.fixture
+def older(harness: Any, tmp_path: Path, old: bytes) -> Path:
+    """A local file as it was; the server has ``/a.bin``, which was edited."""
+    harness.site.write("/a.bin", edited(old))
+    (tmp_path / "a.bin").write_bytes(old)
+    return tmp_path / "a.bin"
+
+
+def test_up_by_delta(harness: Any, sync: SyncClient, local: Path, old: bytes) -> None:
     result = sync.upload(local, "/a.bin")
     assert harness.site.read("/a.bin") == edited(old)
     assert (result.method, result.verified, result.bytes) == ("delta", "sha256", len(edited(old)))
@@ -45,18 +58,14 @@ def test_up_by_delta(harness: Any, sync: SyncClient, tmp_path: Path, old: bytes)
     assert harness.site.count("POST /api/2/path/data/*") == 0
 
 
-def test_down_by_delta(harness: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
-    harness.site.write("/a.bin", edited(old))
-    local = tmp_path / "a.bin"
-    local.write_bytes(old)
-    local.chmod(0o640)
-    result = sync.download(local, "/a.bin")
-    assert local.read_bytes() == edited(old)
-    assert local.stat().st_mode & 0o777 == 0o640
+def test_down_by_delta(harness: Any, sync: SyncClient, older: Path, old: bytes) -> None:
+    older.chmod(0o640)
+    result = sync.download(older, "/a.bin")
+    assert (older.read_bytes(), older.stat().st_mode & 0o777) == (edited(old), 0o640)
     assert (result.method, result.verified) == ("delta", "sha256")
     assert result.bytes_received < SIZE * 0.05
     assert harness.site.count("GET /api/2/path/data/*") == 0
-    assert os.listdir(tmp_path) == ["a.bin"]
+    assert os.listdir(older.parent) == ["a.bin"]
 
 
 @pytest.mark.parametrize("small", [False, True])
@@ -102,38 +111,24 @@ def test_small_files_and_other_files_are_moved_whole(harness: Any, sync: SyncCli
     + [("signature", "flip 100"), ("signature", "truncate 100"), ("patch", "flip-in 400"), ("patch", "flip-in 3K")],
 )
 def test_a_broken_step_up(
-    harness: Any, sync: SyncClient, tmp_path: Path, old: bytes, step: str, effect: str
+    harness: Any, sync: SyncClient, local: Path, old: bytes, step: str, effect: str
 ) -> None:
-    harness.site.write("/a.bin", old)
-    local = tmp_path / "a.bin"
-    local.write_bytes(edited(old))
     harness.fault(f"* /api/2/path/sync/{step}/*", effect)
-    result = sync.upload(local, "/a.bin")
+    assert sync.upload(local, "/a.bin").verified == "sha256"
     assert harness.site.read("/a.bin") == edited(old)
-    assert result.verified == "sha256"
 
 
 @pytest.mark.parametrize("effect", ["status 404", "status 400", "flip 100", "flip 3K", "flip-in 300", "lose-answer", "reset-after 100"])
-def test_a_broken_step_down(
-    harness: Any, sync: SyncClient, tmp_path: Path, old: bytes, effect: str
-) -> None:
-    harness.site.write("/a.bin", edited(old))
-    local = tmp_path / "a.bin"
-    local.write_bytes(old)
+def test_a_broken_step_down(harness: Any, sync: SyncClient, older: Path, old: bytes, effect: str) -> None:
     harness.fault("POST /api/2/path/sync/delta/*", effect)
-    result = sync.download(local, "/a.bin")
-    assert local.read_bytes() == edited(old)
-    assert result.verified == "sha256"
-    assert os.listdir(tmp_path) == ["a.bin"]
+    assert sync.download(older, "/a.bin").verified == "sha256"
+    assert (older.read_bytes(), os.listdir(older.parent)) == (edited(old), ["a.bin"])
 
 
 def test_without_librsync(
-    sync: SyncClient, tmp_path: Path, old: bytes, harness: Any, monkeypatch: Any, caplog: Any
+    sync: SyncClient, local: Path, old: bytes, harness: Any, monkeypatch: Any, caplog: Any
 ) -> None:
     monkeypatch.setattr(delta, "available", lambda: False)
-    harness.site.write("/a.bin", old)
-    local = tmp_path / "a.bin"
-    local.write_bytes(edited(old))
     caplog.set_level(logging.INFO, "smartxfer.smartfile")
     assert sync.upload(local, "/a.bin").method == "plain"
     assert sync.download(local, "/a.bin").method == "plain"
@@ -142,23 +137,18 @@ def test_without_librsync(
     assert [record.levelno for record in said if record.levelno >= logging.INFO] == [logging.INFO]
 
 
-def test_a_local_file_that_changes_is_not_replaced(
-    harness: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: Any
-) -> None:
-    harness.site.write("/a.bin", edited(old))
-    local = tmp_path / "a.bin"
-    local.write_bytes(old)
+def test_a_local_file_that_changes_is_not_replaced(sync: SyncClient, older: Path, monkeypatch: Any) -> None:
     patch = delta.patch
 
     def meanwhile(*args: Any, **options: Any) -> int:
         made = patch(*args, **options)
-        local.write_bytes(b"written meanwhile")
+        older.write_bytes(b"written meanwhile")
         return made
 
     monkeypatch.setattr(delta, "patch", meanwhile)
     with pytest.raises(SourceChanged):
-        sync.download(local, "/a.bin")
-    assert local.read_bytes() == b"written meanwhile"
+        sync.download(older, "/a.bin")
+    assert older.read_bytes() == b"written meanwhile"
 
 
 def test_trees(harness: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict
+import contextlib
+from typing import Any, Callable, Dict, Iterator, List
 
+from smartxfer import RetryPolicy
 from smartxfer.transport.response_reader import MAX_INTERIM_RESPONSES
-from tests.support.raw_server import Peer, Request
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 Reply = Callable[[Request, Peer], None]
 
@@ -60,3 +62,42 @@ class Planned:
             BAD[self._bad](request, peer)
         else:
             self._good(request, peer)
+
+
+class PlannedAnswers:
+    """A server whose answers are planned, and clients of it that retry without waits.
+
+    :param make: a client, given the address and the client's settings.
+    """
+
+    def __init__(self, server: RawServer, site: Any, planned: Planned, make: Callable[..., Any]) -> None:
+        self.url, self.site, self.plan = server.url, site, planned.plan
+        self._make = make
+        self._clients: List[Any] = []
+
+    def client(self, make: Any = None, **options: Any) -> Any:
+        """Return a new client, of another kind than usual if ``make`` is given."""
+        self._clients.append((make or self._make)(self.url, **{"retry": RetryPolicy(backoff=0), **options}))
+        return self._clients[-1]
+
+    def close(self) -> None:
+        """End the clients."""
+        for client in self._clients:
+            client.close()
+
+
+@contextlib.contextmanager
+def planned_answers(
+    site: Callable[[Request, Peer], Any], make: Callable[..., Any]
+) -> Iterator[PlannedAnswers]:
+    """A server that answers as ``site`` does unless something else is planned."""
+    planned = Planned(site)
+    with RawServer(answering(planned)) as server:
+        made = PlannedAnswers(server, site, planned, make)
+        yield made
+        made.close()
+
+
+def gateway(status: int) -> Reply:
+    """The page of a gateway that has no answer of the service."""
+    return lambda request, peer: peer.answer(status, b"<html>gateway</html>", "Content-Type: text/html")
