@@ -11,6 +11,7 @@ import pytest
 from smartxfer import BasicClient, RepositoryClient, SyncReport, TransferReport
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
+from tests.support.trees import make_tree
 
 
 @attrs.frozen
@@ -67,11 +68,7 @@ def place(request: pytest.FixtureRequest, server: LocalServer) -> Iterator[Place
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for name in ("a.csv", "b.txt", "run/c.csv", "tmp/d.csv"):
-        path = tmp_path / "tree" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(name.encode())
-    return tmp_path / "tree"
+    return make_tree(tmp_path / "tree")
 
 
 def names(report: Any) -> List[str]:

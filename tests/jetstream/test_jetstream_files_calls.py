@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
@@ -20,82 +20,70 @@ def tree(harness: JetStreamServers) -> JetStreamServers:
     return harness
 
 
-class TestAsync:
-    """Asynchronous calls of the reference, and the results of their requests."""
-
-    @pytest.fixture
-    def done(self) -> Callable[[Any], Any]:
-        def result(request: Any) -> Any:
-            assert isinstance(request, Request)
-            return request.result(BOUND)
-
-        return result
-
-    def test_ls_async(self, tree: JetStreamServers, api: API, done: Callable[[Any], Any]) -> None:
-        found = done(api.server.lsAsync("/docs"))
-        assert [(entry["name"], entry["path"], entry["type"]) for entry in found] == [
-            ("a.txt", "/docs/a.txt", "file"),
-            ("deep", "/docs/deep", "directory"),
-        ]
-        assert (found[0]["size"], found[0]["modifiedTime"] > 1e15) == (4, True)
-
-    def test_ls_async_of_several(self, tree: JetStreamServers, api: API, done: Callable[[Any], Any]) -> None:
-        found = done(api.server.lsAsync(path=["/docs/deep", "/more"]))
-        assert [entry["path"] for entry in found] == ["/docs/deep/b.txt", "/more/c.txt"]
-
-    def test_ls_list_async(self, tree: JetStreamServers, api: API, done: Callable[[Any], Any]) -> None:
-        found = done(api.server.lsListAsync(["/docs/deep", "/more"]))
-        assert {path: [entry["name"] for entry in entries] for path, entries in found.items()} == {
-            "/docs/deep": ["b.txt"],
-            "/more": ["c.txt"],
-        }
-        assert list(done(api.server.lsListAsync("/more"))) == ["/more"]
-
-    def test_ls_roots_async(self, tree: JetStreamServers, api: API, done: Callable[[Any], Any]) -> None:
-        [entry] = done(api.server.lsRootsAsync())
-        assert (entry["path"], entry["type"]) == ("/", "directory")
-
-    def test_du_async(self, tree: JetStreamServers, api: API, done: Callable[[Any], Any]) -> None:
-        assert done(api.server.duAsync("/docs")) == 6
-        assert done(api.server.duAsync(["/docs", "/more/c.txt"])) == 7
-        assert done(api.server.duAsync("/docs/a.txt")) == 4
-
-    def test_mkdir_async(self, tree: JetStreamServers, api: API, done: Callable[[Any], Any]) -> None:
-        assert done(api.server.mkdirAsync("/new/deeper/deepest")) is None
-        assert [entry["path"] for entry in api.ls("/new/deeper")] == ["/new/deeper/deepest"]
-
-    def test_mk_file_async(self, tree: JetStreamServers, api: API, done: Callable[[Any], Any]) -> None:
-        assert done(api.server.mkFileAsync("/new/empty")) is None
-        assert tree.near.files()["/new/empty"] == 0
-
-    def test_mv_async(self, tree: JetStreamServers, api: API, done: Callable[[Any], Any]) -> None:
-        assert done(api.server.mvAsync("/docs/a.txt", "/docs/z.txt")) is None
-        assert tree.near.read("/docs/z.txt") == b"aaaa"
-        assert "/docs/a.txt" not in tree.near.files()
-        assert done(api.server.mvAsync(from_="/docs/z.txt", to="/more")) is None
-        assert tree.near.read("/more/z.txt") == b"aaaa"
-
-    def test_rm_async(self, tree: JetStreamServers, api: API, done: Callable[[Any], Any]) -> None:
-        assert done(api.server.rmAsync("/docs")) is None
-        assert done(api.server.rmAsync("/more/c.txt")) is None
-        assert tree.near.files() == {}
+def paths(found: Any) -> Any:
+    """Return the paths of entries, by the listed path if there are several lists."""
+    if isinstance(found, dict):
+        return {path: paths(entries) for path, entries in found.items()}
+    return [entry["path"] for entry in found] if isinstance(found, list) else found
 
 
-class TestPlain:
-    def test_ls(self, tree: JetStreamServers, api: API) -> None:
-        assert [entry["name"] for entry in api.ls()] == ["docs", "more"]
-        assert [entry["name"] for entry in api.ls("/docs/deep", timeout=BOUND)] == ["b.txt"]
+#: The calls of the reference that read, and what their requests result in.
+READS = [
+    (lambda server: server.lsAsync("/docs"), ["/docs/a.txt", "/docs/deep"]),
+    (lambda server: server.lsAsync(path=["/docs/deep", "/more"]), ["/docs/deep/b.txt", "/more/c.txt"]),
+    (
+        lambda server: server.lsListAsync(["/docs/deep", "/more"]),
+        {"/docs/deep": ["/docs/deep/b.txt"], "/more": ["/more/c.txt"]},
+    ),
+    (lambda server: server.lsListAsync("/more"), {"/more": ["/more/c.txt"]}),
+    (lambda server: server.lsRootsAsync(), ["/"]),
+    (lambda server: server.duAsync("/docs"), 6),
+    (lambda server: server.duAsync(["/docs", "/more/c.txt"]), 7),
+    (lambda server: server.duAsync("/docs/a.txt"), 4),
+]
+#: Those that change something, and the files afterwards.
+CHANGES = [
+    (lambda server: server.mkdirAsync("/new/deeper/deepest"), "/docs/a.txt /docs/deep/b.txt /more/c.txt"),
+    (lambda server: server.mkFileAsync("/new/empty"), "/docs/a.txt /docs/deep/b.txt /more/c.txt /new/empty"),
+    (lambda server: server.mvAsync("/docs/a.txt", "/docs/z.txt"), "/docs/deep/b.txt /docs/z.txt /more/c.txt"),
+    (
+        lambda server: server.mvAsync(from_="/docs/a.txt", to="/more"),
+        "/docs/deep/b.txt /more/a.txt /more/c.txt",
+    ),
+    (lambda server: server.rmAsync("/docs"), "/more/c.txt"),
+    (lambda server: server.rmAsync("/more/c.txt"), "/docs/a.txt /docs/deep/b.txt"),
+]
 
-    def test_ls_roots(self, api: API) -> None:
-        assert [entry["path"] for entry in api.ls_roots()] == ["/"]
 
-    def test_du(self, tree: JetStreamServers, api: API) -> None:
-        assert api.du("/") == 7
+@pytest.mark.parametrize(("call", "expected"), READS)
+def test_what_is_read(tree: JetStreamServers, api: API, call: Any, expected: Any) -> None:
+    request = call(api.server)
+    assert isinstance(request, Request)
+    assert paths(request.result(BOUND)) == expected
 
-    def test_mkdir_mkfile_mv_rm(self, harness: JetStreamServers, api: API) -> None:
-        answers: Any = [api.mkdir("/a/b"), api.mkfile("/a/b/c"), api.mv("/a/b/c", "/a/d"), api.rm("/a/b")]
-        assert answers == [None] * 4
-        assert (harness.near.files(), [entry["name"] for entry in api.ls("/a")]) == ({"/a/d": 0}, ["d"])
+
+@pytest.mark.parametrize(("call", "files"), CHANGES)
+def test_what_is_changed(tree: JetStreamServers, api: API, call: Any, files: str) -> None:
+    assert call(api.server).result(BOUND) is None
+    assert sorted(tree.near.files()) == files.split()
+    assert {tree.near.read(path) for path in files.split()} <= {b"aaaa", b"bb", b"c", b""}
+
+
+def test_entries_of_a_directory(tree: JetStreamServers, api: API) -> None:
+    found = api.server.lsAsync("/docs").result(BOUND)
+    assert [(entry["name"], entry["type"]) for entry in found] == [("a.txt", "file"), ("deep", "directory")]
+    assert (found[0]["size"], found[0]["modifiedTime"] > 1e15) == (4, True)
+    assert api.server.mkdirAsync("/new/deeper/deepest").result(BOUND) is None
+    assert [entry["path"] for entry in api.ls("/new/deeper")] == ["/new/deeper/deepest"]
+
+
+def test_plain_forms(tree: JetStreamServers, api: API) -> None:
+    assert [entry["name"] for entry in api.ls()] == ["docs", "more"]
+    assert [entry["name"] for entry in api.ls("/docs/deep", timeout=BOUND)] == ["b.txt"]
+    assert ([entry["path"] for entry in api.ls_roots()], api.du("/")) == (["/"], 7)
+    answers: Any = [api.mkdir("/a/b"), api.mkfile("/a/b/c"), api.mv("/a/b/c", "/a/d"), api.rm("/a/b")]
+    assert answers == [None] * 4
+    assert (tree.near.files()["/a/d"], [entry["name"] for entry in api.ls("/a")]) == (0, ["d"])
 
 
 @pytest.mark.parametrize(

@@ -17,18 +17,10 @@ LETTERS = ("L", "F", "R", "M")
 @pytest.mark.parametrize(
     ("word", "letter"),
     [
-        ("local-file", "L"),
-        ("L", "L"),
-        ("l", "L"),
-        ("url-fetch", "F"),
-        ("F", "F"),
-        ("multipart", "M"),
-        ("M", "M"),
-        ("remote", "R"),
-        ("R", "R"),
-        ("auto", "auto"),
+        ("local-file", "L"), ("L", "L"), ("l", "L"), ("url-fetch", "F"), ("F", "F"),
+        ("multipart", "M"), ("M", "M"), ("remote", "R"), ("R", "R"), ("auto", "auto"),
     ],
-)
+)  # fmt: skip
 def test_both_spellings_are_known(word: str, letter: str) -> None:
     assert parse_transfer_mode(word).code == letter
 

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 
 from smartxfer import RepositoryClient
 from smartxfer.errors import Conflict, NotFound, UsageError
-from smartxfer.local import LocalServer
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[LocalServer]:
-    with LocalServer(services=["nrp"]) as running:
-        yield running
+from tests.support.nrp_server import NRPServer
+from tests.support.trees import make_tree
 
 
 @pytest.fixture
-def site(server: LocalServer) -> Any:
-    return server.nrp
+def site(harness: NRPServer) -> Any:
+    return harness.site
 
 
 @pytest.fixture
-def client(site: Any) -> Iterator[RepositoryClient]:
-    with RepositoryClient(site.url, token=site.token) as made:
-        yield made
+def client(live: RepositoryClient) -> RepositoryClient:
+    return live
 
 
 @pytest.fixture
@@ -37,11 +31,7 @@ def draft(client: RepositoryClient) -> Any:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for name in ("a.csv", "b.txt", "run/c.csv", "tmp/d.csv"):
-        path = tmp_path / "tree" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(name.encode())
-    return tmp_path / "tree"
+    return make_tree(tmp_path / "tree")
 
 
 def test_one_file(client: RepositoryClient, site: Any, draft: Any, tree: Path, tmp_path: Path) -> None:

@@ -168,18 +168,11 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("status", "kind"),
         [
-            (400, errors.BadRequest),
-            (401, errors.AuthError),
-            (402, errors.Forbidden),
-            (403, errors.Forbidden),
-            (404, errors.NotFound),
-            (409, errors.Conflict),
-            (413, errors.TooLarge),
-            (422, errors.BadRequest),
-            (429, errors.RateLimited),
-            (500, errors.ServerError),
+            (400, errors.BadRequest), (401, errors.AuthError), (402, errors.Forbidden), (403, errors.Forbidden),
+            (404, errors.NotFound), (409, errors.Conflict), (413, errors.TooLarge), (422, errors.BadRequest),
+            (429, errors.RateLimited), (500, errors.ServerError),
         ],
-    )
+    )  # fmt: skip
     def test_by_status(
         self, mock: RequestsMock, client: PerseusClient, status: int, kind: Type[Exception]
     ) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from smartxfer import SyncReport
 from smartxfer.errors import NotFound, UsageError
-from smartxfer.perseus import FileStatus, PerseusClient
+from smartxfer.perseus import PerseusClient
 from smartxfer.transfer.journal import Journal, state_directory
 from tests.support.perseus_server import PerseusServer
 from tests.support.wrong_sizes import WrongSizes
@@ -157,14 +157,6 @@ class TestSync:
         WrongSizes(monkeypatch).tell(tmp_path / "cpuinfo", reported)
         done = live.file.sync_dir(tmp_path)
         assert harness.site.content(done.files["cpuinfo"].id) == b"processor : 0"
-
-    def test_again_nothing_is(self, harness: PerseusServer, live: PerseusClient, directory: Path) -> None:
-        live.file.sync_dir(directory)
-        sent = harness.calls.count("put")
-        again = live.file.sync_dir(directory)
-        assert (again.uploaded, harness.calls.count("put")) == ([], sent)
-        assert again.skipped == ["a.txt", "deep/er/a.txt", "same.txt", "there.txt"]
-        assert {file.status for file in again.files.values()} == {FileStatus.UPLOADED}
 
     def test_a_run_that_was_ended_late_leaves_no_journal(
         self, harness: PerseusServer, live: PerseusClient, directory: Path

@@ -4,42 +4,30 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, List
 
 import pytest
 
 from smartxfer import PerseusClient, SyncReport, TransferReport
 from smartxfer.errors import NotFound, UsageError
-from smartxfer.local import LocalServer
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[LocalServer]:
-    with LocalServer(services=["perseus"]) as running:
-        yield running
+from tests.support.perseus_server import PerseusServer
+from tests.support.trees import make_tree
 
 
 @pytest.fixture
-def site(server: LocalServer) -> Any:
-    return server.perseus
+def site(harness: PerseusServer) -> Any:
+    return harness.site
 
 
 @pytest.fixture
-def client(site: Any) -> Iterator[PerseusClient]:
+def client(harness: PerseusServer) -> PerseusClient:
     """A client of a service without files."""
-    with PerseusClient(site.url, api_key=site.api_key) as made:
-        for file in made.list():
-            made.remove(file)
-        yield made
+    return harness.client()
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for name in ("a.csv", "b.txt", "run/c.csv", "tmp/d.csv"):
-        path = tmp_path / "tree" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(name.encode())
-    return tmp_path / "tree"
+    return make_tree(tmp_path / "tree")
 
 
 def names(report: Any) -> List[str]:

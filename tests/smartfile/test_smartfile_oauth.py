@@ -88,16 +88,6 @@ def test_each_attempt_has_its_own_nonce(web: RequestsMock, clock: FakeClock) -> 
     assert len(set(nonces)) == 2
 
 
-def test_tokens_from_the_environment(web: RequestsMock, clock: FakeClock, monkeypatch: Any) -> None:
-    for name in ("CLIENT_TOKEN", "CLIENT_SECRET", "ACCESS_TOKEN", "ACCESS_SECRET"):
-        monkeypatch.setenv(f"SMARTFILE_{name}", name.lower())
-    monkeypatch.setenv("SMARTFILE_API_URL", SITE)
-    web.get(SITE + "/api/2/whoami/", json={})
-    with OAuthClient(clock=clock) as api:
-        api.get("/whoami")
-    assert signed(web.calls[0])["oauth_signature"] == "client_secret&access_secret"
-
-
 def test_what_is_missing_is_named(clock: FakeClock) -> None:
     with client(clock) as api:
         with pytest.raises(UsageError, match="get_request_token"):

@@ -4,46 +4,28 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import List
 
 import pytest
 
 from smartxfer import BasicClient, FileResult
 from smartxfer.errors import NotFound, UsageError
-from smartxfer.local import LocalServer
 from smartxfer.smartfile import Info
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[LocalServer]:
-    with LocalServer(services=["smartfile"]) as running:
-        yield running
+from tests.support.trees import make_tree
 
 
 @pytest.fixture
-def site(server: LocalServer) -> Any:
-    return server.smartfile
-
-
-@pytest.fixture
-def client(site: Any) -> Iterator[BasicClient]:
+def client(live: BasicClient) -> BasicClient:
     """A client of an empty account."""
-    with BasicClient(site.key, site.password, url=site.url) as made:
-        for info in made.list("/"):
-            made.remove(info)
-        yield made
+    return live
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for name in ("a.csv", "b.txt", "run/c.csv", "tmp/d.csv"):
-        path = tmp_path / "tree" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(name.encode())
-    return tmp_path / "tree"
+    return make_tree(tmp_path / "tree")
 
 
-def test_one_file(client: BasicClient, site: Any, tmp_path: Path) -> None:
+def test_one_file(client: BasicClient, tmp_path: Path) -> None:
     sent = client.upload(("a.txt", b"four"), "/")
     assert (sent.name, sent.bytes, sent.item.path, sent.item.size) == ("/a.txt", 4, "/a.txt", 4)
     assert client.exists("/a.txt")
