@@ -80,8 +80,8 @@ def test_a_request_that_can_be_read_in_two_ways_is_refused(bridge: Bridge, packa
 
 #: Lengths of a chunk that Python's int() reads, and others that are wrong.
 LENGTHS = (
-    b"-%x" % len(CALL), b"+%x" % len(CALL), b"0x%x" % len(CALL), b"%x_%x" % divmod(len(CALL), 16), b" %x" % len(CALL),
-    b"%x" % (len(CALL) - 1),
+    b"-%x" % len(CALL), b"+%x" % len(CALL), b"0x%x" % len(CALL), b"%x_%x" % divmod(len(CALL), 16),
+    b" %x" % len(CALL), b"%x" % (len(CALL) - 1),
 )  # fmt: skip
 
 
@@ -97,8 +97,10 @@ def test_a_chunk_whose_length_only_python_reads(bridge: Bridge, package: Any, re
 @pytest.mark.parametrize(
     "rest",
     [
-        JSON + LENGTH + LENGTH + b"\r\n" + CALL, JSON + b"Cookie: a=1\r\nCookie: b=2\r\n" + LENGTH + b"\r\n" + CALL,
-        JSON + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS, JSON + b"Transfer-Encoding: Chunked\r\n\r\n" + CHUNKS,
+        JSON + LENGTH + LENGTH + b"\r\n" + CALL,
+        JSON + b"Cookie: a=1\r\nCookie: b=2\r\n" + LENGTH + b"\r\n" + CALL,
+        JSON + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS,
+        JSON + b"Transfer-Encoding: Chunked\r\n\r\n" + CHUNKS,
     ],
 )  # fmt: skip
 def test_what_can_be_read_in_one_way_is_answered(bridge: Bridge, rest: bytes) -> None:
@@ -113,7 +115,8 @@ def test_what_can_be_read_in_one_way_is_answered(bridge: Bridge, rest: bytes) ->
 @pytest.mark.parametrize("count", [1100, pytest.param(3000, marks=pytest.mark.slow)])
 def test_sessions_without_a_login_push_out_no_login(bridge: Bridge, package: Any, count: int) -> None:
     """A client without login opens sessions in a loop: sessions with a login survive."""
-    user, stranger = Calls(bridge.url).login(), http.client.HTTPConnection("127.0.0.1", bridge.listener.port, timeout=30)
+    user = Calls(bridge.url).login()
+    stranger = http.client.HTTPConnection("127.0.0.1", bridge.listener.port, timeout=30)
     login = user.http.cookies["JSSESSION"]
     for _ in range(count):
         stranger.request("POST", "/jsonrpc", CALL, {"Content-Type": "application/json"})

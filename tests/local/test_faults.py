@@ -119,7 +119,7 @@ def test_another_answer_than_the_service_s(server: LocalServer, site: wire.Site)
 
 
 def test_interim_answers(server: LocalServer, site: wire.Site) -> None:
-    """Read from the socket, because http.client hides interim responses or takes one for the final response."""
+    """Read from the socket, because http.client hides interim responses or takes one for the final."""
     fault = server.fault("filesender", "GET /rest.php/info", "interim 102 3")
     with Raw(site.url) as raw:
         raw.get("/rest.php/info", "Connection: close")
@@ -177,7 +177,7 @@ def test_a_fault_that_cannot_happen_is_not_used_up(server: LocalServer, site: wi
 
 
 @pytest.mark.parametrize(("effect", "count"), [("reset-after-sent 256K", 262144), ("truncate 1000", 1000)])
-def test_an_answer_that_ends_early(server: LocalServer, site: wire.Site, sent: Any, effect: str, count: int) -> None:
+def test_an_early_end(server: LocalServer, site: wire.Site, sent: Any, effect: str, count: int) -> None:
     fault = server.fault("filesender", DOWNLOAD, effect)
     head, body, reset = download(site, sent)
     assert (reset, body == DATA[:count]) == (effect.startswith("reset"), True)
@@ -354,16 +354,14 @@ def test_what_is_not_in_the_language(server: LocalServer, effect: str) -> None:
         server.fault("filesender", CHUNK, effect)
 
 
-@pytest.mark.parametrize("match", ["", "PUT", "/rest.php", "put /x", "GET rest.php"])
-def test_what_is_no_match(server: LocalServer, match: str) -> None:
-    with pytest.raises(UsageError, match="method and a path"):
-        server.fault("filesender", match, "stall")
-
-
-def test_other_misuse(server: LocalServer) -> None:
-    with pytest.raises(UsageError, match="no service '"):
-        server.fault("filsender", CHUNK, "stall")
-    with pytest.raises(UsageError, match="times"):
-        server.fault("filesender", CHUNK, "stall", times=0)
-    with pytest.raises(UsageError, match="after"):
-        server.fault("filesender", CHUNK, "stall", after=-1)
+@pytest.mark.parametrize(
+    ("service", "match", "more", "words"),
+    [
+        *(("filesender", match, {}, "method and a path") for match in ("", "PUT", "/rest.php", "put /x", "GET x")),
+        ("filsender", CHUNK, {}, "no service '"), ("filesender", CHUNK, {"times": 0}, "times"),
+        ("filesender", CHUNK, {"after": -1}, "after"),
+    ],
+)  # fmt: skip
+def test_other_misuse(server: LocalServer, service: str, match: str, more: Any, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        server.fault(service, match, "stall", **more)

@@ -1,6 +1,6 @@
-"""Management of transfers on both releases, as far as the client's own tests do not show it (FileSender protocol, 7).
+"""Management of transfers on both releases, without what the client's tests show (FileSender protocol, 7).
 
-Lists, reminders, extensions, closing, recipients and objects of other users: tests/filesender/management/test_managing.py.
+Lists, reminders, extensions, recipients, other users: tests/filesender/management/test_managing.py.
 """
 
 import http.client
@@ -51,7 +51,8 @@ def test_the_audit_log(site: wire.Site) -> None:
         "archive_download_ended", "transfer_closed",
     ]  # fmt: skip
     user, recipient, uploaded = log[0]["author"], log[6]["author"], log[2]["target"]
-    assert (user["type"], user["identity"], user["ip"], type(user["id"])) == ("User", "ann@example.org", "", str)
+    assert [user[name] for name in ("type", "identity", "ip")] == ["User", "ann@example.org", ""]
+    assert isinstance(user["id"], str)
     assert (recipient["type"], recipient["email"]) == ("Recipient", "bob@example.net")
     assert [uploaded[name] for name in ("type", "path", "name", "size")] == ["File", "d/a.txt", "a.txt", 3]
 
@@ -62,7 +63,8 @@ def test_a_recipient_gets_no_mail_before_the_completion(server: LocalServer, sit
     assert (early.status, len(server.filesender.mails)) == (201, mailed)
     assert early.headers["Location"].endswith("/rest.php/recipient/{}".format(early.json()["id"]))
     site.complete(transfer)
-    assert [mail["to"] for mail in server.filesender.mails[mailed:]] == ["bob@example.net", "early@example.net"]
+    told = [mail["to"] for mail in server.filesender.mails[mailed:]]
+    assert told == ["bob@example.net", "early@example.net"]
 
 
 def test_closing(site: wire.Site) -> None:
@@ -83,7 +85,8 @@ def test_closing(site: wire.Site) -> None:
 def test_deleting(server: LocalServer, site: wire.Site) -> None:
     transfer = site.send("a", b"abc")
     stored = Path(server.filesender.stored(transfer["files"][0]["id"]))
-    assert (stored.exists(), site.call("DELETE", at(transfer)).body, stored.exists()) == (True, b"null", False)
+    assert stored.exists()
+    assert (site.call("DELETE", at(transfer)).body, stored.exists()) == (b"null", False)
     # A transfer is closed with its last file.
     two = site.create([("a", 0), ("b", 0)])
     site.complete(two)

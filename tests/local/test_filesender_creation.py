@@ -1,4 +1,4 @@
-"""New transfers, chunks and completion on both releases, as far as no capture shows them (FileSender protocol, 4 to 6)."""
+"""New transfers, chunks and completion on both releases, without what the captures show (protocol, 4 to 6)."""
 
 import hashlib
 from typing import Any, Dict
@@ -17,7 +17,8 @@ server = each_release()
 
 
 def body(**more: Any) -> Dict[str, Any]:
-    given = {"from": "ann@example.org", "files": [{"name": "a.txt", "size": 3}], "recipients": [], "options": {}, **more}
+    files = [{"name": "a.txt", "size": 3}]
+    given = {"from": "ann@example.org", "files": files, "recipients": [], "options": {}, **more}
     return {key: value for key, value in given.items() if value != "absent"}
 
 
@@ -35,7 +36,7 @@ def orphans(server: LocalServer, before: int) -> Any:
         ({"from": "absent"}, "bad_email", False), ({"from": "ann"}, "bad_email", False),
         ({"files": []}, "transfer_no_files", False),
         ({"recipients": [], "options": {"get_a_link": False}}, "transfer_no_recipients", False),
-        ({"files": [{"name": f"f{number}", "size": 1} for number in range(31)]}, "transfer_too_many_files", False),
+        ({"files": [{"name": f"f{n}", "size": 1} for n in range(31)]}, "transfer_too_many_files", False),
         ({"files": [{"name": "a", "size": 101 << 30}]}, "transfer_maximum_size_exceeded", False),
         ({"recipients": [f"r{number}@example.net" for number in range(51)], "options": {"get_a_link": False}},
          "transfer_too_many_recipients", False),
@@ -43,7 +44,7 @@ def orphans(server: LocalServer, before: int) -> Any:
         ({"files": [{"size": 5}]}, "transfer_file_name_invalid", True),
         ({"files": [{"name": "a", "size": -1}]}, "database_access_failure", True),
         ({"files": [{"name": "a", "size": 5.5}]}, "database_access_failure", True),
-        ({"files": [{"name": "good.txt", "size": 1}, {"name": "a" * 256, "size": 1}]}, "database_access_failure", True),
+        ({"files": [{"name": name, "size": 1} for name in ("ok", "a" * 256)]}, "database_access_failure", True),
         ({"encryption": True, "encryption_key_version": 9}, "rest_bad_parameter", True),
     ],
 )  # fmt: skip
@@ -60,8 +61,8 @@ def test_a_refused_transfer_leaves_nothing_or_an_empty_one(
     ("name", "expected"),
     [
         *((name, "transfer_file_name_invalid") for name in (
-            "a+b.txt", "it's", "a=b", "~", 'say "x"', "a{b}", "a\\b", "a|b", "/abs", "li\nne", "a\n\n", "a\u2013b",
-            "e\u0301.txt", "",
+            "a+b.txt", "it's", "a=b", "~", 'say "x"', "a{b}", "a\\b", "a|b", "/abs", "li\nne", "a\n\n",
+            "a\u2013b", "e\u0301.txt", "",
         )),
         *((name, "file_extension_not_allowed") for name in ("x.exe", "x.bat", "x.a_b")),
     ],
@@ -73,7 +74,10 @@ def test_invalid_names(site: wire.Site, name: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../x", "a/../b", "x.EXE", "a//b", "a/", "é.txt", "名.txt", "_,;:!@#$%^&*)(][-b .txt", " x ", ".bashrc", "CON"],
+    [
+        "../x", "a/../b", "x.EXE", "a//b", "a/", "é.txt", "名.txt", "_,;:!@#$%^&*)(][-b .txt", " x ", ".bashrc",
+        "CON",
+    ],
 )
 def test_valid_names(site: wire.Site, name: str) -> None:
     assert wire.real_files(site.create([(name, 1)]))[0]["name"] == name
@@ -118,7 +122,8 @@ def test_folders_are_entries_of_the_first_response_only(site: wire.Site) -> None
         ("d", 0, False), ("d/e", 0, False), ("d/e/a.txt", "1", True), ("d/b.txt", "1", True)
     ]  # fmt: skip
     assert transfer["options"]["collection"] is True
-    assert [file["name"] for file in site.call("GET", at(transfer)).json()["files"]] == ["d/e/a.txt", "d/b.txt"]
+    later = site.call("GET", at(transfer)).json()["files"]
+    assert [file["name"] for file in later] == ["d/e/a.txt", "d/b.txt"]
 
 
 def test_duplicate_names_tags_and_entities(site: wire.Site) -> None:
@@ -138,8 +143,9 @@ def test_the_order_of_options(site: wire.Site) -> None:
     }  # fmt: skip
     made = site.call("POST", CREATE, body(options=options, recipients=["bob@example.net"])).json()
     assert list(made["options"].items()) == [
-        ("get_a_link", False), ("add_me_to_recipients", True), ("email_recipient_when_transfer_expires", True),
-        ("hide_sender_email", True), ("email_me_copies", True), ("encryption", False),
+        ("get_a_link", False), ("add_me_to_recipients", True),
+        ("email_recipient_when_transfer_expires", True), ("hide_sender_email", True),
+        ("email_me_copies", True), ("encryption", False),
     ]  # fmt: skip
     assert [person["email"] for person in made["recipients"]] == ["bob@example.net", "ann@example.org"]
 

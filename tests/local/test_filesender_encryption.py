@@ -20,19 +20,15 @@ AEAD = base64.b64encode(
 #: Options of a client for key versions with AES-GCM and with AES-CBC.
 FIELDS: Dict[int, Dict[str, Any]] = {
     3: {
-        "encryption_password_version": 1,
-        "encryption_password_encoding": "none",
+        "encryption_password_version": 1, "encryption_password_encoding": "none",
         "encryption_password_hash_iterations": 1000,
         "encryption_client_entropy": base64.b64encode(b"e" * 32).decode(),
     },
     1: {
-        "encryption_password_version": 2,
-        "encryption_password_encoding": "base64",
-        "encryption_password_hash_iterations": 2000,
-        "encryption_client_entropy": "",
+        "encryption_password_version": 2, "encryption_password_encoding": "base64",
+        "encryption_password_hash_iterations": 2000, "encryption_client_entropy": "",
     },
-}
-
+}  # fmt: skip
 
 server = each_release(encryption_iterations=1000)
 
@@ -142,30 +138,23 @@ def test_a_whole_file_from_a_server_without_the_fault(server: LocalServer, site:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("name", "value"),
     [
-        {"X_Filesender_Chunk_Size": "1023"},
-        {"X_Filesender_Chunk_Size": "1056"},
-        {"X_Filesender_Chunk_Size": "x"},
-        {"X_Filesender_Chunk_Size_Encrypted": "1055"},
-        {"X_Filesender_Encrypted": "0"},
-        {"X_Filesender_File_Size": "2596"},
-        {"X_Filesender_Chunk_Offset": "1056"},
+        ("Chunk_Size", "1023"), ("Chunk_Size", "1056"), ("Chunk_Size", "x"), ("Chunk_Size_Encrypted", "1055"),
+        ("Encrypted", "0"), ("File_Size", "2596"), ("Chunk_Offset", "1056"),
     ],
-)
-def test_headers_that_lie(server: LocalServer, site: wire.Site, changes: Dict[str, str]) -> None:
+)  # fmt: skip
+def test_wrong_headers(server: LocalServer, site: wire.Site, name: str, value: str) -> None:
     transfer = create(site, 2500)
-    reply = put(site, transfer, 0, bytes(C + 32), C, **changes)
+    reply = put(site, transfer, 0, bytes(C + 32), C, **{"X_Filesender_" + name: value})
     if reply.status == 500:
         # A 3.x reads the number of bytes in the header, and fails.
-        assert not is_2x(server)
-        assert reply.body == b""
+        assert (is_2x(server), reply.body) == (False, b"")
     else:
         assert message(reply) == (400, "rest_sanity_check_failed")
-    file = wire.real_files(transfer)[0]
-    target = "/rest.php/file/{}/chunk/0".format(file["id"])
+    target = "/rest.php/file/{}/chunk/0".format(wire.real_files(transfer)[0]["id"])
     headers = {"X-Filesender-Chunk-Size": "1024", "X-Filesender-Chunk-Size-Encrypted": "1056"}
-    headers.update({name.replace("_", "-"): value for name, value in changes.items()})
+    headers["X-Filesender-" + name.replace("_", "-")] = value
     signed = site.bare("PUT", site.signed("PUT", target, bytes(C + 32)), bytes(C + 32), headers)
     assert message(signed) == (400, "rest_sanity_check_failed")
 
@@ -216,24 +205,17 @@ def test_the_size_of_a_chunk_in_base64(server: LocalServer, site: wire.Site) -> 
     assert [fetched(site, transfer, n * C, len(blob)) for n, blob in enumerate(stored)] == stored
 
 
-def test_what_the_site_publishes(server: LocalServer, site: wire.Site) -> None:
-    def published(name: str) -> str:
-        found = re.search(rf"^ *{name}: '?([^',]*)'?,$", script(), re.MULTILINE)
-        assert found, name
-        return found.group(1)
+def test_published_values(server: LocalServer, site: wire.Site) -> None:
+    def published(*names: str) -> List[str]:
+        script = site.bare("GET", "/filesender-config.js.php").body.decode()
+        return [re.findall(rf"^ *{name}: '?([^',]*)'?,$", script, re.MULTILINE)[0] for name in names]
 
-    def script() -> str:
-        return site.bare("GET", "/filesender-config.js.php").body.decode()
-
-    in_base64 = "encryption_encode_encrypted_chunks_in_base64_during_upload"
-    assert published("encryption_password_hash_iterations_new_files") == "1000"
-    assert (published("encryption_mandatory"), published(in_base64)) == ("false", "false")
-    assert (published("upload_chunk_size"), published("upload_crypted_chunk_size")) == ("1024", "1056")
-    with configured(
-        server, encryption_mandatory=True, base64_chunks=True, max_transfer_encrypted_file_size=9
-    ):
-        assert (published("encryption_mandatory"), published(in_base64)) == ("true", "true")
-        assert published("max_transfer_encrypted_file_size") == "9"
+    switches = ("encryption_mandatory", "encryption_encode_encrypted_chunks_in_base64_during_upload")
+    assert published("encryption_password_hash_iterations_new_files", *switches) == ["1000", "false", "false"]
+    assert published("upload_chunk_size", "upload_crypted_chunk_size") == ["1024", "1056"]
+    changes: Dict[str, Any] = {"encryption_mandatory": True, "base64_chunks": True}
+    with configured(server, **changes, max_transfer_encrypted_file_size=9):
+        assert published("max_transfer_encrypted_file_size", *switches) == ["9", "true", "true"]
     with LocalServer(services=["filesender"]) as stock:
         text = wire.Site(stock.filesender).bare("GET", "/filesender-config.js.php").body
     assert b"encryption_password_hash_iterations_new_files: '4096000'," in text

@@ -34,7 +34,8 @@ def test_unsigned_chunks_without_a_right_size_header(server: LocalServer, site: 
     transfer, old = site.create([("a", 20)]), is_2x(server)
     file = wire.real_files(transfer)[0]
     # Without a size header, and in HTTP chunks, whose length is known only at the end.
-    for headers, body in (({}, DATA), ({"Content-Type": "application/octet-stream"}, DATA), ({}, iter([DATA]))):
+    binary = {"Content-Type": "application/octet-stream"}
+    for headers, body in (({}, DATA), (binary, DATA), ({}, iter([DATA]))):
         bare = site.bare("PUT", wire.chunk_target(transfer, file, 10), body, headers)
         if old:
             assert bare.json() == {"offset": 10, "written": 10}

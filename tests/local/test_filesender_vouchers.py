@@ -1,4 +1,4 @@
-"""Vouchers and guests on both releases, as far as the client's own tests do not show it (FileSender protocol, 10).
+"""Vouchers and guests on both releases, without what the client's tests show (FileSender protocol, 10).
 
 Lists, reminders, extensions, deletion and terms of use: tests/filesender/management/test_vouchers.py.
 """
@@ -160,7 +160,8 @@ def test_an_older_csrf_token_lives_until_a_newer_one_is_used(site: wire.Site) ->
 def test_a_site_without_csrf(server: LocalServer, site: wire.Site) -> None:
     with configured(server, csrf=False):
         guest = Guest(site, invite(site))
-        reply = guest.call("POST", CREATE, {"files": [{"name": "a", "size": 1}], "options": {}}, csrfptoken=None)
+        body = {"files": [{"name": "a", "size": 1}], "options": {}}
+        reply = guest.call("POST", CREATE, body, csrfptoken=None)
         assert (guest.csrf, reply.status, reply.headers.get("Set-Cookie")) == ("", 201, None)
 
 

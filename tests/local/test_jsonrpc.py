@@ -187,7 +187,7 @@ def test_old_answers_are_forgotten_but_none_that_is_to_come(service: Counting) -
 
 
 @pytest.mark.parametrize("method", ["getServerInfo", "auth", "authToken", "echo"])
-def test_an_unknown_cookie_opens_a_session_only_for_some(caller: Caller, service: Counting, method: str) -> None:
+def test_an_unknown_cookie_opens_few_sessions(caller: Caller, service: Counting, method: str) -> None:
     caller.cookie = "made-up"
     assert error(caller.call("send.createTransfer")) == (-32001, "NotAuthenticated")
     assert caller.cookie == "made-up"
@@ -237,8 +237,8 @@ def test_of_very_many_sessions_the_one_idle_longest_goes(service: Counting) -> N
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        (b"", "ParseError"), (b"{", "ParseError"), (b"\xff\xfe\xfd", "ParseError"), (b"[" * 100_000, "ParseError"),
-        (b"null", "InvalidRequest"),
+        (b"", "ParseError"), (b"{", "ParseError"), (b"\xff\xfe\xfd", "ParseError"),
+        (b"[" * 100_000, "ParseError"), (b"null", "InvalidRequest"),
         (b'[{"jsonrpc": "2.0", "id": 1, "method": "echo"}]', "InvalidRequest"),
         (b'{"id": 1, "method": "echo"}', "InvalidRequest"),
         (b'{"jsonrpc": "2.0", "method": "echo"}', "InvalidRequest"),

@@ -174,20 +174,13 @@ def test_a_fetch_outlives_a_restart(tmp_path: Any, origin: Origin) -> None:
 @pytest.mark.parametrize(
     ("kind", "url", "message"),
     [
-        ("F", None, "Missing data for required field."),
-        ("F", "not a url", "Not a valid URL."),
-        ("F", 5, "Not a valid URL."),
-        ("F", "file:///etc/passwd", "Not a valid URL."),
-        ("F", "http://[::1", "Not a valid URL."),
-        ("F", "http://far.example/x", "Domain not allowed"),
-        ("F", "http://far.example:80/x", "Domain not allowed"),
-        ("R", "https://other.example/x", "Domain not allowed"),
+        *(("F", url, "Not a valid URL.") for url in ("not a url", 5, "file:///etc/passwd", "http://[::1")),
+        ("F", "http://far.example/x", "Domain not allowed"), ("F", "http://far.example:80/x", "Domain not allowed"),
         ("R", "https://ann@far.example/x", "Domain not allowed"),
     ],
-)
+)  # fmt: skip
 def test_urls_that_are_not_allowed(draft: Draft, kind: str, url: Any, message: str) -> None:
-    given = {} if url is None else {"url": url}
-    reply = draft.start({"key": "x", "transfer": {"type": kind, **given}})
+    reply = draft.start({"key": "x", "transfer": {"type": kind, "url": url}})
     errors = [{"field": "0.transfer.url", "messages": [message]}]
     assert (reply.status, reply.json()["errors"]) == (400, errors)
     assert draft.keys() == []

@@ -1,4 +1,4 @@
-"""The local repository: drafts, publishing and versions, as far as no capture shows them (NRP protocol, 3 and 4)."""
+"""The local repository: drafts, publishing and versions, without what the captures show (NRP protocol, 4)."""
 
 import io
 import time
@@ -20,7 +20,10 @@ running = repository()
     ("person", "field", "message"),
     [
         ({}, "person_or_org.type", "Missing data for required field."),
-        ({"type": "robot"}, "person_or_org.type", "Invalid value. Choose one of ['organizational', 'personal']."),
+        (
+            {"type": "robot"}, "person_or_org.type",
+            "Invalid value. Choose one of ['organizational', 'personal'].",
+        ),
         ({"type": "personal"}, "person_or_org.family_name", "Family name must be filled."),
         ({"type": "organizational"}, "person_or_org.name", "Name cannot be blank."),
         (None, "person_or_org", "Missing data for required field."),
@@ -73,7 +76,8 @@ def test_a_record_without_files(api: Api) -> None:
     without = {"metadata": COMPLETE, "files": {"enabled": False}}
     refused = api.ok("PUT", draft["links"]["self"], without)
     delete_first = "You must first delete all files to set the record to be metadata-only."
-    assert (fields(refused["errors"]), refused["files"]["enabled"]) == ({"files.enabled": [delete_first]}, True)
+    assert fields(refused["errors"]) == {"files.enabled": [delete_first]}
+    assert refused["files"]["enabled"] is True
     assert api.call("DELETE", draft["links"]["files"]).status == 204
     assert "errors" not in api.ok("PUT", draft["links"]["self"], without)
     assert api.ok("POST", draft["links"]["publish"])["access"]["status"] == "metadata-only"

@@ -17,11 +17,7 @@ DATA = bytes(place % 251 for place in range(SIZE))
 @pytest.fixture(scope="module")
 def sites() -> Iterator[Dict[str, Tuple[wire.Site, Any]]]:
     """Create the same transfer on a faulty site, a correct one, and one without ranges."""
-    kinds: Dict[str, Dict[str, Any]] = {
-        "faulty": {},
-        "correct": {"strict_ranges": False},
-        "plain": {"plain_ranges": True},
-    }
+    kinds: Dict[str, Any] = {"faulty": {}, "correct": {"strict_ranges": False}, "plain": {"plain_ranges": True}}
     found = {}
     servers = []
     for name, options in kinds.items():

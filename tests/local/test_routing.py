@@ -12,7 +12,8 @@ BELOW = Router({"/path": 1, "/path/data": 2}, rest=True)
     ("path", "found"),
     [
         ("/file", (1, {})), ("/file/find", (2, {})), ("/file/a b/parts", (3, {"id": "a b"})),
-        ("/data/a/b//c", (4, {"path": "a/b//c"})), ("/data/a\nb", (4, {"path": "a\nb"})), ("/data/a\n", (4, {"path": "a\n"})),
+        ("/data/a/b//c", (4, {"path": "a/b//c"})), ("/data/a\nb", (4, {"path": "a\nb"})),
+        ("/data/a\n", (4, {"path": "a\n"})),
     ],
 )  # fmt: skip
 def test_routes(path: str, found: object) -> None:

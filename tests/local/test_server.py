@@ -3,9 +3,11 @@
 import gc
 import os
 import re
+import signal
 import socket
 import stat
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -58,13 +60,18 @@ def test_a_port_in_use_is_a_usage_error(server: LocalServer) -> None:
         ("smartfile", {"upload_answer": "list"}, "upload_answer must be one of array, object"),
         ("smartfile", {"api_key": "a:b"}, "api_key must be ASCII text"),
         ("smartfile", {"time_zone": "Nowhere/None"}, "time_zone"),
-        ("nrp", {"users": {"ann": "two words"}}, "token of ann"), ("nrp", {"models": ("Data sets",)}, "models"),
-        ("nrp", {"models": ("user",)}, "models"), ("nrp", {"models": ()}, "models"),
-        ("nrp", {"rate_window": 0}, "rate_window"), ("nrp", {"storage": "tape"}, "storage must be one of"),
-        ("jetstream", {"users": {}}, "users: at least one"), ("jetstream", {"superusers": ["who"]}, "'who' is not a user"),
-        ("jetstream", {"groups": {"g": ["who"]}}, "'who' is not a user"), ("jetstream", {"rate": -1}, "rate must be"),
-        ("jetstream", {"after_restart": "x"}, "one of continue, suspend"), ("jetstream", {"wait_ceiling": "1"}, "must be"),
-        ("jetstream", {"colour": 1}, "no such JetStream option: colour"), ("jetstream", {"root": __file__}, "root: "),
+        ("nrp", {"users": {"ann": "two words"}}, "token of ann"),
+        ("nrp", {"models": ("Data sets",)}, "models"), ("nrp", {"models": ("user",)}, "models"),
+        ("nrp", {"models": ()}, "models"), ("nrp", {"rate_window": 0}, "rate_window"),
+        ("nrp", {"storage": "tape"}, "storage must be one of"),
+        ("jetstream", {"users": {}}, "users: at least one"),
+        ("jetstream", {"superusers": ["who"]}, "'who' is not a user"),
+        ("jetstream", {"groups": {"g": ["who"]}}, "'who' is not a user"),
+        ("jetstream", {"rate": -1}, "rate must be"),
+        ("jetstream", {"after_restart": "x"}, "one of continue, suspend"),
+        ("jetstream", {"wait_ceiling": "1"}, "must be"),
+        ("jetstream", {"colour": 1}, "no such JetStream option: colour"),
+        ("jetstream", {"root": __file__}, "root: "),
         ("smartfiles", {}, "unknown service: smartfiles .pass one or more of: filesender, smartfile"),
     ],
 )  # fmt: skip
@@ -107,7 +114,7 @@ def test_stopped_without_a_start(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "filesender").is_dir()
 
 
-def test_a_failed_start_leaves_no_directory_and_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     for data in ((), (tmp_path / "data",)):
         assert list(tmp_path.iterdir()) == []
@@ -268,3 +275,33 @@ def test_only_the_services_that_are_wanted_run() -> None:
 def test_services_that_cannot_run(services: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         LocalServer(services=services, filesender={})
+
+
+KILLED = """
+import os, signal
+from smartxfer.local import LocalServer
+server = LocalServer(smartfile={})
+server.smartfile.write("/a", b"data")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no flock")
+def test_the_data_of_a_killed_server_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next server removes the data of a killed server, and nothing else."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", KILLED]
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    [left] = os.listdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    theirs = tmp_path / "smartxfer-local-abcdefgh"
+    theirs.mkdir()
+    (theirs / "file").write_bytes(b"mine")
+    (tmp_path / "smartxfer-local-12345678").symlink_to(theirs)
+    with LocalServer(smartfile={}) as one:
+        with LocalServer(smartfile={}) as two:
+            assert (Path(one.data).is_dir(), Path(two.data).is_dir()) == (True, True)
+        assert left not in os.listdir(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == ["smartxfer-local-12345678", "smartxfer-local-abcdefgh"]
+    assert (theirs / "file").read_bytes() == b"mine"

@@ -45,14 +45,15 @@ def test_the_life_of_a_user(api: wire.Api) -> None:
     assert bob.get("whoami").json()["user"]["username"] == "bob"
     gone = api.delete("user", "bob")
     assert (gone.status, gone.body) == (204, b"")
-    after = (api.get("user", "bob"), api.delete("user", "bob"), api.put("user", "bob", email="x"), bob.get("whoami"))
-    assert [reply.status for reply in after] == [404, 404, 404, 401]
+    assert [api.call(method, "user", "bob").status for method in ("GET", "DELETE", "PUT")] == [404, 404, 404]
+    assert bob.get("whoami").status == 401
 
 
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
-        ({"username": ""}, {"username"}), ({"username": "eve", "email": "", "password": ""}, {"email", "password"}),
+        ({"username": ""}, {"username"}),
+        ({"username": "eve", "email": "", "password": ""}, {"email", "password"}),
         ({"username": "a/b"}, {"username"}), ({"username": ".."}, {"username"}),
         ({"username": "ann"}, {"username"}), ({}, {"username"}),
     ],
@@ -79,8 +80,9 @@ def test_preferences_of_the_user_come_before_those_of_the_site(api: wire.Api) ->
     assert api.get("pref").json() == []
     first = api.post("pref/site", name="max-per-page", value="50")
     assert (first.status, first.json()) == (200, {"name": "max-per-page", "value": "50"})
-    for place, name, value in (("site", "theme", "dark"), ("user", "max-per-page", "10"), ("user", "max-per-page", "20")):
-        api.post("pref/" + place, name=name, value=value)
+    api.post("pref/site", name="theme", value="dark")
+    for value in ("10", "20"):
+        api.post("pref/user", name="max-per-page", value=value)
     assert api.get("pref/user").json() == [{"name": "max-per-page", "value": "20"}]
     assert names(api.get("pref/site")) == ["max-per-page", "theme"]
     both = {item["name"]: item["value"] for item in api.get("pref").json()}
@@ -143,14 +145,6 @@ def test_watches(api: wire.Api) -> None:
         assert (reply.status, reply.json() == fields) == (status, status == 201)
     assert names(api.get("watch/paths"), "path") == ["/a"]
     assert names(api.get("watch/groups"), "group") == ["staff"]
-
-
-def test_lists_come_in_pages(api: wire.Api) -> None:
-    for number in range(4):
-        assert api.post("user", **{**BOB, "username": f"u{number}"}).status == 201
-    page = api.get("user", page="2", limit="2").json()
-    assert [item["username"] for item in page["results"]] == ["u1", "u2"]
-    assert [page[name] for name in ("total", "pages", "page", "per_page")] == [5, 3, 2, 2]
 
 
 def test_ssh_keys_of_api_3(api: wire.Api) -> None:
@@ -229,8 +223,9 @@ def test_a_session_begins_with_good_credentials_only(api: wire.Api, bad: Dict[st
 
 
 def test_a_changing_call_needs_token_cookie_and_referer(browser: Browser) -> None:
+    other = Browser(browser.api).cookies["csrftoken"]
     wrong: List[Dict[str, Optional[str]]] = [
-        *({"X_CSRFToken": token} for token in (None, "", "wrong", "ü", Browser(browser.api).cookies["csrftoken"])),
+        *({"X_CSRFToken": token} for token in (None, "", "wrong", "ü", other)),
         *({"Referer": place} for place in (None, "", "http://elsewhere.example/", "http://[", "/ui/")),
         {"Cookie": "sessionid=" + browser.cookies["sessionid"]},
     ]
@@ -242,7 +237,8 @@ def test_a_changing_call_needs_token_cookie_and_referer(browser: Browser) -> Non
 
 @pytest.mark.parametrize("cookie", [None, "sessionid=", "sessionid=wrong; csrftoken=wrong"])
 def test_requests_without_a_valid_session(browser: Browser, cookie: Optional[str]) -> None:
-    assert [browser.call("GET", endpoint, Cookie=cookie).status for endpoint in ("whoami", "session")] == [401, 401]
+    for endpoint in ("whoami", "session"):
+        assert browser.call("GET", endpoint, Cookie=cookie).status == 401
 
 
 def test_a_deleted_session_is_over(browser: Browser) -> None:

@@ -32,16 +32,12 @@ class Application:
 
     def signed(self, token: Pair = NONE, **more: str) -> Dict[str, str]:
         """Return the OAuth parameters of a request; an empty value in ``more`` removes one."""
+        signature = quote(self.client[1], safe="~") + "&" + quote(token[1], safe="~")
         found = {
-            "oauth_consumer_key": self.client[0],
-            "oauth_token": token[0],
-            "oauth_signature_method": "PLAINTEXT",
-            "oauth_signature": quote(self.client[1], safe="~") + "&" + quote(token[1], safe="~"),
-            "oauth_timestamp": "1700000000",
-            "oauth_nonce": f"nonce{next(_NONCES)}",
-            "oauth_version": "1.0",
-            **more,
-        }
+            "oauth_consumer_key": self.client[0], "oauth_token": token[0], "oauth_signature_method": "PLAINTEXT",
+            "oauth_signature": signature, "oauth_timestamp": "1700000000", "oauth_nonce": f"nonce{next(_NONCES)}",
+            "oauth_version": "1.0", **more,
+        }  # fmt: skip
         return {name: value for name, value in found.items() if value}
 
     def post(self, step: str, token: Pair = NONE, **more: str) -> wire.Reply:
@@ -189,7 +185,8 @@ WRONG = [
     ({"oauth_version": "2.0"}, "version"), ({"oauth_timestamp": "soon"}, "timestamp"),
     ({"oauth_timestamp": "1700000000.5"}, "timestamp"), ({"oauth_timestamp": "\u0661"}, "timestamp"),
     ({"oauth_timestamp": ""}, "timestamp"), ({"oauth_nonce": "a" * 65}, "nonce"),
-    ({"oauth_nonce": "with-dash"}, "nonce"), ({"oauth_nonce": "line\n"}, "nonce"), ({"oauth_nonce": ""}, "nonce"),
+    ({"oauth_nonce": "with-dash"}, "nonce"), ({"oauth_nonce": "line\n"}, "nonce"),
+    ({"oauth_nonce": ""}, "nonce"),
 ]  # fmt: skip
 
 

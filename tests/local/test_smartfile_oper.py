@@ -96,8 +96,9 @@ def test_move_to_a_new_name(server: LocalServer, api: wire.Api, dst: str) -> Non
         ({"src": "/docs/a.txt", "dst": "/other/c.txt"}, 409, ["detail"]),
         ({"src": "/docs/a.txt", "dst": "/none/"}, 400, ["dst"]),
         ({"src": ["/docs/a.txt", "/docs/sub"], "dst": "/none"}, 400, ["dst"]),
-        ({"src": "/docs", "dst": "/docs/sub/"}, 400, ["dst"]), ({"src": "/none", "dst": "/other/"}, 400, ["src"]),
-        ({"src": "/", "dst": "/other/"}, 400, ["src"]), ({"dst": "/other/"}, 400, ["field_errors"]),
+        ({"src": "/docs", "dst": "/docs/sub/"}, 400, ["dst"]),
+        ({"src": "/none", "dst": "/other/"}, 400, ["src"]), ({"src": "/", "dst": "/other/"}, 400, ["src"]),
+        ({"dst": "/other/"}, 400, ["field_errors"]),
     ],
 )  # fmt: skip
 def test_moves_that_are_refused_at_once(

@@ -37,8 +37,8 @@ def test_what_it_shows_of_itself(server: LocalServer) -> None:
 #: Calls that need credentials: every kind of endpoint, also one that does not exist.
 CALLS = [
     *(("GET", "/api/2/" + endpoint) for endpoint in (
-        "path/info/", "task", "nothing", "whoami/", "right/", "user/", "pref/", "activity/", "access/path/", "link/",
-        "path/sync/signature/a/",
+        "path/info/", "task", "nothing", "whoami/", "right/", "user/", "pref/", "activity/", "access/path/",
+        "link/", "path/sync/signature/a/",
     )),
     ("GET", "/api/3/path/data/x"), ("POST", "/api/2/link/"), ("POST", "/api/2/path/sync/patch/a/"),
     ("POST", "/api/2/path/sync/delta/a/"),
@@ -75,24 +75,6 @@ def test_methods_that_a_route_does_not_have(server: LocalServer, api: wire.Api) 
     assert [api.get(endpoint).status for endpoint in ("nothing", "path")] == [404, 404]
 
 
-@pytest.mark.parametrize(
-    ("style", "status", "name", "value"),
-    [("503", 503, "X-Throttle", "throttled; next=0.25 sec"), ("429", 429, "Retry-After", "0.25")],
-)
-def test_throttle(server: LocalServer, api: wire.Api, style: str, status: int, name: str, value: str) -> None:
-    server.smartfile.mkdir("/docs")
-    throttle = server.smartfile.throttle(2, 0.25, style=style, match="POST /api/2/path/data/*")
-    assert api.get("path/info").status == 200
-    body, headers = wire.multipart(("file", "a.bin", DATA))
-    for left in (1, 0):
-        reply = api.call("POST", "path/data", "/docs", body=body, headers=headers)
-        assert (reply.status, reply.headers[name]) == (status, value)
-        assert throttle.remaining == left
-        assert server.smartfile.files() == {}
-    api.upload("/docs", "a.bin", DATA)
-    assert server.smartfile.read("/docs/a.bin") == DATA
-
-
 def test_throttle_by_option() -> None:
     with LocalServer(services=["smartfile"], smartfile={"throttle": 1, "throttle_next": 2}) as server:
         api = wire.Api(server.smartfile)
@@ -122,28 +104,20 @@ def test_json_with_a_charset(server: LocalServer, api: wire.Api) -> None:
         assert api.get("path/info").headers["Content-Type"] == kind
 
 
-def test_faults_and_the_account(server: LocalServer, api: wire.Api) -> None:
-    server.smartfile.mkdir("/docs")
-    server.smartfile.write("/docs/a.bin", b"old")
-    broken = server.fault("smartfile", "POST /api/2/path/data/*", "reset-after 64K")
-    busy = server.fault("smartfile", "GET /api/2/path/info/*", "status 503 retry-after=1 body=json:busy")
+def test_the_account(server: LocalServer, api: wire.Api) -> None:
+    """What each fault does: tests/faults/test_smartfile_*.py."""
+    site = server.smartfile
+    site.mkdir("/docs")
+    server.fault("smartfile", "POST /api/2/path/data/*", "reset-after 64K")
+    server.fault("smartfile", "GET /api/2/path/info/*", "status 503 retry-after=1 body=json:busy")
     body, headers = wire.multipart(("file", "a.bin", DATA))
     with pytest.raises(ConnectionError):
         api.call("POST", "path/data", "/docs", body=body, headers=headers)
     reply = api.get("path/info", "/docs/a.bin")
     assert (reply.status, reply.headers["Retry-After"], reply.json()) == (503, "1", {"detail": "busy"})
-    assert api.get("path/info", "/docs/a.bin").json()["size"] == 3
     api.upload("/docs", "a.bin", DATA)
-    assert (broken.fired, busy.fired, server.unfired()) == (1, 1, [])
-    site = server.smartfile
-    assert site.count("POST /api/2/path/data/*") == 2
-    assert site.count("POST /api/2/path/data/*", 0) == 1
-    assert site.count("GET /api/2/path/info/*", 503) == 1
-    assert site.request_log[-1].received == len(body)
-    cut = server.fault("smartfile", "GET /api/2/path/data/*", "truncate 1000")
-    with pytest.raises(Exception, match="IncompleteRead"):
-        api.data("/docs/a.bin")
-    assert cut.fired == 1
+    assert (site.count("POST /api/2/path/data/*"), site.count("POST /api/2/path/data/*", 0)) == (2, 1)
+    assert (site.count("GET /api/2/path/info/*", 503), site.request_log[-1].received) == (1, len(body))
 
 
 def test_what_tests_look_at(server: LocalServer, api: wire.Api) -> None:

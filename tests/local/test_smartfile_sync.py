@@ -136,7 +136,8 @@ def test_a_part_under_another_name_is_not_taken(api: wire.Api, step: str, field:
 
 def test_what_is_missing_and_what_is_no_file(api: wire.Api) -> None:
     for path, status in (("/none", 404), ("/none/x", 404), ("/a dir", 400), ("/", 400)):
-        replies = [send(api, step, field, b"x", path) for step, field in (("delta", "signature"), ("patch", "delta"))]
+        steps = (("delta", "signature"), ("patch", "delta"))
+        replies = [send(api, step, field, b"x", path) for step, field in steps]
         assert {reply.status for reply in (*replies, api.get("path/sync/signature", path))} == {status}
 
 

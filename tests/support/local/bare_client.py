@@ -47,11 +47,7 @@ def sign(
     """``target`` with user, timestamp and signature (FileSender protocol, section 3)."""
     path, _, query = target.partition("?")
     moment = int(time.time()) if stamp is None else stamp
-    pairs = [
-        *parse_qsl(query, keep_blank_values=True),
-        ("remote_user", user),
-        ("timestamp", str(moment)),
-    ]
+    pairs = [*parse_qsl(query, keep_blank_values=True), ("remote_user", user), ("timestamp", str(moment))]
     text = method.lower() + "&" + name + path + "?"
     text += "&".join(left + "=" + right for left, right in sorted(pairs))
     signed = text.encode() + (b"&" + body if body else b"")

@@ -23,7 +23,7 @@ COMPLETE: Dict[str, Any] = {
 
 
 def repository(**options: Any) -> Any:
-    """Return a fixture that runs a local repository for the tests of a module; without rate limits, unless given."""
+    """Return a fixture: a local repository for the tests of a module, without rate limits unless given."""
 
     @pytest.fixture(scope="module")
     def running() -> Iterator[LocalServer]:

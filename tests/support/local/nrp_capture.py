@@ -49,10 +49,7 @@ JSON: Dict[str, Any] = {
     "5.19": [{"key": "x" * 300}],
 }
 #: Settings of the server that changed between two requests: by what it says to them.
-SETTINGS: Dict[str, Dict[str, int]] = {
-    "5.5": {"quota": 500},
-    "5.10": {"quota": 0, "max_file_size": 500},
-}
+SETTINGS: Dict[str, Dict[str, int]] = {"5.5": {"quota": 500}, "5.10": {"quota": 0, "max_file_size": 500}}
 
 #: A string, which may be cut off, or a sign of JSON.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?$)|[{}\[\],]')

@@ -87,9 +87,7 @@ class APIInterface:
         self.connected = False
 
 
-BEFORE_LOGIN = (
-    "auth", "authAsync", "authToken", "getServerInfo", "echo", "getRequestStatus", "getRequestResult",
-)  # fmt: skip
+EARLY = ("auth", "authAsync", "authToken", "getServerInfo", "echo", "getRequestStatus", "getRequestResult")
 #: Documented methods that only return how they were called.  ``send.suspendTransfer`` is not documented.
 RECORDED_METHODS = {
     "ServerInterface": """wrangler getEventLog getThirdPartyLicenses lsListAsync lsRootsAsync duAsync mkdirAsync mkFileAsync
@@ -129,7 +127,7 @@ class _Part:
                     api.connected = False  # and it stays so: another one has to be made
                 if not api.connected:
                     raise JetStreamError("connection lost")
-                if api.user is None and name not in BEFORE_LOGIN:
+                if api.user is None and name not in EARLY:
                     raise JetStreamError("authentication required")
                 api.called.append(name)
                 return found(*args, **keywords)
@@ -155,10 +153,7 @@ class ServerInterface(_Part):
         self._api.user = name
 
     def authAsync(self, name: str, secret: str, /) -> Request:
-        def result() -> None:
-            self.__class__.auth(self, name, secret)
-
-        return self._request(result)
+        return self._request(lambda: self.__class__.auth(self, name, secret))
 
     def authToken(self, shared: str, phrase: Optional[str] = None, /) -> None:
         if shared != "ONE.TWO.THREE" or phrase not in (None, "pass"):
@@ -169,9 +164,7 @@ class ServerInterface(_Part):
         raise JetStreamError("not allowed")
 
     def getServerInfo(self) -> Structure:
-        return Structure(
-            serverName="stand-in", apiVersion=44, authRequired=True, apiControlPort=self._api.port
-        )
+        return Structure(serverName="stand-in", apiVersion=44, authRequired=True, apiControlPort=self._api.port)
 
     def getRequestStatus(self, requestId: Any) -> Structure:
         number = _id(requestId, "requestId")
@@ -201,9 +194,7 @@ class ServerInterface(_Part):
         return Structure(token="API.TOKEN", description=description, path=path)
 
     def deleteWrangler(self, *, user: str) -> None:
-        raise RuntimeError(
-            f"Traceback (most recent call last):\n  File 'x.py', line 1\nKeyError: no wrangler {user}"
-        )
+        raise RuntimeError(f"Traceback (most recent call last):\n  File 'x.py'\nKeyError: no wrangler {user}")
 
 
 class SendInterface(_Part):
@@ -218,14 +209,10 @@ class SendInterface(_Part):
         status = "pending" if processing else "complete"
         return Structure(**{kind: key, "processing": processing, "status": status}, **fields)
 
-    def createManifest(
-        self, mappings: Dict[str, str], userData: Optional[Dict[str, Any]] = None
-    ) -> Structure:
+    def createManifest(self, mappings: Dict[str, str], userData: Optional[Dict[str, Any]] = None) -> Structure:
         key = str(2 + len(self._manifests))
-        self._manifests[key] = (
-            time.monotonic() + DELAY,
-            {"totalFiles": len(mappings), "userData": userData or {}},
-        )
+        fields = {"totalFiles": len(mappings), "userData": userData or {}}
+        self._manifests[key] = (time.monotonic() + DELAY, fields)
         return self._shown("manifestId", key, self._manifests[key])
 
     def getManifest(self, manifestId: Any) -> Structure:
@@ -246,12 +233,8 @@ class SendInterface(_Part):
     def createDestination(
         self, destinationAddress: str, destinationPort: int = 8886, sendRateMax: Optional[int] = None
     ) -> Structure:
-        return Structure(
-            destinationId="42",
-            destinationAddress=destinationAddress,
-            destinationPort=destinationPort,
-            sendRateMax=sendRateMax,
-        )
+        place = {"destinationAddress": destinationAddress, "destinationPort": destinationPort}
+        return Structure(destinationId="42", **place, sendRateMax=sendRateMax)
 
     def createTransfer(
         self, destination: Any, manifest: Any, *, priority: int = 100, destinationPath: str = ""
