@@ -63,8 +63,8 @@ def test_a_recipient_gets_no_mail_before_the_completion(server: LocalServer, sit
     assert (early.status, len(server.filesender.mails)) == (201, mailed)
     assert early.headers["Location"].endswith("/rest.php/recipient/{}".format(early.json()["id"]))
     site.complete(transfer)
-    told = [mail["to"] for mail in server.filesender.mails[mailed:]]
-    assert told == ["bob@example.net", "early@example.net"]
+    mailed_to = [mail["to"] for mail in server.filesender.mails[mailed:]]
+    assert mailed_to == ["bob@example.net", "early@example.net"]
 
 
 def test_closing(site: wire.Site) -> None:

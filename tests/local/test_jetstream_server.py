@@ -165,8 +165,8 @@ def test_destinations_and_discovery(server: LocalServer, ann: Api) -> None:
         assert ann.later("sendDiscoverPacket", **address) is None
         packet = far("getRequestResult", requestId=id)
         assert packet["publicKey"] == ann("getServerInfo")["publicKey"]
-    nobody = {"destinationAddress": "127.0.0.1", "destinationPort": 1}
-    assert ann.later_kind("sendDiscoverPacket", **nobody) == "NotFound"
+    closed = {"destinationAddress": "127.0.0.1", "destinationPort": 1}
+    assert ann.later_kind("sendDiscoverPacket", **closed) == "NotFound"
 
 
 # Owners, tokens, sandboxes

@@ -105,7 +105,7 @@ def test_json_with_a_charset(server: LocalServer, api: wire.Api) -> None:
 
 
 def test_the_account(server: LocalServer, api: wire.Api) -> None:
-    """What each fault does: tests/faults/test_smartfile_*.py."""
+    """Effects of each fault: tests/faults/test_smartfile_*.py."""
     site = server.smartfile
     site.mkdir("/docs")
     server.fault("smartfile", "POST /api/2/path/data/*", "reset-after 64K")
