@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import pytest
 
@@ -113,22 +114,25 @@ FileSenderClient(sys.argv[1], auth=auth).upload_workflow([sys.argv[4]], link=Tru
 """
 
 
-def _process(script: str, *words: Any) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def _process(harness: Any, fault: Any, script: str, *words: Any) -> Iterator[None]:
+    """Run a program that a fault slows down, and let it end well after the block."""
     command = [sys.executable, "-c", script, *map(str, words)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    _, said = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, said
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert fault.wait(PATIENCE)
+            yield
+            harness.server.clear_faults()
+            _, said = process.communicate(timeout=PATIENCE)
+            assert process.returncode == 0, said
+        finally:
+            process.kill()
 
 
 def test_f25_two_processes_fetch_the_same_file(harness: Any) -> None:
     transfer = harness.published(DATA)
     fault = harness.fault(DOWNLOAD, "rate 64K")
-    process = _process(_DOWNLOAD, harness.url, transfer.token, harness.out)
-    try:
-        assert fault.wait(PATIENCE)
+    with _process(harness, fault, _DOWNLOAD, harness.url, transfer.token, harness.out):
         until(lambda: (harness.out / "a.bin.part").exists(), "the partial file")
         client = harness.client()
         with pytest.raises(AlreadyInProgress, match="another process"):
@@ -136,11 +140,6 @@ def test_f25_two_processes_fetch_the_same_file(harness: Any) -> None:
         [file] = client.list_files(transfer.token)
         with pytest.raises(AlreadyInProgress, match="another process"):
             client.download_file(transfer.token, file.id, FileSink(harness.out / "a.bin"))
-        harness.server.clear_faults()
-        _end(process)
-    finally:
-        process.kill()
-        process.wait()
     assert (harness.out / "a.bin").read_bytes() == DATA
     assert harness.site.count(DOWNLOAD) == 1
     [result] = client.download_files(transfer.token, harness.out)
@@ -150,16 +149,9 @@ def test_f25_two_processes_fetch_the_same_file(harness: Any) -> None:
 def test_f25_two_processes_send_the_same_file(harness: Any) -> None:
     path = harness.file(DATA)
     fault = harness.fault(CHUNK, "rate 64K", times=None)
-    process = _process(_UPLOAD, harness.url, harness.auth.username, harness.auth.api_key, path)
-    try:
-        assert fault.wait(PATIENCE)
+    with _process(harness, fault, _UPLOAD, harness.url, harness.auth.username, harness.auth.api_key, path):
         with pytest.raises(AlreadyInProgress, match="another process"):
             harness.client().upload_workflow([path], link=True)
-        harness.server.clear_faults()
-        _end(process)
-    finally:
-        process.kill()
-        process.wait()
     assert len(harness.site.transfers()) == 1
     assert harness.stored()["a.bin"] == DATA
     assert harness.site.count(CHUNK) == len(DATA) // CHUNK_SIZE

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import Any
 
 import pytest
 
-from smartxfer.errors import (
-    Conflict,
-    LimitExceeded,
-    NotFound,
-    OutcomeUnknown,
-    ServerError,
-)
+from smartxfer.errors import Conflict, LimitExceeded, NotFound, OutcomeUnknown, ServerError
 from smartxfer.filesender.errors import ERRORS
 from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, noise
 
@@ -32,16 +25,6 @@ def test_f08_a_second_run_continues(harness: Any) -> None:
     transfer = harness.client().upload_workflow([path], link=True)
     assert harness.stored()["a.bin"] == DATA
     assert transfer.results[0].resumed > 0, "the same call continues"
-
-
-def test_f08_six_times_with_words(harness: Any) -> None:
-    harness.fault(CHUNK, "status 503 body=json:undergoing_maintenance", times=6)
-    with pytest.raises(ServerError, match="undergoing_maintenance") as caught:
-        harness.client(concurrent_chunks=1).upload_workflow([harness.file(DATA)], link=True)
-    error = pickle.loads(pickle.dumps(caught.value))
-    assert (error.status, error.code) == (503, "undergoing_maintenance")
-    assert error.request_id
-    assert error.request_id in str(error)
 
 
 @pytest.mark.parametrize(

@@ -32,14 +32,6 @@ def liberal(make_harness: Any) -> Any:
     return make_harness(any_name=True, ban_extension="", max_transfer_files=100)
 
 
-@pytest.mark.parametrize("name", ["..", ".", "../..", "/", "\\", "   ", "C:"])
-def test_f28_a_name_of_nothing(liberal: Any, name: str) -> None:
-    token = publish(liberal, {name: DATA})
-    with pytest.raises(UnsafeName, match="invalid file name"):
-        liberal.client().download_files(token, liberal.out)
-    assert _below(liberal.out) == []
-
-
 def test_f28_such_a_file_under_a_name_of_the_callers(liberal: Any) -> None:
     token = publish(liberal, {"..": DATA})
     client = liberal.client()

@@ -95,7 +95,8 @@ def test_f28_a_hostile_name(harness: Any, tmp_path: Path, way: str, name: str, p
 
 @pytest.mark.parametrize(
     ("way", "name"),
-    [(way, name) for way, kind in DOWNLOADS.items() if not kind.flat for name in NOTHING if kind.nested or "/" not in name],
+    [(way, name) for way, kind in DOWNLOADS.items() if not kind.flat for name in NOTHING if kind.nested or "/" not in name]
+    + [("filesender", name) for name in ("..", ".", "../..")],
 )
 def test_f28_a_name_of_nothing(harness: Any, way: str, name: str) -> None:
     downloads = DOWNLOADS[way](harness, {name: DATA})

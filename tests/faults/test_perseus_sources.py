@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import threading
-from pathlib import Path
 from typing import Any, List
 
 import pytest
@@ -15,15 +14,7 @@ from smartxfer.transport import RetryPolicy
 from tests.support.amounts import amount
 from tests.support.fake_clock import JumpingClock
 from tests.support.filesender_harness import noise
-from tests.support.perseus_harness import (
-    ALL,
-    CREATE,
-    DATA,
-    FIND,
-    MIB,
-    PUT,
-    PerseusHarness,
-)
+from tests.support.perseus_harness import ALL, CREATE, DATA, FIND, MIB, PUT, PerseusHarness
 from tests.support.uploads import append, client_threads
 
 LARGE = noise(4 * MIB)
@@ -124,11 +115,9 @@ def test_f41_an_end_from_without(harness: PerseusHarness, how: str, match: str) 
     client = harness.client(retry=RetryPolicy(attempts=1), clock=JumpingClock(lambda: fault.fired > 0, 45.0))
     stopper = threading.Thread(target=lambda: (fault.wait(20), cancel.set()))
     stopper.start()
+    options: Any = {"cancel": cancel} if how == "cancel" else {"deadline": 40.0}
     with pytest.raises(Cancelled if how == "cancel" else DeadlineExceeded):
-        if how == "cancel":
-            client.file.upload_file(harness.file(DATA), cancel=cancel)
-        else:
-            client.file.upload_file(harness.file(DATA), deadline=40.0)
+        client.file.upload_file(harness.file(DATA), **options)
     stopper.join()
     assert (fault.fired, client_threads()) == (1, [])
     harness.server.clear_faults()
@@ -139,12 +128,10 @@ def test_f41_an_end_from_without(harness: PerseusHarness, how: str, match: str) 
 # -- F49 ----------------------------------------------------------------------------------------------------
 
 
-def _many(harness: PerseusHarness, count: int) -> List[Path]:
-    return [harness.file(b"%d" % number, f"many/{number:04}.txt") for number in range(count)]
-
-
-def _some_fail(harness: PerseusHarness, count: int) -> None:
-    paths = _many(harness, count)
+@pytest.mark.parametrize("count", [60, pytest.param(amount(80, 400), marks=pytest.mark.slow, id="many")])
+def test_f49_one_in_twenty_fails(harness: PerseusHarness, count: int) -> None:
+    """Detect results that do not say which, or a re-run that touches more than the failures."""
+    paths = [harness.file(b"%d" % number, f"many/{number:04}.txt") for number in range(count)]
     wrong = range(0, count, 20)
     faults = [harness.fault(f"PUT *{number:04}.txt", "status 403 body=json:AccessDenied") for number in wrong]
     with pytest.raises(BatchError, match=f"{len(wrong)} of {count} files failed") as caught:
@@ -160,16 +147,6 @@ def _some_fail(harness: PerseusHarness, count: int) -> None:
     assert [file.name for file in files if not file.reused] == failed
     assert [file.name for file in files] == [path.name for path in paths]
     assert harness.held() == {path.name: path.read_bytes() for path in paths}
-
-
-def test_f49_one_in_twenty_fails(harness: PerseusHarness) -> None:
-    """Detect results that do not say which, or a re-run that touches more than the failures."""
-    _some_fail(harness, 60)
-
-
-@pytest.mark.slow
-def test_f49_one_in_twenty_of_many_fails(harness: PerseusHarness) -> None:
-    _some_fail(harness, amount(80, 400))
 
 
 @pytest.mark.parametrize("effect", ["status 403 body=json:AccessDenied", "reset-after 10"])

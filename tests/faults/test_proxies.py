@@ -6,7 +6,7 @@ import datetime as dt
 import gc
 import ssl
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Dict, Iterator
 
 import pytest
 import trustme
@@ -123,55 +123,45 @@ def test_f42_the_proxy_wants_a_password(harness: Any) -> None:
 
 def test_f42_the_environments_proxy_and_its_exceptions(harness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with refused_port() as port:
-        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
-        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
         with pytest.raises(ProxyError):
             harness.client().get_server_info()
-        monkeypatch.setenv("NO_PROXY", "example.org,127.0.0.1")
-        monkeypatch.setenv("no_proxy", "example.org,127.0.0.1")
+        with Proxy() as proxy:  # an argument goes before the environment
+            assert harness.client(proxies={"http": proxy.url}).get_server_info()
+            assert harness.client(proxies={}).get_server_info()
+        assert len(proxy.asked) == 1
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, "example.org,127.0.0.1")
         _both_ways(harness, harness.client())
 
 
-def test_f42_what_is_given_goes_before_the_environment(harness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    with refused_port() as port, Proxy() as proxy:
-        for name in ("HTTP_PROXY", "http_proxy"):
-            monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
-        assert harness.client(proxies={"http": proxy.url}).get_server_info()
-        assert harness.client(proxies={}).get_server_info()
-    assert len(proxy.asked) == 1
-
-
-def test_f42_an_authority_of_ones_own(harness: Any, front: Any, bundle: str) -> None:
-    _both_ways(harness, harness.client(front().url, verify=bundle))
-
-
-@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_f42_an_authority_of_the_environments(
-    harness: Any, front: Any, bundle: str, monkeypatch: pytest.MonkeyPatch, name: str
+@pytest.mark.parametrize("given", ["verify=", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_f42_an_authority_of_ones_own(
+    harness: Any, front: Any, bundle: str, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
-    monkeypatch.setenv(name, bundle)
-    _both_ways(harness, harness.client(front().url))
+    if given != "verify=":
+        monkeypatch.setenv(given, bundle)
+    _both_ways(harness, harness.client(front().url, **({"verify": bundle} if given == "verify=" else {})))
 
 
-def test_f42_an_unknown_authority(harness: Any, front: Any) -> None:
-    with pytest.raises(TLSError, match="certificate verify failed") as caught:
-        harness.client(front().url).get_server_info()
-    assert "verify=" in caught.value.hint
-    assert "REQUESTS_CA_BUNDLE" in caught.value.hint
+#: The host and the options of a certificate, whether its authority is known, and the error.
+CERTIFICATES: Dict[str, Any] = {
+    "unknown authority": ("127.0.0.1", {}, False, "certificate verify failed"),
+    "expired": ("127.0.0.1", {"not_after": dt.datetime(2001, 1, 1, tzinfo=dt.timezone.utc)}, True, "expired"),
+    "another host": ("filesender.example.org", {}, True, "127.0.0.1"),
+}
 
 
-def test_f42_an_expired_certificate(harness: Any, front: Any, authority: trustme.CA, bundle: str) -> None:
-    old = authority.issue_cert("127.0.0.1", not_after=dt.datetime(2001, 1, 1, tzinfo=dt.timezone.utc))
-    with pytest.raises(TLSError, match="expired"):
-        harness.client(front(old).url, verify=bundle).get_server_info()
-
-
-def test_f42_a_certificate_of_another_host(
-    harness: Any, front: Any, authority: trustme.CA, bundle: str
-) -> None:
-    other = authority.issue_cert("filesender.example.org")
-    with pytest.raises(TLSError, match="127.0.0.1"):
-        harness.client(front(other).url, verify=bundle).get_server_info()
+@pytest.mark.parametrize("case", CERTIFICATES)
+def test_f42_an_invalid_certificate(harness: Any, front: Any, authority: trustme.CA, bundle: str, case: str) -> None:
+    host, options, known, words = CERTIFICATES[case]
+    site = front(authority.issue_cert(host, **options))
+    with pytest.raises(TLSError, match=words) as caught:
+        harness.client(site.url, **({"verify": bundle} if known else {})).get_server_info()
+    if not known:
+        assert "verify=" in caught.value.hint
+        assert "REQUESTS_CA_BUNDLE" in caught.value.hint
 
 
 def test_f42_a_site_that_wants_certificates(
@@ -188,15 +178,10 @@ def test_f42_a_site_that_wants_certificates(
         assert "cert=" in caught.value.hint
 
 
-def test_f42_plain_speech_to_a_tls_port(harness: Any, front: Any) -> None:
-    site = front()
-    with pytest.raises(NetworkError):
-        harness.client(site.url.replace("https", "http")).get_server_info()
-
-
-def test_f42_tls_to_a_plain_port(harness: Any) -> None:
-    with pytest.raises(TLSError):
-        harness.client(harness.url.replace("http", "https")).get_server_info()
+def test_f42_tls_meets_plain_http(harness: Any, front: Any) -> None:
+    for url, kind in ((front().url.replace("https", "http"), NetworkError), (harness.url.replace("http", "https"), TLSError)):
+        with pytest.raises(kind):
+            harness.client(url).get_server_info()
 
 
 @pytest.mark.parametrize("effect", ["reset-before", "lose-answer"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 import pytest
 
@@ -16,7 +16,7 @@ from smartxfer.nrp.models import File as RepositoryFile
 from smartxfer.perseus import File as PerseusFile
 from tests.faults.test_all_secrets import POLICY, SERVICES
 from tests.support.raw_server import Peer, RawServer, Request, answering
-from tests.support.secret_scan import chain
+from tests.support.secret_scan import chain, errors_of
 
 #: Ends its line, goes back to its beginning, and says what a user would like to read.
 TEXT = "no\r\x1b[2K\n all 7 files verified\u202e gpj\u2066\u200f\u061c\x9b1m\u2028\u200b\U000e0041" + "\u0301" * 50
@@ -53,14 +53,10 @@ def test_what_a_server_says(
 ) -> None:
     """Fails if a text of the server goes into a message, a hint or a log line as it came."""
     monkeypatch.chdir(tmp_path)
-    errors: List[BaseException] = []
     with RawServer(answering(_answer(code, kind))) as server:
-        for step in SERVICES[service](server.url, retry=POLICY, timeout=2.0, proxies={}):
-            try:
-                step()
-            except SmartxferError as error:
-                errors.append(error)
+        errors = errors_of(*SERVICES[service](server.url, retry=POLICY, timeout=2.0, proxies={}))
     assert errors
+    assert [error for error in errors if not isinstance(error, SmartxferError)] == []
     for error in errors:
         for link in chain(error):
             _check(str(link), str(getattr(link, "summary", "")))

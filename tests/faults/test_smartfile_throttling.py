@@ -14,36 +14,13 @@ from smartxfer.smartfile.errors import ERRORS
 from smartxfer.transport import RetryPolicy
 from tests.support.filesender_harness import noise
 from tests.support.raw_server import RawServer, scripted, status
-from tests.support.smartfile_harness import DOWNLOAD, MIB, UPLOAD, Polling, SmartFileHarness, pieces, piped
+from tests.support.smartfile_harness import DOWNLOAD, MIB, SHAPES, UPLOAD, Polling, SmartFileHarness, shaped
 
 DATA = noise(8 * MIB)
 STYLES = ["503", "429"]
 
 
 FRESH = SmartFileHarness
-
-
-def _wide_open(harness: SmartFileHarness) -> Any:
-    """An open file that does not stand at its start."""
-    file = io.BytesIO(b"head" + DATA)
-    file.seek(4)
-    return file
-
-
-#: What is sent, in every shape in which it may be given.
-SHAPES: Dict[str, Callable[[SmartFileHarness], Any]] = {
-    "path": lambda harness: harness.file(DATA),
-    "bytes": lambda harness: DATA,
-    "open file": lambda harness: open(harness.file(DATA), "rb"),
-    "open file in the middle": _wide_open,
-    "pipe": lambda harness: piped(DATA),
-    "generator": lambda harness: pieces(DATA),
-}
-
-
-def _close(thing: Any) -> None:
-    if hasattr(thing, "close"):
-        thing.close()
 
 
 # -- 8 MiB, turned away twice -------------------------------------------------------------------------------
@@ -55,9 +32,8 @@ def test_f09_a_throttled_upload(harness: SmartFileHarness, shape: str, style: st
     """Fails if a body is not rewound: the third try would store nothing, and be taken for a success."""
     harness.throttle(2, 7, style, UPLOAD)
     clock = Polling()
-    thing = SHAPES[shape](harness)
-    result = harness.client(clock=clock, retry=RetryPolicy()).upload(("a.bin", thing), checksum="sha256")
-    _close(thing)
+    with shaped(harness, shape, DATA) as thing:
+        result = harness.client(clock=clock, retry=RetryPolicy()).upload(("a.bin", thing), checksum="sha256")
     assert harness.stored() == {"/a.bin": DATA}
     assert clock.waits[:2] == [7.0, 7.0]
     assert (result.retries, result.bytes, result.verified) == (2, len(DATA), "sha256")
@@ -70,9 +46,8 @@ def test_f09_a_throttled_raw_upload(harness: SmartFileHarness, shape: str, style
     """Broken likewise; the raw call has no size to compare with, so that only the bytes there tell."""
     harness.throttle(2, 7, style, UPLOAD)
     clock = Polling()
-    thing = SHAPES[shape](harness)
-    answer = harness.client(clock=clock, retry=RetryPolicy()).post("/path/data/", file=("a.bin", thing))
-    _close(thing)
+    with shaped(harness, shape, DATA) as thing:
+        answer = harness.client(clock=clock, retry=RetryPolicy()).post("/path/data/", file=("a.bin", thing))
     assert harness.stored() == {"/a.bin": DATA}
     assert ([info["size"] for info in answer], clock.waits, harness.count(UPLOAD)) == ([len(DATA)], [7.0, 7.0], 3)
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, List
 
 import pytest
 
@@ -77,11 +77,7 @@ print(json.dumps({"quiet": [[wait(start(which)), held()] for which in (0, 1)]}),
 """
 
 
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
-    with SmartFileHarness(tmp_path) as harness:
-        harness.out.mkdir()
-        yield harness
+FRESH = SmartFileHarness
 
 
 def test_two_objects_of_one_size_never_mix(harness: SmartFileHarness, tmp_path: Path) -> None:

@@ -140,16 +140,16 @@ def test_a_deadline_in_the_past_is_over_at_once(clients: Dict[str, Any], tmp_pat
         clients["perseus"].file.upload_file(("a", b"1"), deadline=past)
 
 
-@pytest.mark.parametrize("bad", [0, -1, math.nan, "x", (1, 2, 3), (1, math.nan), None, b"1"], ids=short)
-def test_a_timeout_of_the_client_is_a_number_above_0(bad: Any) -> None:
-    with pytest.raises(UsageError, match="timeout"):
-        BasicClient("k", "p", url=URL, timeout=bad)
+OPTIONS: Dict[str, Any] = {
+    "timeout": [0, -1, math.nan, "x", (1, 2, 3), (1, math.nan), None, b"1"],
+    "max_workers": [0, -1, math.nan, math.inf, 1.5, "4", True, None],
+}
 
 
-@pytest.mark.parametrize("bad", [0, -1, math.nan, math.inf, 1.5, "4", True, None], ids=short)
-def test_workers_are_counted(bad: Any) -> None:
-    with pytest.raises(UsageError, match="max_workers"):
-        BasicClient("k", "p", url=URL, max_workers=bad)
+@pytest.mark.parametrize(("name", "bad"), [(name, bad) for name in OPTIONS for bad in OPTIONS[name]], ids=short)
+def test_a_client_has_positive_numbers(name: str, bad: Any) -> None:
+    with pytest.raises(UsageError, match=name):
+        BasicClient("k", "p", url=URL, **{name: bad})
 
 
 @pytest.mark.parametrize("name", ["attempts", "backoff", "backoff_cap", "retry_after_cap", "budget", "limit_budget",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+import contextlib
+import io
+from typing import Any, Callable, Dict, Iterator, List
 
 from smartxfer.smartfile import BasicClient
 from tests.support.service_harness import MIB, Polling, ServiceHarness, pieces, piped
 
-__all__ = ["CHECKSUM", "DOWNLOAD", "INFO", "MIB", "TASK", "UPLOAD", "Polling", "SmartFileHarness", "pieces", "piped"]
+__all__ = ["CHECKSUM", "DOWNLOAD", "INFO", "MIB", "SHAPES", "TASK", "UPLOAD", "Polling", "SmartFileHarness", "shaped"]
 
 UPLOAD = "POST /api/2/path/data/*"
 DOWNLOAD = "GET /api/2/path/data/*"
@@ -40,3 +42,30 @@ class SmartFileHarness(ServiceHarness):
     def stored(self) -> Dict[str, bytes]:
         """Return the content of the files on the server, by path."""
         return {path: self.site.read(path) for path in self.site.files()}
+
+
+def _in_the_middle(data: bytes) -> Any:
+    """An open file whose position is not its start."""
+    file = io.BytesIO(b"head" + data)
+    file.seek(4)
+    return file
+
+
+#: What is sent, in every shape in which it may be given.
+SHAPES: Dict[str, Callable[[SmartFileHarness, bytes], Any]] = {
+    "path": lambda harness, data: harness.file(data),
+    "bytes": lambda harness, data: data,
+    "open file": lambda harness, data: open(harness.file(data), "rb"),
+    "open file in the middle": lambda harness, data: _in_the_middle(data),
+    "pipe": lambda harness, data: piped(data),
+    "generator": lambda harness, data: pieces(data),
+}
+
+
+@contextlib.contextmanager
+def shaped(harness: SmartFileHarness, shape: str, data: bytes) -> Iterator[Any]:
+    """Yield the data in this shape; it is closed at the end."""
+    thing = SHAPES[shape](harness, data)
+    yield thing
+    if hasattr(thing, "close"):
+        thing.close()

@@ -220,20 +220,14 @@ def _order(gate: str, line: str) -> Dict[str, Any]:
 
 def _sockets(gate: str) -> List[str]:
     """Sockets of this process that still lead to a gate, as the system tells."""
-    port, wrong = urlsplit(gate).port, []
-    ours = {inode for _, inode in _descriptors()}
-    with open("/proc/net/tcp", encoding="ascii") as file:
-        for line in list(file)[1:]:
-            fields = line.split()
-            if int(fields[2].partition(":")[2], 16) == port and f"socket:[{fields[9]}]" in ours:
-                wrong.append("a socket is left open")
-    return wrong
-
-
-def _descriptors() -> Iterator[Tuple[str, str]]:
+    ours = set()
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
-            yield name, os.readlink(f"/proc/self/fd/{name}")
+            ours.add(os.readlink(f"/proc/self/fd/{name}"))
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        sockets = [line.split() for line in list(file)[1:]]
+    port = f":{urlsplit(gate).port:04X}"
+    return ["a socket is left open" for found in sockets if found[2].endswith(port) and f"socket:[{found[9]}]" in ours]
 
 
 def _threads(before: Collection[threading.Thread] = ()) -> List[str]:
