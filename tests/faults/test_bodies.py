@@ -8,15 +8,8 @@ from typing import Any, Iterator, List
 
 import pytest
 
-from smartxfer.errors import (
-    BatchError,
-    Cancelled,
-    LocalError,
-    RangeMismatch,
-    ServerError,
-    SizeMismatch,
-    Truncated,
-)
+from smartxfer import errors
+from smartxfer.errors import SizeMismatch, Truncated
 from tests.support.filesender_harness import noise
 from tests.support.named_downloads import DOWNLOADS, NamedDownloads
 from tests.support.service_harness import MIB
@@ -138,7 +131,7 @@ def test_f08_five_times(downloads: Any, effect: str) -> None:
 
 def test_f08_six_times(downloads: Any) -> None:
     _planted(downloads, DATA, "status 502 body=html", times=6)
-    with pytest.raises(ServerError, match="502"):
+    with pytest.raises(errors.ServerError, match="502"):
         downloads.results()
     assert downloads.harness.left() == []
 
@@ -165,7 +158,7 @@ def test_f15_the_server_knows_no_ranges(downloads: Any) -> None:
 @pytest.mark.parametrize("wrong", ["start", "total"])
 def test_f16_a_wrong_content_range(downloads: Any, wrong: str) -> None:
     _planted(downloads, DATA, "truncate 256K", f"wrong-range {wrong}")
-    with pytest.raises(RangeMismatch, match="requested bytes 262144-3145727/3145728"):
+    with pytest.raises(errors.RangeMismatch, match="requested bytes 262144-3145727/3145728"):
         downloads.results()
     part = downloads.harness.out / "a.bin.part"
     assert part.read_bytes() == DATA[: 256 * 1024], "not a byte of the other range was written"
@@ -182,9 +175,9 @@ def test_f39_one_of_a_hundred(downloads: Any) -> None:
     downloads = DOWNLOADS["smartfile"](downloads.harness) if downloads.flat else downloads
     blocked = downloads.harness.out / "50.txt"
     blocked.mkdir(parents=True)
-    with pytest.raises(BatchError) as caught:
+    with pytest.raises(errors.BatchError) as caught:
         downloads.results()
-    assert [type(error) for error in caught.value.errors] == [LocalError]
+    assert [type(error) for error in caught.value.errors] == [errors.LocalError]
     assert len([name for name in downloads.harness.left() if name in files]) == 99
     blocked.rmdir()
     downloads.harness.forget()
@@ -209,7 +202,7 @@ def test_f41_the_callback_raises(downloads: Any) -> None:
     # On a line on which the first blocks are not all of it.
     _planted(downloads, DATA, "rate 4M")
     threads = threading.active_count()
-    with pytest.raises(Cancelled, match="progress callback") as caught:
+    with pytest.raises(errors.Cancelled, match="progress callback") as caught:
         downloads.results(progress=progress)
     assert isinstance(caught.value.__cause__, Enough)
     assert len(calls) == 1, "called once, not again for every thread"

@@ -204,18 +204,6 @@ def test_f17_another_client_was_faster(harness: PerseusHarness) -> None:
 # -- F18: slowness ------------------------------------------------------------------------------------------
 
 
-def test_f18_a_stalled_upload_is_ended(harness: PerseusHarness) -> None:
-    """Fails if a body hides its attempt: then only the time-out of the socket would end it."""
-    data = noise(8 * MIB)
-    fault = harness.fault(PUT, "stall-after 64K")
-    policy = RetryPolicy(backoff=0, stall_window=0.4)
-    watch = Stopwatch()
-    file = harness.client(retry=policy, timeout=30.0).file.upload_file(("a.bin", data))
-    assert file.result is not None
-    assert (fault.fired, file.result.retries, harness.site.content(file.id)) == (1, 1, data)
-    assert watch.seconds() < 6
-
-
 def test_f18_stalled_for_good(harness: PerseusHarness) -> None:
     harness.fault(PUT, "stall-after 64K", times=2)
     policy = RetryPolicy(backoff=0, attempts=2, stall_window=0.3)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
@@ -21,14 +23,8 @@ HOMES = ("HOME", "SMARTXFER_STATE_DIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XD
 
 
 def few_files(count: int) -> Callable[[], None]:
-    """Return what limits the descriptors of the child process."""
-
-    def limit() -> None:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
-
-    return limit
+    """Return the function that limits the descriptors of the child process."""
+    return partial(resource.setrlimit, resource.RLIMIT_NOFILE, (count, count))
 
 
 @attrs.frozen

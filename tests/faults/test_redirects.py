@@ -12,12 +12,12 @@ import trustme
 
 from smartxfer import GuestAuth
 from smartxfer.errors import NetworkError, RedirectRefused, SmartxferError, UsageError
-from tests.support.filesender_harness import CHUNK, COMPLETE, CREATE, DOWNLOAD, FileSenderHarness, noise
+from tests.support.filesender_harness import CHUNK, COMPLETE, CREATE, DOWNLOAD, FileSenderHarness
+from tests.support.nrp_harness import DATA
 from tests.support.proxies import TLSFront
-from tests.support.raw_server import RawServer, answering, ranged, refused_port
+from tests.support.raw_server import RawServer, refused_port
 from tests.support.smartfile_harness import UPLOAD, SmartFileHarness
 
-DATA = noise(100_000)
 HARNESSES: Dict[str, Any] = {"filesender": FileSenderHarness, "smartfile": SmartFileHarness}
 each_service = pytest.mark.parametrize("service", HARNESSES)
 each_code = pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
@@ -33,13 +33,6 @@ def service() -> str:
 def harness(service: str, tmp_path: Path) -> Iterator[Any]:
     with HARNESSES[service](tmp_path) as started:
         yield started
-
-
-@pytest.fixture
-def thief() -> Iterator[RawServer]:
-    """Another origin, which answers everything and remembers it."""
-    with RawServer(answering(ranged(DATA))) as server:
-        yield server
 
 
 def _with_cookie(harness: Any) -> Any:

@@ -13,17 +13,7 @@ import pytest
 from smartxfer import FileSenderClient, GuestAuth
 from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
-from tests.support.filesender_harness import (
-    CHUNK,
-    CHUNK_SIZE,
-    COMPLETE,
-    CREATE,
-    DOWNLOAD,
-    INFO,
-    PAGE,
-    FileSenderHarness,
-    noise,
-)
+from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, INFO, PAGE, noise
 from tests.support.proxies import Proxy
 from tests.support.raw_server import RawServer, answering
 from tests.support.secret_scan import (
@@ -63,12 +53,12 @@ GUEST_CASES += [(COMPLETE, effect) for effect in SITE] + [(GUEST_PAGE, effect) f
 
 
 @pytest.fixture
-def marked(make_harness: Any) -> FileSenderHarness:
+def marked(make_harness: Any) -> Any:
     """A site whose user has a key that cannot be overlooked."""
-    return make_harness(users={"ann@example.org": API_KEY}, chunk_security="auth")  # type: ignore[no-any-return]
+    return make_harness(users={"ann@example.org": API_KEY}, chunk_security="auth")
 
 
-def _run(harness: FileSenderHarness, client: Any, path: Path, token: Optional[str]) -> List[BaseException]:
+def _run(harness: Any, client: Any, path: Path, token: Optional[str]) -> List[BaseException]:
     """Up and down; the errors."""
     seen: List[Any] = []
     steps: List[Any] = [lambda: client.upload_workflow([path], link=True, progress=seen.append)]
@@ -78,7 +68,7 @@ def _run(harness: FileSenderHarness, client: Any, path: Path, token: Optional[st
 
 
 @pytest.mark.parametrize(("match", "effect"), spread(CASES))
-def test_f44_a_users_key(marked: FileSenderHarness, log: Any, home: Path, match: str, effect: str) -> None:
+def test_f44_a_users_key(marked: Any, log: Any, home: Path, match: str, effect: str) -> None:
     path = marked.file(DATA)
     token = marked.published(DATA).token
     fault = marked.fault(match, effect, times=1 if effect.startswith("redirect {") else 2)
@@ -97,7 +87,7 @@ def test_f44_a_users_key(marked: FileSenderHarness, log: Any, home: Path, match:
 
 
 @pytest.mark.parametrize(("match", "effect"), spread(GUEST_CASES))
-def test_f44_a_guests_tokens(marked: FileSenderHarness, log: Any, home: Path, match: str, effect: str) -> None:
+def test_f44_a_guests_tokens(marked: Any, log: Any, home: Path, match: str, effect: str) -> None:
     guest = marked.client().create_guest({"recipient": "bob@example.net", "from": "ann@example.org"})
     path = marked.file(DATA)
     auth = GuestAuth(guest.token)
@@ -112,7 +102,7 @@ def test_f44_a_guests_tokens(marked: FileSenderHarness, log: Any, home: Path, ma
 
 
 @pytest.mark.parametrize("effect", ["reset-before", "status 407", "status 500"])
-def test_f44_a_proxys_password(marked: FileSenderHarness, log: Any, home: Path, effect: str) -> None:
+def test_f44_a_proxys_password(marked: Any, log: Any, home: Path, effect: str) -> None:
     marked.fault(CREATE, effect)
     with Proxy() as proxy:
         address = proxy.url.replace("://", f"://ann:{PASSWORD}@")
@@ -123,7 +113,7 @@ def test_f44_a_proxys_password(marked: FileSenderHarness, log: Any, home: Path, 
     check_all(OF_PROXY, errors, log.records, [home], [client])
 
 
-def test_f44_a_proxy_that_repeats_the_request(marked: FileSenderHarness, log: Any) -> None:
+def test_f44_a_proxy_that_repeats_the_request(marked: Any, log: Any) -> None:
     said = " ".join(["no", *OF_PROXY]).encode("ascii")
     with RawServer(answering(lambda request, peer: peer.answer(407, said, "Content-Type: text/plain"))) as proxy:
         address = proxy.url.replace("://", f"://ann:{PASSWORD}@")
@@ -133,7 +123,7 @@ def test_f44_a_proxy_that_repeats_the_request(marked: FileSenderHarness, log: An
     check_all(OF_PROXY, [error], log.records)
 
 
-def test_f44_a_key_from_a_file(marked: FileSenderHarness, log: Any, home: Path) -> None:
+def test_f44_a_key_from_a_file(marked: Any, log: Any, home: Path) -> None:
     """Looked up rather than given: masked from the first look on."""
     ini = home / ".filesender/filesender.py.ini"
     ini.parent.mkdir()
@@ -146,7 +136,7 @@ def test_f44_a_key_from_a_file(marked: FileSenderHarness, log: Any, home: Path) 
         check_all([API_KEY], errors, log.records, shown=[client, client.explain_credentials()])
 
 
-def test_f44_a_server_that_repeats_the_request(marked: FileSenderHarness, log: Any) -> None:
+def test_f44_a_server_that_repeats_the_request(marked: Any, log: Any) -> None:
     guest = marked.client().create_guest({"recipient": "bob@example.net", "from": "ann@example.org"})
     client = marked.client(auth=GuestAuth(guest.token), retry=POLICY)
     client.prepare()
@@ -159,7 +149,7 @@ def test_f44_a_server_that_repeats_the_request(marked: FileSenderHarness, log: A
         check_all(secrets, [error], log.records)
 
 
-def test_f44_the_journal_and_its_end(marked: FileSenderHarness, home: Path) -> None:
+def test_f44_the_journal_and_its_end(marked: Any, home: Path) -> None:
     """The journal has the state for a resume, is readable by its owner only, and is deleted at the end."""
     path = marked.file(DATA)
     marked.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", "status 400")
@@ -182,7 +172,7 @@ def test_f44_the_journal_and_its_end(marked: FileSenderHarness, home: Path) -> N
     assert sorted(found.name for found in marked.out.iterdir()) == ["a.bin"]
 
 
-def test_f44_the_marks_would_be_seen(marked: FileSenderHarness, log: Any) -> None:
+def test_f44_the_marks_would_be_seen(marked: Any, log: Any) -> None:
     """The look-out itself: what is not masked, it finds."""
     logging.getLogger("another.library").debug("key %s", API_KEY)
     with pytest.raises(AssertionError, match="a secret in the log"):

@@ -127,12 +127,11 @@ def test_f12_what_may_be_repeated_is(harness: SmartFileHarness, match: str) -> N
 # -- F48 ----------------------------------------------------------------------------------------------------
 
 
-def _states(harness: SmartFileHarness, *states: Any, last: int = 1) -> None:
-    """Plan the responses to successive polls; the last one is sent ``last`` times."""
-    for number, state in enumerate(states):
-        result = state if isinstance(state, dict) else {"status": state, "result": {}}
-        content = json.dumps({"uuid": "1", "result": result}).encode()
-        harness.answer(TASK, content, times=last if number == len(states) - 1 else 1)
+def _states(harness: SmartFileHarness, *states: Any) -> None:
+    """Plan the members of the responses to successive polls; a text is a status."""
+    for state in states:
+        members = {"result": {"status": state, "result": {}}} if isinstance(state, str) else state
+        harness.answer(TASK, json.dumps({"uuid": "1", **members}).encode())
 
 
 def test_f48_a_task_that_never_ends(harness: SmartFileHarness) -> None:
@@ -152,30 +151,27 @@ def test_f48_a_task_that_never_ends(harness: SmartFileHarness) -> None:
     harness.site.configure(task_polls=0)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [["PENDING", "PROGRESS", "PENDING", "SUCCESS"], ["SLEEPING", "", "success"], ["PROGRESS", "RETRY", "SUCCESS"]],
-    ids=["backwards", "unknown words", "retried"],
-)
-def test_f48_whatever_comes_before_the_end(harness: SmartFileHarness, words: List[str]) -> None:
+#: States of a task before its end.
+STATES: Dict[str, List[Any]] = {
+    "backwards": ["PENDING", "PROGRESS", "PENDING"],
+    "unknown words": ["SLEEPING", ""],
+    "retried": ["PROGRESS", "RETRY"],
+    "at the top": [{"status": "PENDING"}],
+    **{
+        f"says nothing: {result!r}": [{"result": result}] * 2
+        for result in (None, [], "text", 3, {"status": None}, {"status": "PENDING", "result": None})
+    },
+}
+
+
+@pytest.mark.parametrize("end", ["SUCCESS", "success", {"status": "SUCCESS", "result": None}], ids=str)
+@pytest.mark.parametrize("case", STATES)
+def test_f48_whatever_comes_before_the_end(harness: SmartFileHarness, case: str, end: Any) -> None:
     """Fails if a word ends the wait, or the program."""
-    _states(harness, *words)
+    _states(harness, *STATES[case], end)
     clock = Polling()
-    assert harness.client(clock=clock).wait("1").status == "SUCCESS"
-    assert len(clock.waits) == len(words) - 1
-
-
-@pytest.mark.parametrize("result", [None, [], "text", 3, {"status": None}, {"status": "PENDING", "result": None}])
-def test_f48_a_state_that_says_nothing(harness: SmartFileHarness, result: Any) -> None:
-    harness.answer(TASK, json.dumps({"uuid": "1", "result": result}).encode(), times=2)
-    _states(harness, {"status": "SUCCESS", "result": {}})
-    assert harness.client(clock=Polling()).wait("1").done
-
-
-def test_f48_the_status_is_a_top_level_member(harness: SmartFileHarness) -> None:
-    harness.answer(TASK, b'{"uuid": "1", "status": "PENDING"}')
-    harness.answer(TASK, b'{"uuid": "1", "status": "SUCCESS", "result": null}')
-    assert harness.client(clock=Polling()).wait("1").done
+    task = harness.client(clock=clock).wait("1")
+    assert (task.done, task.status, len(clock.waits)) == (True, "SUCCESS", len(STATES[case]))
 
 
 @pytest.mark.parametrize("failure", [False, True])
@@ -213,7 +209,7 @@ def test_f48_a_poll_that_fails_is_made_again(harness: SmartFileHarness, effect: 
 def test_f48_a_checksum_that_says_nothing(harness: SmartFileHarness) -> None:
     """Fails if a checksum is taken for granted."""
     for checksums in ({}, {"/other": "00"}):
-        _states(harness, {"status": "SUCCESS", "result": {"checksums": checksums}})
+        _states(harness, {"result": {"status": "SUCCESS", "result": {"checksums": checksums}}})
         with pytest.raises(DecodeError):
             harness.client().checksum("/a")
 

@@ -10,19 +10,9 @@ import pytest
 
 from smartxfer import errors
 from smartxfer.errors import ChecksumMismatch, DecodeError, NetworkError
-from smartxfer.transport import RetryPolicy
 from tests.support.filesender_harness import noise
-from tests.support.smartfile_harness import (
-    CHECKSUM,
-    INFO,
-    MIB,
-    TASK,
-    UPLOAD,
-    Polling,
-    SmartFileHarness,
-    shaped,
-)
-from tests.support.stopwatch import Stopwatch
+from tests.support.service_harness import MIB, Polling, on_retry
+from tests.support.smartfile_harness import CHECKSUM, INFO, TASK, UPLOAD, SmartFileHarness, shaped
 from tests.support.timeouts import patient
 
 DATA = noise(8 * MIB)
@@ -119,11 +109,7 @@ def test_f12_another_client_wrote_in_between(harness: SmartFileHarness) -> None:
     """The lost upload arrived, but what is there by now is another file: ours goes again."""
     path = harness.file(DATA[:MIB])
     harness.fault(UPLOAD, "lose-answer")
-
-    def overwrite(event: Any) -> None:
-        if event.state == "retrying":
-            harness.site.write("/a.bin", bytes(MIB))
-
+    overwrite = on_retry(lambda: harness.site.write("/a.bin", bytes(MIB)))
     harness.client().upload(path, "/a.bin", progress=overwrite)
     assert harness.stored() == {"/a.bin": DATA[:MIB]}
     assert harness.count(UPLOAD) == 2
@@ -221,16 +207,6 @@ def test_f08_a_page_in_place_of_json(harness: SmartFileHarness) -> None:
     harness.fault(UPLOAD, "status 200 body=html")
     with pytest.raises(DecodeError, match="<h1>200</h1>"):
         harness.client().upload(harness.file(DATA[:1000]))
-
-
-def test_f18_a_stalled_upload_is_ended(harness: SmartFileHarness) -> None:
-    """Fails if a body hides its attempt: then only the time-out of the socket would end it."""
-    harness.fault(UPLOAD, "stall-after 64K")
-    policy = RetryPolicy(backoff=0, stall_window=0.6)
-    watch = Stopwatch()
-    result = harness.client(retry=policy, timeout=30.0).upload(harness.file(DATA))
-    assert (result.retries, harness.stored()) == (1, {"/a.bin": DATA})
-    assert watch.seconds() < 6
 
 
 def test_f39_what_another_has_removed_is_sent_again(harness: SmartFileHarness) -> None:

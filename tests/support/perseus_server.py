@@ -9,17 +9,9 @@ from tests.support.perseus_harness import PerseusHarness
 
 #: What tests change of the configuration, as it is at first.
 _PLAIN = {
-    "upload_delay": 0.0,
-    "compare_hash": True,
-    "known": "409",
-    "recreate_pending": False,
-    "create_status": 200,
-    "url_seconds": 3600,
-    "signed_type": "",
-    "echo_hash": True,
-    "max_size": 0,
-    "clock_offset": 0.0,
-}
+    "upload_delay": 0.0, "compare_hash": True, "known": "409", "recreate_pending": False, "create_status": 200,
+    "url_seconds": 3600, "signed_type": "", "echo_hash": True, "max_size": 0, "clock_offset": 0.0,
+}  # fmt: skip
 
 
 class PerseusServer(PerseusHarness):

@@ -189,6 +189,16 @@ class Polling(FakeClock):
         self._then.get(f"wait{len(self.waits)}", lambda: None)()
 
 
+def on_retry(act: Callable[[], Any]) -> Callable[[Any], None]:
+    """A progress callback that acts whenever something is tried again."""
+
+    def progress(event: Any) -> None:
+        if event.state == "retrying":
+            act()
+
+    return progress
+
+
 def piped(data: bytes) -> Any:
     """The reading end of a pipe that a thread fills."""
     reading, writing = os.pipe()

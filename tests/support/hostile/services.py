@@ -7,23 +7,8 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 from smartxfer import JetStream, PerseusClient
-from tests.support.hostile.file_services import (
-    FETCHED,
-    FILESENDER,
-    NRP,
-    PART,
-    SMARTFILE,
-    Phase,
-    Work,
-    filesender,
-    nrp,
-    origin_of,
-    plant_filesender,
-    plant_nrp,
-    plant_smartfile,
-    smartfile,
-    targets,
-)
+from tests.support.hostile import file_services as files
+from tests.support.hostile.file_services import FETCHED, PART, Phase, Work, origin_of, targets
 
 # -- Perseus ---------------------------------------------------------------------------------------------------
 
@@ -142,25 +127,25 @@ SERVICES: Dict[str, Service] = {
     "filesender": Service(
         {"upload_chunk_size": PART, "encryption_iterations": 7},
         lambda server: targets(server.filesender),
-        plant_filesender,
-        filesender,
-        FILESENDER,
+        files.plant_filesender,
+        files.filesender,
+        files.FILESENDER,
         lambda client, work: client.list_files(work.facts["token"]),
     ),
     "nrp": Service(
         {"storage": "s3", "rate_limit": 10**6, "rate_limit_guest": 10**6, "max_files": 0},
         lambda server: {**targets(server.nrp), "/storage/": origin_of(server.nrp.storage_url)},
-        plant_nrp,
-        nrp,
-        NRP,
+        files.plant_nrp,
+        files.nrp,
+        files.NRP,
         lambda client, work: client.files.list(work.facts["record"]),
     ),
     "smartfile": Service(
         {},
         lambda server: targets(server.smartfile),
-        plant_smartfile,
-        smartfile,
-        SMARTFILE,
+        files.plant_smartfile,
+        files.smartfile,
+        files.SMARTFILE,
         lambda client, work: client.listdir("/docs"),
     ),
     "perseus": Service(
