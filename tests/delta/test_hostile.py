@@ -131,31 +131,30 @@ def test_an_invalid_delta(what: str, in_place: bool, tmp_path: Path) -> None:
     target = tmp_path / ("basis" if in_place else "new")
     with pytest.raises(DeltaError, match=message):
         delta.patch(tmp_path / "basis", tmp_path / "delta", target)
-    assert names(tmp_path) == ["basis", "delta"]
-    assert (tmp_path / "basis").read_bytes() == b"0123456789"
+    assert (names(tmp_path), (tmp_path / "basis").read_bytes()) == (["basis", "delta"], b"0123456789")
 
 
-def _signature(magic: int, block: int, strong: int, rest: bytes = b"") -> bytes:
-    return magic.to_bytes(4, "big") + block.to_bytes(4, "big") + strong.to_bytes(4, "big") + rest
+def head(magic: int = 0x72730136, block: int = 2048, strong: int = 8) -> bytes:
+    return struct.pack(">III", magic, block, strong)
 
 
 #: What is wrong with each signature, the signature, and the message.
 UNSIGNED = {
     "nothing at all": (b"", "only 0 bytes"),
     "a magic alone": (b"rs\x016", "only 4 bytes"),
-    "a header cut short": (_signature(0x72730136, 64, 8)[:11], "only 11 bytes"),
-    "the magic of a delta": (_signature(0x72730236, 64, 8, bytes(12)), "begins with 72730236"),
-    "another magic": (_signature(0x72730135, 64, 8, bytes(12)), "begins with 72730135"),
+    "a header cut short": (head(0x72730136, 64, 8)[:11], "only 11 bytes"),
+    "the magic of a delta": (head(0x72730236, 64, 8) + bytes(12), "begins with 72730236"),
+    "another magic": (head(0x72730135, 64, 8) + bytes(12), "begins with 72730135"),
     "zeros": (bytes(1000), "begins with 00000000"),
-    "blocks of 0 bytes": (_signature(0x72730136, 0, 8, bytes(12)), "invalid block length 0 "),
-    "blocks of 16 MiB and a byte": (_signature(0x72730136, 2**24 + 1, 8, bytes(12)), "invalid block length 16777217 "),
-    "sums of 0 bytes": (_signature(0x72730136, 64, 0, bytes(12)), "invalid length 0 of the md4 sums"),
-    "an MD4 of 17 bytes": (_signature(0x72730136, 64, 17, bytes(21)), "invalid length 17 of the md4 sums"),
-    "an MD4 of 32 bytes": (_signature(0x72730146, 64, 32, bytes(36)), "invalid length 32 of the md4 sums"),
-    "a BLAKE2 of 33 bytes": (_signature(0x72730137, 64, 33, bytes(37)), "invalid length 33 of the blake2 sums"),
-    "a BLAKE2 of 2**32 - 1 bytes": (_signature(0x72730147, 64, 2**32 - 1, bytes(37)), "invalid length 4294967295 of"),
-    "a block cut short": (_signature(0x72730136, 64, 8, bytes(23)), "block 2 has only 11 bytes"),
-    "a byte too many": (_signature(0x72730136, 64, 8, bytes(25)), "block 3 has only 1 bytes"),
+    "blocks of 0 bytes": (head(0x72730136, 0, 8) + bytes(12), "invalid block length 0 "),
+    "blocks of 16 MiB and a byte": (head(0x72730136, 2**24 + 1, 8) + bytes(12), "invalid block length 16777217 "),
+    "sums of 0 bytes": (head(0x72730136, 64, 0) + bytes(12), "invalid length 0 of the md4 sums"),
+    "an MD4 of 17 bytes": (head(0x72730136, 64, 17) + bytes(21), "invalid length 17 of the md4 sums"),
+    "an MD4 of 32 bytes": (head(0x72730146, 64, 32) + bytes(36), "invalid length 32 of the md4 sums"),
+    "a BLAKE2 of 33 bytes": (head(0x72730137, 64, 33) + bytes(37), "invalid length 33 of the blake2 sums"),
+    "a BLAKE2 of 2**32 - 1 bytes": (head(0x72730147, 64, 2**32 - 1) + bytes(37), "invalid length 4294967295 of"),
+    "a block cut short": (head(0x72730136, 64, 8) + bytes(23), "block 2 has only 11 bytes"),
+    "a byte too many": (head(0x72730136, 64, 8) + bytes(25), "block 3 has only 1 bytes"),
 }
 
 
@@ -174,10 +173,6 @@ def test_an_invalid_signature(what: str, tmp_path: Path) -> None:
 
 
 # -- formats ----------------------------------------------------------------------------------------------
-
-
-def head(magic: int = 0x72730136, block: int = 2048, strong: int = 8) -> bytes:
-    return struct.pack(">III", magic, block, strong)
 
 
 def commands_of(change: bytes, basis_size: int = 1000, size: Union[int, None] = None) -> List[Union[Copy, bytes]]:

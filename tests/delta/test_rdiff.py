@@ -18,19 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smartxfer import delta
+from tests.support import delta_edits
 from tests.support.amounts import amount
-from tests.support.delta_edits import (
-    BLOCK_LENGTHS,
-    FORMATS,
-    FillingLine,
-    Line,
-    Pair,
-    large_pair,
-    noise,
-    pairs,
-    rdiff,
-    sizes,
-)
+from tests.support.delta_edits import FORMATS, FillingLine, Line, Pair, noise, pairs, rdiff, sizes
 
 #: A process per call of rdiff: few examples each, of many kinds.
 few = settings(max_examples=amount(30, 300))
@@ -53,24 +43,20 @@ class Room:
     def rdiff_signature(self, name: str, strong: int = 8) -> Path:
         """A signature of the old file by rdiff, in the format of that name."""
         target = self / "rdiff.signature"
-        options = FORMATS[name].options
-        rdiff(*options, "-S", strong, "-b", self.block_length, "signature", self.basis, target)
+        rdiff(*FORMATS[name].options, "-S", strong, "-b", self.block_length, "signature", self.basis, target)
         return target
 
     def rdiff_delta(self, signature: Path) -> Path:
-        target = self / "rdiff.delta"
-        rdiff("delta", signature, self.fresh, target)
-        return target
+        rdiff("delta", signature, self.fresh, self / "rdiff.delta")
+        return self / "rdiff.delta"
 
     def rdiff_patch(self, change: Path) -> bytes:
-        target = self / "rdiff.new"
-        rdiff("patch", self.basis, change, target)
-        return target.read_bytes()
+        rdiff("patch", self.basis, change, self / "rdiff.new")
+        return (self / "rdiff.new").read_bytes()
 
     def our_patch(self, change: Path) -> bytes:
-        target = self / "our.new"
-        size = delta.patch(self.basis, change, target)
-        made = target.read_bytes()
+        size = delta.patch(self.basis, change, self / "our.new")
+        made = (self / "our.new").read_bytes()
         assert size == len(made)
         return made
 
@@ -166,7 +152,7 @@ def test_streams_give_the_same_bytes(pair: Pair, most: int, stream: Any) -> None
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("block", [2048, None])
 def test_64_mib(tmp_path: Path, block: Optional[int]) -> None:
-    old, new, touched = large_pair(tmp_path, 64 * 1024 * 1024, seed=64, edits=160)
+    old, new, touched = delta_edits.large_pair(tmp_path, 64 * 1024 * 1024, seed=64, edits=160)
     delta.signature(old, tmp_path / "ours", block_length=block)
     block = block or delta.block_length_for(old.stat().st_size)
     rdiff("-R", "rollsum", "-H", "md4", "-S", 8, "-b", block, "signature", old, tmp_path / "theirs")
@@ -205,4 +191,4 @@ def test_the_pairs_are_of_every_kind() -> None:
     look()
     flags = {"empty basis", "empty fresh", "equal", "whole blocks", "several blocks"}
     assert {(flag, value) for flag in flags for value in (True, False)} <= seen
-    assert {("block", block) for block in BLOCK_LENGTHS} <= seen
+    assert {("block", block) for block in delta_edits.BLOCK_LENGTHS} <= seen

@@ -18,16 +18,8 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from smartxfer import delta
 from smartxfer.errors import DeltaError
-from tests.support.delta_edits import (
-    DELTA_MAGIC,
-    FORMATS,
-    commands,
-    edited,
-    encode,
-    noise,
-    spoil_delta,
-    spoil_signature,
-)
+from tests.support import delta_edits
+from tests.support.delta_edits import DELTA_MAGIC, FORMATS, commands, edited, encode, noise
 
 MIB = 1024 * 1024
 #: Address space that the work may take beyond what the imports took.
@@ -111,7 +103,7 @@ def one_delta(bench: Bench) -> str:
     """Apply one spoilt delta; what came of it must be what the reference says."""
     chance = bench.chance
     basis, _, _, change = chance.choice(bench.sound)
-    spoilt = spoil_delta(chance, change, chance.choice(bench.sound)[3])
+    spoilt = delta_edits.spoil_delta(chance, change, chance.choice(bench.sound)[3])
     wanted = interpret(spoilt, basis)
     (bench.folder / "spoilt").write_bytes(spoilt)
     target = bench.out / "target"
@@ -143,7 +135,7 @@ def one_signature(bench: Bench) -> str:
     """Make a delta with one spoilt signature; it must be refused, or the delta be sound."""
     chance = bench.chance
     basis, fresh, signature, _ = chance.choice(bench.sound)
-    spoilt = spoil_signature(chance, signature, chance.choice(bench.sound)[2])
+    spoilt = delta_edits.spoil_signature(chance, signature, chance.choice(bench.sound)[2])
     (bench.folder / "spoilt").write_bytes(spoilt)
     bench.fresh.write_bytes(fresh)
     change = bench.out / "delta"

@@ -8,11 +8,12 @@ thread that sleeps, or waits for a lock, a socket or another thread, is not read
 from __future__ import annotations
 
 import _thread
+import contextlib
 
 # By name: a test may replace those of the modules.
 from os import getpid, listdir
 from time import monotonic
-from typing import Dict, Iterable, List, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 #: Seconds from one look at the accounts to the next.
 _INTERVAL = 0.01
@@ -45,6 +46,14 @@ class Stopwatch:
 
     def __del__(self) -> None:
         self._account.unused = True
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Check that the block takes less than so many seconds, without the load of the machine."""
+    watch = Stopwatch()
+    yield
+    assert watch.seconds() < seconds
 
 
 class Spans:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -17,21 +18,9 @@ from smartxfer.transfer import journal as journals
 from smartxfer.transfer.download_history import DownloadHistory
 from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.journal import Journal
+from tests.support import sinks
 from tests.support.planted_state import AS_ROOT, STRANGER
-from tests.support.sinks import (
-    DATA,
-    ID,
-    begun,
-    fetched,
-    hooked,
-    killed,
-    left,
-    mode_of,
-    names,
-    raising,
-    without_final_name,
-    written,
-)
+from tests.support.sinks import DATA, ID, begun, fetched, killed, names, without_final_name, written
 
 
 @pytest.fixture
@@ -161,7 +150,7 @@ def test_the_partial_file_of_a_file_with_a_number_is_not_taken(out: Path) -> Non
 
 def test_a_device_that_got_another_number_costs_nothing(out: Path) -> None:
     """Numbers of network and overlay file systems change when they are mounted again."""
-    left(out / "x", (0, DATA[:2]))
+    sinks.left(out / "x", (0, DATA[:2]))
     noted = json.loads((out / "x.part.json").read_text())
     noted["inode"][0] += 1
     (out / "x.part.json").write_text(json.dumps(noted))
@@ -193,7 +182,7 @@ def test_a_file_of_an_earlier_run_that_cannot_be_read_is_an_error(
         (out / "x.part.json.tmp").write_text('{"ver')
     before = contents(out)
     with monkeypatch.context() as broken:
-        broken.setattr(owner, call, raising(OSError(code, os.strerror(code))))
+        broken.setattr(owner, call, sinks.raising(OSError(code, os.strerror(code))))
         with pytest.raises(LocalError, match=os.strerror(code)) as caught:
             begun(out / "x")
     assert caught.value.errno == code
@@ -215,14 +204,11 @@ def test_too_few_descriptors_discard_nothing(out: Path) -> None:
         sink = FileSink(out / "x")
         resource.setrlimit(resource.RLIMIT_NOFILE, (top, hard))
         try:
-            while True:
-                try:
+            with contextlib.suppress(OSError):
+                while True:
                     held.append(os.open("/dev/null", os.O_RDONLY))
-                except OSError:
-                    break
-            for fd in held[:free]:
-                os.close(fd)
-            del held[:free]
+            for _ in range(free):
+                os.close(held.pop())
             have: Any = list(sink.begin(10, ID))
         except LocalError as error:
             have = error.errno
@@ -242,7 +228,7 @@ def test_too_few_descriptors_discard_nothing(out: Path) -> None:
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.EIO])
 @pytest.mark.parametrize("broken", ["the file", "the lock"])
 def test_an_unreadable_journal_is_not_replaced(monkeypatch: pytest.MonkeyPatch, code: int, broken: str) -> None:
-    key, refused = {"service": "s"}, raising(OSError(code, os.strerror(code)))
+    key, refused = {"service": "s"}, sinks.raising(OSError(code, os.strerror(code)))
     with Journal(key, "it") as made:
         made.update(transfer=1)
     with monkeypatch.context() as context:
@@ -264,7 +250,7 @@ def test_a_record_that_cannot_be_read_does_not_say_that_the_file_is_another(
     (out / "x").write_bytes(DATA)
     DownloadHistory(out).record_download(out / "x", 10, download_history.compute_extent_checksums(out / "x", [(0, 10)]), ID)
     with monkeypatch.context() as broken:
-        refused = raising(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
+        refused = sinks.raising(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
         broken.setattr(f"smartxfer.transfer.download_history.{where}", refused)
         with pytest.raises(LocalError, match="Too many open files"):
             DownloadHistory(out).is_unmodified(out / "x")
@@ -278,7 +264,7 @@ def test_a_record_that_cannot_be_read_does_not_say_that_the_file_is_another(
 def not_root(path: Any, flags: int, *mode: int) -> None:
     """Refuse what the mode of a file does not allow its owner."""
     needed = 0o600 if flags & os.O_RDWR else 0o400
-    if not flags & os.O_CREAT and mode_of(Path(str(path))) & needed != needed:
+    if not flags & os.O_CREAT and sinks.mode_of(Path(str(path))) & needed != needed:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
 
@@ -291,12 +277,12 @@ def test_a_mode_that_the_owner_cannot_use_does_not_stop_the_next_run(out: Path, 
     sink._save()
     with pytest.raises(Killed):
         sink.commit()
-    assert mode_of(out / "x.part") & 0o622 == 0o600
+    assert sinks.mode_of(out / "x.part") & 0o622 == 0o600
     (out / "x.part").chmod(mode)  # as an older version left it
-    sink, have = begun(out / "x", files=hooked(open=not_root))
-    assert (have, mode_of(out / "x.part") & 0o600) == ([(0, 10)], 0o600)
+    sink, have = begun(out / "x", files=sinks.hooked(open=not_root))
+    assert (have, sinks.mode_of(out / "x.part") & 0o600) == ([(0, 10)], 0o600)
     sink.commit()
-    assert mode_of(out / "x") == mode
+    assert sinks.mode_of(out / "x") == mode
     (out / "x").chmod(0o600)
     assert ((out / "x").read_bytes(), names(out)) == (DATA, ["x"])
 

@@ -11,14 +11,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from smartxfer.errors import (
-    Cancelled,
-    ChecksumMismatch,
-    IntegrityError,
-    LocalError,
-    RangeMismatch,
-    SourceChanged,
-)
+from smartxfer import errors
 from tests.support.engine_faults_down import KINDS as DOWNLOAD_KINDS
 from tests.support.engine_faults_down import Shape
 from tests.support.engine_model import Machine, Step, run_machine, scripts
@@ -70,7 +63,7 @@ class Uploads(Machine):
         if not hasattr(self, "model"):
             return
         self.model.run([])
-        if isinstance(self.model.error, IntegrityError):  # the server had forgotten a part
+        if isinstance(self.model.error, errors.IntegrityError):  # the server had forgotten a part
             self.model.run([])
         assert self.model.error is None, self.model.error
         assert self.model.completed[self.model.number] == self.model.data
@@ -89,7 +82,7 @@ def test_bytes_that_were_not_stored_do_not_count_after_a_cancel(tmp_path: Path, 
     """Fails if the calling thread looks at the cancel flag before it counts what is sent or taken back."""
     model = UploadModel(tmp_path, bytes(range(1, 25)), 15, 6)
     model.run([Step(before, 0), Step("cancel", 0)])
-    assert isinstance(model.error, Cancelled)
+    assert isinstance(model.error, errors.Cancelled)
     assert model.events[-1].done == {"restart": 0, "fine": 15}[before]
 
 
@@ -173,21 +166,21 @@ def test_a_connection_that_breaks_after_the_last_byte_of_a_piece(tmp_path: Path)
 
 def test_bytes_that_were_discarded_do_not_count(tmp_path: Path) -> None:
     model = ran(tmp_path, 14, Shape(etag=False), 16, 9, Step("flip", 0), Step("flip", 0))
-    assert isinstance(model.error, ChecksumMismatch)
+    assert isinstance(model.error, errors.ChecksumMismatch)
     assert model.events[-1].done == 0
 
 
 def test_a_partial_file_that_is_too_long_is_cut(tmp_path: Path) -> None:
     """Fails if every later run finds the same file too long."""
     model = ran(tmp_path, 14, Shape(digest=""), 8, 9, Step("grows", 0))
-    assert isinstance(model.error, LocalError)
+    assert isinstance(model.error, errors.LocalError)
     model.run([])
     assert (model.error, model.result.resumed) == (None, 14)
 
 
 @pytest.mark.parametrize(
     ("kind", "where", "error"),
-    [("changes", 2, SourceChanged), *(("wrong range", where, RangeMismatch) for where in range(3))],
+    [("changes", 2, errors.SourceChanged), *(("wrong range", where, errors.RangeMismatch) for where in range(3))],
 )
 def test_what_the_machine_meets_rarely(tmp_path: Path, kind: str, where: int, error: Any) -> None:
     """Another object, or another range than the one asked for, with the second range."""

@@ -112,8 +112,7 @@ def test_replace(service: Any, tmp_path: Path, mine: bytes) -> None:
     (tmp_path / "a.txt").chmod(0o600)
     [result] = service.fetch(tmp_path, exists="replace")
     assert (result.path, result.skipped) == (tmp_path / "a.txt", None)
-    assert held(tmp_path) == {"a.txt": b"theirs"}
-    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o600
+    assert (held(tmp_path), (tmp_path / "a.txt").stat().st_mode & 0o777) == ({"a.txt": b"theirs"}, 0o600)
 
 
 def test_skip(service: Any, tmp_path: Path) -> None:
@@ -121,8 +120,7 @@ def test_skip(service: Any, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"mine")
     results = {result.path.name: result for result in service.fetch(tmp_path, exists="skip")}
     assert (results["a.txt"].skipped, results["a.txt"].verified) == ("exists", None)
-    assert results["b.txt"].skipped is None
-    assert held(tmp_path) == {"a.txt": b"mine", "b.txt": b"new"}
+    assert (results["b.txt"].skipped, held(tmp_path)) == (None, {"a.txt": b"mine", "b.txt": b"new"})
 
 
 @pytest.mark.parametrize("mine", [b"my own notes", b"MY OWN"])
@@ -138,8 +136,7 @@ def test_rename(service: Any, tmp_path: Path, mine: bytes) -> None:
     assert (tmp_path / "a (3).txt").stat().st_mode == (tmp_path / "plain").stat().st_mode
     (tmp_path / "plain").unlink()
     again = service.fetch(tmp_path, exists="rename")
-    assert [result.skipped for result in again] == ["identical", "identical"]
-    assert held(tmp_path) == expected
+    assert ([result.skipped for result in again], held(tmp_path)) == (["identical", "identical"], expected)
 
 
 def test_newer(service: Any, tmp_path: Path) -> None:

@@ -70,24 +70,20 @@ def test_rename_goes_past_a_directory(tmp_path: Path) -> None:
 class Body:
     """The whole of an object."""
 
-    is_full_object, start = True, 0
+    is_full_object, start, size, end = True, 0, len(DATA), len(DATA)
 
-    def __init__(self, data: bytes) -> None:
-        self.size = self.end = len(data)
-        self._rest = [data, b""]
-
-    def read(self) -> bytes:
-        return self._rest.pop(0)
+    def __init__(self) -> None:
+        self.read = iter([DATA, b""]).__next__
 
 
-def wanted(name: str, data: Optional[bytes]) -> RemoteFile:
-    """A file of a service that publishes no digest; its download fails without ``data``."""
+def wanted(name: str, damaged: bool = False) -> RemoteFile:
+    """A file of a service that publishes no digest."""
 
     @contextlib.contextmanager
     def source(start: int, stop: Optional[int]) -> Iterator[Any]:
-        if data is None:
+        if damaged:
             raise IntegrityError("damaged")
-        yield Body(data)
+        yield Body()
 
     def describe(sink: Any) -> DownloadSpec:
         return DownloadSpec(name=name, sink=sink, identity={"name": name}, open_range=source, size=4)
@@ -97,7 +93,7 @@ def wanted(name: str, data: Optional[bytes]) -> RemoteFile:
 
 def run(directory: Path, exists: Exists) -> List[FileResult]:
     """A run that breaks at the second of two files."""
-    files = [wanted("a.txt", DATA), wanted("b.txt", None)]
+    files = [wanted("a.txt"), wanted("b.txt", damaged=True)]
     with operation() as doing:
         return download_to_directory(directory, files, {"service": "none"}, doing, 1, 1, exists=exists)
 
@@ -188,7 +184,7 @@ def test_the_notes_about_one_file_do_not_remove_another(tmp_path: Path) -> None:
     sinks: List[Any] = []
 
     def kept(name: str) -> RemoteFile:
-        file = wanted(name, DATA)
+        file = wanted(name)
         return RemoteFile(name, name, 4, lambda sink: sinks.append(sink) or file.make_spec(sink))
 
     files = [kept(name) for name in ("a", "a.part.json.tmp", "a.part.json")]

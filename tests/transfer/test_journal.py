@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
 import pytest
 
@@ -19,22 +19,18 @@ from tests.support.sinks import hooked, raising
 KEY = {"service": "s", "origin": "http://h", "account": "me", "recipients": ["a"]}
 
 
-class Memory:
+class Memory(Dict[str, str]):
     """A storage of the caller's own."""
 
-    def __init__(self) -> None:
-        self.texts: Dict[str, str] = {}
-        self.saves = 0
-
-    def load(self, key: str) -> Optional[str]:
-        return self.texts.get(key)
+    saves = 0
+    load = dict.get
 
     def save(self, key: str, text: str) -> None:
         self.saves += 1
-        self.texts[key] = text
+        self[key] = text
 
     def remove(self, key: str) -> None:
-        self.texts.pop(key, None)
+        self.pop(key, None)
 
 
 def files() -> List[Path]:
@@ -139,7 +135,7 @@ def test_it_is_saved_soon_not_at_every_part() -> None:
         journal.append("acknowledged", "a", 100)
         assert storage.saves == before + 1
         journal.append("acknowledged", "a", 101)
-    (text,) = storage.texts.values()
+    (text,) = storage.values()
     assert json.loads(text)["state"]["acknowledged"]["a"] == list(range(102))
 
 
@@ -167,8 +163,7 @@ def test_a_small_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     write_atomic(path, "one")
     with pytest.raises(OSError, match="no"):
         write_atomic(path, "two", hooked(replace=raising(OSError("no"))))
-    assert path.read_text() == "one"
-    assert [found.name for found in tmp_path.iterdir()] == ["state.json"]
+    assert (path.read_text(), [found.name for found in tmp_path.iterdir()]) == ("one", ["state.json"])
 
 
 def test_the_state_directory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,17 +142,12 @@ def test_without_locks_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.Mo
 #: Files of a user, with their contents; none of them is ours.
 THEIRS: Dict[str, bytes] = {
     "x.part": b"a user's part of a novel",
-    "y.part": b"",
     "y.part.json": b'{"version": 1, "parts": []}',
-    "z.part.json": b"",
-    "z.part.json.tmp": b"",
     "w.part.json.tmp": b"{}",
-    ".smartxfer-notes": b"",
     ".smartxfer-0123456789abcdef/new": b"a directory of the user's",
-    ".smartxfer-0123456789abcdef.part.txt": b"",
     "journals/a.json": b"{}",
-    "locks/id": b"",
-    "id": b"",
+    **dict.fromkeys(["y.part", "z.part.json", "z.part.json.tmp", ".smartxfer-notes", "locks/id", "id"], b""),
+    ".smartxfer-0123456789abcdef.part.txt": b"",
 }
 
 

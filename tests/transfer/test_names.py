@@ -30,8 +30,7 @@ def test_the_doctests_run() -> None:
 @pytest.mark.parametrize(
     ("name", "path"),
     [
-        ("a.txt", "a.txt"),
-        ("run 1/a.txt", "run 1/a.txt"),
+        *((name, name) for name in ("a.txt", "run 1/a.txt", "console", ".bashrc", "e\u0301", "\U0001f600", "1%41 a+b#c&d'e;f")),
         ("../x", "x"),
         ("/etc/x", "etc/x"),
         ("//host/share/x", "host/share/x"),
@@ -44,15 +43,10 @@ def test_the_doctests_run() -> None:
         ("~/x", "_/x"),
         ("a\x00b", "a_b"),
         ("a\nb\x7f", "a_b_"),
-        ("console", "console"),
         (" .. /x", "x"),
         ("invoice\u202efdp.exe", "invoice_fdp.exe"),
         ("a\u200bb\ufeff", "a_b_"),
         ("\ud800x", "_x"),
-        (".bashrc", ".bashrc"),
-        ("e\u0301", "e\u0301"),
-        ("100%41 a+b#c&d'e;f", "100%41 a+b#c&d'e;f"),
-        ("\U0001f600", "\U0001f600"),
     ],
 )
 @pytest.mark.parametrize("rules", [LINUX, MAC, WINDOWS], ids=["linux", "mac", "windows"])
@@ -130,10 +124,6 @@ def test_systems_that_count_units() -> None:
     assert str(safe_path("\U0001f600" * 127, rules=WINDOWS)) == "\U0001f600" * 127
     assert str(safe_path("\U0001f600" * 128, rules=WINDOWS)) != "\U0001f600" * 128
     assert str(safe_path(name, rules=LINUX)) != name
-
-
-def test_a_long_extension_is_cut_too() -> None:
-    assert len(safe_path("a." + "x" * 400).name.encode()) <= 255
 
 
 hostile = st.one_of(
@@ -218,8 +208,7 @@ def test_the_platform_has_its_rules(platform: str, monkeypatch: pytest.MonkeyPat
 def test_a_trial_tells_what_the_directory_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     odd = ["12:30.log"]
-    assert detect_name_rules(tmp_path, odd) == LINUX
-    assert detect_name_rules(tmp_path, ["a", "A"]) == LINUX
+    assert (detect_name_rules(tmp_path, odd), detect_name_rules(tmp_path, ["a", "A"])) == (LINUX, LINUX)
     assert detect_name_rules(None, odd) == detect_name_rules(tmp_path / "missing", odd) == LINUX
     lstat = os.lstat
     with monkeypatch.context() as ignoring:  # a file system that ignores case

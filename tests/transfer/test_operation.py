@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from pathlib import Path
@@ -145,43 +144,38 @@ def test_a_callback_that_raises_cancels_and_is_chained(state: str) -> None:
     assert (calls.count(state), calls[-1], engine_threads()) == (1, state, [])
 
 
-def test_ctrl_c_drains_within_two_seconds(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(
-        textwrap.dedent(
-            """
-            import _thread, socket, sys, threading
-            from smartxfer.transfer.job import CallableJob
-            from smartxfer.transfer.runner import TransferRunner
-            from smartxfer.transport import HTTPTransport, Origin, RequestSpec, RetryPolicy
+def test_ctrl_c_drains_within_two_seconds() -> None:
+    program = """
+import _thread, socket, sys, threading
+from smartxfer.transfer.job import CallableJob
+from smartxfer.transfer.runner import TransferRunner
+from smartxfer.transport import HTTPTransport, Origin, RequestSpec, RetryPolicy
 
-            sys.path.append(sys.argv[1])
-            from tests.support.stopwatch import Stopwatch
+sys.path.append(sys.argv[1])
+from tests.support.stopwatch import Stopwatch
 
-            listener = socket.socket(); listener.bind(("127.0.0.1", 0)); listener.listen(50)
-            url = "http://127.0.0.1:%d" % listener.getsockname()[1]
-            wire = HTTPTransport(Origin.parse(url), build_error=None, user_agent="t", policy=RetryPolicy(), timeout=(60, 60))
+listener = socket.socket(); listener.bind(("127.0.0.1", 0)); listener.listen(50)
+url = "http://127.0.0.1:%d" % listener.getsockname()[1]
+wire = HTTPTransport(Origin.parse(url), build_error=None, user_agent="t", policy=RetryPolicy(), timeout=(60, 60))
 
-            def work():
-                operation.retry("x", lambda: wire.request_once(RequestSpec("GET", url)))
+def work():
+    operation.retry("x", lambda: wire.request_once(RequestSpec("GET", url)))
 
-            def interrupt():
-                listener.accept()
-                watches.append(Stopwatch())
-                _thread.interrupt_main()
+def interrupt():
+    listener.accept()
+    watches.append(Stopwatch())
+    _thread.interrupt_main()
 
-            watches = []
-            threading.Thread(target=interrupt, daemon=True).start()
-            try:
-                with TransferRunner(policy=RetryPolicy(), max_workers=4) as operation:
-                    operation.run_jobs([CallableJob(work) for _ in range(100)], 100)
-            except KeyboardInterrupt:
-                threads = threading.active_count()  # at once: the stopwatch takes a moment
-                print("%.3f" % watches[0].seconds(), threads)
-            """
-        )
-    )
-    words = [sys.executable, str(script), str(Path(__file__).resolve().parent.parent.parent)]
+watches = []
+threading.Thread(target=interrupt, daemon=True).start()
+try:
+    with TransferRunner(policy=RetryPolicy(), max_workers=4) as operation:
+        operation.run_jobs([CallableJob(work) for _ in range(100)], 100)
+except KeyboardInterrupt:
+    threads = threading.active_count()  # at once: the stopwatch takes a moment
+    print("%.3f" % watches[0].seconds(), threads)
+"""
+    words = [sys.executable, "-c", program, str(Path(__file__).resolve().parent.parent.parent)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         watch = Stopwatch(process.pid)
         try:

@@ -10,12 +10,12 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 import pytest
 
 from smartxfer.errors import Cancelled, UsageError
-from smartxfer.transfer.job import Job, Task
+from smartxfer.transfer.job import Task
 from smartxfer.transfer.runner import TransferRunner
 from tests.support.jobs import Flag, Tasks, engine_threads, operation
 from tests.support.raw_server import PATIENCE
 from tests.support.sinks import raising
-from tests.support.stopwatch import Stopwatch
+from tests.support.stopwatch import within
 
 
 @pytest.fixture(autouse=True)
@@ -52,10 +52,8 @@ def test_it_hands_back_what_the_step_returned_or_raised(method: str) -> None:
 
 def test_an_ended_call_does_not_wait_for_uninterruptible_work() -> None:
     cancel, over = threading.Event(), threading.Event()
-    watch = Stopwatch()
-    with pytest.raises(Cancelled), operation(cancel=cancel) as doing:
+    with within(PATIENCE / 2), pytest.raises(Cancelled), operation(cancel=cancel) as doing:
         doing.run_one(lambda: doing.run_uninterruptible(lambda: (cancel.set(), over.wait(PATIENCE))))
-    assert watch.seconds() < PATIENCE / 2
     threads = engine_threads()
     assert {thread.name for thread in threads} <= {"smartxfer-aside"}
     over.set()
@@ -130,8 +128,7 @@ def test_an_exception_in_a_job_is_raised_to_the_caller(where: str) -> None:
 def test_an_exception_of_the_callers_ends_everything_once_it_has_left_run() -> None:
     """The caller closes journals and releases locks before the operation itself ends."""
     begun, released = threading.Event(), []
-    watch = Stopwatch()
-    with pytest.raises(KeyboardInterrupt), operation() as doing:
+    with within(2), pytest.raises(KeyboardInterrupt), operation() as doing:
         first = lambda: (begun.set(), released.append(doing._lifecycle.aborted.wait(PATIENCE)))  # noqa: E731
         job = Tasks(first, lambda: pytest.fail("it has begun"))
         interrupt_when(begun, doing)
@@ -139,7 +136,6 @@ def test_an_exception_of_the_callers_ends_everything_once_it_has_left_run() -> N
             doing.run_jobs([job], 1)
         finally:
             assert doing._lifecycle.aborted.is_set()
-    assert watch.seconds() < 2
     assert (released, job.errors) == ([True], [None])
     assert isinstance(job.abandoned, Cancelled)
 
@@ -180,14 +176,12 @@ def test_ctrl_c_in_the_middle_of_handing_out_loses_no_task() -> None:
             super().__setitem__(future, job)
             raise KeyboardInterrupt
 
-    watch = Stopwatch()
-    with pytest.raises(KeyboardInterrupt), operation() as doing:
+    with within(1), pytest.raises(KeyboardInterrupt), operation() as doing:
         doing._unfinished_tasks = Interrupting()
         job = Tasks(lambda: None)
         doing.run_jobs([job], 1)
     [error] = job.errors
     assert isinstance(error, Cancelled)
-    assert watch.seconds() < 1
 
 
 def test_a_task_that_is_handed_out_while_the_call_ends_never_begins() -> None:
@@ -228,17 +222,11 @@ def test_a_task_that_is_taken_back_is_settled_once() -> None:
     """The end of run() removes it, and so does the end of the operation, while a worker runs its job."""
     settling, ended = threading.Event(), threading.Event()
 
-    class Slow(Job):
-        def __init__(self) -> None:
-            self.left, self.errors = 2, []  # type: ignore[var-annotated]
-
-        @property
-        def unfinished(self) -> bool:
-            return len(self.errors) < 2
+    class Slow(Tasks):
+        unfinished = property(lambda self: len(self.errors) < 2)  # type: ignore[assignment]
 
         def next_task(self) -> Optional[Task]:
-            self.left -= 1
-            return (lambda: None) if self.left >= 0 else None
+            return self.waiting.pop(0) if self.waiting else None
 
         def task_done(self, error: Optional[BaseException], value: Any) -> None:
             settling.set()
@@ -252,7 +240,7 @@ def test_a_task_that_is_taken_back_is_settled_once() -> None:
         end_all, drain = doing._abort_all, doing._join_running
         interrupt_when(settling, doing)
         doing._join_running = lambda: (ended.set(), drain())  # type: ignore[method-assign, assignment, func-returns-value]
-        job = Slow()
+        job = Slow(lambda: None, lambda: None)
         try:
             doing.run_jobs([job], 1)
         finally:

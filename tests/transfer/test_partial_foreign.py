@@ -14,14 +14,12 @@ from smartxfer._system import FileSystem
 from smartxfer.errors import DiskFull, LocalError
 from smartxfer.transfer import file_sink
 from smartxfer.transfer.file_sink import FileSink
+from tests.support import sinks
 from tests.support.sinks import (
     DATA,
-    ID,
     begun,
     fetched,
     hooked,
-    left,
-    mode_of,
     names,
     part_of,
     side_of,
@@ -84,7 +82,7 @@ def test_a_partial_file_that_is_not_ours_is_left_alone(
     precious = target.with_name("precious")
     precious.write_bytes(b"precious")
     if kind == "another file in the place of ours":
-        left(target, (0, b"01234"))
+        sinks.left(target, (0, b"01234"))
     FOREIGN[kind](part_of(target))
     if kind == "empty, of another user":
         monkeypatch.setattr(os, "geteuid", lambda: part_of(target).stat().st_uid + 1)
@@ -200,7 +198,7 @@ def test_a_checksum_may_cover_whole_grains_only(target: Path, monkeypatch: pytes
     for have, data, offset in steps:
         sink = FileSink(target)
         sink.checksum = Grains()
-        assert list(sink.begin(10, ID)) == have
+        assert list(sink.begin(10, sinks.ID)) == have
         if data:
             sink.write_at(data, offset)
             if not have:
@@ -238,7 +236,7 @@ def test_a_rename_that_fails_keeps_everything(target: Path, code: int, hint: str
     assert hint in caught.value.hint
     sink.suspend()
     assert (target.read_bytes() if target.exists() else None) == (b"old" if mode else None)
-    assert mode is None or mode_of(part_of(target)) == 0o600
+    assert mode is None or sinks.mode_of(part_of(target)) == 0o600
     fetched(target, have=[(0, 10)])
 
 

@@ -13,21 +13,8 @@ from smartxfer.transfer import file_locks, private_files
 from smartxfer.transfer.download_history import DownloadHistory, compute_extent_checksums
 from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.journal import DirectoryStorage, FileLock, Journal, state_directory, write_atomic
-from tests.support.planted_state import (
-    AS_ROOT,
-    KEY,
-    PLANTED,
-    bounded,
-    by_a_stranger,
-    directory,
-    fifo,
-    hard_link,
-    only,
-    remembered,
-    symbolic_link,
-    to_stranger,
-    writable_by_all,
-)
+from tests.support import planted_state as planted
+from tests.support.planted_state import AS_ROOT, KEY, PLANTED, bounded, only, remembered
 from tests.support.sinks import DATA, ID, fetched, left, mode_of, names, part_of
 
 
@@ -51,7 +38,7 @@ def test_a_planted_journal_is_not_read(
     assert all(text in caplog.text for text in (f"nothing is resumed: {journal}", reason))
 
 
-@pytest.mark.parametrize("plant", [param for param in PLANTED if param is not directory], indirect=True)
+@pytest.mark.parametrize("plant", [param for param in PLANTED if param is not planted.directory], indirect=True)
 def test_the_next_journal_replaces_a_planted_one_and_leaves_what_it_leads_to(
     journal: Path, plant: Callable[[Path], str]
 ) -> None:
@@ -81,7 +68,7 @@ def test_a_planted_lock_is_not_opened(
 
 def test_a_journal_without_a_trustworthy_lock_is_left_as_it_is(journal: Path) -> None:
     before = journal.read_bytes()
-    writable_by_all(only("locks"))
+    planted.writable_by_all(only("locks"))
     with Journal(KEY, "it") as made:
         made.update(mine=1)
         made.clear()
@@ -157,14 +144,14 @@ def group_writable(path: Path) -> str:
 
 
 def of_a_stranger(path: Path) -> str:
-    to_stranger(path)
+    planted.to_stranger(path)
     return "belongs to another user"
 
 
 def link_of_a_stranger(path: Path) -> str:
     path.rename(path.with_name("behind"))
     path.symlink_to(path.with_name("behind"))
-    to_stranger(path)
+    planted.to_stranger(path)
     return "symbolic link"
 
 
@@ -235,8 +222,7 @@ def test_a_planted_temporary_file_is_not_written_to(tmp_path: Path) -> None:
     assert ((tmp_path / "state").read_text(), (tmp_path / "target").read_text()) == ("new", "kept")
     (tmp_path / "state.tmp").mkdir()  # what cannot be removed keeps its name
     write_atomic(tmp_path / "state", "newer")
-    assert (tmp_path / "state").read_text() == "newer"
-    assert names(tmp_path) == ["state", "state.tmp", "target"]
+    assert ((tmp_path / "state").read_text(), names(tmp_path)) == ("newer", ["state", "state.tmp", "target"])
 
 
 # -- partial files in a directory that others may write to ------------------------------------------------
@@ -260,11 +246,11 @@ def test_a_planted_partial_file_is_not_resumed(
     target: Path, plant: Callable[[Path], str], suffix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken(target)
-    planted = target.with_name(target.name + suffix)
-    reason = plant(planted)
-    if suffix == ".part" and plant in (hard_link, symbolic_link, fifo, directory):
+    path = target.with_name(target.name + suffix)
+    reason = plant(path)
+    if suffix == ".part" and plant in (planted.hard_link, planted.symbolic_link, planted.fifo, planted.directory):
         reason = ""  # one that has its final name already, or another file than the side file names
-    left = os.lstat(str(planted))
+    left = os.lstat(str(path))
     sink = FileSink(target)
     assert bounded(lambda: list(sink.begin(len(DATA), ID))) == []
     sink.write_at(b"abcdefghij", 0)
@@ -272,10 +258,10 @@ def test_a_planted_partial_file_is_not_resumed(
     sink.commit()
     assert (target.read_bytes(), os.lstat(str(target)).st_uid) == (b"abcdefghij", os.geteuid())
     if reason:
-        assert f"{planted}: " in caplog.text
+        assert f"{path}: " in caplog.text
         assert reason in caplog.text
-    if plant is by_a_stranger:
-        assert os.lstat(str(planted)).st_ino == left.st_ino
+    if plant is planted.by_a_stranger:
+        assert os.lstat(str(path)).st_ino == left.st_ino
 
 
 @AS_ROOT
@@ -283,7 +269,7 @@ def test_a_complete_set_of_a_stranger_is_not_taken_over(target: Path, caplog: py
     """The side file of another user names a partial file of that user, which would become the target."""
     broken(target)
     for suffix in (".part", ".part.json"):
-        by_a_stranger(target.with_name(target.name + suffix))
+        planted.by_a_stranger(target.with_name(target.name + suffix))
     fetched(target)
     assert target.stat().st_uid == os.geteuid()
     assert "belongs to another user" in caplog.text

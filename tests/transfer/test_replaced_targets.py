@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import errno
 import hashlib
 import os
@@ -209,13 +210,12 @@ def test_a_slow_reader_is_waited_for(tmp_path: Path) -> None:
     sink = open_sink(pipe, "name")
     sink.begin(None, ID)
     data = os.urandom(1 << 20)
-    thread = threading.Thread(target=sink.write_at, args=(data, 0), daemon=True)
-    thread.start()
-    os.set_blocking(reading, True)
-    got = b""
-    while len(got) < len(data):
-        got += os.read(reading, 50_000)
-    thread.join(30)
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        threads.submit(sink.write_at, data, 0)
+        os.set_blocking(reading, True)
+        got = b""
+        while len(got) < len(data):
+            got += os.read(reading, 50_000)
     sink.commit()
     os.close(reading)
     assert got == data

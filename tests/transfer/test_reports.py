@@ -10,15 +10,7 @@ import attrs
 import pytest
 
 import smartxfer
-from smartxfer import (
-    BasicClient,
-    FileResult,
-    PerseusClient,
-    RepositoryClient,
-    SyncClient,
-    SyncReport,
-    TransferReport,
-)
+from smartxfer import FileResult, SyncReport, TransferReport
 from smartxfer.errors import BatchError, NetworkError, UnsafeName
 from smartxfer.local import LocalServer
 from smartxfer.transfer.result import raise_for_errors
@@ -84,21 +76,21 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_the_reports_of_smartfile(server: LocalServer, tree: Path) -> None:
-    with BasicClient(server.smartfile.key, server.smartfile.password, url=server.smartfile.url) as client:
+    with smartxfer.BasicClient(server.smartfile.key, server.smartfile.password, url=server.smartfile.url) as client:
         sent = client.upload_tree(tree, "/t")
         assert (type(sent), sent.ok, sent.bytes, sent.seconds > 0) == (TransferReport, True, 4, True)
         got = client.download_tree("/t", tree.parent / "copy")
         assert (type(got), [one.name for one in got]) == (TransferReport, ["/t/a.txt"])
-        [planned] = SyncClient(client).upload_tree(tree, "/t", dry_run=True)
+        [planned] = smartxfer.SyncClient(client).upload_tree(tree, "/t", dry_run=True)
         assert (type(planned), planned.method, planned.skipped) == (FileResult, "none", "identical")
         (tree / "a.txt").write_bytes(b"fives")
-        result = SyncClient(client).upload(tree / "a.txt", "/t/a.txt")
+        result = smartxfer.SyncClient(client).upload(tree / "a.txt", "/t/a.txt")
         assert (result.method, result.bytes_sent, result.bytes_saved) == ("plain", 5, 0)
         assert GOOD.bytes_saved == 0
 
 
 def test_the_reports_of_a_repository(server: LocalServer, tree: Path) -> None:
-    with RepositoryClient(server.nrp.url, token=server.nrp.token) as client:
+    with smartxfer.RepositoryClient(server.nrp.url, token=server.nrp.token) as client:
         draft = client.records.create({"metadata": {"title": "Reads of run 7"}})
         planned = client.files.sync_dir(draft, tree, dry_run=True)
         assert (planned, [one.bytes for one in planned.results]) == (SyncReport(["a.txt"]), [4])
@@ -111,7 +103,7 @@ def test_the_reports_of_a_repository(server: LocalServer, tree: Path) -> None:
 
 
 def test_the_reports_of_perseus(server: LocalServer, tree: Path) -> None:
-    with PerseusClient(server.perseus.url, api_key=server.perseus.api_key) as client:
+    with smartxfer.PerseusClient(server.perseus.url, api_key=server.perseus.api_key) as client:
         assert client.file.sync_dir(tree, dry_run=True) == SyncReport(["a.txt"])
         done = client.file.sync_dir(tree)
         assert (done, done.results[0].item, done.results.bytes) == (SyncReport(["a.txt"]), done.files["a.txt"], 4)
@@ -144,8 +136,7 @@ def test_a_single_failure_is_raised_as_it_is() -> None:
 def test_one_of_several() -> None:
     with pytest.raises(BatchError, match="1 of 3 files failed, first 'b': broken") as caught:
         raise_for_errors([FILE, FAILED, FILE])
-    assert list(caught.value.results) == [FILE, FAILED, FILE]
-    assert caught.value.errors == [FAILED.error]
+    assert (list(caught.value.results), caught.value.errors) == ([FILE, FAILED, FILE], [FAILED.error])
     assert caught.value.__cause__ is FAILED.error
     assert "run the call again" in caught.value.hint
     again = pickle.loads(pickle.dumps(caught.value))

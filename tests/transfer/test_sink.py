@@ -23,19 +23,15 @@ from tests.support.raw_server import RawServer, answering, ranged
 
 def test_what_a_caller_may_give(tmp_path: Path) -> None:
     (tmp_path / "dir").mkdir()
-    found = [
-        open_sink(tmp_path / "a", "name"),
-        open_sink(str(tmp_path / "dir"), "name"),
-        open_sink(f"{tmp_path}/new/", "name"),
-        open_sink("~/b", "name"),
-    ]
-    assert all(isinstance(sink, FileSink) for sink in found)
-    assert [sink.path for sink in found] == [  # type: ignore[attr-defined]
-        tmp_path / "a",
-        tmp_path / "dir" / "name",
-        tmp_path / "new" / "name",
-        Path.home() / "b",
-    ]
+    targets = {
+        tmp_path / "a": tmp_path / "a",
+        str(tmp_path / "dir"): tmp_path / "dir" / "name",
+        f"{tmp_path}/new/": tmp_path / "new" / "name",
+        "~/b": Path.home() / "b",
+    }
+    for given, path in targets.items():
+        sink: Any = open_sink(given, "name")
+        assert (type(sink), sink.path) == (FileSink, path)
     memory = MemorySink()
     assert open_sink(memory, "name") is memory
     assert isinstance(open_sink(io.BytesIO(), "name"), StreamSink)
@@ -95,8 +91,7 @@ def test_a_stream() -> None:
     assert list(sink.begin(None, {})) == []
     sink.write_at(b"12345", 0)
     sink.write_at(b"678", 5)
-    assert file.getvalue() == b"head12345678"
-    assert sink.digest("md5") == hashlib.md5(b"12345678").hexdigest()
+    assert (file.getvalue(), sink.digest("md5")) == (b"head12345678", hashlib.md5(b"12345678").hexdigest())
     with pytest.raises(LocalError, match="its position is 8"):
         sink.write_at(b"x", 0)
     sink.restart()

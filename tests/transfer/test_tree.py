@@ -40,8 +40,7 @@ def test_a_directory_means_its_files(tree: Path, monkeypatch: pytest.MonkeyPatch
     assert ([item.size for item in items], items[0].path) == ([1, 2, 3], tree / "a.txt")
     assert items[0].mtime_ns == (tree / "a.txt").stat().st_mtime_ns
     monkeypatch.chdir(tree)
-    assert names(collect_files(["."])) == names(items)
-    assert names(collect_files(["deep/.."])) == names(items)
+    assert (names(collect_files(["."])), names(collect_files(["deep/.."]))) == (names(items), names(items))
     assert names(collect_files([("other", tree)])) == ["other/a.txt", "other/b.txt", "other/deep/er/ü.txt"]
 
 

@@ -40,8 +40,7 @@ def test_the_name_comes_in_one_step_and_the_mode_stays(tmp_path: Path, mode: Any
     if mode is not None:
         assert (target.read_bytes(), mode_of(part_in(tmp_path))) == (b"old", 0o600)
     file.commit()
-    assert target.read_bytes() == DATA
-    assert mode_of(target) == (mode_of(plain) if mode is None else mode)
+    assert (target.read_bytes(), mode_of(target)) == (DATA, mode_of(plain) if mode is None else mode)
     assert names(tmp_path) == ["out", "plain"]
 
 
