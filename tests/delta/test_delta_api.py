@@ -75,10 +75,9 @@ def test_parts_of_small_blocks_are_small(room: Path, monkeypatch: pytest.MonkeyP
         real(self, data)
 
     monkeypatch.setattr(OutputFile, "write", write)
-    with open(room / "old", "rb") as file, open(os.devnull, "wb") as sink:
-        os.truncate(room / "new", 4 * MIB)
+    os.truncate(room / "new", 4 * MIB)
+    with open(os.devnull, "wb") as sink:
         delta.signature(room / "new", sink, block_length=4, strong_length=16)
-        assert file.tell() == 0
     assert max(largest) <= MIB
     assert sum(largest) == 12 + 20 * MIB
 

@@ -200,10 +200,9 @@ def test_an_empty_basis_and_an_empty_new_file(room: Path) -> None:
 
 
 def test_missing_files(room: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        delta.patch(room / "none", room / "change", room / "new")
-    with pytest.raises(FileNotFoundError):
-        delta.patch(room / "old", room / "none", room / "new")
+    for old, change in (("none", "change"), ("old", "none")):
+        with pytest.raises(FileNotFoundError):
+            delta.patch(room / old, room / change, room / "new")
     assert names(room) == ["change", "old"]
 
 

@@ -85,17 +85,22 @@ _CALLS: Dict[str, Callable[[Path], None]] = {
 }
 
 
+def _check_descriptors(call: Callable[[], None], least: int, **how: Any) -> None:
+    """Check at each step at which the call is broken that nothing is left open; there are more than ``least``."""
+    before = open_descriptors()
+    steps = -1
+    for steps in broken_at_each_step(call, **how):
+        assert open_descriptors() <= before, f"broken at step {steps}"
+    assert steps > least
+
+
 @pytest.mark.parametrize("name", _CALLS)
 def test_no_descriptor_is_left(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_module, "SPOOL_LIMIT", 4)
     (tmp_path / "file").write_bytes(b"data")
     os.chmod(tmp_path / "file", 0o600)
     _CALLS[name](tmp_path)
-    before = open_descriptors()
-    steps = -1
-    for steps in broken_at_each_step(lambda: _CALLS[name](tmp_path)):
-        assert open_descriptors() <= before, f"broken at step {steps}"
-    assert steps > 50
+    _check_descriptors(lambda: _CALLS[name](tmp_path), 50)
 
 
 @_HANDLERS_KNOWN
@@ -108,11 +113,7 @@ def test_no_socket_is_left() -> None:
             attempt.attach_socket(ours)
 
     with ours, theirs:
-        before = open_descriptors()
-        steps = -1
-        for steps in broken_at_each_step(hold, signals_only=True):
-            assert open_descriptors() <= before, f"broken at step {steps}"
-        assert steps > 10
+        _check_descriptors(hold, 10, signals_only=True)
 
 
 @_HANDLERS_KNOWN

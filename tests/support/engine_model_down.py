@@ -38,6 +38,8 @@ class DownloadModel(Model):
             self.path.write_bytes(before)
         self.data, self.version = data, 1
         self.shape, self.step, self.block = shape, step, block
+        #: Whether a client can detect that the object changed, or was damaged on the way.
+        self.lasting = shape.digest == "md5"
         #: What was written to the partial file, by offset.
         self._shadow: Dict[int, int] = {}
         #: What the next run has to find, for which identity; None where that is not certain.
@@ -62,11 +64,6 @@ class DownloadModel(Model):
         self._committed: Optional[bytes] = None
         self._disk: Any = None
         self.result: Any = None
-
-    @property
-    def lasting(self) -> bool:
-        """Return whether a client can detect that the object changed, or was damaged on the way."""
-        return bool(self.shape.digest == "md5")
 
     # -- what happens between runs ----------------------------------------------------------------------
 

@@ -21,6 +21,11 @@ def names(directory: Path) -> List[str]:
     return sorted(os.listdir(directory))
 
 
+def descriptors() -> int:
+    """Return how many descriptors this process has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
 def mode_of(path: Path) -> int:
     return stat.S_IMODE(os.stat(path).st_mode)
 

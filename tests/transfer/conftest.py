@@ -167,6 +167,11 @@ def calls(engine: Callable[..., Engine], tmp_path: Path) -> Calls:
 
 
 @pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "out.bin"
+
+
+@pytest.fixture
 def body_of() -> Callable[..., PartBody]:
     """The body of one part of some bytes."""
 

@@ -127,12 +127,12 @@ def test_the_second_partial_file_is_continued_when_the_first_name_is_free_again(
 def test_a_second_set_is_removed(out: Path) -> None:
     """Left by a run that found the first name taken by another program."""
     killed(out / "x")
-    (out / "x.part").rename(out / "aside")
-    (out / "x.part.json").rename(out / "aside.json")
+    for end in ("", ".json"):
+        (out / f"x.part{end}").rename(out / f"aside{end}")
     (out / "x.part").write_bytes(b"theirs")
     killed(out / "x")
-    (out / "aside").rename(out / "x.part")
-    (out / "aside.json").rename(out / "x.part.json")
+    for end in ("", ".json"):
+        (out / f"aside{end}").rename(out / f"x.part{end}")
     assert names(out) == ["x.2.part", "x.2.part.json", "x.part", "x.part.json"]
     sink, have = begun(out / "x")
     assert (have, names(out)) == ([(0, 5)], ["x.part", "x.part.json"])

@@ -16,7 +16,7 @@ from smartxfer.errors import LocalError, UnsafeName
 from smartxfer.transfer.directory_download import open_target_directory
 from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.temporary_files import make_temporary_file, remove_stale_temporary_files
-from tests.support.sinks import DATA, ID, fetched, hooked, names, raising, written
+from tests.support.sinks import DATA, ID, descriptors, fetched, hooked, names, raising, written
 
 
 @pytest.fixture(params=[True, False], ids=["descriptors", "checks"])
@@ -32,10 +32,6 @@ pytestmark = pytest.mark.usefixtures("by_descriptor")
 def below(tmp_path: Path, relative: str) -> Path:
     with Directory(tmp_path) as root, root.open_descendant(PurePosixPath(relative), create=True) as found:
         return found.path
-
-
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
 
 
 def test_folders_are_made_below_the_directory(tmp_path: Path) -> None:

@@ -13,12 +13,11 @@ from smartxfer.transfer import sink as sinks
 from smartxfer.transfer.extents import missing_extents
 from smartxfer.transfer.file_job import TaskQueue
 from smartxfer.transfer.file_parts import MissingParts, Part, Parts, split_into_parts
-from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transfer.sink import MemorySink
 from smartxfer.transfer.upload import UploadJob, UploadSpec
 from smartxfer.transport import RetryPolicy
 from tests.support.fake_clock import JumpingClock
-from tests.support.jobs import Flag
+from tests.support.jobs import Flag, operation
 from tests.support.raw_server import Peer, RawServer
 from tests.support.sinks import DATA, begun, fetched, left, raising
 
@@ -109,9 +108,9 @@ def test_an_upload_of_a_petabyte_in_parts_of_a_byte(memory: Callable[[], int]) -
     described = UploadSpec(
         "big", Endless, lambda size: split_into_parts(size, 1), FORBIDDEN, lambda: ("size", None), completed_parts=range(1000)
     )
-    with TransferRunner(policy=RetryPolicy(attempts=1), max_workers=2) as operation:
-        job = UploadJob(described, operation, 2)
-        operation.run_jobs([job], 1)
+    with operation(policy=RetryPolicy(attempts=1), max_workers=2) as doing:
+        job = UploadJob(described, doing, 2)
+        doing.run_jobs([job], 1)
     assert isinstance(job.result.error, Forbidden)
     assert job.result.resumed == 1000
     assert memory() < MOST
@@ -121,15 +120,11 @@ def test_an_upload_of_a_petabyte_in_parts_of_a_byte(memory: Callable[[], int]) -
 def test_a_plan_without_end_ends_in_time(way: str) -> None:
     sent: List[int] = []
     described = UploadSpec("big", Endless, lambda size: split_into_parts(size, 1), lambda part, body: sent.append(part.number), lambda: ("size", None))
-    operation = TransferRunner(
-        policy=RetryPolicy(),
-        max_workers=2,
-        clock=JumpingClock(lambda: len(sent) > 50, 45.0),
-        deadline=40.0 if way == "deadline" else None,
-        cancel=Flag(lambda: way == "cancel" and len(sent) > 50),
-    )
-    with pytest.raises(DeadlineExceeded if way == "deadline" else Cancelled), operation:
-        operation.run_jobs([UploadJob(described, operation, 2)], 1)
+    ends = lambda: len(sent) > 50  # noqa: E731
+    settings = {"deadline": 40.0} if way == "deadline" else {"cancel": Flag(ends)}
+    with pytest.raises(DeadlineExceeded if way == "deadline" else Cancelled):
+        with operation(max_workers=2, clock=JumpingClock(ends, 45.0), **settings) as doing:
+            doing.run_jobs([UploadJob(described, doing, 2)], 1)
     assert sent
 
 

@@ -17,7 +17,7 @@ from smartxfer._system import open_binary, override_sleep
 from smartxfer.credentials.secret_files import UnreadableFile, read_secret_file
 from smartxfer.delta.input_file import InputFile
 from smartxfer.errors import Cancelled, LocalError
-from smartxfer.transfer import FileSink, PathSource
+from smartxfer.transfer import PathSource
 from smartxfer.transfer.digest import compute_file_digest
 from smartxfer.transfer.download_history import compute_extent_checksums
 from smartxfer.transfer.existing_files import _have_same_content
@@ -27,6 +27,7 @@ from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transport.retry_policy import RetryPolicy
 from tests.support.fake_clock import FakeClock
 from tests.support.jobs import Flag
+from tests.support.sinks import begun, descriptors
 
 _HOLDER = """
 import fcntl, os, signal, sys
@@ -66,17 +67,11 @@ def _delta_input(path: Path) -> None:
         pass
 
 
-def _open_part(path: Path) -> None:
-    sink = FileSink(path)
-    sink.begin(1, {})
-    sink.suspend()
-
-
 OPENED: List[Callable[[Path], Any]] = [
     PathSource,
     lambda path: collect_files([path])[0].open_unchanged(),
     _delta_input,
-    _open_part,
+    lambda path: begun(path, 1)[0].suspend(),
     compute_file_digest,
     open_binary,
     read_private,
@@ -142,7 +137,7 @@ def test_a_real_lease_is_broken_and_waited_for(leased: Path) -> None:
 
 def test_a_directory_leaves_no_descriptor(tmp_path: Path) -> None:
     gc.collect()  # what earlier tests left open is not counted
-    before = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
+    before = descriptors()
     with pytest.raises(IsADirectoryError):
         _system.open_binary(tmp_path)
-    assert len(os.listdir("/proc/self/fd")) == len(before) if before else True
+    assert descriptors() == before

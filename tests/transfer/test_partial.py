@@ -19,11 +19,6 @@ from tests.support.fake_clock import FakeClock
 from tests.support.sinks import DATA, ID, begun, fetched, left, mode_of, names, part_of, side_of, written
 
 
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    return tmp_path / "out.bin"
-
-
 def test_it_has_its_name_only_when_it_is_complete(target: Path) -> None:
     sink, have = begun(target)
     assert have == []

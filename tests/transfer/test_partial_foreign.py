@@ -27,12 +27,6 @@ from tests.support.sinks import (
     written,
 )
 
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    return tmp_path / "out.bin"
-
-
 # -- what belongs to others ----------------------------------------------------------------------------
 
 

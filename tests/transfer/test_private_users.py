@@ -19,7 +19,7 @@ from smartxfer.transfer import file_locks
 from smartxfer.transfer.journal import FileLock, Journal, state_directory
 from smartxfer.transfer.private_files import NotPrivate, PrivateDirectory
 from tests.support.planted_state import AS_ROOT, KEY, STRANGER, only, remembered, to_stranger, writable_by_all
-from tests.support.sinks import begun, fetched, held_by_a_process
+from tests.support.sinks import begun, descriptors, fetched, held_by_a_process
 
 
 class Msvcrt:
@@ -164,11 +164,8 @@ def test_two_users_in_one_directory(open_place: Path) -> None:
 def test_a_refused_directory_leaves_no_descriptor_and_a_warning_with_the_remedy(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def count() -> int:
-        return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-
     remembered()
-    before = count()
+    before = descriptors()
     with Journal(KEY, "it") as made:
         made.update(a=1)
     for name in ("journals", "locks"):
@@ -180,4 +177,4 @@ def test_a_refused_directory_leaves_no_descriptor_and_a_warning_with_the_remedy(
     assert "chmod go-w" in caplog.text
     with pytest.raises(NotPrivate):
         PrivateDirectory.in_state_directory("journals")
-    assert count() == before
+    assert descriptors() == before

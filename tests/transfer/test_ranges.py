@@ -159,9 +159,7 @@ def test_it_is_filled_as_far_as_the_body_reaches_and_the_rest_is_left(engine: An
         assert b"".join(bytes(block) for block in iter(incoming.read, b"")) == LARGE[length:]
 
 
-def test_a_fast_line_is_remembered_until_it_breaks(
-    engine: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fast_line_is_remembered_until_it_breaks(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Detect large blocks on a connection that has become slow, because the stall guard would see no progress."""
     asked: List[int] = []
     real = ranges.RangeResponse._read

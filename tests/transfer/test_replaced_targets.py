@@ -20,11 +20,9 @@ from smartxfer import delta
 from smartxfer.errors import LocalError
 from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.sink import open_sink
+from tests.support.planted_state import AS_ROOT
 from tests.support.raw_server import RawServer, answering, ranged
 from tests.support.sinks import DATA, ID, begun, mode_of, names, part_of, raising
-
-ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
-needs_root = pytest.mark.skipif(not ROOT, reason="gives files away")
 
 
 def fetch(sink: Any, data: bytes = DATA) -> None:
@@ -65,7 +63,7 @@ def test_what_replaces_a_private_file_is_private_from_its_first_byte(target: Pat
     assert mode_of(target) == 0o600
 
 
-@needs_root
+@AS_ROOT
 def test_the_owner_and_group_of_a_replaced_file_are_kept(target: Path) -> None:
     os.chown(str(target), 12345, 23456)
     target.chmod(0o6750)
@@ -74,7 +72,7 @@ def test_the_owner_and_group_of_a_replaced_file_are_kept(target: Path) -> None:
     assert (found.st_uid, found.st_gid, mode_of(target)) == (12345, 23456, 0o6750)
 
 
-@needs_root
+@AS_ROOT
 @pytest.mark.parametrize(("mode", "kept"), [(0o640, 0o600), (0o755, 0o755), (0o6755, 0o755), (0o664, 0o644)])
 def test_permissions_do_not_widen_where_the_owner_cannot_be_kept(
     target: Path, monkeypatch: pytest.MonkeyPatch, mode: int, kept: int
@@ -239,7 +237,7 @@ def test_a_device_in_the_way_is_refused_and_not_replaced(tmp_path: Path) -> None
     assert names(tmp_path) == ["pipe"]
 
 
-@needs_root
+@AS_ROOT
 def test_a_device_node_is_not_replaced(tmp_path: Path) -> None:
     node = tmp_path / "null"
     try:

@@ -18,6 +18,7 @@ from smartxfer.transfer import file_size as module
 from smartxfer.transfer.digest import compute_source_digest
 from smartxfer.transfer.local_files import collect_files
 from smartxfer.transfer.source import open_source
+from tests.support.sinks import descriptors
 from tests.support.stopwatch import Stopwatch
 from tests.support.wrong_sizes import WrongSizes
 
@@ -82,17 +83,13 @@ def test_many_copies_are_in_one_file_and_it_is_closed(sizes: WrongSizes, tmp_pat
         (tmp_path / f"{number:02}").write_bytes(b"%02d" % number * 100)
         sizes.tell(tmp_path / f"{number:02}", 0)
     gc.collect()  # what earlier tests left open is not counted
-    before = _descriptors()
+    before = descriptors()
     items = collect_files([tmp_path])
-    assert _descriptors() - before <= 1
+    assert descriptors() - before <= 1
     assert [whole(item.open()) for item in items] == [b"%02d" % number * 100 for number in range(50)]
     del items
     gc.collect()
-    assert _descriptors() == before
-
-
-def _descriptors() -> int:
-    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    assert descriptors() == before
 
 
 @wrong_sizes
