@@ -1,7 +1,5 @@
 """Fixtures of the local server's tests: a running server and HTTP origins."""
 
-import functools
-import http.server
 import threading
 from typing import Any, Iterator
 
@@ -9,6 +7,7 @@ import pytest
 
 from smartxfer.local import LocalServer
 from tests.support.local import bare_client
+from tests.support.local.file_origin import Origin
 from tests.support.local.nrp_calls import Api
 from tests.support.local.nrp_file_calls import Draft
 
@@ -54,21 +53,12 @@ def draft(service: Any) -> Draft:
     return Draft(service)
 
 
-class Files(http.server.SimpleHTTPRequestHandler):
-    """Server from which files are fetched."""
-
-    def log_message(self, *args: Any) -> None:
-        """Log nothing."""
-
-
 @pytest.fixture(scope="module")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    root = tmp_path_factory.mktemp("origin")
-    (root / "blob.bin").write_bytes(bytes(range(256)) * 1171 + bytes(224))
-    handler = functools.partial(Files, directory=str(root))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+def origin() -> Iterator[Origin]:
+    with Origin() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
-        yield f"127.0.0.1:{running.server_port}"
-        running.shutdown()
-        thread.join()
+        yield server
+        server.go.set()
+        server.shutdown()
+        thread.join(10)

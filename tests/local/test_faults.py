@@ -103,19 +103,14 @@ def test_a_body_from_a_file(server: LocalServer, site: wire.Site, tmp_path: Path
     assert site.bare("GET", "/rest.php/info").body == b"[" * 100_000
 
 
-def test_a_status_fault_takes_the_body_and_does_nothing(server: LocalServer, site: wire.Site) -> None:
-    server.fault("filesender", CHUNK, "status 503")
-    transfer, file = started(site)
-    assert site.chunk(transfer, file, 0, DATA).status == 503
-    assert server.filesender.transfers()[0]["files"][0]["stored"] == 0
+@pytest.mark.parametrize(("effect", "stored"), [("status 503", 0), ("replace 504 body=html", len(DATA))])
+def test_another_status_before_and_after_the_work(
+    server: LocalServer, site: wire.Site, effect: str, stored: int
+) -> None:
+    server.fault("filesender", CHUNK, effect)
+    assert site.chunk(*started(site), 0, DATA).status == int(effect.split()[1])
+    assert server.filesender.transfers()[0]["files"][0]["stored"] == stored
     assert server.filesender.request_log[-1].received == len(DATA)
-
-
-def test_another_answer_than_the_service_s(server: LocalServer, site: wire.Site) -> None:
-    server.fault("filesender", CHUNK, "replace 504 body=html")
-    transfer, file = started(site)
-    assert site.chunk(transfer, file, 0, DATA).status == 504
-    assert server.filesender.transfers()[0]["files"][0]["stored"] == len(DATA)
 
 
 def test_interim_answers(server: LocalServer, site: wire.Site) -> None:

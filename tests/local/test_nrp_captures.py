@@ -11,6 +11,7 @@ import pytest
 from smartxfer.local import LocalServer
 from tests.support.local import nrp_capture as capture
 from tests.support.local import nrp_exchanges
+from tests.support.local.file_origin import Origin
 from tests.support.local.nrp_replay import Replay, remaining
 
 HERE = Path(__file__).parent
@@ -30,10 +31,10 @@ def replayed(server: LocalServer, replay: Any, exchanges: Any, listed: str) -> N
     assert not stale, f"differences that do not occur: {stale}"
 
 
-def test_numbered_requests(origin: str) -> None:
+def test_numbered_requests(origin: Origin) -> None:
     options = {
         # The captured owner was the first user, and a superuser.
-        "users": ["ann", "bob"], "superuser": "ann", "fetch_hosts": [origin], "remote_hosts": [origin],
+        "users": ["ann", "bob"], "superuser": "ann", "fetch_hosts": [origin.host], "remote_hosts": [origin.host],
         # The fetch is never done in the response that starts it.
         "fetch_delay": 0.05,
     }  # fmt: skip
@@ -41,18 +42,18 @@ def test_numbered_requests(origin: str) -> None:
         for _ in range(2):
             server.nrp.create()  # Drafts of earlier runs, which the search returns.
         exchanges = [exchange for part in PARTS for exchange in capture.read(part)]
-        replayed(server, Replay(server, origin), exchanges, "nrp_differences.txt")
+        replayed(server, Replay(server, origin.host), exchanges, "nrp_differences.txt")
 
 
 @pytest.mark.parametrize("name", CAPTURES)
-def test_labelled_requests(origin: str, name: str) -> None:
+def test_labelled_requests(origin: Origin, name: str) -> None:
     options = {
-        "users": ["ann"], "superuser": "root", "communities": ["com3a0362"], "fetch_hosts": [origin],
-        "remote_hosts": [origin],
+        "users": ["ann"], "superuser": "root", "communities": ["com3a0362"], "fetch_hosts": [origin.host],
+        "remote_hosts": [origin.host],
     }  # fmt: skip
     with LocalServer(services=["nrp"], nrp=options) as server:
         exchanges = nrp_exchanges.read(DATA / f"inveniordm-14-{name}.txt")
-        replay = nrp_exchanges.WireReplay(server, origin)
+        replay = nrp_exchanges.WireReplay(server, origin.host)
         replayed(server, replay, exchanges, f"nrp_{name}_differences.txt")
 
 

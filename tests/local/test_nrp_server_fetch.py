@@ -1,78 +1,14 @@
 """The local repository: files that it fetches, and files that stay remote (NRP protocol, section 6)."""
 
 import hashlib
-import http.server
 import threading
-from typing import Any, Iterator, List
+from typing import Any, Iterator
 
 import pytest
 
 from smartxfer.local import LocalServer
+from tests.support.local.file_origin import BLOB, PAGE, Origin
 from tests.support.local.nrp_file_calls import Draft, until
-
-BLOB = b"0123456789" * 30_000
-PAGE = b"<html><h1>Error code: 404</h1></html>"
-
-
-class Origin(http.server.ThreadingHTTPServer):
-    """Server from which files are fetched."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.host = f"127.0.0.1:{self.server_address[1]}"
-        self.url = "http://" + self.host
-        self.seen: List[str] = []
-        #: Set to end a slow response.
-        self.go = threading.Event()
-        #: Set once a slow response has begun.
-        self.begun = threading.Event()
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Origin
-
-    def do_GET(self) -> None:
-        self.server.seen.append(self.path)
-        if self.path == "/moved":
-            self.send_response(302)
-            self.send_header("Location", "http://localhost:1/blob.bin")
-            self.end_headers()
-            return
-        found = self.path in ("/blob.bin", "/slow.bin", "/short.bin")
-        body = BLOB if found else PAGE
-        self.send_response(200 if found else 404)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        half = len(body) // 2
-        self.wfile.write(body[:half])
-        self.wfile.flush()
-        if self.path == "/slow.bin":
-            self.server.begun.set()
-            self.server.go.wait(10)
-        if self.path != "/short.bin":
-            self.wfile.write(body[half:])
-
-    def log_message(self, *_: Any) -> None:
-        """Log nothing."""
-
-    def handle(self) -> None:
-        try:
-            super().handle()
-        except ConnectionError:
-            pass  # The repository was stopped.
-
-
-@pytest.fixture(scope="module")
-def origin() -> Iterator[Origin]:
-    with Origin() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        yield server
-        server.go.set()
-        server.shutdown()
-        thread.join(10)
 
 
 @pytest.fixture(scope="module")

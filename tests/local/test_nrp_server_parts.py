@@ -1,6 +1,8 @@
-"""The local repository: files in parts, on local storage and on S3 (NRP protocol, section 6)."""
+"""The local repository: files in parts, on local storage and on S3 (NRP protocol, section 6).
 
-import concurrent.futures
+Parts that are sent at the same time: tests/faults/test_nrp_multipart.py.
+"""
+
 import hashlib
 from typing import Any, Dict
 from urllib.parse import urlsplit
@@ -28,21 +30,6 @@ def md5(data: bytes) -> str:
 def send_all(draft: Draft) -> None:
     for part, data in PIECES.items():
         draft.part("m.bin", part, data)
-
-
-def test_parts_at_the_same_time(draft: Draft) -> None:
-    data = hashlib.sha256(b"parts").digest() * 2048  # 64 KiB
-    size = len(data) // 16
-    transfer = {"type": "M", "parts": 16, "part_size": size}
-    draft.started("m", size=len(data), transfer=transfer)
-
-    def send(part: int) -> int:
-        return draft.part("m", part, data[(part - 1) * size : part * size]).status
-
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(send, range(1, 17))) == {200}
-    assert draft.commit("m").json()["checksum"] == md5(data)
-    assert draft.get("m").body == data
 
 
 def test_a_part_that_changes_is_hashed_as_it_is(draft: Draft) -> None:
