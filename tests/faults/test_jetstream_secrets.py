@@ -7,7 +7,7 @@ import re
 import stat
 from functools import partial
 from pathlib import Path
-from typing import Any, Iterable, List, Sequence, Tuple
+from typing import Any, List, Tuple
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -31,20 +31,10 @@ POLICY = RetryPolicy(backoff=0, attempts=2, stall_window=0.2)
 SHARED = partial(JetStreamHarness, files={"/a.bin": js.DATA}, users={"ann": PASSWORD})
 
 
-def _forms(*secrets: str) -> List[str]:
-    """Secrets as they are, and as they stand in an address or in JSON."""
-    return [
-        form
-        for secret in secrets
-        for form in {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
-    ]
-
-
-def _check(
-    errors: Iterable[BaseException] = (), log: Any = None, shown: Any = (), secrets: Sequence[str] = SECRETS, home: Any = None
-) -> None:
-    """See that no secret is in errors, in the log, in a representation or in the state."""
-    scan.check_all(_forms(*secrets), errors, log.records if log else (), [home] if home else (), shown)
+def _check(secrets: List[str], *found: Any, **more: Any) -> None:
+    """Look for secrets as they are, and as they stand in an address or in JSON."""
+    ways: List[Any] = [str, lambda text: quote(text, safe=""), quote_plus, lambda text: json.dumps(text)[1:-1]]
+    scan.check_all({way(secret) for secret in secrets for way in ways}, *found, **more)
 
 
 # -- F31: redirects -------------------------------------------------------------------------------------------
@@ -66,7 +56,7 @@ def test_f31_no_call_goes_elsewhere(harness: JetStreamHarness, thief: RawServer,
         api.send.deleteManifest(api.send.createManifest({"/a": "/a.bin"}))
         api.login_token(token, TOKEN_PASSWORD)
     assert (fault.fired, thief.requests) == (1, [])
-    _check([caught.value], secrets=[*SECRETS, token.token])
+    _check([*SECRETS, token.token], [caught.value])
 
 
 def test_f31_leaving_is_not_redirected_either(harness: JetStreamHarness, thief: RawServer) -> None:
@@ -110,7 +100,7 @@ def test_f31_nothing_in_headers_or_addresses(harness: JetStreamHarness, home: Pa
     token = api.send.createSharedToken(harness.manifest(api), password=TOKEN_PASSWORD)
     harness.api(user=None, password=None).login_token(token, TOKEN_PASSWORD)
     shown = [harness.heads("* *"), harness.targets("* *")]
-    _check(shown=shown, secrets=[*SECRETS, token.token, "of-another-service"])
+    _check([*SECRETS, token.token, "of-another-service"], objects=shown)
     assert "authorization" not in repr(shown).lower()
     assert set(harness.targets("POST *")) == {"/jsonrpc"}
 
@@ -153,7 +143,7 @@ def test_f44_whatever_goes_wrong(harness: JetStreamHarness, log: Any, home: Path
     assert (fault.fired, len(tokens) > 0, errors != []) == (1, True, True)
     assert [error for error in errors if not isinstance(error, SmartxferError)] == []
     shown = [api, api.explain_credentials(), api.session, api.server, api.send, api._session_state, api._rpc]
-    _check(errors, log, shown, SECRETS + tokens, home)
+    _check(SECRETS + tokens, errors, log, [home], shown)
     for journal in (home / "state").rglob("*.json"):
         assert stat.S_IMODE(journal.stat().st_mode) == 0o600
 
@@ -170,7 +160,7 @@ def test_f44_what_a_prompt_shows(harness: JetStreamHarness, log: Any) -> None:
         shown += [guest, guest.explain_credentials()]
     with pytest.raises(SmartxferError) as caught:
         JetStream.from_uri(share.link, password="not-" + TOKEN_PASSWORD)
-    _check([caught.value], log, shown, [*SECRETS, share.token.token, token.token])
+    _check([*SECRETS, share.token.token, token.token], [caught.value], log, objects=shown)
 
 
 @pytest.mark.parametrize("link", ["jetstream://127.0.0.1/upload?token={}", "http://127.0.0.1/?token={}",
@@ -180,7 +170,7 @@ def test_f44_an_invalid_link(link: str) -> None:
     token = "MARKED.TOKEN.OFALINK"
     with pytest.raises(SmartxferError) as caught:
         JetStream.from_uri(link.format(token))
-    _check([caught.value], secrets=[token])
+    _check([token], [caught.value])
     with pytest.raises(SmartxferError) as caught:
         JetStream().api(link.format(token))
     assert token not in str(caught.value)
@@ -203,7 +193,7 @@ def test_f44_a_server_that_repeats_the_request(log: Any) -> None:
         login, token = lambda: api.server.auth("ann", PASSWORD), lambda: api.server.authToken(TOKEN, TOKEN_PASSWORD)
         errors = scan.errors_of(login, token)
     assert [isinstance(error, SmartxferError) for error in errors] == [True, True]
-    _check(errors, log, secrets=[*SECRETS, TOKEN])
+    _check([*SECRETS, TOKEN], errors, log)
 
 
 @pytest.mark.parametrize("before", range(270, 301, 5))
@@ -221,7 +211,7 @@ def test_f44_a_response_that_is_not_json(log: Any) -> None:
     with lying_api({"send.createSharedToken": [lambda request: said]}) as api:
         with pytest.raises(SmartxferError) as caught:
             api.send.createSharedToken("1")
-    _check([caught.value], log, secrets=["MARKED.TOKEN.CUT"])
+    _check(["MARKED.TOKEN.CUT"], [caught.value], log)
 
 
 def test_f44_another_token_than_the_one_that_was_asked_for(log: Any) -> None:
@@ -238,11 +228,11 @@ def test_f44_a_failure_that_names_the_token(log: Any) -> None:
         api.server.authToken("x.y.z", TOKEN_PASSWORD)
         with pytest.raises(SmartxferError) as caught:
             api.share(["/a.bin"])
-    _check(log=log, shown=str(caught.value))
+    _check(SECRETS, log=log, objects=[str(caught.value)])
 
 
 def test_f44_the_marks_would_be_seen(log: Any) -> None:
     """The look-out itself: it finds the forms of a secret that is not masked."""
     for form in (quote(PASSWORD), quote_plus(PASSWORD), json.dumps(TOKEN_PASSWORD)):
         with pytest.raises(AssertionError, match="a secret in an error"):
-            _check([ValueError(form)])
+            _check(SECRETS, [ValueError(form)])
