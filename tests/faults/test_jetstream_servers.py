@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
@@ -16,6 +16,7 @@ import pytest
 
 from smartxfer.errors import TaskSuspended
 from smartxfer.jetstream import API, JetStream
+from tests.support.client_program import digest_of
 from tests.support.jetstream_harness import MIB, JetStreamHarness, until
 from tests.support.stopwatch import Stopwatch
 
@@ -87,7 +88,6 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 def _fill(folder: Path) -> Dict[str, str]:
     """A folder of 200 files; the digest of each by its path."""
     chance = random.Random(6)
-    digests = {}
     for number in range(FILES):
         path = folder / f"{number % 7}" / f"{number:03}.bin"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,25 +98,29 @@ def _fill(folder: Path) -> Dict[str, str]:
                 file.seek(chance.randrange(size - 5000))
                 file.write(chance.getrandbits(8 * 4096).to_bytes(4096, "little"))
             file.truncate(size)
-        digests[path.relative_to(folder).as_posix()] = _digest(path)
-    return digests
+    return _digests(folder)
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _digests(folder: Path) -> Dict[str, str]:
+    return {path.relative_to(folder).as_posix(): digest_of(path) for path in folder.rglob("*") if path.is_file()}
 
 
-def _arrived(folder: Path) -> Dict[str, str]:
-    return {path.relative_to(folder).as_posix(): _digest(path) for path in folder.rglob("*") if path.is_file()}
+@pytest.fixture
+def digests(pair: Pair) -> Dict[str, str]:
+    """What is sent."""
+    return _fill(pair.root("jetstream") / "run")
+
+
+def _arrived(pair: Pair) -> Dict[str, str]:
+    return _digests(pair.root("jetstream_peer") / "run")
 
 
 def _destination(pair: Pair, api: API) -> Any:
     return api.send.createDestination("127.0.0.1", int(pair.ports[1]), KILOBITS)
 
 
-def test_suspended_then_the_servers_are_killed(pair: Pair) -> None:
+def test_suspended_then_the_servers_are_killed(pair: Pair, digests: Dict[str, str]) -> None:
     """The same call continues the transfer. Fails if there is a second transfer, repeated data or a wrong file."""
-    digests = _fill(pair.root("jetstream") / "run")
     events: List[Any] = []
     with pair.api() as api, pair.api() as other:
         to = _destination(pair, api)
@@ -134,7 +138,7 @@ def test_suspended_then_the_servers_are_killed(pair: Pair) -> None:
         assert SIZE // 5 <= suspended.bytes_acked < suspended.total_bytes
         assert [event.done for event in events] == sorted(event.done for event in events)
         pair.kill()
-        arrived = _arrived(pair.root("jetstream_peer") / "run")
+        arrived = _arrived(pair)
         assert 0 < len(arrived) < FILES
         assert arrived.items() <= digests.items(), "whole files only"
         pair.start()
@@ -147,39 +151,26 @@ def test_suspended_then_the_servers_are_killed(pair: Pair) -> None:
         assert (events[-1].state, events[-1].done) == ("done", ended.total_bytes)
         assert ended.blocks_sent - ended.total_blocks <= 4096, "what was under way is sent again, no more"
         assert len(api.send.getTransfers()) == 1
-    assert _arrived(pair.root("jetstream_peer") / "run") == digests
+    assert _arrived(pair) == digests
 
 
-def test_killed_while_it_is_sent(pair: Pair) -> None:
+def test_killed_while_it_is_sent(pair: Pair, digests: Dict[str, str]) -> None:
     """One call of send_files lives through it: a new login, the same transfer, the right files."""
-    digests = _fill(pair.root("jetstream") / "run")
     moving = threading.Event()
-    results: List[Any] = []
 
     def progress(event: Any) -> None:
         if event.done >= SIZE // 5:
             moving.set()
 
-    with pair.api() as api:
-        to = _destination(pair, api)
-
-        def send() -> None:
-            try:
-                results.append(api.send_files(["/run"], to, progress=progress, timeout=100))
-            except BaseException as error:  # noqa: BLE001 - examined below
-                results.append(error)
-                moving.set()
-
-        sender = threading.Thread(target=send)
-        sender.start()
-        assert moving.wait(30)
+    with pair.api() as api, ThreadPoolExecutor(1) as threads:
+        sent = threads.submit(api.send_files, ["/run"], _destination(pair, api), progress=progress, timeout=100)
+        assert moving.wait(30), sent
         pair.kill()
         pair.start()
-        sender.join(100)
-        assert [getattr(one, "status", one) for one in results] == ["complete"]
+        assert sent.result(100).status == "complete"
         [transfer] = api.send.getTransfers()
         assert transfer.blocks_acked == transfer.total_blocks
-    assert _arrived(pair.root("jetstream_peer") / "run") == digests
+    assert _arrived(pair) == digests
 
 
 # -- many who wait --------------------------------------------------------------------------------------------
@@ -198,28 +189,16 @@ def test_64_who_wait(tmp_path: Path) -> None:
         with harness.api(max_workers=64) as api, harness.api(max_workers=64) as crowd:
             nowhere = api.send.createDestination("127.0.0.1", 1)
             stuck = api.send.createTransfer(nowhere, harness.manifest(api))
-            results: List[Any] = []
-
-            def wait() -> None:
-                try:
-                    results.append(api.send.waitForTransfer(stuck, timeout=100).status)
-                except BaseException as error:  # noqa: BLE001 - examined below
-                    results.append(error)
-
-            def wait_for_all() -> None:
-                results.extend(one.status for one in crowd.wait_all([stuck] * 32, timeout=100))
-
-            waiting = [threading.Thread(target=wait) for _ in range(32)] + [threading.Thread(target=wait_for_all)]
-            for thread in waiting:
-                thread.start()
-            time.sleep(WAITING)  # this long nothing is to happen
-            assert results == []
-            assert harness.count("POST /jsonrpc/send.waitForTransfer") >= 64 * 2
-            watch = Stopwatch()
-            api.send.failTransfer(stuck, "enough")
-            for thread in waiting:
-                thread.join(20)
-            assert watch.seconds() < 3
-        assert results == ["error"] * 64
+            with ThreadPoolExecutor(33) as threads:
+                waiting = [threads.submit(api.send.waitForTransfer, stuck, timeout=100) for _ in range(32)]
+                crowded = threads.submit(crowd.wait_all, [stuck] * 32, timeout=100)
+                time.sleep(WAITING)  # this long nothing is to happen
+                assert not any(one.done() for one in (*waiting, crowded))
+                assert harness.count("POST /jsonrpc/send.waitForTransfer") >= 64 * 2
+                watch = Stopwatch()
+                api.send.failTransfer(stuck, "enough")
+                ended = [*(one.result(20) for one in waiting), *crowded.result(20)]
+                assert watch.seconds() < 3
+        assert [one.status for one in ended] == ["error"] * 64
         until(lambda: _counted()[0] <= before[0], f"the end of the threads: {_counted()}, before {before}")
         assert [seen for seen in harness.site.requests if seen.status >= 400] == []
