@@ -103,10 +103,6 @@ class JetStreamHarness(ServiceHarness):
         rows = self.site.backend.database.fetchall(f"SELECT * FROM {table} WHERE NOT deleted ORDER BY id")
         return [row["id"] for row in rows]
 
-    def calls(self) -> List[str]:
-        """The methods that were called, in order."""
-        return [seen.path.rpartition("/")[2] for seen in self.site.requests if seen.method == "POST"]
-
     def lose_sessions(self) -> None:
         """Forget every session, as a server does that starts again."""
         self.site.sessions.clear()

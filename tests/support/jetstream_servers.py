@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
-from typing import Any, Callable, Dict, List, Tuple
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
 
-from smartxfer import RetryPolicy
-from smartxfer.jetstream import API, Destination, JetStream, Manifest, Transfer
-from smartxfer.local import LocalServer
+from smartxfer.jetstream import API, Manifest, Transfer
+from tests.support.jetstream_harness import JetStreamHarness, until
+
+__all__ = ["BOUND", "USERS", "JetStreamServers", "until"]
 
 USERS = {"ann": "pass-of-ann-1", "bob": "pass-of-bob-2", "root": "pass-of-root-3"}
 #: Seconds that anything may take here.
@@ -32,29 +33,23 @@ _PLAIN: Dict[str, Any] = {
 }
 
 
-class JetStreamServers:
+class JetStreamServers(JetStreamHarness):
     """A near and a far server with empty roots for each test."""
 
     def __init__(self) -> None:
         options = {"users": USERS, "superusers": ("root",)}
-        self.server = LocalServer(
-            services=["jetstream", "jetstream_peer"],
-            jetstream=options,
-            jetstream_peer={"users": USERS, "superusers": ("root",)},
-        )
-        self.server.start()
-        self._apis: List[API] = []
+        super().__init__(Path(), peer=dict(options), **options)
         self._before = 0
 
     @property
     def near(self) -> Any:
         """The server that is talked to."""
-        return self.server.jetstream
+        return self.site
 
     @property
     def far(self) -> Any:
         """The server that is sent to."""
-        return self.server.jetstream_peer
+        return self.peer
 
     def empty(self) -> None:
         """Forget what the last test left."""
@@ -66,29 +61,21 @@ class JetStreamServers:
                 (shutil.rmtree if os.path.isdir(path) else os.unlink)(path)
         self._before = len(self.near.requests)
 
-    def api(self, user: str = "ann", **options: Any) -> API:
+    def api(self, user: str = "ann", **options: Any) -> API:  # type: ignore[override]
         """A connection that is not open yet."""
-        options = {"user": user, "password": USERS[user], "retry": RetryPolicy(backoff=0), **options}
-        self._apis.append(JetStream().api(self.near.host, self.near.port, **options))
-        return self._apis[-1]
+        return self.anonymous(**{"user": user, "password": USERS[user], **options})
 
-    def anonymous(self, **options: Any) -> API:
-        """A connection without credentials."""
-        self._apis.append(
-            JetStream().api(self.near.host, self.near.port, retry=RetryPolicy(backoff=0), **options)
-        )
-        return self._apis[-1]
+    def anonymous(self, url: str = "", **options: Any) -> API:
+        """A connection without credentials, with the time-outs of a plain client."""
+        return super().api(url or self.url, **{"user": None, "password": None, "timeout": (15.0, 60.0), **options})
 
     def far_api(self, user: str = "ann") -> API:
         """A connection to the far server."""
-        self._apis.append(JetStream().api(self.far.host, self.far.port, user=user, password=USERS[user]))
-        return self._apis[-1]
+        return self.api(user, url=self.far.url)
 
     def leave(self) -> None:
         """End the connections of a test."""
-        for api in self._apis:
-            api.close()
-        self._apis.clear()
+        self.close_clients()
 
     @property
     def calls(self) -> List[str]:
@@ -102,10 +89,6 @@ class JetStreamServers:
         made = api.send.createManifest({"/in/a.txt": name})
         return api.send.waitForManifest(made, timeout=BOUND)
 
-    def destination(self, api: API) -> Destination:
-        """The far server."""
-        return api.send.createDestination(self.far.host, self.far.port)
-
     def slow(self, api: API, size: int = 1 << 20, rate: int = 50_000) -> Transfer:
         """A transfer that has begun and will not end while a test runs."""
         self.near.configure(rate=rate)
@@ -114,19 +97,3 @@ class JetStreamServers:
         )
         until(lambda: api.send.getTransfer(transfer).bytes_acked > 0)
         return api.send.getTransfer(transfer)
-
-    def close(self) -> None:
-        """End connections and servers."""
-        self.leave()
-        self.server.stop()
-
-
-def until(true: Callable[[], Any]) -> Any:
-    """Wait for a condition, with a bound; what it gave."""
-    ends = time.monotonic() + BOUND
-    while True:
-        found = true()
-        if found:
-            return found
-        assert time.monotonic() < ends, "it did not come to pass"
-        time.sleep(0.01)
