@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import operator
 import pickle
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Sequence
 
 import pytest
 
 from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, SmartxferError
 from smartxfer.jetstream import API, JetStream
+from smartxfer.jetstream import Request as AsyncRequest
 from tests.support.jetstream_harness import DATA, JetStreamHarness, ReceivedCall, lying, lying_api, on, result
 from tests.support.service_harness import Polling
 
@@ -24,9 +26,6 @@ SHARED = partial(JetStreamHarness, files={"/a.bin": DATA})
 
 # -- F12: the answer to what would do its thing twice ---------------------------------------------------------
 
-def _ready(harness: JetStreamHarness, api: API) -> Any:
-    return harness.destination(api), harness.manifest(api)
-
 
 def _sending(harness: JetStreamHarness, api: API) -> Any:
     """A transfer that does not come to its end."""
@@ -34,70 +33,50 @@ def _sending(harness: JetStreamHarness, api: API) -> Any:
     return api.send.createTransfer(nowhere, harness.manifest(api))
 
 
-def _superuser(harness: JetStreamHarness, api: API) -> None:
+def _superuser(api: API, **arguments: Any) -> Dict[str, Any]:
+    """Arguments of a call that is the superuser's."""
     api.server.superuser()
+    return arguments
 
 
-def _nothing(harness: JetStreamHarness, api: API) -> None:
-    pass
+def _files(harness: JetStreamHarness, *paths: str) -> Sequence[str]:
+    """Paths of which the first is that of a file, and of which there is no other."""
+    for path in paths[1:]:
+        with contextlib.suppress(FileNotFoundError):
+            Path(harness.site.stored_path(path)).unlink()
+    harness.site.write(paths[0], b"1")
+    return paths
 
 
-def _with_source(harness: JetStreamHarness, api: API) -> None:
-    """A file to move or to remove, and room for it."""
-    _away(harness, "/to.bin")
-    harness.site.write("/from.bin", b"1")
-
-
-def _manifest(harness: JetStreamHarness, api: API) -> Any:
-    return harness.manifest(api)
-
-
-#: By method: what is prepared (its result is handed on), and what is called.
-CALLS: Dict[str, Any] = {
-    "send.createManifest": (_nothing, lambda api, _: api.send.createManifest(MAPPINGS)),
-    "send.createTransfer": (_ready, lambda api, ready: api.send.createTransfer(*ready)),
-    "send.createSharedToken": (_manifest, lambda api, made: api.send.createSharedToken(made)),
-    "createAPIToken": (_nothing, lambda api, _: api.server.createAPIToken("of a test")),
-    "send.suspendTransfer": (_sending, lambda api, sent: api.send.suspendTransfer(sent)),
-    "send.resumeTransfer": (JetStreamHarness.suspended, lambda api, sent: api.send.resumeTransfer(sent)),
-    "send.failTransfer": (_sending, lambda api, sent: api.send.failTransfer(sent, "enough")),
-    "send.updateObjectUserData": (_sending, lambda api, sent: api.send.updateObjectUserData(sent, "k", 1)),
-    "mkdirAsync": (_nothing, lambda api, _: api.mkdir("/made")),
-    "mkFileAsync": (lambda harness, api: _away(harness, "/made.txt"), lambda api, _: api.mkfile("/made.txt")),
-    "mvAsync": (_with_source, lambda api, _: api.mv("/from.bin", "/to.bin")),
-    "rmAsync": (_with_source, lambda api, _: api.rm("/from.bin")),
-    "superuser": (_nothing, lambda api, _: api.server.superuser()),
-    "wrangler": (_nothing, lambda api, _: api.server.wrangler()),
-    "setSandboxMapping": (_superuser, lambda api, _: api.server.setSandboxMapping(user="x", mapping={"a": "/"})),
-    "addWranglerAsync": (_superuser, lambda api, _: api.server.addWranglerAsync(user="user").result()),
-    "recv.addAuthorizedClientAsync": (
-        _superuser,
-        lambda api, _: api.recv.addAuthorizedClientAsync("00ff").result(),
-    ),
+#: By method: its arguments, once what they are is there.
+CALLS: Dict[str, Callable[[JetStreamHarness, API], Any]] = {
+    "send.createManifest": lambda harness, api: [MAPPINGS],
+    "send.createTransfer": lambda harness, api: [harness.destination(api), harness.manifest(api)],
+    "send.createSharedToken": lambda harness, api: [harness.manifest(api)],
+    "createAPIToken": lambda harness, api: ["of a test"],
+    "send.suspendTransfer": lambda harness, api: [_sending(harness, api)],
+    "send.resumeTransfer": lambda harness, api: [harness.suspended(api)],
+    "send.failTransfer": lambda harness, api: [_sending(harness, api), "enough"],
+    "send.updateObjectUserData": lambda harness, api: [_sending(harness, api), "k", 1],
+    "mkdirAsync": lambda harness, api: ["/made"],
+    "mkFileAsync": lambda harness, api: _files(harness, "/other.txt", "/made.txt")[1:],
+    "mvAsync": lambda harness, api: _files(harness, "/from.bin", "/to.bin"),
+    "rmAsync": lambda harness, api: _files(harness, "/from.bin"),
+    "superuser": lambda harness, api: [],
+    "wrangler": lambda harness, api: [],
+    "setSandboxMapping": lambda harness, api: _superuser(api, user="x", mapping={"a": "/"}),
+    "addWranglerAsync": lambda harness, api: _superuser(api, user="user"),
+    "recv.addAuthorizedClientAsync": lambda harness, api: _superuser(api, clientPublicKey="00ff"),
 }
-DELETES: Dict[str, Any] = {
-    "send.deleteManifest": (_manifest, lambda api, made: api.send.deleteManifest(made)),
-    "send.deleteTransfer": (_sending, lambda api, made: api.send.deleteTransfer(made)),
-    "send.deleteDestination": (
-        lambda harness, api: api.send.createDestination("127.0.0.1", 9),
-        lambda api, made: api.send.deleteDestination(made),
-    ),
-    "send.deleteSharedToken": (
-        lambda harness, api: api.send.createSharedToken(harness.manifest(api)),
-        lambda api, made: api.send.deleteSharedToken(made),
-    ),
-    "deleteAPIToken": (
-        lambda harness, api: api.server.createAPIToken(),
-        lambda api, made: api.server.deleteAPIToken(made),
-    ),
+DELETES: Dict[str, Callable[[JetStreamHarness, API], Any]] = {
+    "send.deleteManifest": lambda harness, api: [harness.manifest(api)],
+    "send.deleteTransfer": lambda harness, api: [_sending(harness, api)],
+    "send.deleteDestination": lambda harness, api: [api.send.createDestination("127.0.0.1", 9)],
+    "send.deleteSharedToken": lambda harness, api: [api.send.createSharedToken(harness.manifest(api))],
+    "deleteAPIToken": lambda harness, api: [api.server.createAPIToken()],
 }
 CREATE = ["send.createManifest", "send.createTransfer", "createAPIToken"]
 TABLES = ("manifests", "destinations", "transfers", "tokens")
-
-
-def _away(harness: JetStreamHarness, path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        Path(harness.site.stored_path(path)).unlink()
 
 
 def _held(harness: JetStreamHarness) -> Dict[str, int]:
@@ -108,10 +87,10 @@ class Prepared:
     """A method, and a client for which its call is prepared."""
 
     def __init__(self, harness: JetStreamHarness, method: str, clock: Any = None) -> None:
-        prepare, call = {**CALLS, **DELETES}[method]
         self.api: Any = harness.client(clock=clock or Polling())
         self.harness, self.match = harness, on(method)
-        self._call, self._ready = call, prepare(harness, self.api)
+        self._method = operator.attrgetter(method if "." in method else f"server.{method}")(self.api)
+        self._arguments = {**CALLS, **DELETES}[method](harness, self.api)
         self._before = _held(harness)
         #: How many objects a call adds.
         self.adds = 1 if "create" in method else -1 if "delete" in method else 0
@@ -121,7 +100,9 @@ class Prepared:
         return self.harness.fault(self.match, "lose-answer", times=times)
 
     def call(self) -> Any:
-        return self._call(self.api, self._ready)
+        given = self._arguments
+        result = self._method(**given) if isinstance(given, dict) else self._method(*given)
+        return result.result() if isinstance(result, AsyncRequest) else result
 
     def more(self) -> int:
         """Return how many objects were added."""
