@@ -40,7 +40,7 @@ def _superuser(api: API, **arguments: Any) -> Dict[str, Any]:
 
 
 def _files(harness: JetStreamHarness, *paths: str) -> Sequence[str]:
-    """Paths of which the first is that of a file, and of which there is no other."""
+    """Return the paths, of which only the first exists."""
     for path in paths[1:]:
         with contextlib.suppress(FileNotFoundError):
             Path(harness.site.stored_path(path)).unlink()

@@ -107,7 +107,7 @@ def _digests(folder: Path) -> Dict[str, str]:
 
 @pytest.fixture
 def digests(pair: Pair) -> Dict[str, str]:
-    """What is sent."""
+    """The files that are sent."""
     return _fill(pair.root("jetstream") / "run")
 
 
