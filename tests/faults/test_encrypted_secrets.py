@@ -76,7 +76,7 @@ def test_f44_a_password(harness: Any, log: Any, home: Path, match: str, effect: 
     if len(harness.site.transfers()) > 1:
         secrets += _spellings(harness, PASSWORD)
     assert [error for error in raised if not isinstance(error, errors.SmartxferError)] == []
-    scan.check_all(secrets, raised, log, [home, harness.out], [client, client.session, vars(client), seen])
+    scan.check_all(secrets, raised, log.records, [home, harness.out], [client, client.session, vars(client), seen])
 
 
 def test_f44_a_password_is_not_sent(harness: Any) -> None:
@@ -104,10 +104,10 @@ def test_f44_the_journal_and_its_end(harness: Any, home: Path, log: Any, key_ver
     state = json.loads(journal.read_text("utf-8"))["state"]["sealing"]
     assert state["ivs"].keys() == {"a.bin"}
     assert len(state["check"]) == 8, "too short to try passwords against, were the rounds few"
-    scan.check_all(_spellings(harness, PASSWORD), (), log, [home])
+    scan.check_all(_spellings(harness, PASSWORD), (), log.records, [home])
     with pytest.raises(errors.WrongPassword) as caught:
         client.upload_workflow([path], **{**options, "password": OTHER})
-    scan.check_all(_spellings(harness, PASSWORD, OTHER), [caught.value], files=[home])
+    scan.check_all(_spellings(harness, PASSWORD, OTHER), [caught.value], directories=[home])
     client.upload_workflow([path], **options)
     assert list((home / "state/journals").iterdir()) == []
     assert held(harness) == DATA
@@ -120,7 +120,7 @@ def test_f44_the_side_file_of_a_download(harness: Any, home: Path, log: Any) -> 
         encrypted.down(harness, transfer, max_workers=1)
     assert (harness.out / "a.bin.part.json").exists()
     secrets = [*_spellings(harness, PASSWORD), transfer.token]
-    scan.check_all(secrets, [caught.value], log, [home, harness.out])
+    scan.check_all(secrets, [caught.value], log.records, [home, harness.out])
 
 
 def test_f44_words_about_passwords(harness: Any, log: Any) -> None:
@@ -136,7 +136,7 @@ def test_f44_words_about_passwords(harness: Any, log: Any) -> None:
     )
     rejected = ERRORS.class_for(errors.WrongPassword)
     assert [type(error) for error in raised] == [errors.UsageError, rejected, rejected, errors.UsageError]
-    scan.check_all([weak, wrong], raised, log)
+    scan.check_all([weak, wrong], raised, log.records)
 
 
 def test_f44_several_damaged_files(harness: Any, log: Any) -> None:
@@ -148,7 +148,7 @@ def test_f44_several_damaged_files(harness: Any, log: Any) -> None:
     with pytest.raises(errors.BatchError) as caught:
         encrypted.down(harness, transfer)
     assert len(caught.value.errors) == 3
-    scan.check_all(_spellings(harness, PASSWORD), [caught.value], log)
+    scan.check_all(_spellings(harness, PASSWORD), [caught.value], log.records)
 
 
 def test_f44_what_holds_them_does_not_show_them() -> None:
@@ -167,6 +167,6 @@ def test_f44_the_marks_would_be_seen(harness: Any, log: Any) -> None:
     secrets = _spellings(harness, PASSWORD)
     logging.getLogger("another.library").debug("key %s", derived(harness).hex())
     with pytest.raises(AssertionError, match="a secret in the log"):
-        scan.check_all(secrets, log=log)
+        scan.check_all(secrets, records=log.records)
     with pytest.raises(AssertionError, match="a secret in an error"):
         scan.check_all(secrets, [ValueError(PASSWORD)])

@@ -100,7 +100,7 @@ def test_f31_nothing_in_headers_or_addresses(harness: JetStreamHarness, home: Pa
     token = api.send.createSharedToken(harness.manifest(api), password=TOKEN_PASSWORD)
     harness.api(user=None, password=None).login_token(token, TOKEN_PASSWORD)
     shown = [harness.heads("* *"), harness.targets("* *")]
-    _check([*SECRETS, token.token, "of-another-service"], objects=shown)
+    _check([*SECRETS, token.token, "of-another-service"], shown=shown)
     assert "authorization" not in repr(shown).lower()
     assert set(harness.targets("POST *")) == {"/jsonrpc"}
 
@@ -143,7 +143,7 @@ def test_f44_whatever_goes_wrong(harness: JetStreamHarness, log: Any, home: Path
     assert (fault.fired, len(tokens) > 0, errors != []) == (1, True, True)
     assert [error for error in errors if not isinstance(error, SmartxferError)] == []
     shown = [api, api.explain_credentials(), api.session, api.server, api.send, api._session_state, api._rpc]
-    _check(SECRETS + tokens, errors, log, [home], shown)
+    _check(SECRETS + tokens, errors, log.records, [home], shown)
     for journal in (home / "state").rglob("*.json"):
         assert stat.S_IMODE(journal.stat().st_mode) == 0o600
 
@@ -160,7 +160,7 @@ def test_f44_what_a_prompt_shows(harness: JetStreamHarness, log: Any) -> None:
         shown += [guest, guest.explain_credentials()]
     with pytest.raises(SmartxferError) as caught:
         JetStream.from_uri(share.link, password="not-" + TOKEN_PASSWORD)
-    _check([*SECRETS, share.token.token, token.token], [caught.value], log, objects=shown)
+    _check([*SECRETS, share.token.token, token.token], [caught.value], log.records, shown=shown)
 
 
 @pytest.mark.parametrize("link", ["jetstream://127.0.0.1/upload?token={}", "http://127.0.0.1/?token={}",
@@ -193,7 +193,7 @@ def test_f44_a_server_that_repeats_the_request(log: Any) -> None:
         login, token = lambda: api.server.auth("ann", PASSWORD), lambda: api.server.authToken(TOKEN, TOKEN_PASSWORD)
         errors = scan.errors_of(login, token)
     assert [isinstance(error, SmartxferError) for error in errors] == [True, True]
-    _check([*SECRETS, TOKEN], errors, log)
+    _check([*SECRETS, TOKEN], errors, log.records)
 
 
 @pytest.mark.parametrize("before", range(270, 301, 5))
@@ -211,7 +211,7 @@ def test_f44_a_response_that_is_not_json(log: Any) -> None:
     with lying_api({"send.createSharedToken": [lambda request: said]}) as api:
         with pytest.raises(SmartxferError) as caught:
             api.send.createSharedToken("1")
-    _check(["MARKED.TOKEN.CUT"], [caught.value], log)
+    _check(["MARKED.TOKEN.CUT"], [caught.value], log.records)
 
 
 def test_f44_another_token_than_the_one_that_was_asked_for(log: Any) -> None:
@@ -228,7 +228,7 @@ def test_f44_a_failure_that_names_the_token(log: Any) -> None:
         api.server.authToken("x.y.z", TOKEN_PASSWORD)
         with pytest.raises(SmartxferError) as caught:
             api.share(["/a.bin"])
-    _check(SECRETS, log=log, objects=[str(caught.value)])
+    _check(SECRETS, records=log.records, shown=[str(caught.value)])
 
 
 def test_f44_the_marks_would_be_seen(log: Any) -> None:

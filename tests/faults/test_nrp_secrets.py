@@ -96,7 +96,7 @@ def test_f44_a_token(harness: NRPHarness, log: Any, home: Path, way: str, match:
     errors = _run(harness, api, way)
     assert fault.fired
     shown = [api, api.explain_credentials(), api.session, api.files, api.files.list(harness.draft)]
-    scan.check_all(_secrets(harness), errors, log, [home, harness.out], shown)
+    scan.check_all(_secrets(harness), errors, log.records, [home, harness.out], shown)
     for journal in (home / "state").rglob("*.json"):
         assert stat.S_IMODE(journal.stat().st_mode) == 0o600
 
@@ -115,7 +115,7 @@ def test_f44_a_server_that_repeats_the_request(harness: NRPHarness, log: Any, wa
     harness.fault(match, f"status {code} 'body=file:{answer}'", times=times)
     errors = _run(harness, harness.client(retry=POLICY, max_workers=1), way)
     assert errors or (match, code) == (nrp.INIT, 502)  # which is looked up
-    scan.check_all(SECRETS, errors, log)
+    scan.check_all(SECRETS, errors, log.records)
 
 
 @pytest.mark.parametrize(("way", "match"), [("up", nrp.STORAGE_PART)])
@@ -124,7 +124,7 @@ def test_f44_signed_addresses_in_errors_of_storage(harness: NRPHarness, log: Any
     xml = f"<Error><Code>SignatureDoesNotMatch</Code><StringToSign>{TOKEN} X-Amz-Signature=1</StringToSign></Error>"
     harness.fault(match, f"status 400 'body=file:{harness.file(xml.encode(), 'answer')}'", times=2)
     errors = _run(harness, harness.client(retry=POLICY, max_workers=1), way)
-    scan.check_all([TOKEN], errors, log)
+    scan.check_all([TOKEN], errors, log.records)
     with pytest.raises(AssertionError, match="a secret in the address"):
         scan.check(SECRETS, "the address", "http://127.0.0.1/x?X-Amz-Signature=0")
 
@@ -151,7 +151,7 @@ def test_f44_a_token_of_nrp_cmds_file(harness: NRPHarness, log: Any, home: Path)
         with pytest.raises(ServerError) as caught:
             api.files.list(f"{harness.url}/api/records/{record}/draft")
         assert api.files.list(record)[0].key == "a.bin"
-        scan.check_all([TOKEN], [caught.value], log, objects=[api, api.explain_credentials()])
+        scan.check_all([TOKEN], [caught.value], log.records, shown=[api, api.explain_credentials()])
     assert (config.read_bytes(), config.stat().st_mode, home.stat().st_mode) == before
 
 

@@ -57,12 +57,22 @@ def check(secrets: Iterable[Union[str, Pattern[str]]], where: str, text: str) ->
         assert not found, f"a secret in {where}: ...{text[max(0, found.start() - 200) : found.end() + 20]}..."
 
 
-def check_all(secrets: Any, errors: Any = (), log: Any = None, files: Any = (), objects: Any = ()) -> None:
-    """See that none of the secrets is in what errors, a log, the files of directories and objects show."""
-    check(secrets, "an error", "\n".join(map(error_text, errors)))
-    check(secrets, "the log", logged(log.records if log else []))
-    check(secrets, "a file", kept(*files))
-    check(secrets, "a repr", repr([*objects]))
+def check_all(
+    secrets: Iterable[Union[str, Pattern[str]]],
+    errors: Iterable[BaseException] = (),
+    records: Iterable[logging.LogRecord] = (),
+    directories: Iterable[Path] = (),
+    shown: Any = (),
+) -> None:
+    """See that none of the secrets is in errors, in the log, in files, or in a representation.
+
+    :param shown: objects, of which ``repr`` is taken.
+    """
+    searched = list(secrets)
+    check(searched, "an error", "\n".join(map(error_text, errors)))
+    check(searched, "the log", logged(records))
+    check(searched, "a file", kept(*directories))
+    check(searched, "a repr", repr(shown))
 
 
 def chain(error: Optional[BaseException]) -> List[BaseException]:
@@ -108,7 +118,7 @@ def _shown(value: Any) -> str:
         return f"<{type(error).__name__}>"
 
 
-def logged(records: List[logging.LogRecord]) -> str:
+def logged(records: Iterable[logging.LogRecord]) -> str:
     """Every record: its message, its arguments, its traceback."""
     plain = logging.Formatter("%(name)s %(message)s")
     return "\n".join(f"{plain.format(record)} {record.args!r} {record.exc_info!r}" for record in records)
