@@ -8,6 +8,7 @@ import pytest
 
 from smartxfer import BasicClient, FileSenderClient, PerseusClient
 from smartxfer.errors import NetworkError
+from smartxfer.jetstream import JetStream
 from smartxfer.local import LocalServer
 from smartxfer.transport import RetryPolicy
 from tests.support.filesender_harness import CHUNK_SIZE, INFO, digest, noise, waits
@@ -74,6 +75,13 @@ CALLS: Dict[str, Call] = {
         lambda api: api.file.upload_file(("a.bin", DATA)),
         lambda site, file: site.content(file.id) == DATA,
     ),
+    "jetstream": Call(
+        lambda url, clock, retry: JetStream().api(url, clock=clock, retry=retry),
+        {"auth_required": False},
+        "POST {}/jsonrpc",
+        lambda api: api.send.getTransfers(),
+        lambda site, found: found == [] and site.count("POST /jsonrpc/getServerInfo") == 1,
+    ),
 }
 
 
@@ -105,8 +113,8 @@ def test_f01_refused_for_good(name: str) -> None:
     clock = Polling()
     with refused_port() as port:
         url = f"http://127.0.0.1:{port}"
-        with CALLS[name].client(url, clock, RetryPolicy()) as client:
-            with pytest.raises(NetworkError, match=CALLS[name].request.format(url)):
+        with pytest.raises(NetworkError, match=CALLS[name].request.format(url)):
+            with CALLS[name].client(url, clock, RetryPolicy()) as client:
                 CALLS[name].call(client)
     assert len(clock.waits) == 5
 
@@ -125,7 +133,7 @@ def test_f02_reset_before_an_answer_once(harness: Any) -> None:
     assert harness.status == "available"
 
 
-@pytest.mark.parametrize("uploads", ["filesender", "smartfile", "perseus"], indirect=True)
+@pytest.mark.parametrize("uploads", ["filesender", "smartfile", "nrp", "perseus"], indirect=True)
 def test_f02_always_reset(uploads: Uploads) -> None:
     """Detect tries without end, an error that shows a signature, or a record that stays."""
     fault = uploads.harness.fault(uploads.content, "reset-before", times=None)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pickle
 from functools import partial
-from typing import Any, List
+from typing import Any
 
 import pytest
 
 from smartxfer import errors
 from smartxfer.jetstream import JetStream
 from smartxfer.jetstream.errors import ERRORS as FAMILY
-from smartxfer.local import LocalServer
 from smartxfer.transport import RetryPolicy
-from tests.support.filesender_harness import waits
 from tests.support.jetstream_harness import DATA, INFO, JetStreamHarness, lying_api, on, refusal
 from tests.support.raw_server import refused_port
 from tests.support.service_harness import Polling
@@ -39,28 +37,6 @@ class Counted:
 
 
 # -- F01, F02: no connection, or a broken one -----------------------------------------------------------------
-
-
-def test_f01_refused_then_up(log: Any) -> None:
-    """The server is started while the client waits for the second time."""
-    with refused_port() as port:
-        pass
-    servers: List[LocalServer] = []
-
-    def start() -> None:
-        site = {"port": port, "auth_required": False}
-        servers.append(LocalServer(services=["jetstream", "jetstream_peer"], jetstream=site).start())
-
-    clock, policy = Polling(wait2=start), RetryPolicy()
-    clock.chance = 1.0
-    try:
-        with JetStream().api("127.0.0.1", port, retry=policy, clock=clock) as api:
-            assert api.send.getTransfers() == []
-    finally:
-        for server in servers:
-            server.stop()
-    assert (clock.waits, len(waits(log.records)), servers[0].jetstream.count(INFO)) == ([0.5, 1.0], 2, 1)
-    assert max(clock.waits) <= policy.backoff_cap
 
 
 @pytest.mark.parametrize("first", ["connect", "getTransfers", "createManifest", "send_files"])

@@ -1,10 +1,10 @@
-"""Downloads that break, stand still or are ended: F02, F04 to F07, F11, F15, F16, F18, F19, F22, F25, F39, F41, F49."""
+"""Downloads that break, stand still or are ended: F02, F04, F05, F11, F15, F16, F18, F19, F22, F25, F49 (see test_bodies)."""
 
 from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, List
 
 import pytest
 
@@ -22,27 +22,7 @@ ONCE = RetryPolicy(attempts=1)
 STORAGES = ["local", "proxy", "s3"]
 
 
-@pytest.fixture(params=["proxy", "s3"])
-def ranged(request: Any, tmp_path: Path) -> Iterator[Served]:
-    """Those that know ranges."""
-    with Served(tmp_path, request.param) as harness:
-        yield harness
-
-
 # -- broken bodies ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("place", [1, 256 * 1024, len(DATA) - 1], ids=["first", "middle", "last"])
-def test_f04_reset_in_mid_download(harness: Served, place: int) -> None:
-    """Detect a second try that does not begin where the first one ended, or one that takes a whole for a rest."""
-    fault = harness.fault(harness.bytes, f"reset-after-sent {place}")
-    result = harness.fetch(harness.id)
-    assert (harness.arrived(), harness.left()) == (DATA, ["a.bin"])
-    assert (fault.fired, result.retries, result.verified) == (1, 1, "md5")
-    harness.server.stop()  # its account is complete now
-    if harness.ranges:
-        assert sum(harness.sent(harness.bytes)) - len(DATA) <= MIB, "no more than one block came twice"
-    assert harness.count(harness.bytes, 206) <= harness.ranges
 
 
 def test_f04_the_link_is_asked_for_again(s3: Served) -> None:
@@ -73,19 +53,6 @@ def test_f02_reset_before_the_first_byte(harness: Served, effect: str) -> None:
     assert harness.left() == []
 
 
-def test_f05_truncated_for_good(ranged: Served) -> None:
-    """Fails if a short body is taken for the file."""
-    ranged.fault(ranged.bytes, "truncate 400")
-    rest = ranged.fault(ranged.bytes, "truncate 0", times=None, after=1)
-    with pytest.raises(errors.Truncated) as caught:
-        ranged.fetch(ranged.small)
-    assert (caught.value.got, caught.value.expected) == (400, 1000)
-    assert rest.fired == 5, "six tries without progress; the one that brought bytes began the count"
-    assert ranged.left() == ["small.bin.part", "small.bin.part.json"]
-    ranged.server.clear_faults()
-    assert (ranged.fetch(ranged.small).resumed, ranged.arrived("small.bin")) == (400, SMALL)
-
-
 def test_f05_truncated_where_no_ranges_are(local: Served) -> None:
     """Detect rests of several tries that are put together."""
     fault = local.fault(DOWNLOAD, "truncate 400", times=None)
@@ -96,33 +63,6 @@ def test_f05_truncated_where_no_ranges_are(local: Served) -> None:
     assert "small.bin" not in local.left()
     local.server.clear_faults()
     assert (local.fetch(local.small).resumed, local.arrived("small.bin")) == (0, SMALL)
-
-
-@pytest.mark.parametrize("effect", ["truncate 400", "no-length chunked truncate 400", "no-length close truncate 400"])
-def test_f06_an_early_close_once(harness: Served, effect: str) -> None:
-    harness.fault(harness.bytes, effect)
-    result = harness.fetch(harness.small)
-    assert (harness.arrived("small.bin"), result.verified, result.retries) == (SMALL, "md5", 1)
-
-
-@pytest.mark.parametrize("mode", ["chunked", "close"])
-def test_f06_no_length_and_an_early_close_for_good(harness: Served, mode: str) -> None:
-    fault = harness.fault(harness.bytes, f"no-length {mode} truncate 0", times=None)
-    with pytest.raises(errors.Truncated):
-        harness.fetch(harness.small)
-    assert (fault.fired, harness.left()) == (6, [])
-
-
-@pytest.mark.parametrize("length", ["", "no-length chunked", "no-length close"])
-def test_f07_a_byte_too_many(harness: Served, length: str) -> None:
-    """Detect bytes past the promised size, at the target name or anywhere."""
-    (harness.out / "small.bin").write_bytes(b"mine")
-    for effect in filter(None, ["extra-byte", length]):
-        harness.fault(harness.bytes, effect)
-    with pytest.raises(errors.SizeMismatch) as caught:
-        harness.fetch(harness.small, exists="replace")
-    assert (caught.value.expected, harness.arrived("small.bin")) == (1000, b"mine")
-    assert harness.count(harness.bytes) == 1, "another try would bring the same"
 
 
 @pytest.mark.parametrize("code", [204, 206, 304])
@@ -157,18 +97,6 @@ def test_f15_a_range_is_used_only_after_proof(harness: Served) -> None:
     assert harness.count("HEAD *") == 0, "what is signed for GET is refused to HEAD"
 
 
-def test_f15_a_range_is_ignored_later(ranged: Served) -> None:
-    """Fails if a whole file is written behind its own beginning."""
-    for effect in ("truncate 256K", "ignore-range"):
-        ranged.fault(ranged.bytes, effect)
-    steps: List[int] = []
-    result = ranged.fetch(ranged.id, progress=lambda event: steps.append(event.done))
-    assert (ranged.arrived(), result.bytes) == (DATA, len(DATA))
-    back = [(before, after) for before, after in zip(steps, steps[1:]) if after < before]
-    assert back == [(256 * 1024, 0)], "progress goes back to the start, once"
-    assert max(steps) == steps[-1] == len(DATA)
-
-
 def test_f15_an_earlier_run_is_useless_without_ranges(local: Served) -> None:
     local.fault(DOWNLOAD, "truncate 1M", times=1)
     with pytest.raises(errors.NetworkError):
@@ -177,18 +105,9 @@ def test_f15_an_earlier_run_is_useless_without_ranges(local: Served) -> None:
     assert (result.resumed, result.bytes, local.arrived()) == (0, len(DATA), DATA)
 
 
-@pytest.mark.parametrize("wrong", ["start", "total"])
-def test_f16_a_wrong_content_range(ranged: Served, wrong: str) -> None:
-    """Refused before a byte is written."""
-    for effect in ("truncate 256K", f"wrong-range {wrong}"):
-        ranged.fault(ranged.bytes, effect)
-    with pytest.raises(errors.RangeMismatch):
-        ranged.fetch(ranged.id)
-    assert ranged.arrived("a.bin.part")[: 256 * 1024] == DATA[: 256 * 1024]
-    assert "a.bin" not in ranged.left()
-
-
-def test_f16_a_wrong_proof(ranged: Served) -> None:
+@pytest.mark.parametrize("storage", ["proxy", "s3"])
+def test_f16_a_wrong_proof(request: Any, storage: str) -> None:
+    ranged: Served = request.getfixturevalue(storage)
     ranged.fault(ranged.bytes, "wrong-range total")
     with pytest.raises(errors.RangeMismatch):
         ranged.get(part_size=MIB)
@@ -261,21 +180,6 @@ def test_f22_a_cancel_ends_it(harness: Served, effect: str) -> None:
     assert harness.arrived("small.bin") == SMALL
 
 
-def test_f41_the_callback_raises(harness: Served) -> None:
-    """Detect a callback that is asked again, or its error that is lost."""
-    reported: List[Any] = []
-
-    def refuse(event: Any) -> None:
-        if event.done:
-            reported.append(event)
-            raise KeyError("stop here")
-
-    with pytest.raises(errors.Cancelled) as caught:
-        harness.get(progress=refuse)
-    assert (type(caught.value.__cause__), len(reported)) == (KeyError, 1)
-    assert "a.bin" not in harness.left()
-
-
 def test_f25_two_downloads_to_one_target(local: Served) -> None:
     """Detect two that write into one partial file."""
     held = local.fault(DOWNLOAD, "stall", times=1)
@@ -302,24 +206,6 @@ def test_f25_two_downloads_to_one_target(local: Served) -> None:
 
 
 # -- many ---------------------------------------------------------------------------------------------------
-
-
-def test_f39_one_of_a_hundred(harness: Served) -> None:
-    """The others come; the error tells which did not; a second run fetches that one."""
-    files = {f"{number:02}.bin": noise(100 + number, number) for number in range(100)}
-    record = harness.site.create(files=files, published=True)
-    harness.fault("GET *17.bin/content", "status 404", times=None)
-    api = harness.client()
-    with pytest.raises(errors.BatchError, match="1 of 100 files failed") as caught:
-        api.files.download_many(record, harness.out)
-    assert [result.name for result in caught.value.results if not result.ok] == ["17.bin"]
-    assert [type(error) for error in caught.value.errors] == [ERRORS.class_for(errors.NotFound)]
-    assert len(harness.left()) == 99
-    harness.server.clear_faults()
-    harness.forget()
-    results = api.files.download_many(record, harness.out)
-    assert (harness.count(DOWNLOAD), [result.ok for result in results]) == (1, [True] * 100)
-    assert {name: harness.arrived(name) for name in files} == files
 
 
 @pytest.mark.slow

@@ -89,15 +89,6 @@ def test_f03_reset_in_mid_upload(harness: NRPHarness, effect: str) -> None:
     assert max(steps) == steps[-1] == len(DATA), "no more than all of it, ever"
 
 
-def test_f02_always_reset(harness: NRPHarness) -> None:
-    """Detect a commit of what never arrived, or tries without end."""
-    fault = harness.fault(CONTENT, "reset-before", times=None)
-    url = f"{harness.url}/api/records/{harness.draft}/draft/files/a.bin/content"
-    with pytest.raises(errors.NetworkError, match=f"PUT {url}"):
-        harness.send(DATA)
-    assert (fault.fired, harness.count(COMMIT, 200), harness.states()) == (6, 0, {"a.bin": "pending"})
-
-
 @around_the_content
 @pytest.mark.parametrize("times", [1, 3])
 def test_f02_reset_before_the_rest(harness: NRPHarness, match: str, times: int) -> None:

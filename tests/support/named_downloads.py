@@ -22,6 +22,10 @@ class NamedDownloads:
     start: ClassVar[Callable[..., ServiceHarness]]
     #: The requests for content.
     content: ClassVar[str]
+    #: Whether the server sends ranges.
+    ranges: ClassVar[bool] = True
+    #: What a result says of a file whose bytes were compared.
+    verified: ClassVar[str] = "size"
     #: Options of a site that does not know ranges.
     unranged: ClassVar[Dict[str, Any]] = {}
     #: Whether a name may have directories in it.
@@ -68,6 +72,8 @@ def publish(harness: Any, files: Dict[str, bytes]) -> str:
 class NRPDownloads(NamedDownloads):
     # A hostile server may serve any key; a real InvenioRDM has no route for line breaks.
     start = partial(nrp.NRPHarness, any_key=True)
+    content = nrp.DOWNLOAD
+    verified = "md5"
 
     def plant(self, files: Dict[str, bytes]) -> None:
         self.record = self.harness.site.create()
@@ -87,6 +93,26 @@ class NRPSingleDownloads(NRPDownloads):
         self.harness.out.mkdir(exist_ok=True)
         found = self.client.files.list(self.record)
         return [self.client.files.download(file, self.harness.out) for file in found]
+
+
+class NRPLocalDownloads(NRPDownloads):
+    """From a repository that knows no ranges."""
+
+    start = partial(nrp.NRPHarness, storage="local")
+    ranges = False
+
+
+class NRPProxyDownloads(NRPDownloads):
+    """From a repository that hands on what its storage sends."""
+
+    start = partial(nrp.NRPHarness, storage="proxy")
+
+
+class NRPStorageDownloads(NRPDownloads):
+    """From a storage at another origin."""
+
+    start = partial(nrp.NRPHarness, storage="s3")
+    content = nrp.STORAGE_GET
 
 
 class SmartFileDownloads(NamedDownloads):
