@@ -263,12 +263,3 @@ def test_a_size_that_the_caller_knows(harness: Any, transfer: Any) -> None:
     _into(harness, transfer, harness.out, len(DATA))
     with pytest.raises(errors.SizeMismatch):
         _into(harness, transfer, harness.out, len(DATA) + 5 * encrypted.MORE)
-
-
-def test_a_server_that_is_gone(harness: Any, transfer: Any) -> None:
-    client = harness.client(retry=ONCE)
-    client.list_files(transfer.token)
-    harness.fault(DOWNLOAD, "reset-before", times=None)
-    with pytest.raises(errors.NetworkError):
-        client.download_files(transfer.token, harness.out, password=PASSWORD)
-    assert not harness.out.exists()

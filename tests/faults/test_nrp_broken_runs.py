@@ -46,13 +46,6 @@ def test_f13_a_right_file_of_our_own_is_left_alone(harness: NRPHarness) -> None:
     assert (harness.count(CONTENT), harness.count("DELETE *")) == (1, 0)
 
 
-def test_f13_a_verified_file_is_not_deleted(harness: NRPHarness) -> None:
-    harness.send(SHORT)
-    with pytest.raises(errors.Conflict, match="other content"):
-        harness.send(SHORT[:-1])
-    assert harness.held() == {"a.bin": SHORT}
-
-
 # -- other settings than those of the broken run -----------------------------------------------------------
 
 

@@ -102,16 +102,6 @@ def test_f10_windows_of_a_real_second(tmp_path: Path) -> None:
 # -- F11: no ------------------------------------------------------------------------------------------------
 
 
-def test_f11_the_fields_that_are_wrong(harness: NRPHarness) -> None:
-    """Fails if an error says no more than 400."""
-    body = {"status": 400, "message": "A validation error occurred.", "errors": [{"field": "0.key", "messages": ["no"]}]}
-    path = harness.file(json.dumps(body).encode(), "body")
-    harness.fault(INIT, f"status 400 'body=file:{path}'")
-    with pytest.raises(errors.BadRequest, match=r"A validation error occurred\.; 0\.key: no") as caught:
-        harness.send(b"1")
-    assert caught.value.errors == body["errors"]
-
-
 def test_f11_an_unknown_user_is_an_error(local: Served) -> None:
     """The repository does not answer a wrong token with 401; the hint says how to check the token."""
     draft = local.record(SMALL)
