@@ -25,7 +25,7 @@ MUTATIONS = [
         why="A retry sends an empty body in place of a generator's bytes."),
     Mutation(id="nrp-part-address-not-renewed", promise=3, file="smartxfer/nrp/multipart.py",
         old="if not self._refresh_url(part, url, error.status):", new="if True:",
-        tests=("tests/faults/test_nrp_part_origins.py::test_f32_an_address_that_expired_is_asked_for_again",),
+        tests=("tests/faults/test_nrp_multipart.py::test_f32_an_address_that_expired_is_asked_for_again",),
         why="An upload ends when the signed address of a part has expired."),
     Mutation(id="perseus-address-not-renewed", promise=3, file="smartxfer/perseus/upload.py",
         old="if self._url_expired:", new="if False:",
@@ -35,7 +35,7 @@ MUTATIONS = [
         old="self._rules = (*rules, *COMMON_RETRY_RULES)", new="self._rules = COMMON_RETRY_RULES",
         tests=(
             "tests/transport/test_checks.py::test_at_once_is_without_a_wait_and_a_warning",
-            "tests/faults/test_nrp_part_origins.py::test_f32_an_address_that_expired_is_asked_for_again",
+            "tests/faults/test_nrp_multipart.py::test_f32_an_address_that_expired_is_asked_for_again",
         ),
         why="What a service has learnt from a refusal is not tried."),
     Mutation(id="lost-answer-repeated", promise=4, file="smartxfer/transport/retry_state.py",
