@@ -156,7 +156,7 @@ def test_f19_a_deadline(harness: Served) -> None:
     harness.fault(harness.bytes, "stall")
     watch = Stopwatch()
     with pytest.raises(errors.DeadlineExceeded):
-        harness.fetch(harness.small, deadline=0.3)
+        harness.fetch(harness.small, deadline=patient(0.3))
     assert watch.seconds() < 2
     assert "small.bin" not in harness.left()
 
