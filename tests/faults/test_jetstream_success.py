@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import pytest
 
-from smartxfer.errors import DecodeError, SmartxferError, UnexpectedResponse, WaitTimeout
+from smartxfer.errors import AuthError, DecodeError, SmartxferError, UnexpectedResponse, WaitTimeout
 from smartxfer.jetstream import API, JetStream
+from tests.support import jetstream_harness as js
 from tests.support.jetstream_harness import AT_ONCE, JetStreamHarness, on
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
@@ -146,3 +147,11 @@ def test_a_transfer_that_was_made_behind_a_page(harness: JetStreamHarness, monke
     assert late.value.last.transfer_id == str(made)
     assert harness.held("transfers")[known:] == [made]
     harness.site.configure(rate=0)
+
+
+def test_a_refusal_of_the_server_takes_the_manifest_away() -> None:
+    received: List[js.ReceivedCall] = []
+    with js.lying_api({**js.SEND_FILES, "send.createTransfer": [js.refusal("PermissionDenied")]}, received) as api:
+        with pytest.raises(AuthError):
+            api.send_files(["/a.bin"], "127.0.0.1:9")
+    assert "send.deleteManifest" in [one.method for one in received]

@@ -12,7 +12,7 @@ import pytest
 from smartxfer.errors import BatchError, NotFound, SmartxferError, UnsafeName, UsageError
 from smartxfer.nrp import get_client
 from tests.support.filesender_harness import noise
-from tests.support.nrp_harness import DOWNLOAD, NRPHarness
+from tests.support.nrp_harness import DOWNLOAD, INIT, NRPHarness
 from tests.support.raw_server import RawServer, answering, status
 
 DATA = noise(1000)
@@ -98,11 +98,27 @@ def test_f28_keys_of_the_same_address_are_distinguished(harness: NRPHarness) -> 
 
 # -- F28: uploads -------------------------------------------------------------------------------------------
 
+REFUSED = [
+    *("", "/", "/etc/x", "..", ".", "../x", "a/../../b", "a/./b", "a/.."),
+    *("a/content", "a/commit", "a/container", "a/container/b"),
+    *("a\0b", "a\nb", "a\r\nX-Evil: 1", "\x1b[2J", "a\x7f"),
+    *("\ud800", "k" * 256),
+]
 TAKEN = [
     *("a b.txt", "dir/b c.txt", "a//b", "a?b", "a#b", "a%2Fb", "a%", "a&b=c", "a;b", "a\\..\\b", "C:\\x", "~", "CON"),
     *("dot.", "...", "+", 'a"; filename="b', "commit", "content", "container", "content/a", "k" * 255, "\u00e9" * 255),
     *("\u202etxt.exe", "caf\u00e9", "cafe\u0301", "\u65e5\u672c", "\U0001f600"),
 ]
+
+
+@pytest.mark.parametrize("key", REFUSED, ids=ascii)
+def test_f28_a_key_that_could_not_be_had_back(harness: NRPHarness, key: str) -> None:
+    """Fails if a file is stored under a key that cannot be addressed; nothing is sent."""
+    with pytest.raises(UsageError):
+        harness.send(b"data", key)
+    with pytest.raises((UsageError, SmartxferError)):
+        harness.send_many([("fine", b"1"), (key, b"data")])
+    assert (harness.count(INIT), harness.states()) == (0, {})
 
 
 @pytest.mark.parametrize("key", TAKEN, ids=ascii)
@@ -122,6 +138,9 @@ def test_f28_a_key_is_stored_unchanged(harness: NRPHarness, key: str) -> None:
 
 def test_f28_two_keys_that_are_one(harness: NRPHarness) -> None:
     """Fails if one of two files takes the other's place."""
+    with pytest.raises(UsageError, match="a"):
+        harness.send_many([("a", b"1"), ("b", b"2"), ("a", b"3")])
+    assert harness.count(INIT) == 0
     twins = {"caf\u00e9": b"composed", "cafe\u0301": b"decomposed"}
     harness.send_many(list(twins.items()))
     assert harness.held() == twins

@@ -102,6 +102,16 @@ def test_f10_windows_of_a_real_second(tmp_path: Path) -> None:
 # -- F11: no ------------------------------------------------------------------------------------------------
 
 
+def test_f11_the_fields_that_are_wrong(harness: NRPHarness) -> None:
+    """Fails if an error says no more than 400."""
+    body = {"status": 400, "message": "A validation error occurred.", "errors": [{"field": "0.key", "messages": ["no"]}]}
+    path = harness.file(json.dumps(body).encode(), "body")
+    harness.fault(INIT, f"status 400 'body=file:{path}'")
+    with pytest.raises(errors.BadRequest, match=r"A validation error occurred\.; 0\.key: no") as caught:
+        harness.send(b"1")
+    assert caught.value.errors == body["errors"]
+
+
 def test_f11_an_unknown_user_is_an_error(local: Served) -> None:
     """The repository does not answer a wrong token with 401; the hint says how to check the token."""
     draft = local.record(SMALL)
@@ -184,8 +194,10 @@ def _state(**change: Any) -> bytes:
 
 
 def _wait(harness: NRPHarness, clock: Any = None, **options: Any) -> Any:
+    """Wait by the address of the file, or with a clock of its own by the id of the record and the key."""
     url = f"{harness.url}/api/records/{harness.draft}/draft/files/a.bin"
-    return harness.client(clock=clock or Polling()).files.wait_fetch(url, **options)
+    words = (harness.draft, "a.bin") if clock else (url,)
+    return harness.client(clock=clock or Polling()).files.wait_fetch(*words, **options)
 
 
 def test_f48_it_never_ends(harness: NRPHarness) -> None:
