@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import importlib
+import operator
 import random
 import re
 import signal
@@ -120,8 +121,9 @@ class Runner:
             if max(a[name][0], b[name][0]) < min(a[name][1], b[name][1]):
                 self.findings.add("duplicates", f"two processes did this at the same time: {name}")
         # One that was broken is run again: it may have begun something that is not finished.
-        ends = [outcome.get("error", outcome["result"]) for outcome in outcomes]
-        return "ok" in ends and set(ends) <= {"ok", "InProgress"}
+        done = [outcome["result"] == "ok" for outcome in outcomes]
+        refused = ["AlreadyInProgress" in outcome.get("bases", ()) for outcome in outcomes]
+        return any(done) and all(map(operator.or_, done, refused))
 
     def _kill_server(self, pause: float) -> None:
         self.counts["server kills"] += 1
@@ -131,25 +133,32 @@ class Runner:
 
     def _change(self, run: Run) -> bool:
         """Change a source in mid-run; a run that succeeds nevertheless must have sent a consistent whole."""
-        before = list(self.case.items)
-        if self.counts["runs"] > 1:
+        before, first = list(self.case.items), self.counts["runs"] == 0
+        if not first:
             # An earlier run may have completed the old state, and lost the answer; no later run continues it.
             self.case.most_objects += 1
         self.case.change_source(self._chance)
         outcome = self._end(run)
         if outcome["result"] != "ok":
+            if first:  # so may this run, before the change
+                self.case.most_objects += 1
+                if not self._is_complete(before):
+                    self.case.most_objects -= 1
             return False
-        after, findings = list(self.case.items), Findings()
-        self.service.check(self.case, findings)
-        if findings.all:
-            self.case.items = before
-            old = Findings()
-            self.service.check(self.case, old)
-            self.case.items = after
-            if old.all:
-                self.findings.all += findings.all
-                self.findings.add("wrong", "the run succeeded while a source changed, and sent neither state")
+        if not self._is_complete(self.case.items) and not self._is_complete(before):
+            self.service.check(self.case, self.findings)
+            self.findings.add("wrong", "the run succeeded while a source changed, and sent neither state")
         return False
+
+    def _is_complete(self, items: List[Any]) -> bool:
+        """Return True if the service has these items."""
+        current, self.case.items = self.case.items, items
+        findings = Findings()
+        try:
+            self.service.check(self.case, findings)
+        finally:
+            self.case.items = current
+        return not findings.all
 
     def _until_done(self) -> bool:
         """Run again until it succeeds; the last times without faults."""
