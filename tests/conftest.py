@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import itertools
 import os
@@ -127,6 +128,12 @@ def home(_homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory.mkdir(mode=0o700)
     _isolate_environment(monkeypatch, directory)
     return directory
+
+
+@pytest.fixture(autouse=True)
+def _no_callbacks_of_the_garbage_collector() -> None:
+    """Remove hypothesis's callback: Python ignores a Ctrl-C that falls into it, and the call goes unbroken."""
+    gc.callbacks.clear()
 
 
 @pytest.fixture(autouse=True)
