@@ -113,11 +113,7 @@ class Handler(WSGIRequestHandler):
                 self.connection.setsockopt(socket.SOL_SOCKET, side, 64 << 10)
         stream, expects = cast("BinaryIO", self.rfile), headers.get("expect", "").lower() == "100-continue"
         return RequestBody(
-            stream,
-            self.connection,
-            frame.length,
-            chunked=frame.chunked,
-            expects_continue=expects,
+            stream, self.connection, frame.length, chunked=frame.chunked, expects_continue=expects,
             faults=faults,
         )
 
@@ -147,8 +143,7 @@ class Handler(WSGIRequestHandler):
         path_part = faults.find("no-length") if faults is not None else None
         lines = [
             "HTTP/1.1 {} {}".format(response.status, _REASONS.get(response.status, "Unknown")),
-            "Date: " + _date(int(listener.now())),
-            "Server: smartxfer-local",
+            "Date: " + _date(int(listener.now())), "Server: smartxfer-local",
         ]
         lines += [f"{name}: {value}" for name, value in response.headers]
         if path_part is None:

@@ -76,9 +76,7 @@ class LocalServer:
         try:
             for service in requested:
                 instance = service(
-                    options.get(service.name),
-                    host=host,
-                    data=os.path.join(self.data, service.name),
+                    options.get(service.name), host=host, data=os.path.join(self.data, service.name),
                     faults=self._faults,
                 )
                 self.services[service.name] = instance

@@ -96,10 +96,7 @@ class Service:
             try:
                 if self._object_backend_type is not None:
                     self.storage = self.backend.storage = Storage(
-                        self.name,
-                        self._object_backend_type(self.backend),
-                        faults=faults,
-                        now=self.now,
+                        self.name, self._object_backend_type(self.backend), faults=faults, now=self.now,
                         host=host,
                     )
                     self.storage_url = self.storage.url

@@ -186,12 +186,8 @@ def _headers(transfer: Row, file: Row, single_range: Optional[Range]) -> List[Tu
     # Without a time zone, as on real servers.
     modified = time.strftime("%a, %d %b %Y %H:%M:%S", time.gmtime(transfer["created"]))
     return [
-        ("Content-Type", file["mime"]),
-        ("Content-Transfer-Encoding", "binary"),
-        ("Last-Modified", modified),
-        ("ETag", f'"{tag}"'),
-        ("Cache-control", "no-store, max-age=0"),
-        ("Expires", "0"),
+        ("Content-Type", file["mime"]), ("Content-Transfer-Encoding", "binary"), ("Last-Modified", modified),
+        ("ETag", f'"{tag}"'), ("Cache-control", "no-store, max-age=0"), ("Expires", "0"),
     ]
 
 
@@ -238,8 +234,7 @@ def _archive(backend: Backend, download: DownloadRequest, kind: str) -> Response
     name = "transfer_{}_files_{:08x}.{}".format(download.transfer["id"], zlib.crc32(ids.encode()), kind)
     named = f'filename="{name}"' if kind == "tar" else f"filename*=UTF-8''{name}"
     headers = [
-        ("Content-Type", "application/x-" + kind),
-        ("Content-Disposition", "attachment; " + named),
+        ("Content-Type", "application/x-" + kind), ("Content-Disposition", "attachment; " + named),
         ("Cache-control", "no-store, max-age=0"),
     ]
     broken = kind == "zip" and any(member.missing for member in members)

@@ -13,10 +13,7 @@ from smartxfer.local.filesender.php_values import guest_transfer_options, parse_
 
 #: Options that an inviter may set.
 _SETTABLE = (
-    "valid_only_one_time",
-    "can_only_send_to_me",
-    "does_not_expire",
-    "email_upload_started",
+    "valid_only_one_time", "can_only_send_to_me", "does_not_expire", "email_upload_started",
     "email_upload_page_access",
 )
 #: Options that are always on.
@@ -45,19 +42,10 @@ def post(call: Call) -> Response:
     expires = parse_expiry(value.get("expires"), backend.now(), days, most_days=365000)
     expires = min(expires, int(backend.now()) + days * 86400)
     number = backend.database.insert(
-        "guests",
-        userid=user["id"],
-        user_email=sender,
-        email=address,
-        token=str(uuid.uuid4()),
-        transfer_count=0,
-        subject=to_text(value.get("subject")),
-        message=to_text(value.get("message")),
-        options=json.dumps(options),
-        transfer_options=json.dumps(transfer_options),
-        created=int(backend.now()),
-        expires=expires,
-        status="available",
+        "guests", userid=user["id"], user_email=sender, email=address, token=str(uuid.uuid4()),
+        transfer_count=0, subject=to_text(value.get("subject")), message=to_text(value.get("message")),
+        options=json.dumps(options), transfer_options=json.dumps(transfer_options),
+        created=int(backend.now()), expires=expires, status="available",
     )
     row = backend.repository.guest(number)
     backend.mail_guest(row, "guest_created")

@@ -13,9 +13,7 @@ def info(call: Call) -> Response:
     """GET /info."""
     url = call.backend.url
     view: Dict[str, Any] = {
-        "url": url + "/",
-        "name": "FileSender",
-        "logon_url": url + "/#logon-__target__",
+        "url": url + "/", "name": "FileSender", "logon_url": url + "/#logon-__target__",
         "upload_chunk_size": call.backend.site.upload_chunk_size,
     }
     if not call.backend.site.is_2x:

@@ -138,10 +138,8 @@ class Repository:
         :param text: show ``expires.raw`` as a string.
         """
         return views.transfer(
-            self.transfer(transfer),
-            [serialize_file(row) for row in self.files(transfer)],
-            [views.recipient(row) for row in self.recipients(transfer)],
-            text=text,
+            self.transfer(transfer), [serialize_file(row) for row in self.files(transfer)],
+            [views.recipient(row) for row in self.recipients(transfer)], text=text,
         )
 
     def set_status(self, transfer: int, status: str) -> None:
@@ -194,12 +192,8 @@ class Repository:
             target_fields = {"type": "File", "id": str(target["id"]), "path": target["name"]}
             target_fields.update(name=target["name"].rsplit("/", 1)[-1], size=target["size"])
         self.db.insert(
-            "audit",
-            transfer_id=transfer,
-            date=int(when),
-            event=event,
-            author=json.dumps(author or serialize_author()),
-            target=json.dumps(target_fields),
+            "audit", transfer_id=transfer, date=int(when), event=event,
+            author=json.dumps(author or serialize_author()), target=json.dumps(target_fields),
             time_taken=time_taken,
         )
 

@@ -35,22 +35,14 @@ _JSON_LIMIT = 32 << 20
 
 # Not by the router: rest.php checks methods and endpoints in its own order, with an error for each.
 _CALLS: Dict[Tuple[str, str], Callable[[Call], Response]] = {
-    ("GET", "info"): info_calls.info,
-    ("GET", "user"): info_calls.user,
-    ("GET", "echo"): info_calls.echo,
-    ("POST", "transfer"): transfer_create.post,
-    ("GET", "transfer"): transfer_calls.get,
-    ("PUT", "transfer"): transfer_calls.put,
-    ("DELETE", "transfer"): transfer_calls.delete,
-    ("GET", "file"): transfer_calls.get_file,
-    ("PUT", "file"): transfer_calls.put_file,
-    ("DELETE", "file"): transfer_calls.delete_file,
-    ("GET", "recipient"): transfer_calls.get_recipient,
+    ("GET", "info"): info_calls.info, ("GET", "user"): info_calls.user, ("GET", "echo"): info_calls.echo,
+    ("POST", "transfer"): transfer_create.post, ("GET", "transfer"): transfer_calls.get,
+    ("PUT", "transfer"): transfer_calls.put, ("DELETE", "transfer"): transfer_calls.delete,
+    ("GET", "file"): transfer_calls.get_file, ("PUT", "file"): transfer_calls.put_file,
+    ("DELETE", "file"): transfer_calls.delete_file, ("GET", "recipient"): transfer_calls.get_recipient,
     ("PUT", "recipient"): transfer_calls.put_recipient,
-    ("DELETE", "recipient"): transfer_calls.delete_recipient,
-    ("POST", "guest"): guest_calls.post,
-    ("GET", "guest"): guest_calls.get,
-    ("PUT", "guest"): guest_calls.put,
+    ("DELETE", "recipient"): transfer_calls.delete_recipient, ("POST", "guest"): guest_calls.post,
+    ("GET", "guest"): guest_calls.get, ("PUT", "guest"): guest_calls.put,
     ("DELETE", "guest"): guest_calls.delete,
 }
 _ENDPOINTS = {endpoint for _, endpoint in _CALLS}

@@ -94,10 +94,8 @@ class Serializer:
         return {
             **select_columns(row, "id", "transfer_id", "token", "email"),
             "created": self.date(row["created"]),
-            "last_activity": None if last_activity is None else self.date(last_activity),
-            "options": None,
-            "download_url": "{}/?s=download&token={}".format(self.url, row["token"]),
-            "errors": [],
+            "last_activity": None if last_activity is None else self.date(last_activity), "options": None,
+            "download_url": "{}/?s=download&token={}".format(self.url, row["token"]), "errors": [],
         }
 
     def transfer(
@@ -110,14 +108,9 @@ class Serializer:
         """
         return {
             **select_columns(row, "id", "userid", "user_email", "subject", "message"),
-            "created": self.date(row["created"]),
-            "expires": self.date(row["expires"], text=text),
-            "expiry_date_extension": row["extensions"],
-            "options": json.loads(row["options"]),
-            "salt": row["salt"],
-            "roundtriptoken": token,
-            "files": files,
-            "recipients": recipients,
+            "created": self.date(row["created"]), "expires": self.date(row["expires"], text=text),
+            "expiry_date_extension": row["extensions"], "options": json.loads(row["options"]),
+            "salt": row["salt"], "roundtriptoken": token, "files": files, "recipients": recipients,
         }
 
     def guest(self, row: Row, extensions: int, *, text: bool = False) -> Json:
@@ -139,13 +132,10 @@ class Serializer:
             expires = self.date(row["expires"], text=text)
         return {
             **select_columns(row, "id", "userid", "user_email", "email", "token", "transfer_count"),
-            **select_columns(row, "subject", "message"),
-            **guest_options,
-            "created": self.date(row["created"]),
-            "expires": expires,
+            **select_columns(row, "subject", "message"), **guest_options,
+            "created": self.date(row["created"]), "expires": expires,
             "upload_url": "{}/?s=upload&vid={}".format(self.url, row["token"]),
-            "expiry_date_extension": extensions,
-            "errors": [],
+            "expiry_date_extension": extensions, "errors": [],
         }
 
     def user(self, row: Row) -> Json:
@@ -155,27 +145,17 @@ class Serializer:
         if self.is_2x:
             preferences = dict(zip((*names[1:], names[0], "get_a_link"), (-3, -3, -2, -3)))
         return {
-            "id": row["id"],
-            "saml_id": row["username"],
-            "additional_attributes": None,
-            "aup_ticked": False,
-            "transfer_preferences": preferences,
-            "guest_preferences": [],
-            "created": self.date(row["created"]),
-            "last_activity": self.date(row["last_activity"]),
-            "lang": "en",
-            "frequent_recipients": [],
-            "eventcount": 0,
-            "eventip": 0,
+            "id": row["id"], "saml_id": row["username"], "additional_attributes": None, "aup_ticked": False,
+            "transfer_preferences": preferences, "guest_preferences": [],
+            "created": self.date(row["created"]), "last_activity": self.date(row["last_activity"]),
+            "lang": "en", "frequent_recipients": [], "eventcount": 0, "eventip": 0,
         }
 
     def audit(self, row: Row) -> Json:
         """An entry of the audit log."""
         seconds: Optional[int] = row["time_taken"]
         return {
-            "date": self.date(row["date"], clock=True),
-            "event": row["event"],
-            "author": json.loads(row["author"]),
-            "target": json.loads(row["target"]),
+            "date": self.date(row["date"], clock=True), "event": row["event"],
+            "author": json.loads(row["author"]), "target": json.loads(row["target"]),
             "time_taken": {"raw": seconds, "formatted": f"{seconds or 0}s"},
         }

@@ -56,8 +56,7 @@ class FileSender(Service):
     def env(self) -> Dict[str, str]:
         """Environment variables that point a client at the site."""
         return {
-            "FILESENDER_BASE_URL": self.url,
-            "FILESENDER_USERNAME": self.username,
+            "FILESENDER_BASE_URL": self.url, "FILESENDER_USERNAME": self.username,
             "FILESENDER_API_KEY": self.api_key,
         }
 

@@ -213,10 +213,7 @@ def _extend(call: Call, transfer: Row, value: Any) -> bool:
 
 
 _CHANGES: Dict[str, Callable[[Call, Row, Any], Optional[bool]]] = {
-    "complete": _complete,
-    "closed": _close,
-    "remind": _remind,
-    "extend_expiry_date": _extend,
+    "complete": _complete, "closed": _close, "remind": _remind, "extend_expiry_date": _extend,
 }
 
 

@@ -56,21 +56,12 @@ def _insert(
 ) -> int:
     guest, backend = call.identity.guest, call.backend
     return backend.database.insert(
-        "transfers",
-        userid=call.user()["id"],
-        guest_id=guest["id"] if guest is not None else None,
-        user_email=sender,
-        subject=to_text(values.get("subject")),
-        message=to_text(values.get("message")),
-        status="created",
-        created=int(backend.now()),
-        expires=expires,
-        extensions=1 if backend.site.expiry_extension_days else 0,
-        options=json.dumps(options),
-        salt=base64.b64encode(secrets.token_bytes(24)).decode("ascii"),
-        roundtriptoken=secrets.token_hex(16),
-        chunk_size=backend.site.upload_chunk_size,
-        encryption=json.dumps(encryption),
+        "transfers", userid=call.user()["id"], guest_id=guest["id"] if guest is not None else None,
+        user_email=sender, subject=to_text(values.get("subject")), message=to_text(values.get("message")),
+        status="created", created=int(backend.now()), expires=expires,
+        extensions=1 if backend.site.expiry_extension_days else 0, options=json.dumps(options),
+        salt=base64.b64encode(secrets.token_bytes(24)).decode("ascii"), roundtriptoken=secrets.token_hex(16),
+        chunk_size=backend.site.upload_chunk_size, encryption=json.dumps(encryption),
     )
 
 

@@ -83,9 +83,7 @@ def status(call: Call) -> Dict[str, Any]:
         error = request.error
         word = "pending" if request.processing else "complete" if error is None else "error"
         return {
-            "requestId": request.id,
-            "processing": request.processing,
-            "status": word,
+            "requestId": request.id, "processing": request.processing, "status": word,
             "errorMessage": "" if error is None else error.message,
         }
 

@@ -135,13 +135,8 @@ class Call:
         user, table, database = self.user, TABLES[kind], self.backend.database
         id = self.backend.new_id()
         database.insert(
-            table,
-            id=id,
-            owner=user.name,
-            owner_token=user.token,
-            session=user.session_id,
-            user_data=json.dumps(self.mapping("userData")),
-            **columns,
+            table, id=id, owner=user.name, owner_token=user.token, session=user.session_id,
+            user_data=json.dumps(self.mapping("userData")), **columns,
         )
         row = database.find(table, id=id)
         assert row is not None
@@ -152,8 +147,7 @@ class Call:
         shared = self.user.kind == "shared"
         by_token = row["owner_token"] if not shared or row["owner_token"] == self.user.token else None
         return {
-            "owner": "" if shared else row["owner"],
-            "ownerToken": by_token,
+            "owner": "" if shared else row["owner"], "ownerToken": by_token,
             "ownerTokenSession": row["session"] if by_token else None,
             "userData": json.loads(row["user_data"]),
         }

@@ -80,13 +80,10 @@ def serialize(call: Call, row: Row) -> Dict[str, Any]:
         row["id"],
     )
     return {
-        "destinationId": str(row["id"]),
-        "destinationAddress": row["address"],
+        "destinationId": str(row["id"]), "destinationAddress": row["address"],
         "permittedDestinationPublicKey": None,
-        "numTransfersQueued": queued["many"] if queued is not None else 0,
-        "sendRateMax": row["rate"],
-        **_serialize_connection(row),
-        **call.serialize_owner(row),
+        "numTransfersQueued": queued["many"] if queued is not None else 0, "sendRateMax": row["rate"],
+        **_serialize_connection(row), **call.serialize_owner(row),
     }
 
 

@@ -138,11 +138,8 @@ def _entry(view: Sandbox, path: str) -> Entry:
     state, folder = os.stat(real), os.path.isdir(real)
     shown_path = join_segments(path)
     return {
-        "name": shown_path.rpartition("/")[2],
-        "path": shown_path,
-        "type": "directory" if folder else "file",
-        "size": 0 if folder else state.st_size,
-        "modifiedTime": state.st_mtime_ns // 1000,
+        "name": shown_path.rpartition("/")[2], "path": shown_path, "type": "directory" if folder else "file",
+        "size": 0 if folder else state.st_size, "modifiedTime": state.st_mtime_ns // 1000,
     }
 
 

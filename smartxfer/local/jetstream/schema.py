@@ -2,10 +2,7 @@
 
 #: Tables of objects that have an owner, by the name of the kind.
 TABLES = {
-    "manifest": "manifests",
-    "destination": "destinations",
-    "transfer": "transfers",
-    "token": "tokens",
+    "manifest": "manifests", "destination": "destinations", "transfer": "transfers", "token": "tokens",
 }
 
 # `session` is the id of the session in which an object was made, independent of the login.

@@ -92,12 +92,9 @@ def info(call: Call) -> Dict[str, Any]:
     }
     if call.user.superuser:
         fields["configuration"] = {
-            "root": backend.root,
-            "rate": site.rate,
-            "users": list(site.users),
+            "root": backend.root, "rate": site.rate, "users": list(site.users),
             "superusers": [name for name in site.users if site.may_be_superuser(name)],
-            "afterRestart": site.after_restart,
-            "waitCeilingSeconds": site.wait_ceiling,
+            "afterRestart": site.after_restart, "waitCeilingSeconds": site.wait_ceiling,
         }
     return fields
 

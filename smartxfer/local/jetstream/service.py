@@ -50,8 +50,7 @@ class JetStream(Service):
         )
         self.endpoint = JsonRpcEndpoint(
             lambda session, method, params: routes.call(backend, session.state, method, params),
-            self.sessions,
-            lambda: backend.site.session_idle,
+            self.sessions, lambda: backend.site.session_idle,
         )
         self._sender = Sender(backend)
 
@@ -119,10 +118,8 @@ class JetStream(Service):
     def env(self) -> Dict[str, str]:
         """Environment variables that point a client at the service."""
         return {
-            "JETSTREAM_API_HOST": self.host,
-            "JETSTREAM_API_PORT": str(self.port),
-            "JETSTREAM_API_USER": self.user,
-            "JETSTREAM_API_PASSWORD": self.password,
+            "JETSTREAM_API_HOST": self.host, "JETSTREAM_API_PORT": str(self.port),
+            "JETSTREAM_API_USER": self.user, "JETSTREAM_API_PASSWORD": self.password,
         }
 
     def files(self) -> Dict[str, int]:

@@ -52,16 +52,9 @@ def begin(receiver: Backend, sender: Backend, transfer: int, path: str, size: in
         database = receiver.database
         if database.find("received", sender=sender.server_uid, transfer=transfer) is None:
             database.insert(
-                "received",
-                id=receiver.new_id(),
-                sender=sender.server_uid,
-                transfer=transfer,
-                path=join_segments(path),
-                status="receiving",
-                total_size=size,
-                source_ip=sender.host,
-                source_port=sender.port,
-                public_key=sender.public_key,
+                "received", id=receiver.new_id(), sender=sender.server_uid, transfer=transfer,
+                path=join_segments(path), status="receiving", total_size=size, source_ip=sender.host,
+                source_port=sender.port, public_key=sender.public_key,
             )
         database.execute("UPDATE received SET status='receiving' WHERE sender=? AND transfer=?", *known)
 

@@ -120,16 +120,10 @@ def _create(call: Call, kind: str, permissions: str = "[]", **columns: Any) -> R
     password = call.text("password")
     salt = secrets.token_hex(8) if password else None
     return call.insert(
-        "token",
-        token=".".join(_random_syllables() for _ in range(3)),
-        kind=kind,
-        description=call.text("description"),
-        created=call.backend.now_micros(),
-        expires=call.integer("expiryTime"),
-        salt=salt,
-        digest=_hash_password(password, salt) if salt else None,
-        permissions=permissions,
-        **columns,
+        "token", token=".".join(_random_syllables() for _ in range(3)), kind=kind,
+        description=call.text("description"), created=call.backend.now_micros(),
+        expires=call.integer("expiryTime"), salt=salt,
+        digest=_hash_password(password, salt) if salt else None, permissions=permissions, **columns,
     )
 
 

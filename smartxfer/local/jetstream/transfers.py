@@ -36,16 +36,10 @@ def create(call: Call) -> Dict[str, Any]:
         )  # fmt: skip
         now = backend.now_micros()
         row = call.insert(
-            "transfer",
-            destination=destination["id"],
-            manifest=manifest["id"],
-            path=call.text("destinationPath"),
-            priority=call.integer("priority", PRIORITY, -(1 << 31)),
-            checkpoint=call.integer("checkpointFrequencySeconds"),
-            requested=now,
-            queued=now,
-            total_blocks=int(total["blocks"]) if total is not None else 0,
-            total_bytes=manifest["total_size"],
+            "transfer", destination=destination["id"], manifest=manifest["id"],
+            path=call.text("destinationPath"), priority=call.integer("priority", PRIORITY, -(1 << 31)),
+            checkpoint=call.integer("checkpointFrequencySeconds"), requested=now, queued=now,
+            total_blocks=int(total["blocks"]) if total is not None else 0, total_bytes=manifest["total_size"],
         )
         _notify_changed(backend, row["id"])
         return serialize(call, row)
@@ -152,21 +146,16 @@ def serialize(call: Call, row: Row) -> Dict[str, Any]:
         for name in ("blocks_sent", "blocks_acked", "retransmitted", "bytes_sent")
     )
     return {
-        "transferId": str(row["id"]),
-        "destinationId": str(row["destination"]),
-        "manifestId": str(row["manifest"]),
-        "destinationPath": row["path"],
-        "status": status,
+        "transferId": str(row["id"]), "destinationId": str(row["destination"]),
+        "manifestId": str(row["manifest"]), "destinationPath": row["path"], "status": status,
         "processing": status in ("pending", "sending"),
-        **select_columns(row, errorMessage="error", priority="priority"),
-        "blockSize": BLOCK,
+        **select_columns(row, errorMessage="error", priority="priority"), "blockSize": BLOCK,
         "blocksSent": sent, "blocksAcked": acked, "blocksRetransmitted": again,
         **select_columns(row, totalBlocks="total_blocks", totalBytes="total_bytes"),
         "bytesSent": bytes_sent, "bytesRecv": 0, "packetsSent": sent, "packetsRecv": acked,
         **select_columns(row, checkpointFrequencySeconds="checkpoint", requestTime="requested"),
         **select_columns(row, queueTime="queued", startTime="started", endTime="ended"),
-        "snapshotTime": row["ended"] or backend.now_micros(),
-        **call.serialize_owner(row),
+        "snapshotTime": row["ended"] or backend.now_micros(), **call.serialize_owner(row),
     }
 
 

@@ -6,19 +6,10 @@ Source: JetStream protocol, section 9.3.
 from typing import Any, Dict
 
 CODES: Dict[str, int] = {
-    "ParseError": -32700,
-    "InvalidRequest": -32600,
-    "MethodNotFound": -32601,
-    "InvalidParams": -32602,
-    "InternalError": -32603,
-    "NotAuthenticated": -32001,
-    "AuthenticationFailed": -32002,
-    "PermissionDenied": -32003,
-    "NotFound": -32004,
-    "InvalidState": -32005,
-    "StillProcessing": -32006,
-    "ApiVersion": -32007,
-    "NotLicensed": -32008,
+    "ParseError": -32700, "InvalidRequest": -32600, "MethodNotFound": -32601, "InvalidParams": -32602,
+    "InternalError": -32603, "NotAuthenticated": -32001, "AuthenticationFailed": -32002,
+    "PermissionDenied": -32003, "NotFound": -32004, "InvalidState": -32005, "StillProcessing": -32006,
+    "ApiVersion": -32007, "NotLicensed": -32008,
 }
 
 

@@ -62,12 +62,7 @@ def vocabulary(call: Call) -> Response:
 def _serialize_entry(call: Call, name: str, id: str) -> Dict[str, Any]:
     then = call.backend.stamp(call.backend.started_uploads)
     return {
-        "id": id,
-        "created": then,
-        "updated": then,
-        "links": {"self": f"{call.backend.api}/vocabularies/{name}/{id}"},
-        "revision_id": 1,
-        "title": {"en": VOCABULARIES[name][id]},
-        **PROPS.get(name, {}).get(id, {}),
-        "type": name,
+        "id": id, "created": then, "updated": then,
+        "links": {"self": f"{call.backend.api}/vocabularies/{name}/{id}"}, "revision_id": 1,
+        "title": {"en": VOCABULARIES[name][id]}, **PROPS.get(name, {}).get(id, {}), "type": name,
     }

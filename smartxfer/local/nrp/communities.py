@@ -15,10 +15,8 @@ _NAMES = uuid.UUID("6b1d0f3e-3f0a-4f58-9a55-2f1f0a2c7d11")
 
 #: Links of a community, by subpath.
 _BELOW = {
-    **{name: name for name in ("logo", "rename", "members")},
-    "public_members": "members/public",
-    **{name: name for name in ("invitations", "requests", "records")},
-    "collection_trees": "collection-trees",
+    **{name: name for name in ("logo", "rename", "members")}, "public_members": "members/public",
+    **{name: name for name in ("invitations", "requests", "records")}, "collection_trees": "collection-trees",
     "membership_requests": "membership-requests",
 }
 

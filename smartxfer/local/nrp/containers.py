@@ -90,12 +90,8 @@ def _list_members(archive: zipfile.ZipFile, owner: Owner, key: str) -> Dict[str,
             continue
         files.append(
             {
-                "key": name,
-                "size": info.file_size,
-                "compressed_size": info.compress_size,
-                "mimetype": media_type(name),
-                "crc": info.CRC,
-                "links": links,
+                "key": name, "size": info.file_size, "compressed_size": info.compress_size,
+                "mimetype": media_type(name), "crc": info.CRC, "links": links,
             }
         )
     return {"entries": files, "truncated": False, "total": len(files), "directories": directories}

@@ -67,9 +67,7 @@ def _info(call: Call) -> Dict[str, Any]:
         "transfers": ["L", "F", "R", "M"],
         "features": features,
         "links": {
-            "self": f"{url}/{_PATH}/",
-            "api": backend.api,
-            "models": f"{url}/{_PATH}/models",
+            "self": f"{url}/{_PATH}/", "api": backend.api, "models": f"{url}/{_PATH}/models",
             "requests": f"{backend.api}/requests/",
         },
     }
@@ -91,23 +89,15 @@ def _model(call: Call, name: str) -> Dict[str, Any]:
     links = {"html": f"{backend.url}/{name}", "records": url, "deposit": url}
     return {
         "type": name, "name": name, "schema": f"local://{_schema_name(name)}", "description": "",
-        "version": "1.0.0",
-        "features": ["drafts", "files", "relations"],
-        "metadata": True,
-        "links": {**links, "drafts": f"{backend.api}/user/{name}"},
-        "content_types": [kind],
+        "version": "1.0.0", "features": ["drafts", "files", "relations"], "metadata": True,
+        "links": {**links, "drafts": f"{backend.api}/user/{name}"}, "content_types": [kind],
     }
 
 
 def _vocabulary_model(call: Call) -> Dict[str, Any]:
     return {
-        "type": "vocabulary",
-        "name": "languages",
-        "schema": "local://vocabularies/vocabulary-v1.0.0.json",
-        "description": None,
-        "version": "unknown",
-        "features": ["rdm", "vocabulary"],
-        "metadata": False,
+        "type": "vocabulary", "name": "languages", "schema": "local://vocabularies/vocabulary-v1.0.0.json",
+        "description": None, "version": "unknown", "features": ["rdm", "vocabulary"], "metadata": False,
         "links": {"records": f"{call.backend.api}/vocabularies/languages", "drafts": None},
         "content_types": [],
     }
@@ -121,8 +111,7 @@ def _schema(model: str) -> Dict[str, Any]:
         "$id": f"local://{_schema_name(model)}",
         "type": "object",
         "properties": {
-            "$schema": text,
-            "id": text,
+            "$schema": text, "id": text,
             "metadata": {"type": "object", "properties": {"title": text}, "required": ["title"]},
         },
     }

@@ -42,11 +42,9 @@ def _bibtex(record_fields: _RecordFields) -> str:
     kind = record_fields.type if record_fields.type in ("software", "dataset") else "misc"
     bare = ("month", "year")
     fields = [
-        ("author", " and\n                  ".join(record_fields.names)),
-        ("title", record_fields.title),
+        ("author", " and\n                  ".join(record_fields.names)), ("title", record_fields.title),
         ("month", _MONTHS[int(record_fields.day[1]) - 1] if len(record_fields.day) > 1 else ""),
-        ("year", record_fields.day[0]),
-        ("publisher", record_fields.publisher),
+        ("year", record_fields.day[0]), ("publisher", record_fields.publisher),
         ("version", record_fields.version),
     ]
     lines = [
@@ -81,12 +79,9 @@ def _datacite(fields: _RecordFields) -> Record:
 
 def _citation(fields: _RecordFields) -> Record:
     return {
-        "id": fields.record["id"],
-        "type": "document",
-        "title": fields.title,
+        "id": fields.record["id"], "type": "document", "title": fields.title,
         "author": [{"family": family, "given": value} for family, value in fields.families()],
-        "issued": {"date-parts": [fields.day]},
-        "publisher": fields.publisher,
+        "issued": {"date-parts": [fields.day]}, "publisher": fields.publisher,
     }
 
 
@@ -102,17 +97,11 @@ def _schema_org(fields: _RecordFields) -> Record:
         for person in fields.people
     ]
     return {
-        "@context": "http://schema.org",
-        "@type": "https://schema.org/CreativeWork",
-        "identifier": fields.record["links"]["self"],
-        "name": fields.title,
-        "creator": users,
-        "author": users,
+        "@context": "http://schema.org", "@type": "https://schema.org/CreativeWork",
+        "identifier": fields.record["links"]["self"], "name": fields.title, "creator": users, "author": users,
         "publisher": {"@type": "Organization", "name": fields.publisher},
-        "dateCreated": fields.record["created"],
-        "dateModified": fields.record["updated"],
-        "datePublished": fields.date,
-        "url": fields.page,
+        "dateCreated": fields.record["created"], "dateModified": fields.record["updated"],
+        "datePublished": fields.date, "url": fields.page,
     }
 
 
@@ -137,14 +126,11 @@ def _linkset(fields: _RecordFields) -> Record:
 
 
 _EXPORTERS: Dict[str, Callable[[_RecordFields], Any]] = {
-    "application/ld+json": _schema_org,
-    "application/vnd.citationstyles.csl+json": _citation,
+    "application/ld+json": _schema_org, "application/vnd.citationstyles.csl+json": _citation,
     "application/vnd.datacite.datacite+json": _datacite,
     "application/vnd.geo+json": lambda facts: {"features": [], "type": "FeatureCollection"},
-    "application/x-dc+xml": _dublin_core,
-    "text/x-bibliography": _bibliography,
-    "application/x-bibtex": _bibtex,
-    "application/linkset+json": _linkset,
+    "application/x-dc+xml": _dublin_core, "text/x-bibliography": _bibliography,
+    "application/x-bibtex": _bibtex, "application/linkset+json": _linkset,
 }
 #: Supported media types.
 KINDS = tuple(_EXPORTERS)

@@ -64,13 +64,9 @@ def _redirect(url: str) -> Response:
 def _security_headers(naming: str) -> Headers:
     """Return headers that prevent a browser from executing the file."""
     return [
-        ("Content-Security-Policy", "default-src 'none';"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("X-Download-Options", "noopen"),
-        ("X-Permitted-Cross-Domain-Policies", "none"),
-        ("X-Frame-Options", "deny"),
-        ("X-XSS-Protection", "1; mode=block"),
-        ("Content-Disposition", naming),
+        ("Content-Security-Policy", "default-src 'none';"), ("X-Content-Type-Options", "nosniff"),
+        ("X-Download-Options", "noopen"), ("X-Permitted-Cross-Domain-Policies", "none"),
+        ("X-Frame-Options", "deny"), ("X-XSS-Protection", "1; mode=block"), ("Content-Disposition", naming),
     ]
 
 

@@ -125,8 +125,7 @@ def _entry(row: Row) -> FileEntry:
     values = json.loads(row["document"])
     slices = values.pop("spans")
     return FileEntry(
-        **{name: row[name] for name in _COLUMNS},
-        **{**values, "given": tuple(values["given"])},
+        **{name: row[name] for name in _COLUMNS}, **{**values, "given": tuple(values["given"])},
         spans=None if slices is None else [(number, count) for number, count in slices],
     )
 

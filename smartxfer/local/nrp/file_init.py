@@ -78,19 +78,12 @@ def _remote(database: Database, entry: FileEntry) -> None:
 def _entry(stamp: str, bucket: str, values: Dict[str, Any]) -> FileEntry:
     transfer = values["transfer"]
     return FileEntry(
-        bucket,
-        values["key"],
-        created=stamp,
-        updated=stamp,
+        bucket, values["key"], created=stamp, updated=stamp,
         hidden=values.get("access", {}).get("hidden", False),
         given=tuple(name for name in ("checksum", "size") if values.get(name) is not None),
-        type=transfer["type"],
-        metadata=values.get("metadata"),
-        size=values.get("size"),
-        checksum=values.get("checksum"),
-        parts=transfer.get("parts", 0),
-        part_size=transfer.get("part_size") or 0,
-        url=transfer.get("url", ""),
+        type=transfer["type"], metadata=values.get("metadata"), size=values.get("size"),
+        checksum=values.get("checksum"), parts=transfer.get("parts", 0),
+        part_size=transfer.get("part_size") or 0, url=transfer.get("url", ""),
     )
 
 

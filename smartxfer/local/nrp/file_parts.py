@@ -168,9 +168,7 @@ def _has_all_parts(backend: Backend, entry: FileEntry) -> str:
     alone = len(entry.spans or ()) == 1
     for file_slice in entry.slices(backend.objects):
         file_storage.hash_file(
-            file_slice.path,
-            running.update,
-            file_slice.start,
+            file_slice.path, running.update, file_slice.start,
             None if alone else file_slice.start + file_slice.count,
         )
     return running.hexdigest()

@@ -46,10 +46,8 @@ def _by_kind(backend: Backend, owner: Owner, key: str, url: str) -> Dict[str, st
         return {}
     iiif, name = f"{backend.api}/iiif/{'draft' if owner.draft else 'record'}:{owner.id}", encode_key(key)
     return {
-        "iiif_canvas": f"{iiif}/canvas/{name}",
-        "iiif_base": f"{iiif}:{name}",
-        "iiif_info": f"{iiif}:{name}/info.json",
-        "iiif_api": f"{iiif}:{name}/full/full/0/default.png",
+        "iiif_canvas": f"{iiif}/canvas/{name}", "iiif_base": f"{iiif}:{name}",
+        "iiif_info": f"{iiif}:{name}/info.json", "iiif_api": f"{iiif}:{name}/full/full/0/default.png",
     }
 
 
@@ -61,8 +59,7 @@ def _part(backend: Backend, entry: FileEntry, url: str, part: int) -> Dict[str, 
     query = {"uploadId": entry.upload, "partNumber": str(part)}
     key = storage_key(entry.file_id)
     return {
-        "part": part,
-        "url": backend.storage.presign("PUT", STORAGE_BUCKET, key, seconds, query=query),
+        "part": part, "url": backend.storage.presign("PUT", STORAGE_BUCKET, key, seconds, query=query),
         "expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until)),
     }
 
@@ -88,10 +85,7 @@ def serialize_summary(backend: Backend, owner: Owner) -> Dict[str, Any]:
     listed: List[FileEntry] = file_entries.in_bucket(backend.database, owner.bucket) if owner.enabled else []
     preview = {"default_preview": owner.preview} if owner.preview else {}
     return {
-        "enabled": owner.enabled,
-        **preview,
-        "order": [],
-        "count": len(listed),
+        "enabled": owner.enabled, **preview, "order": [], "count": len(listed),
         "total_bytes": sum(max(entry.size or 0, 0) for entry in listed if entry.is_size_known),
         "entries": {entry.key: file_entries.summary_fields(entry) for entry in listed},
     }

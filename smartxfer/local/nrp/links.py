@@ -32,11 +32,8 @@ def _content(view: Any, url: str, kind: str) -> Dict[str, str]:
     """Return the links to images and files of a record or draft."""
     iiif = f"{view.backend.api}/iiif/{kind}:{view.item.id}"
     return {
-        "self_iiif_manifest": f"{iiif}/manifest",
-        "self_iiif_sequence": f"{iiif}/sequence/default",
-        "files": f"{url}/files",
-        "media_files": f"{url}/media-files",
-        "archive": f"{url}/files-archive",
+        "self_iiif_manifest": f"{iiif}/manifest", "self_iiif_sequence": f"{iiif}/sequence/default",
+        "files": f"{url}/files", "media_files": f"{url}/media-files", "archive": f"{url}/files-archive",
         "archive_media": f"{url}/media-files-archive",
     }
 
@@ -49,17 +46,10 @@ def draft_links(view: Any) -> Dict[str, str]:
     url, id, place = view.backend.url, view.item.id, _place(view)
     html, draft = f"{url}/{view.item.model}/{id}", f"{place}/draft"
     links = {
-        "self": draft,
-        "self_html": f"{url}/uploads/{id}",
-        "preview_html": f"{html}?preview=1",
-        "reserve_doi": f"{draft}/pids/doi",
-        **_content(view, draft, "draft"),
-        "versions": f"{place}/versions",
-        "record": place,
-        "record_html": html,
-        "publish": f"{draft}/actions/publish",
-        "review": f"{draft}/review",
-        **_around(place, published=view.item.record is not None),
+        "self": draft, "self_html": f"{url}/uploads/{id}", "preview_html": f"{html}?preview=1",
+        "reserve_doi": f"{draft}/pids/doi", **_content(view, draft, "draft"), "versions": f"{place}/versions",
+        "record": place, "record_html": html, "publish": f"{draft}/actions/publish",
+        "review": f"{draft}/review", **_around(place, published=view.item.record is not None),
     }
     if view.parent.review:
         links["submit-review"] = f"{draft}/actions/submit-review"
@@ -78,18 +68,11 @@ def record_links(view: Any) -> Dict[str, str]:
     url, place = view.backend.url, _place(view)
     html, parent = f"{url}/{view.item.model}/{view.item.id}", f"{view.item.model}/{view.parent.id}"
     links = {
-        "self": place,
-        "self_html": html,
-        "preview_html": f"{html}?preview=1",
-        "reserve_doi": f"{place}/draft/pids/doi",
-        "parent": f"{view.backend.api}/{parent}",
-        "parent_html": f"{url}/{parent}",
-        **_content(view, place, "record"),
-        "latest": f"{place}/versions/latest",
-        "latest_html": f"{html}/latest",
-        "versions": f"{place}/versions",
-        "draft": f"{place}/draft",
-        **_around(place, published=True),
+        "self": place, "self_html": html, "preview_html": f"{html}?preview=1",
+        "reserve_doi": f"{place}/draft/pids/doi", "parent": f"{view.backend.api}/{parent}",
+        "parent_html": f"{url}/{parent}", **_content(view, place, "record"),
+        "latest": f"{place}/versions/latest", "latest_html": f"{html}/latest",
+        "versions": f"{place}/versions", "draft": f"{place}/draft", **_around(place, published=True),
     }
     if view.backend.site.review == "workflow":
         links["applicable_requests"] = f"{place}/requests/applicable"

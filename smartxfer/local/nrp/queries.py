@@ -156,13 +156,9 @@ def _values(view: RecordView, path: str) -> List[Any]:
     """Return the values of a field, including those in lists."""
     state = view.state
     document = {
-        "id": view.item.id,
-        "created": state.created,
-        "updated": state.updated,
-        "is_published": str(view.item.record is not None).lower(),
-        "parent": {"id": view.parent.id},
-        "versions": {"index": view.item.position},
-        **state.values,
+        "id": view.item.id, "created": state.created, "updated": state.updated,
+        "is_published": str(view.item.record is not None).lower(), "parent": {"id": view.parent.id},
+        "versions": {"index": view.item.position}, **state.values,
     }
     values: List[Any] = [document]
     for name in path.split("."):

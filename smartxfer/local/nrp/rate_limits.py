@@ -68,8 +68,7 @@ class RateLimits:
 
 def _headers(site: Site, limit: int, times: Times, now: float) -> Headers:
     headers = [
-        ("X-RateLimit-Limit", str(limit)),
-        ("X-RateLimit-Remaining", str(limit - len(times))),
+        ("X-RateLimit-Limit", str(limit)), ("X-RateLimit-Remaining", str(limit - len(times))),
         ("X-RateLimit-Reset", str(_reset(site, times, now))),
     ]
     if site.retry_after_always:

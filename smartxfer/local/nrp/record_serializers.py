@@ -73,14 +73,9 @@ def file_owner(view: RecordView) -> Owner:
     open_files = view.is_owner or bool(view.link) or state.values["access"]["files"] == "public"
     url = f"{view.backend.api}/{view.item.model}/{view.item.id}"
     return Owner(
-        id=view.item.id,
-        bucket=state.bucket,
-        draft=view.draft,
-        enabled=state.values["files"]["enabled"],
-        locked=not view.draft,
-        base=url + ("/draft/files" if view.draft else "/files"),
-        readable=view.is_readable and open_files,
-        writable=view.is_editable,
+        id=view.item.id, bucket=state.bucket, draft=view.draft, enabled=state.values["files"]["enabled"],
+        locked=not view.draft, base=url + ("/draft/files" if view.draft else "/files"),
+        readable=view.is_readable and open_files, writable=view.is_editable,
         preview=state.values["files"].get("default_preview") or "",
     )
 
@@ -94,14 +89,9 @@ def serialize(view: RecordView, errors: Optional[List[Dict[str, Any]]] = None) -
     summary = summary_of(view.backend, file_owner(view))
     values = copy.deepcopy(state.values)
     body: Dict[str, Any] = {
-        "id": record.id,
-        "created": state.created,
-        "updated": state.updated,
-        "links": draft_links(view) if draft else record_links(view),
-        "revision_id": state.revision,
-        "parent": _parent(view),
-        "versions": _versions(view),
-        "is_published": record.record is not None,
+        "id": record.id, "created": state.created, "updated": state.updated,
+        "links": draft_links(view) if draft else record_links(view), "revision_id": state.revision,
+        "parent": _parent(view), "versions": _versions(view), "is_published": record.record is not None,
         "is_draft": draft,
     }
     if draft:
@@ -140,8 +130,7 @@ def _parent(view: RecordView) -> Dict[str, Any]:
     body: Dict[str, Any] = {
         "id": parent.id,
         "access": {
-            **({"grants": []} if view.is_owner else {}),
-            "owned_by": {"user": parent.owner},
+            **({"grants": []} if view.is_owner else {}), "owned_by": {"user": parent.owner},
             **({"links": [{"id": link["id"]} for link in parent.links]} if view.is_owner else {}),
             "settings": dict(_SETTINGS),
         },
@@ -198,8 +187,7 @@ def access_status(access: Dict[str, Any], *, enabled: bool) -> str:
 
 def _access(access: Dict[str, Any], *, enabled: bool) -> Dict[str, Any]:
     return {
-        "record": access["record"],
-        "files": access["files"],
+        "record": access["record"], "files": access["files"],
         "embargo": access.get("embargo") or {"active": False, "reason": None},
         "status": access.get("status") or access_status(access, enabled=enabled),
     }

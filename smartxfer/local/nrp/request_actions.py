@@ -68,8 +68,7 @@ def serialize(backend: Backend, request: Request, user: User) -> Dict[str, Any]:
         "updated": request.updated,
         "links": {
             "actions": {name: f"{url}/actions/{name}" for name in actions(backend, request, user)},
-            "self": url,
-            "self_html": f"{backend.url}/requests/{request.id}",
+            "self": url, "self_html": f"{backend.url}/requests/{request.id}",
             "topic": _topic(backend, request),
         },
         "revision_id": request.revision,

@@ -20,9 +20,7 @@ _SORTS = (
 #: Replacements of orders that the search of own records lacks.
 _OWN_SORTS = {"newest": "updated-desc", "oldest": "updated-asc"}
 _LABELS = {
-    "publication_date": "Publication date",
-    "access_status": "Access status",
-    "file_type": "File type",
+    "publication_date": "Publication date", "access_status": "Access status", "file_type": "File type",
     "resource_type": "Resource types",
 }
 #: Default number of hits of a page.
@@ -30,10 +28,8 @@ _SIZE = 10
 
 Order = Tuple[Callable[[RecordState], Any], bool]
 _ORDERS: Dict[str, Order] = {
-    "newest": (lambda half: half.created, True),
-    "oldest": (lambda half: half.created, False),
-    "updated-desc": (lambda half: half.updated, True),
-    "updated-asc": (lambda half: half.updated, False),
+    "newest": (lambda half: half.created, True), "oldest": (lambda half: half.created, False),
+    "updated-desc": (lambda half: half.updated, True), "updated-asc": (lambda half: half.updated, False),
 }
 
 

@@ -119,8 +119,7 @@ class NRP(Service):
         if name not in backend.site.models:
             raise UsageError(f"no such model: {name}", hint=f"pass one of: {', '.join(backend.site.models)}")
         body = {
-            "metadata": dict(document),
-            "files": {"enabled": files is not None or not published},
+            "metadata": dict(document), "files": {"enabled": files is not None or not published},
             "access": dict(readers),
         }
         values, _ = clean_document(body, open_schema=backend.site.open_schema(name))

@@ -46,8 +46,7 @@ def clean_document(body: Dict[str, Any], *, open_schema: bool) -> Tuple[Dict[str
         raise ApiError(400, f"Invalid value {id}.")
     errors.sort(key=lambda error: str(error["field"]))
     return {
-        "metadata": metadata,
-        "access": _access(body.get("access"), errors),
+        "metadata": metadata, "access": _access(body.get("access"), errors),
         "files": {"enabled": _enabled(body.get("files"), errors)},
         "custom_fields": _object(body.get("custom_fields"), "custom_fields", errors),
         "pids": _object(body.get("pids"), "pids", errors),
@@ -185,12 +184,7 @@ def _person(user: Dict[str, Any], field: str, errors: Errors) -> Any:
 
 
 _CHECKS: Dict[str, Callable[[Any, str, Errors], Any]] = {
-    **dict.fromkeys(_TEXTS, _text),
-    **dict.fromkeys(_LISTS, _list),
-    "locations": lambda value, field, errors: value,
-    "title": _title,
-    "publication_date": _date,
-    "resource_type": _kind,
-    "languages": _kinds,
-    "creators": _creators,
+    **dict.fromkeys(_TEXTS, _text), **dict.fromkeys(_LISTS, _list),
+    "locations": lambda value, field, errors: value, "title": _title, "publication_date": _date,
+    "resource_type": _kind, "languages": _kinds, "creators": _creators,
 }

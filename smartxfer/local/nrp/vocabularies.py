@@ -10,10 +10,7 @@ VOCABULARIES: Dict[str, Dict[str, str]] = {
     "languages": {"eng": "English", "ces": "Czech"},
     "licenses": {"cc-by-4.0": "CC BY 4.0"},
     "resourcetypes": {
-        "dataset": "Dataset",
-        "software": "Software",
-        "publication": "Publication",
-        "image": "Image",
+        "dataset": "Dataset", "software": "Software", "publication": "Publication", "image": "Image",
         "other": "Other",
     },
     "titletypes": {"subtitle": "Subtitle", "alternative-title": "Alternative title", "other": "Other"},
@@ -49,19 +46,12 @@ def title(name: str, id: str) -> str:
 
 #: Metadata that refer to entries: field, path inside each of its values, vocabulary.
 _NAMED: Tuple[Tuple[str, Tuple[str, ...], str], ...] = (
-    ("resource_type", (), "resourcetypes"),
-    ("languages", (), "languages"),
-    ("rights", (), "licenses"),
-    ("subjects", (), "subjects"),
-    ("additional_titles", ("type",), "titletypes"),
-    ("additional_titles", ("lang",), "languages"),
-    ("additional_descriptions", ("type",), "descriptiontypes"),
-    ("additional_descriptions", ("lang",), "languages"),
-    ("dates", ("type",), "datetypes"),
-    ("creators", ("role",), "creatorsroles"),
-    ("creators", ("affiliations",), "affiliations"),
-    ("contributors", ("role",), "contributorsroles"),
-    ("contributors", ("affiliations",), "affiliations"),
+    ("resource_type", (), "resourcetypes"), ("languages", (), "languages"), ("rights", (), "licenses"),
+    ("subjects", (), "subjects"), ("additional_titles", ("type",), "titletypes"),
+    ("additional_titles", ("lang",), "languages"), ("additional_descriptions", ("type",), "descriptiontypes"),
+    ("additional_descriptions", ("lang",), "languages"), ("dates", ("type",), "datetypes"),
+    ("creators", ("role",), "creatorsroles"), ("creators", ("affiliations",), "affiliations"),
+    ("contributors", ("role",), "contributorsroles"), ("contributors", ("affiliations",), "affiliations"),
 )
 
 

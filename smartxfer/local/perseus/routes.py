@@ -91,8 +91,7 @@ def delete(backend: Backend, request: Request, id: str = "find") -> Response:
 
 _ROUTES = Router(
     {
-        "/api/v0/file": {"POST": create},
-        "/api/v0/file/find": {"POST": find, "DELETE": delete},
+        "/api/v0/file": {"POST": create}, "/api/v0/file/find": {"POST": find, "DELETE": delete},
         "/api/v0/file/<rest:id>": {"DELETE": delete},
     }
 )

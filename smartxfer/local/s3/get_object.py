@@ -14,12 +14,9 @@ from smartxfer.local.s3.errors import S3Error, request_id
 
 #: Arguments that set a header of the response.
 _RESPONSE_HEADERS = {
-    "response-content-type": "Content-Type",
-    "response-content-disposition": "Content-Disposition",
-    "response-content-encoding": "Content-Encoding",
-    "response-content-language": "Content-Language",
-    "response-cache-control": "Cache-Control",
-    "response-expires": "Expires",
+    "response-content-type": "Content-Type", "response-content-disposition": "Content-Disposition",
+    "response-content-encoding": "Content-Encoding", "response-content-language": "Content-Language",
+    "response-cache-control": "Cache-Control", "response-expires": "Expires",
 }
 
 
@@ -32,10 +29,7 @@ def get_object(stored: StoredObject, headers: Mapping[str, str], query: Mapping[
     """
     tag, modified = f'"{stored.etag}"', http_date(int(stored.modified))
     named: Dict[str, str] = {
-        "x-amz-request-id": request_id(),
-        "Last-Modified": modified,
-        "ETag": tag,
-        "Accept-Ranges": "bytes",
+        "x-amz-request-id": request_id(), "Last-Modified": modified, "ETag": tag, "Accept-Ranges": "bytes",
         "Content-Type": stored.mime,
     }
     named.update((name, query[word]) for word, name in _RESPONSE_HEADERS.items() if query.get(word))

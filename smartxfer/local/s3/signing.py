@@ -82,11 +82,8 @@ def presign(
     stamp = stamp_of(now)
     bound = {"host": parts.netloc, **{name.lower(): value for name, value in (headers or {}).items()}}
     pairs = {
-        **(query or {}),
-        "X-Amz-Algorithm": ALGORITHM,
-        "X-Amz-Credential": f"{keys.key}/{keys.scope(stamp)}",
-        "X-Amz-Date": stamp,
-        "X-Amz-Expires": str(int(seconds)),
+        **(query or {}), "X-Amz-Algorithm": ALGORITHM, "X-Amz-Credential": f"{keys.key}/{keys.scope(stamp)}",
+        "X-Amz-Date": stamp, "X-Amz-Expires": str(int(seconds)),
         "X-Amz-SignedHeaders": ";".join(sorted(bound)),
     }
     target = f"{parts.path}?{_join_query(pairs.items())}"
@@ -106,12 +103,9 @@ def sign(keys: Keys, method: str, target: str, headers: Mapping[str, str]) -> Si
     stamp = dict(pairs).get("X-Amz-Date", "")
     canonical = "\n".join(
         [
-            method,
-            encode_path(unquote(path)) or "/",
-            "&".join(sorted(_encoded(pairs))),
+            method, encode_path(unquote(path)) or "/", "&".join(sorted(_encoded(pairs))),
             "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in sorted(headers)),
-            ";".join(sorted(headers)),
-            "UNSIGNED-PAYLOAD",
+            ";".join(sorted(headers)), "UNSIGNED-PAYLOAD",
         ]
     )
     digest = hashlib.sha256(canonical.encode("utf-8")).hexdigest()

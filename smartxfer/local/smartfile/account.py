@@ -85,21 +85,16 @@ def _existing(call: Call) -> str:
 
 
 _ACCESS: Routes = {
-    "access/path": {"GET": access_path},
-    "access/user": _access_methods("user"),
-    "access/group": _access_methods("group"),
-    "watch/paths": _watch_methods("paths"),
-    "watch/users": _watch_methods("users"),
-    "watch/groups": _watch_methods("groups"),
+    "access/path": {"GET": access_path}, "access/user": _access_methods("user"),
+    "access/group": _access_methods("group"), "watch/paths": _watch_methods("paths"),
+    "watch/users": _watch_methods("users"), "watch/groups": _watch_methods("groups"),
 }
 
 
 _ROLES = ("Administrator", "User")
 _RIGHTS = (
-    ("api_access", "May use the API."),
-    ("ftp_access", "May connect by FTP."),
-    ("link_create", "May make links."),
-    ("sftp_access", "May connect by SFTP."),
+    ("api_access", "May use the API."), ("ftp_access", "May connect by FTP."),
+    ("link_create", "May make links."), ("sftp_access", "May connect by SFTP."),
     ("web_access", "May use the web site."),
 )
 
@@ -230,14 +225,7 @@ ROUTES_3: Routes = {
 
 #: Below ``api/2/``.
 ROUTES: Routes = {
-    "whoami": {"GET": whoami},
-    "right": {"GET": right},
-    "role": {"GET": role},
-    "activity": {"GET": activity},
-    "pref": {"GET": all_prefs},
-    "pref/site": _pref_methods("site"),
-    "pref/user": _pref_methods("user"),
-    **user_collections.ROUTES,
-    **_SEARCHES,
-    **_ACCESS,
+    "whoami": {"GET": whoami}, "right": {"GET": right}, "role": {"GET": role}, "activity": {"GET": activity},
+    "pref": {"GET": all_prefs}, "pref/site": _pref_methods("site"), "pref/user": _pref_methods("user"),
+    **user_collections.ROUTES, **_SEARCHES, **_ACCESS,
 }

@@ -117,11 +117,8 @@ class Backend(service.Backend):
     def _add_users(self) -> None:
         for name, password in self.site.users.items():
             known = self.json_store.get("user", name) or {
-                "username": name,
-                "name": name,
-                "full_name": name.title(),
-                "email": name if "@" in name else name + "@example.org",
-                "role": "User",
+                "username": name, "name": name, "full_name": name.title(),
+                "email": name if "@" in name else name + "@example.org", "role": "User",
             }
             self.json_store.put("user", name, {**known, "password": password})
 
@@ -159,16 +156,9 @@ class Backend(service.Backend):
         encoded = "".join("/" + quote(name, safe="-._~") for name in segments(node.path))
         return {
             "id": node.id, "name": node.name, "path": node.path,
-            "url": f"{self.url}/api/2/path/info{encoded}/",
-            "isdir": node.isdir,
-            "isfile": not node.isdir,
-            "size": node.size,
-            "time": self.stamp(node.changed),
-            "mime": self.mime(node),
-            "extension": "" if node.isdir else os.path.splitext(node.name)[1],
-            "owner": None,
-            "tags": [],
-            "attributes": self.tree.attributes(node),
-            "items": node.items,
+            "url": f"{self.url}/api/2/path/info{encoded}/", "isdir": node.isdir, "isfile": not node.isdir,
+            "size": node.size, "time": self.stamp(node.changed), "mime": self.mime(node),
+            "extension": "" if node.isdir else os.path.splitext(node.name)[1], "owner": None, "tags": [],
+            "attributes": self.tree.attributes(node), "items": node.items,
             "acl": {"list": True, "read": True, "remove": True, "write": True},
         }

@@ -54,19 +54,12 @@ def post(call: Call) -> Response:
     plain = "read" not in fields and "list" not in fields
     lifetime = whole_number(call, "expires")
     link: Link = {
-        "uid": secrets.token_urlsafe(9),
-        "name": fields.get("name") or node.name,
-        "path": node.path,
-        "read": plain or fields.is_on("read"),
-        "list": plain or fields.is_on("list"),
-        "owner": call.user,
-        "created": backend.now(),
-        "expires": None if lifetime is None else backend.now() + lifetime,
-        "recursive": fields.is_on("recursive"),
-        "usage_count": 0,
+        "uid": secrets.token_urlsafe(9), "name": fields.get("name") or node.name, "path": node.path,
+        "read": plain or fields.is_on("read"), "list": plain or fields.is_on("list"), "owner": call.user,
+        "created": backend.now(), "expires": None if lifetime is None else backend.now() + lifetime,
+        "recursive": fields.is_on("recursive"), "usage_count": 0,
         "usage_limit": whole_number(call, "usage_limit") or None,
-        "cache": _cache_seconds(fields.get("cache")),
-        "password": fields.get("password"),
+        "cache": _cache_seconds(fields.get("cache")), "password": fields.get("password"),
     }
     backend.json_store.put(_KIND, link["uid"], link)
     backend.record("link", node.path, call.user)
@@ -141,12 +134,10 @@ def _view(call: Call, link: Link) -> Dict[str, Any]:
     """Return a link as the API shows it, without the password."""
     stamp = call.backend.stamp
     return {
-        "uid": link["uid"],
-        "href": "{}/link/{}/".format(call.backend.url, link["uid"]),
+        "uid": link["uid"], "href": "{}/link/{}/".format(call.backend.url, link["uid"]),
         **{name: link[name] for name in ("name", "path")},
         "acl": {"list": link["list"], "read": link["read"], "remove": False, "write": False},
-        "owner": link["owner"],
-        "created": stamp(link["created"]),
+        "owner": link["owner"], "created": stamp(link["created"]),
         "expiration": None if link["expires"] is None else stamp(link["expires"]),
         **{name: link[name] for name in ("recursive", "usage_count", "usage_limit", "cache")},
     }

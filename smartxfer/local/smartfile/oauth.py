@@ -111,8 +111,7 @@ class OAuth:
         """Handle a request below ``/oauth/``, with or without a slash at the end."""
         step = request.path.strip("/").partition("/")[2]
         steps = {
-            "request_token": self._request_token,
-            "authorize": self._authorize,
+            "request_token": self._request_token, "authorize": self._authorize,
             "access_token": self._access_token,
         }
         if step not in steps:

@@ -79,27 +79,19 @@ ROUTES: Routes = {
     "path/data": {"GET": path_info.download, "POST": path_data.upload},
     "path/progress": {"GET": path_info.progress},
     "path/oper/mkdir": {"POST": path_operations.mkdir, "PUT": path_operations.mkdir},
-    "path/oper/rename": {"POST": path_operations.rename},
-    "path/oper/move": {"POST": path_operations.move},
+    "path/oper/rename": {"POST": path_operations.rename}, "path/oper/move": {"POST": path_operations.move},
     "path/oper/copy": {"POST": path_operations.copy},
     "path/oper/remove": {"POST": path_operations.remove, "DELETE": path_operations.remove},
     "path/oper/checksum": {"POST": path_operations.checksum},
-    "path/oper/compress": {"POST": path_operations.compress},
-    "task": {"GET": tasks.poll},
-    **links.ROUTES,
-    **sync.ROUTES,
-    **account.ROUTES,
+    "path/oper/compress": {"POST": path_operations.compress}, "task": {"GET": tasks.poll}, **links.ROUTES,
+    **sync.ROUTES, **account.ROUTES,
 }
 _DATA_3 = {
-    "GET": path_info.download,
-    "PUT": path_data.put,
-    "PATCH": path_data.append,
-    "DELETE": path_data.delete,
+    "GET": path_info.download, "PUT": path_data.put, "PATCH": path_data.append, "DELETE": path_data.delete,
 }
 #: Routes by version; 2.1 and 3 contain only differences. Assumption: downloads of 3 are those of 2.
 VERSIONS = {
-    "2": _router(ROUTES),
-    "2.1": _router({"path/info": {"GET": path_info.info}}),
+    "2": _router(ROUTES), "2.1": _router({"path/info": {"GET": path_info.info}}),
     "3": _router({"path/data": _DATA_3, **account.ROUTES_3}),
 }
 #: Routes of every version that check credentials themselves, or need none.

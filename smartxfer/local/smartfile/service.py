@@ -74,8 +74,7 @@ class SmartFile(Service):
     def env(self) -> Dict[str, str]:
         """Environment variables that point a client at the site."""
         return {
-            "SMARTFILE_API_URL": self.url + "/",
-            "SMARTFILE_API_KEY": self.key,
+            "SMARTFILE_API_URL": self.url + "/", "SMARTFILE_API_KEY": self.key,
             "SMARTFILE_API_PASSWORD": self.password,
         }
 

@@ -93,8 +93,7 @@ def patch(call: Call) -> Response:
 
 
 ROUTES: Routes = {
-    "path/sync/signature": {"GET": signature},
-    "path/sync/delta": {"POST": make_delta},
+    "path/sync/signature": {"GET": signature}, "path/sync/delta": {"POST": make_delta},
     "path/sync/patch": {"POST": patch},
 }
 

@@ -25,10 +25,7 @@ Result = Dict[str, Any]
 
 #: Functions of the checksums by upper-case name.
 ALGORITHMS: Dict[str, Callable[[], Any]] = {
-    "MD5": hashlib.md5,
-    "SHA1": hashlib.sha1,
-    "SHA256": hashlib.sha256,
-    "SHA512": hashlib.sha512,
+    "MD5": hashlib.md5, "SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512,
 }
 
 
@@ -116,11 +113,7 @@ def _compress(backend: Backend, arguments: Arguments) -> Result:
 
 #: Functions by operation.
 OPERATIONS: Dict[str, Callable[[Backend, Arguments], Result]] = {
-    "move": _move,
-    "copy": _copy,
-    "remove": _remove,
-    "checksum": _checksum,
-    "compress": _compress,
+    "move": _move, "copy": _copy, "remove": _remove, "checksum": _checksum, "compress": _compress,
 }
 
 Task = Dict[str, Any]
@@ -191,8 +184,6 @@ def _advance(backend: Backend, task: Task) -> None:
 def _serialize(task: Task) -> Dict[str, Any]:
     """Return a task with its status in both formats that clients read."""
     return {
-        "uuid": task["uuid"],
-        "url": "/api/2/task/{}/".format(task["uuid"]),
-        "status": task["status"],
+        "uuid": task["uuid"], "url": "/api/2/task/{}/".format(task["uuid"]), "status": task["status"],
         "result": {"status": task["status"], "result": task["result"]},
     }
