@@ -62,21 +62,21 @@ class Setup:
         if self.inner.is_symlink() or not self.inner.is_dir():
             return False
         self.inner.rename(self.moved)
-        self._replace_inner(lambda: self.inner.symlink_to(self.elsewhere))
-        return True
+        while True:
+            try:
+                self.inner.symlink_to(self.elsewhere)
+                return True
+            except FileExistsError:  # the download created the directory again
+                shutil.rmtree(str(self.inner), ignore_errors=True)
 
     def back(self) -> None:
         """Put the directory back."""
         self.inner.unlink()
-        self._replace_inner(lambda: self.moved.rename(self.inner))
-
-    def _replace_inner(self, put: Callable[[], Any]) -> None:
-        """Put something in the place of the directory, which the download may create again."""
         while True:
             try:
-                put()
+                self.moved.rename(self.inner)
                 return
-            except OSError:
+            except OSError:  # the download created it again
                 shutil.rmtree(str(self.inner), ignore_errors=True)
 
     def check(self, when: Any) -> None:
