@@ -67,7 +67,7 @@ def test_f18_a_stalled_upload_is_ended(uploads: Uploads) -> None:
         uploads.harness.site.configure(upload_chunk_size=len(DATA))
     fault = uploads.harness.fault(uploads.content, "stall-after 64K")
     events: List[Any] = []
-    client = uploads.harness.client(retry=RetryPolicy(backoff=0, stall_window=patient(0.5)), timeout=30.0)
+    client = uploads.harness.client(retry=RetryPolicy(backoff=0, stall_window=0.5), timeout=30.0)
     watch = Stopwatch()
     uploads.send(uploads.harness.file(DATA), client, progress=events.append)
     assert watch.seconds() < 6
