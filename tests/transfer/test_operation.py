@@ -146,7 +146,7 @@ def test_a_callback_that_raises_cancels_and_is_chained(state: str) -> None:
 
 def test_ctrl_c_drains_within_two_seconds() -> None:
     program = """
-import _thread, socket, sys, threading
+import _thread, socket, sys, threading, time
 from smartxfer.transfer.job import CallableJob
 from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transport import HTTPTransport, Origin, RequestSpec, RetryPolicy
@@ -159,7 +159,10 @@ url = "http://127.0.0.1:%d" % listener.getsockname()[1]
 wire = HTTPTransport(Origin.parse(url), build_error=None, user_agent="t", policy=RetryPolicy(), timeout=(60, 60))
 
 def work():
-    operation.retry("x", lambda: wire.request_once(RequestSpec("GET", url)))
+    try:
+        operation.retry("x", lambda: wire.request_once(RequestSpec("GET", url)))
+    finally:
+        time.sleep(0.3)  # a thread that needs a moment to end is waited for
 
 def interrupt():
     listener.accept()
